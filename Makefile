@@ -1,0 +1,36 @@
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo env test test-all lint bench figures clean
+
+demo: env  ## compress, restore and plot the shipped sample
+	$(BIN)/atlasae demo
+
+env: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@
+
+test: env
+	$(BIN)/python -m pytest --mpl
+
+test-all: env
+	$(BIN)/python -m pytest --mpl -m 'slow or not slow'
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: env  ## hwcounter needs a C compiler; without it the cycles are marked as estimated
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cycles]'
+	$(BIN)/python -m benchmarks
+
+figures: env  ## draw the image baselines of the tests anew
+	$(BIN)/python -m pytest --mpl-generate-path=tests/baseline tests/test_plots.py
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,86 @@
+"""Learned compression of jet 4-vectors in ROOT files.
+
+    import atlasae
+    from atlasae import Codec
+
+    codec = Codec.autoencoder(latent=3).fit(jets)
+    latents = codec.encode(jets)
+    jets_again = codec.decode(latents)
+
+    atlasae.compress("events.root", "small.root")
+    atlasae.decompress("small.root", "events_again.root")
+
+Everything but ``Codec`` and the errors is imported when it is first used, so that importing
+atlasae costs little.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from atlasae.codec import Codec
+from atlasae.errors import (
+    AtlasaeError,
+    DamagedFileError,
+    FileError,
+    InputError,
+    MissingFileError,
+    MissingNameError,
+    MissingPackageError,
+    NotFittedError,
+    TargetExistsError,
+    UnsafePickleError,
+)
+
+if TYPE_CHECKING:
+    from atlasae import cycles, metrics, plots
+    from atlasae.pickles import read_pickle
+    from atlasae.rootfile import compress, decompress, info
+    from atlasae.samples import sample
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AtlasaeError",
+    "Codec",
+    "DamagedFileError",
+    "FileError",
+    "InputError",
+    "MissingFileError",
+    "MissingNameError",
+    "MissingPackageError",
+    "NotFittedError",
+    "TargetExistsError",
+    "UnsafePickleError",
+    "__version__",
+    "compress",
+    "cycles",
+    "decompress",
+    "info",
+    "metrics",
+    "plots",
+    "read_pickle",
+    "sample",
+]
+
+_FUNCTIONS = {
+    "compress": "rootfile",
+    "decompress": "rootfile",
+    "info": "rootfile",
+    "read_pickle": "pickles",
+    "sample": "samples",
+}
+_MODULES = ("cycles", "metrics", "plots")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FUNCTIONS:
+        return getattr(import_module(f"atlasae.{_FUNCTIONS[name]}"), name)
+    if name in _MODULES:
+        return import_module(f"atlasae.{name}")
+    raise AttributeError(f"module 'atlasae' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

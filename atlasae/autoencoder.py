@@ -1,0 +1,335 @@
+"""The autoencoder codec: features through a narrow layer, whose values are what is stored."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from atlasae.codec import Codec, pack
+from atlasae.errors import InputError, NotFittedError, choose
+from atlasae.features import (
+    SCALINGS,
+    Scaling,
+    Table,
+    energy_unit,
+    four_vector,
+    role,
+    to_records,
+    to_table,
+)
+from atlasae.files import whole_file
+from atlasae.history import History, LearningRates
+from atlasae.network import ACTIVATIONS, DenseNetwork
+
+if TYPE_CHECKING:
+    import awkward as ak
+    from numpy.typing import NDArray
+    from typing_extensions import Self
+
+    from atlasae.training import Trainer
+
+LOSSES = ("rmse", "mse")
+REGULARISATIONS = ("weight_decay", "l2")
+LATENT_DTYPES = ("float32", "float16")
+DEFAULT_STEPS = 10_000  # optimiser steps of a fit that names no number of epochs
+
+
+class AutoencoderCodec(Codec):
+    """A fixed-rate codec: k features a jet become ``latent`` numbers, and come back with a loss.
+
+    The encoder has the layers features-hidden-latent, the decoder the same in reverse, with the
+    activation between all layers, on the latent too (after it was stored). It began as a study
+    for the ATLAS trigger, where 4-200-100-50-3-50-100-200-4 took 4-vectors to three numbers.
+
+    Args:
+        latent: numbers stored a jet; fewer than the features.
+        activation: ``tanh``, ``relu``, ``leaky_relu``, ``sigmoid`` or ``softmax``.
+        hidden: widths of the encoder's hidden layers.
+        regularisation: ``weight_decay`` (decoupled from the gradient) or ``l2`` (in the loss).
+        weight_decay: its strength.
+        scaling: ``standard``, ``log`` or ``lund``; see ``atlasae.features.Scaling``.
+        loss: ``rmse`` or ``mse``, of the scaled features.
+        latent_dtype: ``float32`` or ``float16``.
+        features: names of the columns to compress, each numeric; by default (m, pt, phi, eta)
+            by whatever names the jets call them, else all columns.
+        seed: of the initial weights and the shuffling; the same seed gives the same weights
+            again on one machine.
+
+    Attributes:
+        features_: the names compressed, in order.
+        dtypes_: their dtypes, which decoding gives back.
+        unit_: ``GeV`` or ``MeV``, told from the size of pt.
+        scaling_: the fitted scaling.
+        history_: losses by epoch.
+
+    Raises:
+        InputError: a hyperparameter is not one of those above.
+    """
+
+    codec_id: ClassVar[str] = "autoencoder"
+
+    def __init__(
+        self,
+        latent: int = 3,
+        activation: str = "tanh",
+        hidden: Sequence[int] = (200, 100, 50),
+        regularisation: str = "weight_decay",
+        weight_decay: float = 1e-6,
+        scaling: str = "standard",
+        loss: str = "rmse",
+        latent_dtype: str = "float32",
+        features: Sequence[str] | None = None,
+        seed: int = 0,
+    ) -> None:
+        choose("activation", activation, ACTIVATIONS)
+        choose("regularisation", regularisation, REGULARISATIONS)
+        choose("scaling", scaling, SCALINGS)
+        choose("loss", loss, LOSSES)
+        choose("latent_dtype", latent_dtype, LATENT_DTYPES)
+        if latent < 1 or any(width < 1 for width in hidden):
+            raise InputError(f"a layer needs a unit: latent={latent}, hidden={tuple(hidden)}")
+        self.latent = latent
+        self.activation = activation
+        self.hidden = tuple(hidden)
+        self.regularisation = regularisation
+        self.weight_decay = weight_decay
+        self.scaling = scaling
+        self.loss = loss
+        self.latent_dtype = latent_dtype
+        self.features = None if features is None else tuple(features)
+        self.seed = seed
+        self._encoder: DenseNetwork | None = None
+        self._decoder: DenseNetwork | None = None
+
+    @property
+    def is_fitted(self) -> bool:
+        return self._decoder is not None
+
+    @property
+    def latent_names(self) -> tuple[str, ...]:
+        """The fields of jagged latents, which become branches: z0, z1 and so on."""
+        return tuple(f"z{i}" for i in range(self.latent))
+
+    def fit(
+        self,
+        jets: Any,
+        *,
+        epochs: int | None = None,
+        lr: float = 3e-3,
+        schedule: str = "one_cycle",
+        batch_size: int = 256,
+        valid: Any = 0.1,
+        device: str = "auto",
+        progress: bool = False,
+    ) -> Self:
+        """Train on jets.
+
+        Args:
+            jets: in any form that ``atlasae.features.to_table`` takes.
+            epochs: passes over the jets; by default as many as make 10,000 steps.
+            lr: learning rate, the highest of the one cycle; ``lr_find`` suggests one.
+            schedule: ``one_cycle`` or ``constant``.
+            batch_size: jets a step.
+            valid: jets kept apart to choose the best epoch by: a fraction of ``jets``, or jets.
+            device: ``auto``, ``cpu``, ``cuda`` or another name torch knows.
+            progress: show a progress bar on the error stream.
+
+        Raises:
+            InputError: fewer than two jets, values that are not finite, as few features as
+                latents, or a training that diverges.
+            MissingNameError: a feature asked for is not among the jets'.
+        """
+        table = self._chosen(jets)
+        train, held_out = self._split(table, valid)
+        unit, scaling = self._scaling_of(train)
+        trained, history = self._trainer(batch_size, device, progress).fit(
+            self._initial_network(len(table.columns)),
+            scaling.forward(train.matrix()),
+            scaling.forward(held_out.matrix()),
+            epochs=epochs or -(-DEFAULT_STEPS * batch_size // len(train)),
+            lr=lr,
+            schedule=schedule,
+        )
+        self._encoder, self._decoder = trained.split(len(self.hidden) + 1)
+        self.features_ = tuple(table.columns)
+        self.dtypes_ = tuple(column.dtype.name for column in table.columns.values())
+        self.unit_, self.scaling_, self.history_ = unit, scaling, history
+        return self
+
+    def lr_find(self, jets: Any, *, batch_size: int = 256, device: str = "auto") -> LearningRates:
+        """Suggest a learning rate for ``fit``, by fastai's finder on an untrained network.
+
+        ``atlasae.plots.learning_rates`` draws what it saw.
+        """
+        table = self._chosen(jets)
+        _, scaling = self._scaling_of(table)
+        return self._trainer(batch_size, device, progress=False).find_lr(
+            self._initial_network(len(table.columns)), scaling.forward(table.matrix())
+        )
+
+    def encode(self, jets: Any) -> NDArray[Any] | ak.Array:
+        """Compress jets to latents.
+
+        Args:
+            jets: with at least the features fitted, flat or jagged by event.
+
+        Returns:
+            For flat jets an array of shape (n, latent); for jets in events awkward records with
+            the fields z0, z1, ... and the events' numbers of jets. Both of ``latent_dtype``.
+
+        Raises:
+            NotFittedError: the codec is not trained, or came from a file of decoders.
+            MissingNameError: a feature is missing.
+            InputError: a value is NaN or infinite.
+        """
+        self.require_fitted()
+        if self._encoder is None:
+            raise NotFittedError(
+                "this codec comes from a compressed file, which holds the decoder only:"
+                " it decodes, and cannot encode"
+            )
+        table = to_table(jets).select(self.features_)
+        latents = self._encoder(self.scaling_.forward(table.matrix())).astype(self.latent_dtype)
+        if table.counts is None:
+            return latents
+        return to_records(Table(dict(zip(self.latent_names, latents.T, strict=True)), table.counts))
+
+    def decode(self, encoded: Any) -> ak.Array:
+        """Bring jets back from latents.
+
+        Args:
+            encoded: what ``encode`` gave: an array (n, latent), or records with z0, z1, ...
+
+        Returns:
+            Awkward records with the features and dtypes fitted, jagged where ``encoded`` is.
+
+        Raises:
+            NotFittedError: the codec is not trained.
+            InputError: the latents have another width.
+            MissingNameError: a latent field is missing.
+        """
+        self.require_fitted()
+        if isinstance(encoded, np.ndarray) and encoded.dtype.names is None:
+            latents, counts = encoded, None
+        else:
+            table = to_table(encoded).select(self.latent_names)
+            latents, counts = np.stack(list(table.columns.values()), axis=1), table.counts
+        if latents.ndim != 2 or latents.shape[1] != self.latent:
+            raise InputError(f"latents of shape (n, {self.latent}) wanted, not {latents.shape}")
+        return to_records(Table(self._decoded(latents), counts))
+
+    def save_reduced_features(
+        self, jets: Any, path: str | os.PathLike[str] = "reduced_features.npy"
+    ) -> None:
+        """Encode and decode jets and write the result with ``np.save``, shape (n, features).
+
+        float64, the features in the order of ``features_``, jets flat.
+        """
+        latents = self.encode(to_table(jets).flat())
+        columns = self._decoded(np.asarray(latents)).values()
+        with whole_file(path, force=True) as beside, open(beside, "wb") as file:
+            np.save(file, np.stack([np.asarray(c, np.float64) for c in columns], axis=1))
+
+    def decoder_bytes(self) -> bytes:
+        """The codec without its encoder, half the size: what compressed files hold."""
+        self.require_fitted()
+        state, tensors = self._state()
+        return pack(self, state, {k: v for k, v in tensors.items() if k.startswith("decoder.")})
+
+    def _decoded(self, latents: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        assert self._decoder is not None
+        x = self.scaling_.inverse(self._decoder(latents))
+        return {
+            name: _as_stored(x[:, i], name, np.dtype(dtype))
+            for i, (name, dtype) in enumerate(zip(self.features_, self.dtypes_, strict=True))
+        }
+
+    def _chosen(self, jets: Any) -> Table:
+        """The columns to compress, by ``features`` or by their names."""
+        table = to_table(jets)
+        names = self.features or four_vector(list(table.columns)) or tuple(table.columns)
+        if self.latent >= len(names):
+            raise InputError(
+                f"{self.latent} latents for {len(names)} features ({', '.join(names)}) would"
+                " compress nothing: give fewer latents"
+            )
+        return table.select(names)
+
+    def _split(self, table: Table, valid: Any) -> tuple[Table, Table]:
+        """Jets to train on and jets to choose the best epoch by, both flat."""
+        table = table.flat()
+        if isinstance(valid, (int, float)):
+            if not 0 <= valid < 1:
+                raise InputError(f"valid={valid} is neither jets nor a fraction from 0 to below 1")
+            order = np.random.default_rng(self.seed).permutation(len(table))
+            held_out = int(valid * len(table))
+            train, kept_apart = table.rows(order[held_out:]), table.rows(order[:held_out])
+        else:
+            train, kept_apart = table, to_table(valid).select(list(table.columns)).flat()
+        if len(train) < 2:
+            raise InputError(f"{len(train)} jets are too few to train on")
+        return train, kept_apart
+
+    def _scaling_of(self, table: Table) -> tuple[str, Scaling]:
+        """The unit of the energies, and a scaling fitted to these jets."""
+        pt = next((values for name, values in table.columns.items() if role(name) == "pt"), None)
+        unit = "" if pt is None else energy_unit(pt)
+        return unit, Scaling.fit(self.scaling, list(table.columns), table.matrix(), unit)
+
+    def _initial_network(self, features: int) -> DenseNetwork:
+        sizes = (features, *self.hidden, self.latent, *reversed(self.hidden), features)
+        return DenseNetwork.initial(sizes, self.activation, np.random.default_rng(self.seed))
+
+    def _trainer(self, batch_size: int, device: str, progress: bool) -> Trainer:
+        from atlasae.training import Trainer
+
+        return Trainer(
+            loss=self.loss,
+            regularisation=self.regularisation,
+            weight_decay=self.weight_decay,
+            batch_size=batch_size,
+            seed=self.seed,
+            device=device,
+            progress=progress,
+        )
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[np.float32]]]:
+        assert self._decoder is not None
+        state = {
+            "features": list(self.features_),
+            "dtypes": list(self.dtypes_),
+            "unit": self.unit_,
+            "scaling": self.scaling_.to_json(),
+            "history": self.history_.to_json(),
+        }
+        tensors = self._decoder.tensors("decoder")
+        if self._encoder is not None:
+            tensors |= self._encoder.tensors("encoder")
+        return state, tensors
+
+    def _restore(self, state: dict[str, Any], tensors: dict[str, NDArray[np.float32]]) -> None:
+        self.features_ = tuple(state["features"])
+        self.dtypes_ = tuple(state["dtypes"])
+        self.unit_ = state["unit"]
+        self.scaling_ = Scaling.from_json(state["scaling"])
+        self.history_ = History(**state["history"])
+        self._encoder = DenseNetwork.from_tensors(tensors, "encoder", self.activation)
+        decoder = DenseNetwork.from_tensors(tensors, "decoder", self.activation, True)
+        if decoder is None or (decoder.inputs, decoder.outputs) != (self.latent, len(self.features_)):
+            raise InputError("the decoder does not fit the features")
+        self._decoder = decoder
+
+
+def _as_stored(x: NDArray[np.float64], name: str, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Bring decoded values into what the feature can be: its dtype, and for phi its circle."""
+    if role(name) == "phi":
+        x = np.clip(x, -np.pi, np.pi)
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        x = np.clip(np.rint(x), limits.min, limits.max)
+    elif dtype.kind == "b":
+        x = x > 0.5
+    return x.astype(dtype)

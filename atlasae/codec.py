@@ -1,0 +1,199 @@
+"""The contract of every codec, the registry that finds them by name, and their stored form."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import struct
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from atlasae.errors import DamagedFileError, MissingFileError, MissingNameError, NotFittedError
+from atlasae.files import whole_file
+
+if TYPE_CHECKING:
+    import awkward as ak
+    import numpy as np
+    from numpy.typing import NDArray
+    from typing_extensions import Self
+
+    Tensors = dict[str, NDArray[np.float32]]
+
+FORMAT = 1
+ENTRY_POINTS = "atlasae.codecs"
+
+# The codecs of this package, as "module:class"; others register in the entry-point group.
+_BUILT_IN = {"autoencoder": "atlasae.autoencoder:AutoencoderCodec"}
+
+
+class Codec(ABC):
+    """Compresses jets: ``fit`` learns from jets, ``encode`` and ``decode`` do the work.
+
+    Hyperparameters are given to the constructor and kept under their own names; what ``fit``
+    learns has a name that ends in an underscore.
+    """
+
+    codec_id: ClassVar[str]
+
+    @staticmethod
+    def autoencoder(**hyperparameters: Any) -> Codec:
+        """An untrained autoencoder codec; see ``atlasae.autoencoder.AutoencoderCodec``."""
+        return codec_class("autoencoder")(**hyperparameters)
+
+    @abstractmethod
+    def fit(self, jets: Any) -> Self:
+        """Learn from jets and return self."""
+
+    @abstractmethod
+    def encode(self, jets: Any) -> Any:
+        """Compress jets."""
+
+    @abstractmethod
+    def decode(self, encoded: Any) -> ak.Array:
+        """Bring jets back, as awkward records with the fields and dtypes they were fitted with."""
+
+    @property
+    @abstractmethod
+    def is_fitted(self) -> bool:
+        """Whether the codec has been trained or loaded."""
+
+    @abstractmethod
+    def _state(self) -> tuple[dict[str, Any], Tensors]:
+        """What was learned: JSON-ready values, and named arrays."""
+
+    @abstractmethod
+    def _restore(self, state: dict[str, Any], tensors: Tensors) -> None:
+        """Take back what ``_state`` gave."""
+
+    def get_config(self) -> dict[str, Any]:
+        """The hyperparameters, JSON-ready; ``from_config`` makes the same codec of them."""
+        names = inspect.signature(type(self)).parameters
+        values = {name: getattr(self, name) for name in names}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """An untrained codec with these hyperparameters."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        shown = [
+            f"{name}={getattr(self, name)!r}"
+            for name, parameter in inspect.signature(type(self)).parameters.items()
+            if getattr(self, name) != parameter.default
+        ]
+        return f"Codec.{self.codec_id}({', '.join(shown)})"
+
+    def require_fitted(self) -> None:
+        """Raise NotFittedError on an untrained codec."""
+        if not self.is_fitted:
+            raise NotFittedError(f"{self!r} is not trained: call fit(jets), or Codec.load(file)")
+
+    def to_bytes(self) -> bytes:
+        """The trained codec in its stored form: safetensors with a JSON header.
+
+        Raises:
+            NotFittedError: the codec is not trained.
+        """
+        self.require_fitted()
+        return pack(self, *self._state())
+
+    def decoder_bytes(self) -> bytes:
+        """What a compressed file holds of the codec: enough of it to decode."""
+        return self.to_bytes()
+
+    @staticmethod
+    def from_bytes(data: bytes) -> Codec:
+        """The inverse of ``to_bytes``, for any codec.
+
+        Raises:
+            DamagedFileError: these bytes are not a codec, or one of a newer format.
+            MissingNameError: no codec of this kind is installed.
+        """
+        header, tensors = _unpack(data)
+        try:
+            codec = codec_class(header["codec"]).from_config(header["config"])
+            codec._restore(header["state"], tensors)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            if isinstance(error, MissingNameError):
+                raise
+            raise DamagedFileError(f"the stored codec is damaged: {error!r}") from error
+        return codec
+
+    def save(self, path: str | os.PathLike[str], *, force: bool = True) -> None:
+        """Write the trained codec to a file that ``Codec.load`` reads.
+
+        Raises:
+            NotFittedError: the codec is not trained.
+            TargetExistsError: the file is there and ``force`` is false.
+        """
+        data = self.to_bytes()
+        with whole_file(path, force=force) as beside:
+            beside.write_bytes(data)
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> Codec:
+        """Read a codec of any kind from a file.
+
+        Raises:
+            MissingFileError: there is no such file.
+            DamagedFileError: it is not a codec, or one of a newer format.
+        """
+        if not Path(path).is_file():
+            raise MissingFileError(f"no codec file {os.fspath(path)!r}")
+        try:
+            return Codec.from_bytes(Path(path).read_bytes())
+        except DamagedFileError as error:
+            raise DamagedFileError(f"{os.fspath(path)}: {error}") from error
+
+
+def codec_class(codec_id: str) -> Callable[..., Codec] | Any:
+    """The class of a codec, imported when it is first asked for.
+
+    Raises:
+        MissingNameError: no codec of this name is built in or registered.
+    """
+    registered = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
+    targets = registered | _BUILT_IN
+    if codec_id not in targets:
+        raise MissingNameError.of("codec", codec_id, "the registry", targets)
+    module, _, name = targets[codec_id].partition(":")
+    return getattr(import_module(module), name)
+
+
+def pack(codec: Codec, state: dict[str, Any], tensors: Tensors) -> bytes:
+    """The stored form of a codec with this state and these arrays."""
+    from safetensors.numpy import save
+
+    header = {
+        "format": FORMAT,
+        "codec": codec.codec_id,
+        "config": codec.get_config(),
+        "state": state,
+    }
+    return cast("bytes", save(tensors, metadata={"atlasae": json.dumps(header, sort_keys=True)}))
+
+
+def _unpack(data: bytes) -> tuple[dict[str, Any], Tensors]:
+    """Header and tensors of a stored codec, from bytes nobody vouches for."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        tensors = load(data)
+        (length,) = struct.unpack_from("<Q", data)
+        header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["atlasae"])
+        written = int(header["format"])
+    except (SafetensorError, struct.error, ValueError, KeyError, TypeError) as error:
+        raise DamagedFileError(f"not a codec of atlasae ({error})") from error
+    if written > FORMAT:
+        raise DamagedFileError(
+            f"the codec has format {written}, this atlasae reads up to {FORMAT}:"
+            " upgrade with pip install -U atlasae"
+        )
+    return header, tensors

@@ -1,0 +1,76 @@
+"""The exceptions of atlasae: one family, each also a built-in that callers know how to catch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class AtlasaeError(Exception):
+    """Base of every exception that atlasae raises on purpose."""
+
+
+class InputError(AtlasaeError, ValueError):
+    """An argument, or the data given, cannot be used."""
+
+
+class MissingNameError(AtlasaeError, KeyError):
+    """A tree, branch, feature or codec of this name does not exist."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would print the repr of the message
+
+    @classmethod
+    def of(cls, kind: str, name: str, where: str, names: Iterable[str]) -> MissingNameError:
+        """Say that ``name`` is missing ``where``, and which existing names come nearest."""
+        return cls(f"no {kind} {name!r} in {where}{suggestion(name, names)}")
+
+
+class NotFittedError(AtlasaeError, RuntimeError):
+    """The codec has to be trained, or loaded, before it can do this."""
+
+
+class FileError(AtlasaeError, OSError):
+    """A file cannot be read or written."""
+
+
+class MissingFileError(FileError, FileNotFoundError):
+    """A file to read is not there."""
+
+
+class TargetExistsError(FileError, FileExistsError):
+    """A file to write is there already."""
+
+
+class DamagedFileError(FileError, ValueError):
+    """A file, or a codec stored in it, is damaged or of a kind atlasae does not read."""
+
+
+class UnsafePickleError(AtlasaeError, ValueError):
+    """A pickle asks for something other than pieces of a numpy or pandas table."""
+
+
+class MissingPackageError(AtlasaeError, ImportError):
+    """An optional package is needed and not installed."""
+
+
+def suggestion(name: str, names: Iterable[str]) -> str:
+    """``"; did you mean 'x' or 'y'?"``, or what there is, or nothing where there is nothing."""
+    known = sorted(set(names))
+    by_lower_case = {other.lower(): other for other in known}
+    near = [
+        by_lower_case[match] for match in get_close_matches(name.lower(), by_lower_case, 3, 0.6)
+    ]
+    if near:
+        return f"; did you mean {' or '.join(map(repr, near))}?"
+    if not known:
+        return ""
+    shown = ", ".join(known[:8]) + (f" and {len(known) - 8} more" if len(known) > 8 else "")
+    return f"; there is {shown}"
+
+
+def choose(kind: str, name: str, names: Iterable[str]) -> None:
+    """Raise InputError unless ``name`` is one of ``names``."""
+    names = list(names)
+    if name not in names:
+        raise InputError(f"no {kind} {name!r}{suggestion(name, names)}")

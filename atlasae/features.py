@@ -1,0 +1,272 @@
+"""Jets as tables of features: taking them in, handing them back, and their scalings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from atlasae.errors import InputError, MissingNameError
+
+if TYPE_CHECKING:
+    import awkward as ak
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.floating[Any]]
+
+FOUR_VECTOR = ("m", "pt", "phi", "eta")
+SCALINGS = ("standard", "log", "lund")
+
+_ROLES = {"m": "m", "mass": "m", "pt": "pt", "phi": "phi", "eta": "eta", "e": "e", "energy": "e"}
+_MEV_FROM = 1000.0  # a table whose median jet has more than this is in MeV, not in GeV
+_LN10 = float(np.log(10.0))
+
+
+def role(name: str) -> str | None:
+    """What a feature is by its name: m, pt, phi, eta, e, or None for anything else."""
+    return _ROLES.get(name.lower())
+
+
+def is_energy(name: str) -> bool:
+    """Whether the feature is a mass, momentum or energy, whose errors are relative."""
+    return role(name) in ("m", "pt", "e")
+
+
+def four_vector(names: Sequence[str]) -> tuple[str, ...] | None:
+    """The names that mean (m, pt, phi, eta), in this order, or None where one is missing."""
+    by_role = {role(name): name for name in reversed(names)}
+    found = tuple(by_role[wanted] for wanted in FOUR_VECTOR if wanted in by_role)
+    return found if len(found) == len(FOUR_VECTOR) else None
+
+
+def energy_unit(pt: NDArray[Any]) -> str:
+    """GeV or MeV, told from the size of the transverse momenta."""
+    finite = pt[np.isfinite(pt)]
+    return "MeV" if finite.size and np.median(np.abs(finite)) > _MEV_FROM else "GeV"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Jets as columns.
+
+    Attributes:
+        columns: feature name to values, each of shape (n,) and of its own dtype.
+        counts: numbers of jets an event, shape (events,), summing to n; None for flat jets.
+    """
+
+    columns: dict[str, NDArray[Any]]
+    counts: NDArray[np.integer[Any]] | None = None
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+    def select(self, names: Sequence[str]) -> Table:
+        """Only these columns, in this order.
+
+        Raises:
+            MissingNameError: one is not there; the message names the nearest.
+        """
+        for name in names:
+            if name not in self.columns:
+                raise MissingNameError.of("feature", name, "these jets", self.columns)
+        return Table({name: self.columns[name] for name in names}, self.counts)
+
+    def flat(self) -> Table:
+        """The same jets, not divided into events."""
+        return Table(self.columns)
+
+    def rows(self, index: NDArray[np.integer[Any]]) -> Table:
+        """The flat jets at these positions."""
+        return Table({name: values[index] for name, values in self.columns.items()})
+
+    def matrix(self) -> NDArray[np.float64]:
+        """The columns side by side, shape (n, features), float64.
+
+        Raises:
+            InputError: a value is NaN or infinite.
+        """
+        values = np.stack([np.asarray(c, np.float64) for c in self.columns.values()], axis=1)
+        finite = np.isfinite(values)
+        if not finite.all():
+            for name, good in zip(self.columns, finite.T, strict=True):
+                if bad := len(good) - np.count_nonzero(good):
+                    raise InputError(
+                        f"feature {name!r} is NaN or infinite in {bad} of {len(good)} jets"
+                        " (the autoencoder takes finite values only)"
+                    )
+        return values
+
+
+def to_table(jets: Any) -> Table:
+    """Take in jets in any of the accepted forms.
+
+    Args:
+        jets: awkward records (flat, or jagged by event), a pandas DataFrame, a dict of arrays
+            (numpy, or awkward and jagged alike), a structured numpy array, or a Table.
+
+    Raises:
+        InputError: it is something else, has columns of unequal lengths, missing values, or
+            columns that are not numbers.
+    """
+    if isinstance(jets, Table):
+        return jets
+    if isinstance(jets, np.ndarray):
+        if jets.dtype.names is None:
+            raise InputError(
+                f"an array of shape {jets.shape} does not say which column is which;"
+                " give a dict such as {'m': x[:, 0], 'pt': x[:, 1]}, or a structured array"
+            )
+        fields: Mapping[str, Any] = {name: jets[name] for name in jets.dtype.names}
+    elif isinstance(jets, Mapping) or (hasattr(jets, "columns") and hasattr(jets, "to_numpy")):
+        fields = {str(name): jets[name] for name in (jets if isinstance(jets, Mapping) else jets.columns)}
+    elif getattr(jets, "fields", None):
+        fields = {name: jets[name] for name in jets.fields}
+    else:
+        raise InputError(
+            f"jets must be awkward records, a DataFrame, a dict of arrays or a structured array,"
+            f" not {type(jets).__name__}"
+        )
+    if not fields:
+        raise InputError("these jets have no features")
+    return _table_of(fields)
+
+
+def _table_of(fields: Mapping[str, Any]) -> Table:
+    columns: dict[str, NDArray[Any]] = {}
+    counts: NDArray[Any] | None = None
+    for i, (name, values) in enumerate(fields.items()):
+        columns[name], own_counts = _column(name, values)
+        if i and not _same(own_counts, counts):
+            raise InputError(f"feature {name!r} has other numbers of jets an event than {next(iter(columns))!r}")
+        counts = own_counts
+    lengths = {len(column) for column in columns.values()}
+    if len(lengths) > 1:
+        raise InputError(f"the features differ in length: {sorted(lengths)} jets")
+    return Table(columns, counts)
+
+
+def _same(a: NDArray[Any] | None, b: NDArray[Any] | None) -> bool:
+    return (a is None) == (b is None) and (a is None or np.array_equal(a, cast("NDArray[Any]", b)))
+
+
+def _column(name: str, values: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """One feature as flat values and, where it is jagged, the counts."""
+    counts = None
+    if hasattr(values, "layout"):
+        import awkward as ak
+
+        if values.ndim > 2:
+            raise InputError(f"feature {name!r} is nested {values.ndim - 1} deep; one level (jets in events) is the most")
+        if values.ndim == 2:
+            counts = ak.to_numpy(ak.num(values, axis=1))
+            values = ak.flatten(values, axis=1)
+        values = ak.to_numpy(values)
+    column = np.asarray(values)
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise InputError(f"feature {name!r} has missing values")
+    if column.ndim != 1 or column.dtype.kind not in "fiub":
+        raise InputError(f"feature {name!r} is not a column of numbers ({column.dtype}, shape {column.shape})")
+    return column, counts
+
+
+def to_records(table: Table) -> ak.Array:
+    """The jets as awkward records, jagged where the table has counts.
+
+    With the features of a 4-vector among the names they behave as ``vector`` Momentum4D.
+    """
+    import awkward as ak
+    import vector
+
+    with_name, behavior = None, None
+    if four_vector(list(table.columns)):
+        with_name, behavior = "Momentum4D", vector.backends.awkward.behavior
+    records = ak.zip(table.columns, with_name=with_name, behavior=behavior)
+    return records if table.counts is None else ak.unflatten(records, table.counts)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """How one feature is scaled: ``(f(x) - center) / scale``, where f is the transform.
+
+    ``symlog`` is sign(x) log(1 + abs(x)/unit): a logarithm that also takes zero and below, as
+    masses from a detector are.
+    """
+
+    transform: str
+    center: float
+    scale: float
+    unit: float = 1.0
+
+    def forward(self, x: Floats) -> Floats:
+        return (self._transformed(x) - self.center) / self.scale
+
+    def _transformed(self, x: Floats) -> Floats:
+        return np.sign(x) * np.log1p(np.abs(x) / self.unit) if self.transform == "symlog" else x
+
+    def inverse(self, y: Floats) -> Floats:
+        y = y * self.scale + self.center
+        if self.transform == "symlog":
+            y = np.sign(y) * np.expm1(np.abs(y)) * self.unit
+        return y
+
+    def standardised(self, x: Floats) -> Axis:
+        """The same transform with mean and standard deviation of ``x`` taken out."""
+        transformed = self._transformed(x)
+        spread = float(transformed.std())
+        return Axis(self.transform, float(transformed.mean()), spread if spread > 0 else 1.0, self.unit)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """One axis a feature, from features (n, k) to numbers of order one and back."""
+
+    axes: tuple[Axis, ...]
+
+    @classmethod
+    def fit(cls, kind: str, names: Sequence[str], x: NDArray[np.float64], unit: str) -> Scaling:
+        """Learn a scaling from jets.
+
+        Args:
+            kind: ``standard`` (mean and standard deviation), ``log`` (the same of the logarithm
+                of masses, momenta and energies), or ``lund`` (log10(m + 1)/1.8,
+                (log10 pt - 1.3)/1.2, phi/3, eta/5 for m and pt in GeV; other features standard).
+            names: the k features.
+            x: their values, shape (n, k).
+            unit: ``GeV`` or ``MeV``, of the energies in ``x``.
+        """
+        return cls(tuple(_axis(kind, name, x[:, i], unit) for i, name in enumerate(names)))
+
+    def forward(self, x: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Features (n, k) to scaled features, float32."""
+        scaled = [axis.forward(x[:, i]) for i, axis in enumerate(self.axes)]
+        return np.stack(scaled, axis=1).astype(np.float32)
+
+    def inverse(self, y: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Scaled features (n, k) to features, float64."""
+        wide = y.astype(np.float64)
+        return np.stack([axis.inverse(wide[:, i]) for i, axis in enumerate(self.axes)], axis=1)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        return [asdict(axis) for axis in self.axes]
+
+    @classmethod
+    def from_json(cls, axes: list[dict[str, Any]]) -> Scaling:
+        return cls(tuple(Axis(**axis) for axis in axes))
+
+
+def _axis(kind: str, name: str, x: NDArray[np.float64], unit: str) -> Axis:
+    gev = 1000.0 if unit == "MeV" else 1.0
+    if kind == "lund" and (what := role(name)) in FOUR_VECTOR:
+        return {
+            "m": Axis("symlog", 0.0, 1.8 * _LN10, gev),
+            # 1 MeV inside the logarithm moves a 20 GeV jet by 2e-5 of a scaled unit
+            "pt": Axis("symlog", (1.3 + 3.0) * _LN10, 1.2 * _LN10, 1e-3 * gev),
+            "phi": Axis("linear", 0.0, 3.0),
+            "eta": Axis("linear", 0.0, 5.0),
+        }[cast("str", what)]
+    if kind == "log" and is_energy(name):
+        size = float(np.median(np.abs(x)))
+        return Axis("symlog", 0.0, 1.0, 0.01 * size if size > 0 else 1.0).standardised(x)
+    return Axis("linear", 0.0, 1.0).standardised(x)

@@ -1,0 +1,52 @@
+"""What training tells: losses by epoch, and the learning rates tried."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass
+class History:
+    """Losses and learning rate by epoch, in the units of the training loss.
+
+    Attributes:
+        train: mean loss over the training batches of each epoch.
+        valid: loss on the jets kept apart, after each epoch.
+        learning_rate: at the end of each epoch.
+    """
+
+    train: list[float] = field(default_factory=list)
+    valid: list[float] = field(default_factory=list)
+    learning_rate: list[float] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.train)
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch whose weights were kept, counted from 0."""
+        return min(range(len(self)), key=self.valid.__getitem__)
+
+    def append(self, train: float, valid: float, learning_rate: float) -> None:
+        self.train.append(train)
+        self.valid.append(valid)
+        self.learning_rate.append(learning_rate)
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: [float(f"{v:.5g}") for v in values] for name, values in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class LearningRates:
+    """What the learning-rate finder saw.
+
+    Attributes:
+        suggestion: the learning rate to train with.
+        rates: the rates tried, growing.
+        losses: the smoothed loss at each.
+    """
+
+    suggestion: float
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]

@@ -1,0 +1,232 @@
+"""Training networks to reproduce their input, with fastai, which is imported here alone."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import torch
+from fastai.basics import DataLoaders, Learner, OptimWrapper
+from fastai.callback.core import Callback
+from fastai.callback.schedule import SuggestionMethod  # also gives Learner its fit_one_cycle
+
+from atlasae.errors import InputError, choose
+from atlasae.history import History, LearningRates
+from atlasae.progress import progress_bar
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from atlasae.network import DenseNetwork
+
+SCHEDULES = ("one_cycle", "constant")
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """How to train: everything but the data and the network.
+
+    Attributes:
+        loss: ``rmse``, the root of the mean squared error of a batch, or ``mse``.
+        regularisation: ``weight_decay`` (decoupled, Loshchilov and Hutter, arXiv:1711.05101) or
+            ``l2`` (the sum of squared weights and biases is added to the loss).
+        weight_decay: the strength of either.
+        batch_size: jets a step.
+        seed: of the shuffling; the same seed gives the same weights on one machine.
+        device: ``auto`` (a GPU where there is one), or a torch device's name.
+        progress: whether to show a progress bar.
+    """
+
+    loss: str
+    regularisation: str
+    weight_decay: float
+    batch_size: int
+    seed: int
+    device: str
+    progress: bool
+
+    def fit(
+        self,
+        network: DenseNetwork,
+        train: NDArray[np.float32],
+        valid: NDArray[np.float32],
+        *,
+        epochs: int,
+        lr: float,
+        schedule: str,
+    ) -> tuple[DenseNetwork, History]:
+        """Train the network to give back its input.
+
+        Args:
+            network: where to start.
+            train: scaled features, shape (n, k).
+            valid: the same of jets kept apart; the epoch that does best on them is kept. With
+                no rows, the epoch of the lowest training loss is.
+            epochs: passes over ``train``.
+            lr: learning rate; the highest of the one cycle.
+            schedule: ``one_cycle`` (Smith and Topin, arXiv:1708.07120) or ``constant``.
+
+        Returns:
+            The trained network and the losses by epoch.
+        """
+        choose("schedule", schedule, SCHEDULES)
+        best = _BestEpoch()
+        with self._learner(network, train, valid) as (learner, module):
+            callbacks = [best, *([_ProgressBar()] if self.progress else [])]
+            fit = learner.fit_one_cycle if schedule == "one_cycle" else learner.fit
+            fit(epochs, lr, cbs=callbacks)
+            module.load_state_dict(best.state)
+        if not all(np.isfinite(best.history.valid)):
+            raise InputError(f"training diverged at learning rate {lr:g}; try a lower one, or lr_find")
+        return network.from_torch(module), best.history
+
+    def find_lr(self, network: DenseNetwork, train: NDArray[np.float32]) -> LearningRates:
+        """Try growing learning rates on a copy of the network and suggest one.
+
+        Source: Smith, arXiv:1506.01186, with fastai's ``valley`` rule.
+        """
+        with self._learner(network, train, train[: self.batch_size]) as (learner, _):
+            suggested = learner.lr_find(suggest_funcs=(SuggestionMethod.Valley,), show_plot=False)
+            recorder = learner.recorder
+            return LearningRates(
+                suggestion=float(suggested.valley),
+                rates=tuple(float(rate) for rate in recorder.lrs),
+                losses=tuple(float(loss) for loss in recorder.losses),
+            )
+
+    @contextmanager
+    def _learner(
+        self, network: DenseNetwork, train: NDArray[np.float32], valid: NDArray[np.float32]
+    ) -> Iterator[tuple[Learner, torch.nn.Sequential]]:
+        device = torch.device(_device(self.device))
+        with _seeded(self.seed), tempfile.TemporaryDirectory() as scratch:
+            module = network.to_torch().to(device)
+            loaders = DataLoaders(
+                _Batches(train, self.batch_size, shuffle=True, device=device),
+                _Batches(valid, 8 * self.batch_size, shuffle=False, device=device),
+                device=device,
+            )
+            decay = self.weight_decay if self.regularisation == "weight_decay" else 0.0
+            learner = Learner(
+                loaders,
+                module,
+                loss_func=self._loss(module),
+                opt_func=partial(OptimWrapper, opt=torch.optim.AdamW, weight_decay=decay),
+                path=scratch,
+            )
+            with learner.no_bar(), learner.no_logging():
+                yield learner, module
+
+    def _loss(
+        self, module: torch.nn.Module
+    ) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+        penalty = self.weight_decay if self.regularisation == "l2" else 0.0
+
+        def loss(predicted: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+            value = torch.nn.functional.mse_loss(predicted, wanted)
+            if self.loss == "rmse":
+                value = (value + 1e-12).sqrt()  # the root's slope is infinite at zero
+            if penalty and module.training:
+                squares = [parameter.square().sum() for parameter in module.parameters()]
+                value = value + penalty * torch.stack(squares).sum()
+            return value
+
+        return loss
+
+
+def _device(name: str) -> str:
+    if name != "auto":
+        return name
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed the global generators that torch and fastai draw from, and put them back after."""
+    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(legacy)  # noqa: NPY002
+
+
+class _Batches:
+    """A loader of whole batches of (x, x); fastai's own gathers them row by row."""
+
+    def __init__(
+        self, x: NDArray[np.float32], batch_size: int, *, shuffle: bool, device: torch.device
+    ) -> None:
+        self.x = torch.from_numpy(np.ascontiguousarray(x)).to(device)
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.device = device
+
+    def __len__(self) -> int:
+        return -(-len(self.x) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        order = torch.randperm(len(self.x)) if self.shuffle else torch.arange(len(self.x))
+        for rows in order.to(self.device).split(self.batch_size):
+            batch = self.x[rows]
+            yield batch, batch
+
+    def to(self, device: torch.device) -> None:
+        self.x, self.device = self.x.to(device), device
+
+
+class _BestEpoch(Callback):  # type: ignore[misc]
+    """Records the losses and remembers the weights of the best epoch."""
+
+    order = 60  # after the Recorder
+
+    def __init__(self) -> None:
+        self.history = History()
+        self.lowest = float("inf")
+        self.state: dict[str, torch.Tensor] = {}
+
+    def before_epoch(self) -> None:
+        self.sum, self.rows = 0.0, 0
+
+    def after_batch(self) -> None:
+        if self.training:
+            rows = len(self.learn.xb[0])
+            self.sum += float(self.learn.loss.detach()) * rows
+            self.rows += rows
+
+    def after_epoch(self) -> None:
+        train = self.sum / max(self.rows, 1)
+        recorded = self.learn.recorder.values[-1]
+        valid = float(recorded[1]) if len(recorded) > 1 and recorded[1] is not None else train
+        self.history.append(train, valid, float(self.learn.opt.hypers[-1]["lr"]))
+        if valid < self.lowest or not self.state:
+            self.lowest = valid
+            module = cast("torch.nn.Module", self.learn.model)
+            self.state = {k: v.detach().clone() for k, v in module.state_dict().items()}
+
+
+class _ProgressBar(Callback):  # type: ignore[misc]
+    """Shows the epochs, the loss and the time left on the terminal."""
+
+    order = 70
+
+    def before_fit(self) -> None:
+        self.bar = progress_bar("epochs")
+        self.bar.start()
+        self.task = self.bar.add_task("training", total=self.learn.n_epoch)
+
+    def after_epoch(self) -> None:
+        loss = self.learn.recorder.values[-1][-1]
+        self.bar.update(self.task, advance=1, description=f"training, loss {loss:.4f}")
+
+    def after_fit(self) -> None:
+        self.bar.stop()
