@@ -36,7 +36,8 @@ from atlasae.errors import (
 if TYPE_CHECKING:
     from atlasae import cycles, metrics, plots
     from atlasae.pickles import read_pickle
-    from atlasae.rootfile import compress, decompress, info
+    from atlasae.contents import info
+    from atlasae.rootfile import compress, decompress, read_jets
     from atlasae.samples import sample
 
 __version__ = "0.1.0"
@@ -60,6 +61,7 @@ __all__ = [
     "info",
     "metrics",
     "plots",
+    "read_jets",
     "read_pickle",
     "sample",
 ]
@@ -67,7 +69,8 @@ __all__ = [
 _FUNCTIONS = {
     "compress": "rootfile",
     "decompress": "rootfile",
-    "info": "rootfile",
+    "info": "contents",
+    "read_jets": "rootfile",
     "read_pickle": "pickles",
     "sample": "samples",
 }

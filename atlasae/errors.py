@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -74,3 +75,12 @@ def choose(kind: str, name: str, names: Iterable[str]) -> None:
     names = list(names)
     if name not in names:
         raise InputError(f"no {kind} {name!r}{suggestion(name, names)}")
+
+
+@contextmanager
+def located(where: str) -> Iterator[None]:
+    """Say where the data stood in the message of an InputError about them."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error

@@ -1,0 +1,287 @@
+"""Any TTree by uproot: which branches can be carried over, read and written in chunks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import uproot
+
+from atlasae.errors import AtlasaeError, DamagedFileError, FileError, MissingFileError, MissingNameError
+
+if TYPE_CHECKING:
+    import awkward as ak
+
+Arrays = dict[str, "ak.Array"]
+STEP_SIZE = "100 MB"
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One branch as it is written.
+
+    Attributes:
+        name: of the branch.
+        dtype: name of the numpy dtype of its values, or ``string``.
+        shape: of a fixed-size array in each entry; empty for one value.
+        counter: the branch that holds the lengths of a jagged one; None where it is not jagged.
+        source_bytes: size of its baskets, compressed, in the file it came from.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...] = ()
+    counter: str | None = None
+    source_bytes: int = 0
+
+    @property
+    def type(self) -> Any:
+        """What ``mktree`` takes as the type of the branch."""
+        if self.counter is not None:
+            return f"var * {self.dtype}"
+        return "string" if self.dtype == "string" else np.dtype((self.dtype, self.shape))
+
+    @property
+    def is_number(self) -> bool:
+        """Whether each entry, or each element of a jagged one, is a single number."""
+        return self.dtype != "string" and not self.shape
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Branch:
+        return cls(**{**fields, "shape": tuple(fields["shape"])})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a tree is carried over.
+
+    Attributes:
+        branches: those that are written, in the order of the source.
+        changed: branch name to what becomes different though no value does.
+        left_out: branch name to why it cannot be written.
+    """
+
+    branches: tuple[Branch, ...]
+    changed: dict[str, str]
+    left_out: dict[str, str]
+
+    def __getitem__(self, name: str) -> Branch:
+        return next(branch for branch in self.branches if branch.name == name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(branch.name for branch in self.branches)
+
+
+def plan_tree(tree: uproot.TTree) -> Plan:
+    """Find out which branches of a tree uproot can read and write again."""
+    branches: dict[str, Branch] = {}
+    changed: dict[str, str] = {}
+    left_out: dict[str, str] = {}
+    for source in tree.itervalues(recursive=True):
+        if source.branches and source.interpretation is None:
+            continue  # a split object: its parts follow
+        name = source.name
+        if name in branches:
+            left_out[f"{name} (again)"] = "a second branch of the same name"
+            continue
+        try:
+            branches[name], change = _plan_branch(source)
+        except (_Unwritable, uproot.interpretation.identify.UnknownInterpretation) as error:
+            left_out[name] = str(error).partition("\n")[0] or "unknown type"
+            continue
+        if change:
+            changed[name] = change
+    for counter in {branch.counter for branch in branches.values()} & branches.keys():
+        assert counter is not None
+        if branches[counter].dtype != "int32":
+            changed[counter] = f"counter, {branches[counter].dtype} becomes int32"
+    return Plan(tuple(branches.values()), changed, left_out)
+
+
+class _Unwritable(Exception):
+    """Why a branch cannot be written."""
+
+
+def _plan_branch(source: uproot.TBranch) -> tuple[Branch, str]:
+    """The branch as it is written, and what changes by that, if anything does."""
+    interpretation = source.interpretation
+    size = int(source.compressed_bytes)
+    if isinstance(interpretation, uproot.AsStrings):
+        change = "" if source.typename == "char*" else f"{source.typename} becomes char*"
+        return Branch(source.name, "string", source_bytes=size), change
+    jagged = isinstance(interpretation, uproot.AsJagged)
+    content = interpretation.content if jagged else interpretation
+    if not isinstance(content, uproot.AsDtype) or content.to_dtype.fields:
+        raise _Unwritable(f"type {source.typename} cannot be written")
+    value, shape = content.to_dtype.base, content.to_dtype.shape
+    if value.kind not in "fiub" or value.itemsize not in (1, 2, 4, 8):
+        raise _Unwritable(f"type {source.typename} cannot be written")
+    if not jagged:
+        return Branch(source.name, value.newbyteorder("=").name, shape, None, size), _narrowed(source)
+    if shape:
+        raise _Unwritable(f"type {source.typename}, fixed-size arrays in a jagged branch, cannot be read back")
+    counter, change = source.count_branch, _narrowed(source)
+    if counter is None:
+        change = f"{source.typename} becomes a jagged array with the counter n{source.name}"
+    counter_name = f"n{source.name}" if counter is None else counter.name
+    return Branch(source.name, value.newbyteorder("=").name, (), counter_name, size), change
+
+
+def _narrowed(source: uproot.TBranch) -> str:
+    """What becomes of the types that ROOT stores narrower than it shows them."""
+    kind = type(source.interpretation).__name__
+    return {"AsDouble32": "Double32_t becomes double", "AsFloat16": "Float16_t becomes float"}.get(kind, "")
+
+
+def write_tree(directory: Any, path: str, title: str, branches: Sequence[Branch]) -> TreeWriter:
+    """Make an empty tree of these branches in a file being written."""
+    counters = {branch.name: branch.counter for branch in branches if branch.counter is not None}
+    made = directory.mktree(
+        path,
+        {branch.name: branch.type for branch in branches if branch.name not in counters.values()},
+        title=title,
+        counter_name=counters.__getitem__,
+    )
+    return TreeWriter(made, [b.name for b in branches if b.name not in counters.values()])
+
+
+@dataclass
+class TreeWriter:
+    """A tree being written, chunk by chunk."""
+
+    tree: Any
+    names: list[str]
+
+    def extend(self, arrays: Mapping[str, Any]) -> None:
+        """Append entries; ``arrays`` may hold more than the tree's branches."""
+        chunk = {name: arrays[name] for name in self.names}
+        if chunk and len(next(iter(chunk.values()))):  # an empty chunk would still write baskets
+            self.tree.extend(chunk)
+
+
+def iterate(
+    tree: uproot.TTree,
+    names: Sequence[str],
+    step_size: str | int = STEP_SIZE,
+    start: int = 0,
+    stop: int | None = None,
+) -> Iterator[tuple[int, Arrays]]:
+    """Read branches in chunks; gives the first entry of each chunk and its arrays by name."""
+    wanted = set(names)
+    steps = tree.iterate(
+        filter_branch=lambda branch: branch.name in wanted,
+        step_size=step_size,
+        entry_start=start,
+        entry_stop=stop,
+        how=dict,
+        report=True,
+    )
+    while True:
+        with reading(tree.file.file_path, f"tree {tree.name!r}"):
+            step = next(steps, None)
+        if step is None:
+            return
+        arrays, report = step
+        yield report.start, {name.rpartition("/")[2]: array for name, array in arrays.items()}
+
+
+@contextmanager
+def open_root(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """Open a ROOT file to read.
+
+    Raises:
+        MissingFileError: it is not there.
+        FileError: it may not be read, or is a directory.
+        DamagedFileError: it is not a ROOT file, or ends in its header.
+    """
+    name = os.fspath(path)
+    try:
+        file = uproot.open(name)
+    except FileNotFoundError as error:
+        raise MissingFileError(f"no file {name!r}") from error
+    except (IsADirectoryError, PermissionError) as error:
+        raise FileError(f"cannot read {name!r}: {error.strerror}") from error
+    except Exception as error:  # noqa: BLE001  (uproot has no exception of its own for this)
+        raise DamagedFileError(f"{name} cannot be opened as a ROOT file: {_first_line(error)}") from error
+    if not isinstance(file, uproot.ReadOnlyDirectory):
+        raise FileError(f"{name!r} names an object in a file; give the file, and the tree as an option")
+    with file:
+        yield file
+
+
+@contextmanager
+def reading(path: str, what: str) -> Iterator[None]:
+    """Turn whatever uproot raises on damaged bytes into a DamagedFileError that says where."""
+    try:
+        yield
+    except (AtlasaeError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001  (zlib, struct, numpy and uproot raise what they like)
+        raise DamagedFileError(f"{path}: {what} cannot be read: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def trees_in(file: Any) -> list[str]:
+    """Paths of the TTrees of a file, without cycle numbers, each once."""
+    return list(dict.fromkeys(file.keys(filter_classname="TTree", cycle=False)))
+
+
+def find_tree(file: Any, path: str) -> uproot.TTree:
+    """A tree by its path.
+
+    Raises:
+        MissingNameError: there is none of this name; the message names the nearest.
+    """
+    trees = trees_in(file)
+    if path not in trees:
+        raise MissingNameError.of("tree", path, file.file_path, trees)
+    with reading(file.file_path, f"tree {path!r}"):
+        return file[path]
+
+
+def copy_rest(
+    source: Any, target: Any, done: Sequence[str], step_size: str | int
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Copy every other tree and object of a file.
+
+    Args:
+        source: the open file to read.
+        target: the open file to write.
+        done: paths not to copy; what lies in a directory of this name is not copied either.
+        step_size: size of the chunks that trees are read in.
+
+    Returns:
+        What changed and what was left out, by path of the object or ``path:branch``, with the
+        reason.
+    """
+    changed: dict[str, str] = {}
+    left_out: dict[str, str] = {}
+    for path, class_name in source.classnames(cycle=False).items():
+        if class_name in ("TDirectory", "TDirectoryFile") or any(path == d or path.startswith(f"{d}/") for d in done):
+            continue
+        if class_name == "TTree":
+            tree = find_tree(source, path)
+            plan = plan_tree(tree)
+            changed |= {f"{path}:{name}": what for name, what in plan.changed.items()}
+            left_out |= {f"{path}:{name}": why for name, why in plan.left_out.items()}
+            if plan.branches:
+                writer = write_tree(target, path, tree.title, plan.branches)
+                for _, arrays in iterate(tree, plan.names, step_size):
+                    writer.extend(arrays)
+        elif class_name.startswith(("TH1", "TH2", "TH3", "TProfile", "TObjString")):
+            with reading(source.file_path, f"{class_name} {path!r}"):
+                target[path] = source[path]
+        else:
+            left_out[path] = f"class {class_name} cannot be written"
+    return changed, left_out
