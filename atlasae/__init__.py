@@ -35,8 +35,8 @@ from atlasae.errors import (
 
 if TYPE_CHECKING:
     from atlasae import cycles, metrics, plots
-    from atlasae.pickles import read_pickle
     from atlasae.contents import info
+    from atlasae.pickles import read_pickle
     from atlasae.rootfile import compress, decompress, read_jets
     from atlasae.samples import sample
 

@@ -17,10 +17,10 @@ from atlasae.features import (
     energy_unit,
     four_vector,
     role,
+    save_matrix,
     to_records,
     to_table,
 )
-from atlasae.files import whole_file
 from atlasae.history import History, LearningRates
 from atlasae.network import ACTIVATIONS, DenseNetwork
 
@@ -228,10 +228,7 @@ class AutoencoderCodec(Codec):
 
         float64, the features in the order of ``features_``, jets flat.
         """
-        latents = self.encode(to_table(jets).flat())
-        columns = self._decoded(np.asarray(latents)).values()
-        with whole_file(path, force=True) as beside, open(beside, "wb") as file:
-            np.save(file, np.stack([np.asarray(c, np.float64) for c in columns], axis=1))
+        save_matrix(self.decode(self.encode(to_table(jets).flat())), path, force=True)
 
     def decoder_bytes(self) -> bytes:
         """The codec without its encoder, half the size: what compressed files hold."""
@@ -318,7 +315,10 @@ class AutoencoderCodec(Codec):
         self.history_ = History(**state["history"])
         self._encoder = DenseNetwork.from_tensors(tensors, "encoder", self.activation)
         decoder = DenseNetwork.from_tensors(tensors, "decoder", self.activation, True)
-        if decoder is None or (decoder.inputs, decoder.outputs) != (self.latent, len(self.features_)):
+        if decoder is None or (decoder.inputs, decoder.outputs) != (
+            self.latent,
+            len(self.features_),
+        ):
             raise InputError("the decoder does not fit the features")
         self._decoder = decoder
 
@@ -331,5 +331,5 @@ def _as_stored(x: NDArray[np.float64], name: str, dtype: np.dtype[Any]) -> NDArr
         limits = np.iinfo(dtype)
         x = np.clip(np.rint(x), limits.min, limits.max)
     elif dtype.kind == "b":
-        x = x > 0.5
+        x = np.rint(np.clip(x, 0, 1))
     return x.astype(dtype)

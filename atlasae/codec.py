@@ -7,7 +7,6 @@ import json
 import os
 import struct
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from typing_extensions import Self
+
+    from atlasae.autoencoder import AutoencoderCodec
 
     Tensors = dict[str, NDArray[np.float32]]
 
@@ -41,9 +42,9 @@ class Codec(ABC):
     codec_id: ClassVar[str]
 
     @staticmethod
-    def autoencoder(**hyperparameters: Any) -> Codec:
+    def autoencoder(**hyperparameters: Any) -> AutoencoderCodec:
         """An untrained autoencoder codec; see ``atlasae.autoencoder.AutoencoderCodec``."""
-        return codec_class("autoencoder")(**hyperparameters)
+        return cast("AutoencoderCodec", codec_class("autoencoder")(**hyperparameters))
 
     @abstractmethod
     def fit(self, jets: Any) -> Self:
@@ -118,7 +119,7 @@ class Codec(ABC):
         header, tensors = _unpack(data)
         try:
             codec = codec_class(header["codec"]).from_config(header["config"])
-            codec._restore(header["state"], tensors)
+            codec._restore(header["state"], tensors)  # noqa: SLF001  (a Codec, like this)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             if isinstance(error, MissingNameError):
                 raise
@@ -152,7 +153,7 @@ class Codec(ABC):
             raise DamagedFileError(f"{os.fspath(path)}: {error}") from error
 
 
-def codec_class(codec_id: str) -> Callable[..., Codec] | Any:
+def codec_class(codec_id: str) -> type[Codec]:
     """The class of a codec, imported when it is first asked for.
 
     Raises:
@@ -163,7 +164,8 @@ def codec_class(codec_id: str) -> Callable[..., Codec] | Any:
     if codec_id not in targets:
         raise MissingNameError.of("codec", codec_id, "the registry", targets)
     module, _, name = targets[codec_id].partition(":")
-    return getattr(import_module(module), name)
+    found: type[Codec] = getattr(import_module(module), name)
+    return found
 
 
 def pack(codec: Codec, state: dict[str, Any], tensors: Tensors) -> bytes:
@@ -176,7 +178,7 @@ def pack(codec: Codec, state: dict[str, Any], tensors: Tensors) -> bytes:
         "config": codec.get_config(),
         "state": state,
     }
-    return cast("bytes", save(tensors, metadata={"atlasae": json.dumps(header, sort_keys=True)}))
+    return save(tensors, metadata={"atlasae": json.dumps(header, sort_keys=True)})
 
 
 def _unpack(data: bytes) -> tuple[dict[str, Any], Tensors]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from atlasae.errors import InputError, MissingNameError
+from atlasae.files import whole_file
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -120,7 +122,9 @@ def to_table(jets: Any) -> Table:
             )
         fields: Mapping[str, Any] = {name: jets[name] for name in jets.dtype.names}
     elif isinstance(jets, Mapping) or (hasattr(jets, "columns") and hasattr(jets, "to_numpy")):
-        fields = {str(name): jets[name] for name in (jets if isinstance(jets, Mapping) else jets.columns)}
+        fields = {
+            str(name): jets[name] for name in (jets if isinstance(jets, Mapping) else jets.columns)
+        }
     elif getattr(jets, "fields", None):
         fields = {name: jets[name] for name in jets.fields}
     else:
@@ -139,7 +143,9 @@ def _table_of(fields: Mapping[str, Any]) -> Table:
     for i, (name, values) in enumerate(fields.items()):
         columns[name], own_counts = _column(name, values)
         if i and not _same(own_counts, counts):
-            raise InputError(f"feature {name!r} has other numbers of jets an event than {next(iter(columns))!r}")
+            raise InputError(
+                f"feature {name!r} has other numbers of jets an event than {next(iter(columns))!r}"
+            )
         counts = own_counts
     lengths = {len(column) for column in columns.values()}
     if len(lengths) > 1:
@@ -158,7 +164,9 @@ def _column(name: str, values: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
         import awkward as ak
 
         if values.ndim > 2:
-            raise InputError(f"feature {name!r} is nested {values.ndim - 1} deep; one level (jets in events) is the most")
+            raise InputError(
+                f"feature {name!r} is nested {values.ndim - 1} deep; one level (jets in events) is the most"
+            )
         if values.ndim == 2:
             counts = ak.to_numpy(ak.num(values, axis=1))
             values = ak.flatten(values, axis=1)
@@ -167,7 +175,9 @@ def _column(name: str, values: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise InputError(f"feature {name!r} has missing values")
     if column.ndim != 1 or column.dtype.kind not in "fiub":
-        raise InputError(f"feature {name!r} is not a column of numbers ({column.dtype}, shape {column.shape})")
+        raise InputError(
+            f"feature {name!r} is not a column of numbers ({column.dtype}, shape {column.shape})"
+        )
     return column, counts
 
 
@@ -184,6 +194,21 @@ def to_records(table: Table) -> ak.Array:
         with_name, behavior = "Momentum4D", vector.backends.awkward.behavior
     records = ak.zip(table.columns, with_name=with_name, behavior=behavior)
     return records if table.counts is None else ak.unflatten(records, table.counts)
+
+
+def save_matrix(jets: Any, path: str | os.PathLike[str], *, force: bool) -> Table:
+    """Write jets with ``np.save``, a row a jet, shape (n, features), float64.
+
+    Returns:
+        The jets as a table, whose columns are those of the file in order.
+
+    Raises:
+        TargetExistsError: the file is there and ``force`` is false.
+    """
+    table = to_table(jets).flat()
+    with whole_file(path, force=force) as beside, beside.open("wb") as file:
+        np.save(file, table.matrix())
+    return table
 
 
 @dataclass(frozen=True)
@@ -215,7 +240,9 @@ class Axis:
         """The same transform with mean and standard deviation of ``x`` taken out."""
         transformed = self._transformed(x)
         spread = float(transformed.std())
-        return Axis(self.transform, float(transformed.mean()), spread if spread > 0 else 1.0, self.unit)
+        return Axis(
+            self.transform, float(transformed.mean()), spread if spread > 0 else 1.0, self.unit
+        )
 
 
 @dataclass(frozen=True)
@@ -265,7 +292,7 @@ def _axis(kind: str, name: str, x: NDArray[np.float64], unit: str) -> Axis:
             "pt": Axis("symlog", (1.3 + 3.0) * _LN10, 1.2 * _LN10, 1e-3 * gev),
             "phi": Axis("linear", 0.0, 3.0),
             "eta": Axis("linear", 0.0, 5.0),
-        }[cast("str", what)]
+        }[what]
     if kind == "log" and is_energy(name):
         size = float(np.median(np.abs(x)))
         return Axis("symlog", 0.0, 1.0, 0.01 * size if size > 0 else 1.0).standardised(x)

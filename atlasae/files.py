@@ -10,6 +10,17 @@ from pathlib import Path
 from atlasae.errors import FileError, TargetExistsError
 
 
+def check_target(path: str | os.PathLike[str], *, force: bool) -> None:
+    """Raise what ``whole_file`` would raise before anything is written."""
+    target = Path(path)
+    if target.is_dir():
+        raise FileError(f"{target} is a directory")
+    if target.exists() and not force:
+        raise TargetExistsError(f"{target} exists; overwrite it with --force (force=True)")
+    if not target.parent.is_dir():
+        raise FileError(f"no directory {str(target.parent)!r} to write {target.name!r} in")
+
+
 @contextmanager
 def whole_file(path: str | os.PathLike[str], *, force: bool) -> Iterator[Path]:
     """Give a path beside ``path`` to write to; it takes the final name when the block ends well.
@@ -20,13 +31,8 @@ def whole_file(path: str | os.PathLike[str], *, force: bool) -> Iterator[Path]:
         TargetExistsError: the file is there and ``force`` is false.
         FileError: the file cannot be written.
     """
+    check_target(path, force=force)
     target = Path(path)
-    if target.is_dir():
-        raise FileError(f"{target} is a directory")
-    if target.exists() and not force:
-        raise TargetExistsError(f"{target} exists; overwrite it with --force (force=True)")
-    if not target.parent.is_dir():
-        raise FileError(f"no directory {str(target.parent)!r} to write {target.name!r} in")
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         yield beside

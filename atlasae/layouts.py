@@ -112,7 +112,9 @@ def find_collection(file: Any, tree: str | None, collection: str | None) -> Foun
         seen[path] = list(collections)
         wanted = collection
         if wanted is None and collections:
-            wanted = PREFERRED_COLLECTION if PREFERRED_COLLECTION in collections else min(collections)
+            wanted = (
+                PREFERRED_COLLECTION if PREFERRED_COLLECTION in collections else min(collections)
+            )
         if wanted is not None and wanted in collections:
             if opened.num_entries == 0:
                 raise InputError(f"{file.file_path}: tree {path!r} has no entries")

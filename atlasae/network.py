@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,7 +84,7 @@ class DenseNetwork:
         Source: Glorot and Bengio, AISTATS 2010, equation 16.
         """
         choose("activation", activation, ACTIVATIONS)
-        shapes = list(zip(sizes[:-1], sizes[1:], strict=True))
+        shapes = list(pairwise(sizes))
         limits = [np.sqrt(6 / (i + o)) for i, o in shapes]
         return cls(
             tuple(
@@ -175,7 +176,9 @@ class DenseNetwork:
 
     def from_torch(self, module: nn.Sequential) -> DenseNetwork:
         """This network with the weights of a module that ``to_torch`` made."""
-        linears = [layer for layer in module if hasattr(layer, "weight")]
+        from torch import nn
+
+        linears = [layer for layer in module if isinstance(layer, nn.Linear)]
         return DenseNetwork(
             tuple(layer.weight.detach().cpu().numpy().T.copy() for layer in linears),
             tuple(layer.bias.detach().cpu().numpy().copy() for layer in linears),

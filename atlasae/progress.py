@@ -11,7 +11,13 @@ if TYPE_CHECKING:
 def progress_bar(unit: str, *, shown: bool = True) -> Progress:
     """A rich progress bar that counts in ``unit`` and goes when it is done."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     return Progress(
         TextColumn("{task.description}"),

@@ -6,12 +6,13 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import awkward as ak
 import numpy as np
 import uproot
 
+from atlasae.autoencoder import AutoencoderCodec
 from atlasae.codec import Codec
 from atlasae.container import (
     DIRECTORY,
@@ -24,6 +25,7 @@ from atlasae.container import (
     read_container,
     write_container,
 )
+from atlasae.contents import Contents, info
 from atlasae.errors import DamagedFileError, InputError, located
 from atlasae.features import Table, energy_unit, four_vector, role, to_records, to_table
 from atlasae.files import whole_file
@@ -40,11 +42,7 @@ from atlasae.trees import (
     write_tree,
 )
 
-if TYPE_CHECKING:
-    from atlasae.autoencoder import AutoencoderCodec
-    from atlasae.contents import Contents
-
-Path_ = str | os.PathLike[str]
+PathLike = str | os.PathLike[str]
 TRAINING_ENTRIES = 200_000  # entries read to train on, where no trained codec is given
 
 
@@ -62,10 +60,10 @@ class Notes:
 
 
 def compress(
-    source: Path_,
-    target: Path_,
+    source: PathLike,
+    target: PathLike,
     *,
-    codec: AutoencoderCodec | None = None,
+    codec: Codec | None = None,
     tree: str | None = None,
     collection: str | None = None,
     step_size: str | int = STEP_SIZE,
@@ -94,9 +92,7 @@ def compress(
         MissingNameError: no such tree, collection or feature.
         InputError: there are no jets, or jets the codec cannot take.
     """
-    from atlasae.contents import info
-
-    if Path(target).exists() and os.path.samefile(source, target):
+    if Path(target).exists() and Path(source).samefile(target):
         raise InputError(f"source and target are the same file, {os.fspath(source)!r}")
     with open_root(source) as file, whole_file(target, force=force) as beside:
         if is_compressed(file):
@@ -109,8 +105,8 @@ def compress(
 
 
 def decompress(
-    source: Path_,
-    target: Path_,
+    source: PathLike,
+    target: PathLike,
     *,
     step_size: str | int = STEP_SIZE,
     force: bool = False,
@@ -137,7 +133,7 @@ def decompress(
 
 
 def read_jets(
-    path: Path_, *, tree: str | None = None, collection: str | None = None
+    path: PathLike, *, tree: str | None = None, collection: str | None = None
 ) -> ak.Array:
     """The 4-vectors of a collection, from an ordinary ROOT file or a compressed one.
 
@@ -167,7 +163,7 @@ def read_jets(
     return ak.concatenate(pieces)
 
 
-def read_latents(path: Path_) -> ak.Array:
+def read_latents(path: PathLike) -> ak.Array:
     """The latents in a compressed file as records z0, z1, ..., jagged by event."""
     with open_root(path) as file:
         manifest = read_container(file)[0].manifest
@@ -175,7 +171,7 @@ def read_latents(path: Path_) -> ak.Array:
         return ak.concatenate([_latent_records(arrays, manifest) for _, arrays in steps])
 
 
-def read_codec(path: Path_) -> Codec:
+def read_codec(path: PathLike) -> Codec:
     """The codec stored in a compressed file; it decodes, and cannot encode."""
     with open_root(path) as file:
         return read_container(file)[0].codec
@@ -187,8 +183,10 @@ def _default_features(found: Found) -> tuple[str, ...]:
     return features
 
 
-def _fitted(codec: AutoencoderCodec, found: Found, progress: bool) -> AutoencoderCodec:
+def _fitted(codec: Codec, found: Found, progress: bool) -> AutoencoderCodec:
     """The codec, trained on this tree's jets unless it is trained already."""
+    if not isinstance(codec, AutoencoderCodec):
+        raise InputError(f"{codec!r} does not write latents, which is what a tree can hold")
     if codec.is_fitted:
         return codec
     chosen = found.collection.choose(codec.features or _default_features(found))
@@ -260,7 +258,7 @@ def _write_compressed(
         branches=plan.branches,
         changed=notes_of(found.path, plan.changed) | changed,
         left_out=notes_of(found.path, plan.left_out) | left_out,
-        source=os.path.basename(file.file_path),
+        source=Path(file.file_path).name,
         source_bytes=int(file.file.source.num_bytes),
     )
     write_container(out, manifest, decoder)
@@ -308,7 +306,11 @@ def _decoded(
         names = [*kept, *manifest.latents]
         for start, arrays in iterate(tree, names, step_size, run.start, run.stop):
             jets = run.codec.decode(_latent_records(arrays, manifest))
-            yield start, arrays | {
-                branch: ak.values_astype(jets[feature], dtypes[branch])
-                for feature, branch in manifest.features.items()
-            }
+            yield (
+                start,
+                arrays
+                | {
+                    branch: ak.values_astype(jets[feature], dtypes[branch])
+                    for feature, branch in manifest.features.items()
+                },
+            )

@@ -83,7 +83,9 @@ class Trainer:
             fit(epochs, lr, cbs=callbacks)
             module.load_state_dict(best.state)
         if not all(np.isfinite(best.history.valid)):
-            raise InputError(f"training diverged at learning rate {lr:g}; try a lower one, or lr_find")
+            raise InputError(
+                f"training diverged at learning rate {lr:g}; try a lower one, or lr_find"
+            )
         return network.from_torch(module), best.history
 
     def find_lr(self, network: DenseNetwork, train: NDArray[np.float32]) -> LearningRates:
@@ -105,7 +107,7 @@ class Trainer:
         self, network: DenseNetwork, train: NDArray[np.float32], valid: NDArray[np.float32]
     ) -> Iterator[tuple[Learner, torch.nn.Sequential]]:
         device = torch.device(_device(self.device))
-        with _seeded(self.seed), tempfile.TemporaryDirectory() as scratch:
+        with _seeded(self.seed), _one_thread(), tempfile.TemporaryDirectory() as scratch:
             module = network.to_torch().to(device)
             loaders = DataLoaders(
                 _Batches(train, self.batch_size, shuffle=True, device=device),
@@ -147,6 +149,17 @@ def _device(name: str) -> str:
 
 
 @contextmanager
+def _one_thread() -> Iterator[None]:
+    """Layers this small lose more by waiting for a second thread than they gain by it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
 def _seeded(seed: int) -> Iterator[None]:
     """Seed the global generators that torch and fastai draw from, and put them back after."""
     python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
@@ -172,11 +185,11 @@ class _Batches:
         self.device = device
 
     def __len__(self) -> int:
-        return -(-len(self.x) // self.batch_size)
+        return (len(self.x) + self.batch_size - 1) // self.batch_size
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         order = torch.randperm(len(self.x)) if self.shuffle else torch.arange(len(self.x))
-        for rows in order.to(self.device).split(self.batch_size):
+        for rows in torch.split(order.to(self.device), self.batch_size):
             batch = self.x[rows]
             yield batch, batch
 

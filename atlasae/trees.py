@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import uproot
 
-from atlasae.errors import AtlasaeError, DamagedFileError, FileError, MissingFileError, MissingNameError
+from atlasae.errors import (
+    AtlasaeError,
+    DamagedFileError,
+    FileError,
+    MissingFileError,
+    MissingNameError,
+)
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -94,7 +100,7 @@ def plan_tree(tree: uproot.TTree) -> Plan:
             continue
         try:
             branches[name], change = _plan_branch(source)
-        except (_Unwritable, uproot.interpretation.identify.UnknownInterpretation) as error:
+        except (_UnwritableError, uproot.interpretation.identify.UnknownInterpretation) as error:
             left_out[name] = str(error).partition("\n")[0] or "unknown type"
             continue
         if change:
@@ -106,7 +112,7 @@ def plan_tree(tree: uproot.TTree) -> Plan:
     return Plan(tuple(branches.values()), changed, left_out)
 
 
-class _Unwritable(Exception):
+class _UnwritableError(Exception):
     """Why a branch cannot be written."""
 
 
@@ -120,14 +126,18 @@ def _plan_branch(source: uproot.TBranch) -> tuple[Branch, str]:
     jagged = isinstance(interpretation, uproot.AsJagged)
     content = interpretation.content if jagged else interpretation
     if not isinstance(content, uproot.AsDtype) or content.to_dtype.fields:
-        raise _Unwritable(f"type {source.typename} cannot be written")
+        raise _UnwritableError(f"type {source.typename} cannot be written")
     value, shape = content.to_dtype.base, content.to_dtype.shape
     if value.kind not in "fiub" or value.itemsize not in (1, 2, 4, 8):
-        raise _Unwritable(f"type {source.typename} cannot be written")
+        raise _UnwritableError(f"type {source.typename} cannot be written")
     if not jagged:
-        return Branch(source.name, value.newbyteorder("=").name, shape, None, size), _narrowed(source)
+        return Branch(source.name, value.newbyteorder("=").name, shape, None, size), _narrowed(
+            source
+        )
     if shape:
-        raise _Unwritable(f"type {source.typename}, fixed-size arrays in a jagged branch, cannot be read back")
+        raise _UnwritableError(
+            f"type {source.typename}, fixed-size arrays in a jagged branch, cannot be read back"
+        )
     counter, change = source.count_branch, _narrowed(source)
     if counter is None:
         change = f"{source.typename} becomes a jagged array with the counter n{source.name}"
@@ -138,7 +148,9 @@ def _plan_branch(source: uproot.TBranch) -> tuple[Branch, str]:
 def _narrowed(source: uproot.TBranch) -> str:
     """What becomes of the types that ROOT stores narrower than it shows them."""
     kind = type(source.interpretation).__name__
-    return {"AsDouble32": "Double32_t becomes double", "AsFloat16": "Float16_t becomes float"}.get(kind, "")
+    return {"AsDouble32": "Double32_t becomes double", "AsFloat16": "Float16_t becomes float"}.get(
+        kind, ""
+    )
 
 
 def write_tree(directory: Any, path: str, title: str, branches: Sequence[Branch]) -> TreeWriter:
@@ -209,10 +221,14 @@ def open_root(path: str | os.PathLike[str]) -> Iterator[Any]:
         raise MissingFileError(f"no file {name!r}") from error
     except (IsADirectoryError, PermissionError) as error:
         raise FileError(f"cannot read {name!r}: {error.strerror}") from error
-    except Exception as error:  # noqa: BLE001  (uproot has no exception of its own for this)
-        raise DamagedFileError(f"{name} cannot be opened as a ROOT file: {_first_line(error)}") from error
+    except Exception as error:  # uproot has no exception of its own for this
+        raise DamagedFileError(
+            f"{name} cannot be opened as a ROOT file: {_first_line(error)}"
+        ) from error
     if not isinstance(file, uproot.ReadOnlyDirectory):
-        raise FileError(f"{name!r} names an object in a file; give the file, and the tree as an option")
+        raise FileError(
+            f"{name!r} names an object in a file; give the file, and the tree as an option"
+        )
     with file:
         yield file
 
@@ -224,7 +240,7 @@ def reading(path: str, what: str) -> Iterator[None]:
         yield
     except (AtlasaeError, MemoryError):
         raise
-    except Exception as error:  # noqa: BLE001  (zlib, struct, numpy and uproot raise what they like)
+    except Exception as error:  # zlib, struct, numpy and uproot raise what they like
         raise DamagedFileError(f"{path}: {what} cannot be read: {_first_line(error)}") from error
 
 
@@ -268,7 +284,9 @@ def copy_rest(
     changed: dict[str, str] = {}
     left_out: dict[str, str] = {}
     for path, class_name in source.classnames(cycle=False).items():
-        if class_name in ("TDirectory", "TDirectoryFile") or any(path == d or path.startswith(f"{d}/") for d in done):
+        if class_name in ("TDirectory", "TDirectoryFile") or any(
+            path == d or path.startswith(f"{d}/") for d in done
+        ):
             continue
         if class_name == "TTree":
             tree = find_tree(source, path)

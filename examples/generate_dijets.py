@@ -61,7 +61,9 @@ def generate(events: int, seed: int) -> dict[str, ak.Array | np.ndarray]:
     if not pythia.init():
         raise SystemExit("Pythia did not initialise with these settings")
     definition = fastjet.JetDefinition(fastjet.antikt_algorithm, RADIUS)
-    jets, weights, scales = [], [], []
+    jets: list[list[list[float]]] = []
+    weights: list[float] = []
+    scales: list[float] = []
     while len(jets) < events:
         if pythia.next():
             jets.append(event_jets(pythia, definition))
@@ -93,7 +95,7 @@ def main() -> None:
         "made_by": "examples/generate_dijets.py",
         "date": date.today().isoformat(),
         "events": arguments.events,
-        "jets": int(ak.count(branches["Jet"].pt)),
+        "jets": int(ak.sum(ak.num(branches["Jet"]))),
         "seed": arguments.seed,
         "pythia_settings": SETTINGS,
         "jet_algorithm": f"anti-kt, R = {RADIUS}, pt > {PT_MIN} GeV, abs(eta) < {ETA_MAX}",

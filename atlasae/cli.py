@@ -1,0 +1,255 @@
+"""The command ``atlasae``: thin commands over the library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import atlasae
+from atlasae.errors import AtlasaeError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+STEP_SIZE_HELP = "How much to read at a time, such as '50 MB', or a number of entries."
+PICKLE_SUFFIXES = (".pkl", ".pickle")
+
+
+class _Group(click.Group):
+    """Shows the package's errors as one line and ends with exit code 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except AtlasaeError as error:
+            click.echo(f"atlasae: {error}", err=True)
+            ctx.exit(2)
+
+
+def _options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def decorate(command: Any) -> Any:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+_tree_options = _options(
+    click.option("--tree", help="Path of the tree.  [default: Events, else the first with jets]"),
+    click.option("--collection", help="Name of the collection.  [default: Jet, else the first]"),
+)
+_write_options = _options(
+    click.option("--step-size", default="100 MB", show_default=True, help=STEP_SIZE_HELP),
+    click.option("--force", is_flag=True, help="Overwrite the target."),
+)
+_source = click.argument("source", type=click.Path())
+_target = click.argument("target", type=click.Path())
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(atlasae.__version__, message="%(prog)s %(version)s")
+def main() -> None:
+    """Compress jet 4-vectors in ROOT files with learned codecs, and bring them back."""
+
+
+@main.command()
+@_source
+@_target
+@_tree_options
+@click.option("--latent", default=3, show_default=True, help="Numbers to store a jet.")
+@click.option("--activation", default="tanh", show_default=True)
+@click.option("--hidden", default="200,100,50", show_default=True, help="Widths of the layers.")
+@click.option("--regularisation", default="weight_decay", show_default=True)
+@click.option("--weight-decay", default=1e-6, show_default=True)
+@click.option("--scaling", default="standard", show_default=True)
+@click.option("--loss", default="rmse", show_default=True)
+@click.option("--latent-dtype", default="float32", show_default=True)
+@click.option("--seed", default=0, show_default=True)
+@click.option("--epochs", type=int, help="Passes over the jets.  [default: 10,000 steps' worth]")
+@click.option("--lr", default=3e-3, show_default=True, help="Learning rate.")
+@click.option("--schedule", default="one_cycle", show_default=True)
+@click.option("--batch-size", default=256, show_default=True)
+@click.option("--force", is_flag=True, help="Overwrite the target.")
+def train(
+    source: str,
+    target: str,
+    tree: str | None,
+    collection: str | None,
+    hidden: str,
+    epochs: int | None,
+    lr: float,
+    schedule: str,
+    batch_size: int,
+    force: bool,
+    **hyperparameters: Any,
+) -> None:
+    """Train an autoencoder on the jets of SOURCE (a ROOT file or a jet pickle).
+
+    The codec is written to TARGET, for compress --codec.
+    """
+    from atlasae.files import check_target
+
+    check_target(target, force=force)
+    widths = _widths(hidden)
+    codec = atlasae.Codec.autoencoder(hidden=widths, **hyperparameters)
+    codec.fit(
+        _jets(source, tree, collection),
+        epochs=epochs,
+        lr=lr,
+        schedule=schedule,
+        batch_size=batch_size,
+        progress=True,
+    )
+    codec.save(target, force=force)
+    best = codec.history_.best_epoch
+    click.echo(f"{codec!r}: loss {codec.history_.valid[best]:.4f} on jets kept apart; {target}")
+
+
+@main.command()
+@_source
+@_target
+@click.option("--codec", type=click.Path(), help="A trained codec, of atlasae train.")
+@click.option("--latent", type=int, help="Numbers to store a jet.  [default: 3]")
+@_tree_options
+@_write_options
+def compress(
+    source: str,
+    target: str,
+    codec: str | None,
+    latent: int | None,
+    tree: str | None,
+    collection: str | None,
+    step_size: str,
+    force: bool,
+) -> None:
+    """Write a copy of SOURCE with the jets of one collection as latents.
+
+    Without --codec, one is trained on the file's own jets first. It is stored in TARGET.
+    """
+    from atlasae.console import print_contents
+
+    if codec is not None and latent is not None:
+        raise InputError("give --codec or --latent: a trained codec has its number of latents")
+    ready = atlasae.Codec.load(codec) if codec else atlasae.Codec.autoencoder(latent=latent or 3)
+    contents = atlasae.compress(
+        source,
+        target,
+        codec=ready,
+        tree=tree,
+        collection=collection,
+        step_size=_step_size(step_size),
+        force=force,
+        progress=True,
+    )
+    print_contents(contents)
+
+
+@main.command()
+@_source
+@_target
+@_write_options
+def decompress(source: str, target: str, step_size: str, force: bool) -> None:
+    """Restore the ROOT file that SOURCE was compressed from."""
+    from atlasae.console import print_notes
+
+    notes = atlasae.decompress(
+        source, target, step_size=_step_size(step_size), force=force, progress=True
+    )
+    print_notes(notes.changed, notes.left_out)
+    click.echo(f"{target} written")
+
+
+@main.command()
+@_source
+@click.option("--npy", default="reduced_features.npy", show_default=True, help="File to write.")
+@click.option("--codec", type=click.Path(), help="For a SOURCE that is not compressed.")
+@_tree_options
+@click.option("--force", is_flag=True, help="Overwrite the target.")
+def decode(
+    source: str, npy: str, codec: str | None, tree: str | None, collection: str | None, force: bool
+) -> None:
+    """Write the decoded jets of SOURCE as a numpy array, a row a jet.
+
+    SOURCE is a compressed file; or jets (a ROOT file or a jet pickle), which --codec takes
+    through its latents and back.
+    """
+    from atlasae.features import save_matrix
+
+    if codec is None:
+        atlasae.info(source)  # says so if it is not a compressed file
+        jets = atlasae.read_jets(source)
+    else:
+        trained = atlasae.Codec.load(codec)
+        jets = trained.decode(trained.encode(_jets(source, tree, collection)))
+    table = save_matrix(jets, npy, force=force)
+    click.echo(f"{npy}: {len(table)} jets, {', '.join(table.columns)}")
+
+
+@main.command()
+@_source
+def info(source: str) -> None:
+    """Say what the compressed file SOURCE holds, and what each part costs."""
+    from atlasae.console import print_contents
+
+    print_contents(atlasae.info(source))
+
+
+@main.command()
+@click.argument("original", type=click.Path())
+@click.argument("decoded", type=click.Path())
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default=Path("plots"), show_default=True
+)
+@click.option("--label", default="Simulation Internal", show_default=True, help="Behind ATLAS.")
+@_tree_options
+def plot(
+    original: str, decoded: str, output: Path, label: str, tree: str | None, collection: str | None
+) -> None:
+    """Draw what compression did: ORIGINAL against DECODED.
+
+    DECODED is a restored file, or a compressed one; for the latter the latents and the training
+    are drawn too.
+    """
+    from atlasae.console import print_residuals
+    from atlasae.report import draw_comparison
+
+    results, written = draw_comparison(
+        original, decoded, output, label=label, tree=tree, collection=collection
+    )
+    print_residuals(results)
+    click.echo(f"{len(written)} figures in {output}")
+
+
+@main.command()
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("atlasae-demo"),
+    show_default=True,
+)
+def demo(output: Path) -> None:
+    """Compress, restore and plot the sample that ships with atlasae."""
+    from atlasae.demo import run_demo
+
+    run_demo(output)
+
+
+def _jets(source: str, tree: str | None, collection: str | None) -> Any:
+    if source.endswith(PICKLE_SUFFIXES):
+        return atlasae.read_pickle(source)
+    return atlasae.read_jets(source, tree=tree, collection=collection)
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(width) for width in text.split(","))
+    except ValueError:
+        raise InputError(f"--hidden {text!r} is not a list of widths such as 200,100,50") from None
+
+
+def _step_size(text: str) -> str | int:
+    return int(text) if text.isdigit() else text

@@ -1,0 +1,52 @@
+"""Compare two files of the same jets: figures and numbers."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from atlasae.autoencoder import AutoencoderCodec
+from atlasae.container import is_compressed
+from atlasae.metrics import Residuals, residuals
+from atlasae.plots import LABEL, save_figures
+from atlasae.rootfile import read_codec, read_jets, read_latents
+from atlasae.trees import open_root
+
+
+def draw_comparison(
+    original: str | os.PathLike[str],
+    decoded: str | os.PathLike[str],
+    directory: str | os.PathLike[str],
+    *,
+    label: str = LABEL,
+    tree: str | None = None,
+    collection: str | None = None,
+) -> tuple[dict[str, Residuals], list[Path]]:
+    """Draw the figures of ``atlasae.plots`` for the jets of two ROOT files.
+
+    Args:
+        original: the file before compression.
+        decoded: the restored file, or the compressed one, which is decoded on the way; for the
+            latter the latents and the training are drawn too.
+        directory: where the figures go.
+        label: stands behind the experiment's name.
+        tree: path of the tree; as for ``atlasae.compress``.
+        collection: as for ``atlasae.compress``.
+
+    Returns:
+        Residuals by feature, and the files written.
+
+    Raises:
+        InputError: the two do not hold the same jets.
+    """
+    before = read_jets(original, tree=tree, collection=collection)
+    after = read_jets(decoded, tree=tree, collection=collection)
+    latents, history = None, None
+    with open_root(decoded) as file:
+        compressed = is_compressed(file)
+    if compressed:
+        codec = read_codec(decoded)
+        if isinstance(codec, AutoencoderCodec):
+            latents, history = read_latents(decoded), codec.history_
+    written = save_figures(directory, before, after, latents=latents, history=history, label=label)
+    return residuals(before, after), written
