@@ -59,9 +59,10 @@ def suggestion(name: str, names: Iterable[str]) -> str:
     """``"; did you mean 'x' or 'y'?"``, or what there is, or nothing where there is nothing."""
     known = sorted(set(names))
     by_lower_case = {other.lower(): other for other in known}
-    near = [
-        by_lower_case[match] for match in get_close_matches(name.lower(), by_lower_case, 3, 0.6)
-    ]
+    if name.lower() in by_lower_case:
+        near = [by_lower_case[name.lower()]]
+    else:
+        near = [by_lower_case[key] for key in get_close_matches(name.lower(), by_lower_case, 3)]
     if near:
         return f"; did you mean {' or '.join(map(repr, near))}?"
     if not known:

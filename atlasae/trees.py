@@ -299,7 +299,11 @@ def copy_rest(
                     writer.extend(arrays)
         elif class_name.startswith(("TH1", "TH2", "TH3", "TProfile", "TObjString")):
             with reading(source.file_path, f"{class_name} {path!r}"):
-                target[path] = source[path]
+                item = source[path]
+            try:
+                target[path] = str(item) if class_name == "TObjString" else item
+            except Exception as error:  # uproot raises what it likes on what it cannot write
+                left_out[path] = f"class {class_name} cannot be written: {_first_line(error)}"
         else:
             left_out[path] = f"class {class_name} cannot be written"
     return changed, left_out

@@ -1,0 +1,1 @@
+"""Measurements of atlasae: ``python -m benchmarks`` runs them, prints a table and writes JSON."""

@@ -1,0 +1,56 @@
+"""What was measured on: a figure without it means little."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from atlasae import cycles
+
+
+def facts() -> dict[str, Any]:
+    """The machine, the software and the source of the cycles, JSON-ready."""
+    source = cycles.source()
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-overload, unused-ignore]
+    return {
+        "processor": _processor(),
+        "processors": os.cpu_count(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "blas": f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip(),
+        "blas_kernel": _kernel(),
+        "threads": 1,
+        "source": source.name,
+        "source_description": source.description,
+        "estimated": source.estimated,
+    }
+
+
+def _processor() -> str:
+    """The processor's name; Python's own ``platform.processor`` is often empty on Linux."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    match = re.search(r"(?m)^model name\s*:\s*(.+)$", text)
+    return match[1] if match else platform.processor() or platform.machine()
+
+
+def _kernel() -> str:
+    """The processor family the matrix library chose its code for, where threadpoolctl can tell."""
+    try:
+        threadpool_info = import_module("threadpoolctl").threadpool_info
+    except ImportError:
+        return "unknown"
+    for library in threadpool_info():
+        # torch and scipy bring libraries of their own, which numpy does not use
+        if library["user_api"] == "blas" and "numpy" in library["filepath"]:
+            return str(library.get("architecture", "unknown"))
+    return "unknown"

@@ -1,0 +1,70 @@
+"""What the package offers, and what importing it costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import metadata
+
+import pytest
+
+import atlasae
+
+PUBLIC = [
+    "AtlasaeError", "Codec", "DamagedFileError", "FileError", "InputError", "MissingFileError",
+    "MissingNameError", "MissingPackageError", "NotFittedError", "TargetExistsError",
+    "UnsafePickleError", "__version__", "compress", "cycles", "decompress", "info", "metrics",
+    "plots", "read_jets", "read_pickle", "sample",
+]  # fmt: skip
+
+
+def loaded_after(statements):
+    """The modules that are loaded after some statements, in a new interpreter."""
+    code = f"import sys\n{statements}\nprint(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in run.stdout.split()}
+
+
+def test_the_public_names_are_these():
+    assert sorted(atlasae.__all__) == sorted(PUBLIC)
+    assert dir(atlasae) == sorted(PUBLIC)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_is_there(name):
+    assert getattr(atlasae, name) is not None
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'compres'"):
+        atlasae.compres  # noqa: B018
+
+
+def test_the_version_is_the_one_installed():
+    assert metadata.version("atlasae") == atlasae.__version__
+
+
+def test_importing_loads_nothing_heavy():
+    heavy = {"torch", "fastai", "matplotlib", "uproot", "awkward", "vector", "rich", "pandas"}
+    assert not loaded_after("import atlasae") & heavy
+
+
+def test_decoding_needs_neither_torch_nor_fastai(compressed_file, tmp_path):
+    target = str(tmp_path / "back.root")
+    loaded = loaded_after(
+        f"import atlasae; atlasae.decompress({str(compressed_file)!r}, {target!r})"
+    )
+    assert "uproot" in loaded
+    assert not loaded & {"torch", "fastai"}
+
+
+def test_a_codec_file_encodes_and_decodes_without_torch(codec, tmp_path):
+    path = tmp_path / "codec.safetensors"
+    codec.save(path)
+    loaded = loaded_after(
+        "import numpy as np; from atlasae import Codec\n"
+        f"codec = Codec.load({str(path)!r})\n"
+        "codec.decode(codec.encode({name: np.ones(3) for name in codec.features_}))"
+    )
+    assert "awkward" in loaded
+    assert not loaded & {"torch", "fastai"}

@@ -1,0 +1,314 @@
+from __future__ import annotations
+
+import awkward as ak
+import numpy as np
+import pytest
+import uproot
+
+import atlasae
+from atlasae import Codec
+from atlasae.errors import (
+    DamagedFileError,
+    InputError,
+    MissingFileError,
+    MissingNameError,
+    TargetExistsError,
+)
+from atlasae.rootfile import read_codec, read_latents
+
+from .conftest import make_jets, write_events
+from .test_trees import assert_same_tree
+
+JETS = ("Jet_pt", "Jet_eta", "Jet_phi", "Jet_mass")
+
+
+@pytest.fixture(scope="module")
+def restored_file(compressed_file, tmp_path_factory):
+    path = tmp_path_factory.mktemp("restored") / "back.root"
+    assert atlasae.decompress(compressed_file, path) == atlasae.rootfile.Notes({}, {})
+    return path
+
+
+def test_latents_stand_where_the_jets_stood(compressed_file, events_file):
+    with uproot.open(events_file) as source, uproot.open(compressed_file) as small:
+        before, after = source["Events"].keys(), small["Events"].keys()
+        at = before.index("Jet_pt")
+        assert after[at : at + 3] == ["Jet_z0", "Jet_z1", "Jet_z2"]
+        assert [name for name in after if "_z" not in name] == [n for n in before if n not in JETS]
+        assert small["Events"]["Jet_z1"].typename == "float[]"
+        assert small["Events"]["Jet_z1"].count_branch.name == "nJet"
+        assert ak.all(ak.num(small["Events"]["Jet_z0"].array()) == source["Events"]["nJet"].array())
+
+
+def test_the_restored_file_has_the_old_names_types_and_counters(restored_file, events_file):
+    with uproot.open(events_file) as a, uproot.open(restored_file) as b:
+        assert a.classnames() == b.classnames()
+        assert a["Events"].typenames() == b["Events"].typenames()
+        assert a["Events"].keys() == b["Events"].keys()
+        assert b["Events"]["Jet_phi"].count_branch.name == "nJet"
+        assert ak.all(ak.num(a["Events"]["Jet_pt"].array()) == ak.num(b["Events"]["Jet_pt"].array()))
+    assert_same_tree(events_file, restored_file, "more/Runs")
+
+
+def test_every_other_branch_is_kept_bit_for_bit(restored_file, events_file):
+    with uproot.open(events_file) as a, uproot.open(restored_file) as b:
+        others = [name for name in a["Events"].keys() if name not in JETS]  # noqa: SIM118
+        assert len(others) == 10
+        for name in others:
+            left, right = a["Events"][name].array(), b["Events"][name].array()
+            assert ak.array_equal(left, right, equal_nan=True), name
+
+
+def test_the_jets_are_those_the_codec_decodes(restored_file, compressed_file, events_file):
+    codec, latents = read_codec(compressed_file), read_latents(compressed_file)
+    decoded = codec.decode(latents)
+    back = atlasae.read_jets(restored_file)
+    assert ak.array_equal(decoded.pt, back.pt)
+    assert ak.array_equal(atlasae.read_jets(compressed_file).mass, back.mass)
+    original = atlasae.read_jets(events_file)
+    assert atlasae.metrics.standard_rmse(original, back, original) < 1
+
+
+def test_small_chunks_give_the_same_file(events_file, compressed_file, tmp_path):
+    codec = Codec.autoencoder(hidden=(16, 8)).fit(atlasae.read_jets(events_file), epochs=3)
+    small, back = tmp_path / "small.root", tmp_path / "back.root"
+    atlasae.compress(events_file, small, codec=codec, step_size=7)
+    assert_same_tree(compressed_file, small, "Events")
+    atlasae.decompress(small, back, step_size=11)
+    assert ak.array_equal(atlasae.read_jets(back).eta, atlasae.read_jets(compressed_file).eta)
+
+
+def test_without_a_codec_one_is_trained_on_the_file(tmp_path, monkeypatch):
+    from atlasae import autoencoder
+
+    monkeypatch.setattr(autoencoder, "DEFAULT_STEPS", 30)
+    source = write_events(tmp_path / "a.root", make_jets(300), np.full(150, 2))
+    contents = atlasae.compress(source, tmp_path / "b.root")
+    assert contents.codec == "Codec.autoencoder()"
+    assert (contents.entries, contents.jets) == (150, 300)
+
+
+def test_flat_trees_and_other_features(tmp_path):
+    jets = make_jets(500) | {"area": np.linspace(0.4, 0.6, 500)}
+    source = tmp_path / "flat.root"
+    with uproot.recreate(source) as file:
+        file.mktree("jets", {n: v.dtype for n, v in jets.items()}).extend(jets)
+    codec = Codec.autoencoder(latent=2, hidden=(8,), features=("pt", "eta", "area"))
+    atlasae.compress(source, tmp_path / "small.root", codec=codec.fit(jets, epochs=2))
+    with uproot.open(tmp_path / "small.root") as file:
+        assert file["jets"].keys() == ["m", "z0", "z1", "phi"]
+    atlasae.decompress(tmp_path / "small.root", tmp_path / "back.root")
+    with uproot.open(tmp_path / "back.root") as file:
+        assert file["jets"].typenames() == {
+            "m": "float", "pt": "float", "phi": "float", "eta": "float", "area": "double"
+        }  # fmt: skip
+        np.testing.assert_array_equal(file["jets"]["phi"].array(library="np"), jets["phi"])
+
+
+def test_a_codec_of_m_serves_a_tree_of_mass(events_file, codec, tmp_path):
+    assert codec.features_[0] == "m"
+    atlasae.compress(events_file, tmp_path / "small.root", codec=codec)
+    assert "mass" not in atlasae.read_jets(tmp_path / "small.root").fields
+    atlasae.decompress(tmp_path / "small.root", tmp_path / "back.root")
+    with uproot.open(tmp_path / "back.root") as file:
+        assert "Jet_mass" in file["Events"].keys()  # noqa: SIM118
+
+
+def test_half_latents_take_less_room(events_file, tmp_path):
+    jets = atlasae.read_jets(events_file)
+    sizes = {}
+    for dtype in ("float32", "float16"):
+        codec = Codec.autoencoder(hidden=(16, 8), latent_dtype=dtype).fit(jets, epochs=2)
+        target = tmp_path / f"{dtype}.root"
+        contents = atlasae.compress(events_file, target, codec=codec)
+        sizes[dtype] = sum(b.after for b in contents.branches if b.role == "latent")
+        kept = ak.flatten(read_latents(target).z0)
+        assert ak.all(kept == ak.values_astype(kept, dtype))
+    assert sizes["float16"] < 0.8 * sizes["float32"]
+
+
+def test_files_merged_tree_by_tree_decode_to_both(events_file, tmp_path):
+    """As hadd does it: the entries of equal trees one after another."""
+    other = write_events(tmp_path / "other.root", make_jets(60, seed=5), np.full(20, 3))
+    parts = []
+    for i, source in enumerate((events_file, other)):
+        parts.append(tmp_path / f"part{i}.root")
+        codec = Codec.autoencoder(hidden=(8,), seed=i).fit(atlasae.read_jets(source), epochs=1)
+        atlasae.compress(source, parts[-1], codec=codec)
+    with uproot.recreate(tmp_path / "merged.root") as out:
+        for i, part in enumerate(parts):
+            with uproot.open(part) as file:
+                for path in ("Events", "atlasae/codecs", "atlasae/manifests"):
+                    append_tree(file[path], out, path, new=i == 0)
+    merged = atlasae.read_jets(tmp_path / "merged.root")
+    wanted = ak.concatenate([atlasae.read_jets(part) for part in parts])
+    assert ak.array_equal(merged.pt, wanted.pt)
+    assert atlasae.info(tmp_path / "merged.root").jets == 1060
+
+
+def append_tree(tree, out, path, *, new):
+    from atlasae.trees import plan_tree, write_tree
+
+    branches = plan_tree(tree).branches
+    if new:
+        append_tree.writers = getattr(append_tree, "writers", {})
+        append_tree.writers[path] = write_tree(out, path, "", branches)
+    append_tree.writers[path].extend(tree.arrays(how=dict))
+
+
+def test_what_is_inside_adds_up(compressed_file, events_file):
+    contents = atlasae.info(compressed_file)
+    assert contents.source_bytes == events_file.stat().st_size
+    assert contents.file_bytes == compressed_file.stat().st_size
+    assert contents.ratio == contents.source_bytes / contents.file_bytes
+    roles = {branch.name: branch.role for branch in contents.branches}
+    assert {n for n, role in roles.items() if role == "compressed"} == set(JETS)
+    assert {n for n, role in roles.items() if role == "latent"} == {"Jet_z0", "Jet_z1", "Jet_z2"}
+    assert contents.codec_bytes > 1000
+    listed = sum(b.after or 0 for b in contents.branches) + contents.codec_bytes
+    assert 0.3 * contents.file_bytes < listed < contents.file_bytes
+
+
+def test_branches_that_cannot_be_kept_are_named(tmp_path, codec):
+    jets, counts = make_jets(40), np.full(20, 2)
+    types = {f"Jet_{n}": "var * float32" for n in ("pt", "eta", "phi", "mass")}
+    data = {f"Jet_{n}": ak.unflatten(jets[n.replace("mass", "m")], counts) for n in ("pt", "eta", "phi", "mass")}
+    data["cells"] = ak.unflatten(np.ones((40, 3), np.float32), counts)
+    with uproot.recreate(tmp_path / "a.root") as file:
+        tree = file.mktree(
+            "Events", types | {"cells": "var * 3 * float32"},
+            counter_name=lambda n: "nJet" if n != "cells" else "ncells",
+        )  # fmt: skip
+        tree.extend(data)
+    contents = atlasae.compress(tmp_path / "a.root", tmp_path / "b.root", codec=codec)
+    assert list(contents.left_out) == ["Events:cells"]
+    atlasae.decompress(tmp_path / "b.root", tmp_path / "c.root")
+    with uproot.open(tmp_path / "c.root") as file:
+        assert file["Events"].keys() == ["nJet", *types, "ncells"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """An empty folder in which nothing may be left behind."""
+    yield tmp_path
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_sources(folder, compressed_file, events_file, codec):
+    target = folder / "x.root"
+    with pytest.raises(MissingFileError, match="no file"):
+        atlasae.compress(folder / "none.root", target)
+    with pytest.raises(MissingNameError, match="did you mean 'Events'"):
+        atlasae.compress(events_file, target, tree="Event")
+    with pytest.raises(MissingNameError, match="did you mean 'Jet'"):
+        atlasae.compress(events_file, target, collection="Jets")
+    with pytest.raises(InputError, match="compressed by atlasae already"):
+        atlasae.compress(compressed_file, target)
+    with pytest.raises(InputError, match="not compressed by atlasae"):
+        atlasae.decompress(events_file, target)
+    with pytest.raises(InputError, match="not compressed by atlasae"):
+        atlasae.info(events_file)
+
+
+def test_jets_the_codec_cannot_take(tmp_path, codec):
+    source = tmp_path / "a.root"
+    folder = tmp_path / "out"
+    folder.mkdir()
+    jets = make_jets(40)
+    jets["pt"][7] = np.inf
+    write_events(source, jets, np.full(20, 2))
+    with pytest.raises(InputError, match=r"a\.root: tree 'Events': feature 'pt' is NaN or infinite in 1 of 40"):
+        atlasae.compress(source, folder / "b.root", codec=codec)
+    write_events(source, make_jets(40, unit=1000.0), np.full(20, 2))
+    with pytest.raises(InputError, match="trained on jets in GeV, these are in MeV"):
+        atlasae.compress(source, folder / "b.root", codec=codec)
+    write_events(source, make_jets(0), np.zeros(20, int))
+    with pytest.raises(InputError, match="no jets in collection 'Jet'"):
+        atlasae.compress(source, folder / "b.root", codec=codec)
+    others = Codec.autoencoder(hidden=(8,), latent=1, features=("pt", "nope"))
+    others.fit({"pt": jets["eta"], "nope": jets["phi"]}, epochs=1)
+    write_events(source, make_jets(40), np.full(20, 2))
+    with pytest.raises(MissingNameError, match="no feature 'nope' in collection 'Jet'"):
+        atlasae.compress(source, folder / "b.root", codec=others)
+    assert list(folder.iterdir()) == []
+
+
+def test_empty_and_jetless_trees(tmp_path):
+    path = tmp_path / "a.root"
+    with uproot.recreate(path) as file:
+        file.mktree("Events", {f"Jet_{n}": np.dtype("f4") for n in ("pt", "eta", "phi", "mass")})
+    with pytest.raises(InputError, match="tree 'Events' has no entries"):
+        atlasae.compress(path, tmp_path / "b.root")
+    with uproot.recreate(path) as file:
+        file.mktree("Events", {"x": np.dtype("f4")}).extend({"x": np.ones(3, "f4")})
+    with pytest.raises(InputError, match="no jets in 'Events'"):
+        atlasae.compress(path, tmp_path / "b.root")
+    with uproot.recreate(path) as file:
+        file["h"] = np.histogram([1.0, 2.0])
+    with pytest.raises(InputError, match="no TTree in the file"):
+        atlasae.compress(path, tmp_path / "b.root")
+
+
+def test_a_target_that_exists_is_kept_unless_forced(events_file, codec, tmp_path):
+    target = tmp_path / "x.root"
+    target.write_text("precious")
+    with pytest.raises(TargetExistsError):
+        atlasae.compress(events_file, target, codec=codec)
+    assert target.read_text() == "precious"
+    with pytest.raises(InputError, match="same file"):
+        atlasae.compress(events_file, events_file, codec=codec, force=True)
+    atlasae.compress(events_file, target, codec=codec, force=True)
+    assert atlasae.info(target).jets == 1000
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_failure_half_way_leaves_nothing(events_file, codec, tmp_path, monkeypatch):
+    calls = []
+    encode = type(codec).encode
+
+    def fail_later(self, jets):
+        calls.append(len(jets))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return encode(self, jets)
+
+    monkeypatch.setattr(type(codec), "encode", fail_later)
+    with pytest.raises(KeyboardInterrupt):
+        atlasae.compress(events_file, tmp_path / "x.root", codec=codec, step_size=50)
+    assert len(calls) == 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_codec_in_a_file_is_noticed(compressed_file, tmp_path):
+    with uproot.open(compressed_file) as file:
+        basket = file["atlasae/codecs/payload"].member("fBasketSeek")[0]
+    for offset in (100, 300, 1000):
+        data = bytearray(compressed_file.read_bytes())
+        data[basket + offset] ^= 0x10
+        path = tmp_path / "damaged.root"
+        path.write_bytes(data)
+        with pytest.raises(DamagedFileError, match=r"damaged\.root"):
+            atlasae.decompress(path, tmp_path / "back.root")
+    assert not (tmp_path / "back.root").exists()
+
+
+def test_a_file_of_a_newer_format_says_what_to_do(compressed_file, tmp_path, monkeypatch):
+    from atlasae import container
+
+    monkeypatch.setattr(container, "FORMAT", 0)
+    with pytest.raises(DamagedFileError, match="upgrade with pip"):
+        atlasae.info(compressed_file)
+
+
+def test_the_shipped_sample(tmp_path):
+    source = atlasae.sample("dijets")
+    assert source.stat().st_size < 1.5e6
+    with uproot.open(source) as file:
+        assert file["Events"].num_entries == 20_000
+    jets = atlasae.read_jets(source)
+    assert ak.min(jets.pt) > 20
+    assert ak.max(abs(jets.eta)) < 4.9
+    assert ak.all(jets.pt[:, :-1] >= jets.pt[:, 1:])
+    assert source.with_suffix(".json").is_file()
+    with pytest.raises(MissingNameError, match="did you mean 'dijets'"):
+        atlasae.sample("dijet")
