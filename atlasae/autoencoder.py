@@ -118,9 +118,11 @@ class AutoencoderCodec(Codec):
         jets: Any,
         *,
         epochs: int | None = None,
-        lr: float = 3e-3,
+        lr: float = 5e-3,
         schedule: str = "one_cycle",
-        batch_size: int = 256,
+        optimiser: str = "soap",
+        jitter: float = 0.5,
+        batch_size: int = 512,
         valid: Any = 0.1,
         device: str = "auto",
         progress: bool = False,
@@ -132,6 +134,9 @@ class AutoencoderCodec(Codec):
             epochs: passes over the jets; by default as many as make 10,000 steps.
             lr: learning rate, the highest of the one cycle; ``lr_find`` suggests one.
             schedule: ``one_cycle`` or ``constant``.
+            optimiser: ``soap`` or ``adamw``.
+            jitter: how far the jets move each epoch, in distances to their fourth neighbour.
+                ``atlasae.training.Trainer`` says what for.
             batch_size: jets a step.
             valid: jets kept apart to choose the best epoch by: a fraction of ``jets``, or jets.
             device: ``auto``, ``cpu``, ``cuda`` or another name torch knows.
@@ -145,7 +150,8 @@ class AutoencoderCodec(Codec):
         table = self._chosen(jets)
         train, held_out = self._split(table, valid)
         unit, scaling = self._scaling_of(train)
-        trained, history = self._trainer(batch_size, device, progress).fit(
+        trainer = self._trainer(batch_size, device, optimiser, jitter, progress=progress)
+        trained, history = trainer.fit(
             self._initial_network(len(table.columns)),
             scaling.forward(train.matrix()),
             scaling.forward(held_out.matrix()),
@@ -159,14 +165,23 @@ class AutoencoderCodec(Codec):
         self.unit_, self.scaling_, self.history_ = unit, scaling, history
         return self
 
-    def lr_find(self, jets: Any, *, batch_size: int = 256, device: str = "auto") -> LearningRates:
+    def lr_find(
+        self,
+        jets: Any,
+        *,
+        optimiser: str = "soap",
+        jitter: float = 0.5,
+        batch_size: int = 512,
+        device: str = "auto",
+    ) -> LearningRates:
         """Suggest a learning rate for ``fit``, by fastai's finder on an untrained network.
 
+        Arguments and errors are those of ``fit``.
         ``atlasae.plots.learning_rates`` draws what it saw.
         """
         table = self._chosen(jets)
         _, scaling = self._scaling_of(table)
-        return self._trainer(batch_size, device, progress=False).find_lr(
+        return self._trainer(batch_size, device, optimiser, jitter).find_lr(
             self._initial_network(len(table.columns)), scaling.forward(table.matrix())
         )
 
@@ -280,13 +295,17 @@ class AutoencoderCodec(Codec):
         sizes = (features, *self.hidden, self.latent, *reversed(self.hidden), features)
         return DenseNetwork.initial(sizes, self.activation, np.random.default_rng(self.seed))
 
-    def _trainer(self, batch_size: int, device: str, progress: bool) -> Trainer:
+    def _trainer(
+        self, batch_size: int, device: str, optimiser: str, jitter: float, *, progress: bool = False
+    ) -> Trainer:
         from atlasae.training import Trainer
 
         return Trainer(
             loss=self.loss,
             regularisation=self.regularisation,
             weight_decay=self.weight_decay,
+            optimiser=optimiser,
+            jitter=jitter,
             batch_size=batch_size,
             seed=self.seed,
             device=device,

@@ -69,9 +69,11 @@ def main() -> None:
 @click.option("--latent-dtype", default="float32", show_default=True)
 @click.option("--seed", default=0, show_default=True)
 @click.option("--epochs", type=int, help="Passes over the jets.  [default: 10,000 steps' worth]")
-@click.option("--lr", default=3e-3, show_default=True, help="Learning rate.")
+@click.option("--lr", default=5e-3, show_default=True, help="Learning rate.")
 @click.option("--schedule", default="one_cycle", show_default=True)
-@click.option("--batch-size", default=256, show_default=True)
+@click.option("--optimiser", default="soap", show_default=True)
+@click.option("--jitter", default=0.5, show_default=True, help="In distances to a neighbour.")
+@click.option("--batch-size", default=512, show_default=True)
 @click.option("--force", is_flag=True, help="Overwrite the target.")
 def train(
     source: str,
@@ -82,6 +84,8 @@ def train(
     epochs: int | None,
     lr: float,
     schedule: str,
+    optimiser: str,
+    jitter: float,
     batch_size: int,
     force: bool,
     **hyperparameters: Any,
@@ -100,12 +104,13 @@ def train(
         epochs=epochs,
         lr=lr,
         schedule=schedule,
+        optimiser=optimiser,
+        jitter=jitter,
         batch_size=batch_size,
         progress=True,
     )
     codec.save(target, force=force)
-    best = codec.history_.best_epoch
-    click.echo(f"{codec!r}: loss {codec.history_.valid[best]:.4f} on jets kept apart; {target}")
+    click.echo(f"{codec!r}: loss {codec.history_.kept_loss:.4f} on jets kept apart; {target}")
 
 
 @main.command()

@@ -12,7 +12,7 @@ class History:
 
     Attributes:
         train: mean loss over the training batches of each epoch.
-        valid: loss on the jets kept apart, after each epoch.
+        valid: loss on the jets kept apart, after each epoch; empty where none were.
         learning_rate: at the end of each epoch.
     """
 
@@ -25,13 +25,15 @@ class History:
 
     @property
     def best_epoch(self) -> int:
-        """The epoch whose weights were kept, counted from 0."""
+        """The epoch whose weights were kept, counted from 0: the best on ``valid``, or the last."""
+        if not self.valid:
+            return len(self) - 1
         return min(range(len(self)), key=self.valid.__getitem__)
 
-    def append(self, train: float, valid: float, learning_rate: float) -> None:
-        self.train.append(train)
-        self.valid.append(valid)
-        self.learning_rate.append(learning_rate)
+    @property
+    def kept_loss(self) -> float:
+        """The loss of the epoch that was kept, on ``valid`` where there is one."""
+        return (self.valid or self.train)[self.best_epoch]
 
     def to_json(self) -> dict[str, Any]:
         return {name: [float(f"{v:.5g}") for v in values] for name, values in asdict(self).items()}

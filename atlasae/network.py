@@ -79,19 +79,21 @@ class DenseNetwork:
         generator: np.random.Generator,
         activate_input: bool = False,
     ) -> DenseNetwork:
-        """Random weights for layers of these sizes, uniform within sqrt(6/(inputs + outputs)).
+        """Random weights and biases, uniform within 1/sqrt(inputs), as torch.nn.Linear has them.
 
-        Source: Glorot and Bengio, AISTATS 2010, equation 16.
+        Behind a softmax, whose values are about 1/inputs, the weights are inputs times as large:
+        without that no signal comes through and nothing is learned.
         """
         choose("activation", activation, ACTIVATIONS)
-        shapes = list(pairwise(sizes))
-        limits = [np.sqrt(6 / (i + o)) for i, o in shapes]
+        weights, biases = [], []
+        for i, shape in enumerate(pairwise(sizes)):
+            limit = shape[0] ** -0.5
+            gain = shape[0] if activation == "softmax" and (i or activate_input) else 1
+            weights.append(generator.uniform(-gain * limit, gain * limit, shape))
+            biases.append(generator.uniform(-limit, limit, shape[1]))
         return cls(
-            tuple(
-                generator.uniform(-limit, limit, shape).astype(np.float32)
-                for limit, shape in zip(limits, shapes, strict=True)
-            ),
-            tuple(np.zeros(outputs, np.float32) for _, outputs in shapes),
+            tuple(weight.astype(np.float32) for weight in weights),
+            tuple(bias.astype(np.float32) for bias in biases),
             activation,
             activate_input,
         )

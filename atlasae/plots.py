@@ -6,8 +6,7 @@ Each function draws on the axes it is given, or on a new figure, and returns the
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,11 +44,8 @@ _SYMBOLS = {
 }
 
 
-@contextmanager
-def atlas_style() -> Iterator[None]:
-    """The ATLAS style of mplhep, with the tick labels' sizes left to the figure."""
-    with plt.style.context([mplhep.style.ATLAS, {"savefig.bbox": None, "figure.dpi": 100}]):
-        yield
+#: The ATLAS style of mplhep, as a style of matplotlib; figures are saved at their own size.
+ATLAS = mplhep.style.ATLAS | {"savefig.bbox": None, "figure.dpi": 100}
 
 
 def distribution(
@@ -96,7 +92,7 @@ def distribution(
     upper.set_ylabel("Jets", loc="top")
     upper.tick_params(labelbottom=False)
     _make_room(upper, log=is_energy(feature))
-    upper.legend(loc="upper right")
+    _legend(upper)
     _label(upper, label)
     _ratio(lower, histograms[0], histograms[1])
     lower.set_xlabel(axis_title(feature), loc="right")
@@ -122,10 +118,10 @@ def residual(result: Residuals, *, label: str = LABEL, ax: Axes | None = None) -
     lines = [
         f"mean  {_value(result.mean, result.mean_error)}",
         f"$\\sigma$  {_value(result.sigma, result.sigma_error)}",
-        f"68 %  $\\pm${result.half_width:.2g}",
+        f"68 %  ± {result.half_width:.2g}",
         f"beyond axis  {100 * beyond:.2g} %",
     ]
-    ax.text(0.97, 0.95, "\n".join(lines), transform=ax.transAxes, ha="right", va="top", fontsize=13)
+    ax.text(0.96, 0.86, "\n".join(lines), transform=ax.transAxes, ha="right", va="top", fontsize=13)
     ax.set_xlim(-reach, reach)
     ax.xaxis.set_major_locator(MaxNLocator(5, symmetric=True))
     ax.ticklabel_format(axis="x", style="plain", useOffset=False)
@@ -141,15 +137,18 @@ def training(history: History, *, label: str = LABEL, ax: Axes | None = None) ->
     ax = ax or _single()
     epochs = np.arange(1, len(history) + 1)
     ax.plot(epochs, history.train, color=ORIGINAL, label="Training")
-    ax.plot(epochs, history.valid, color=DECODED, label="Validation")
-    best = history.best_epoch
-    ax.plot(best + 1, history.valid[best], "o", color=DECODED, label=f"Kept: epoch {best + 1}")
+    if history.valid:
+        ax.plot(epochs, history.valid, color=DECODED, label="Validation")
+    kept = history.best_epoch + 1
+    ax.plot(kept, history.kept_loss, "o", color=DECODED, label=f"Kept: epoch {kept}")
     ax.set_yscale("log")
     ax.set_xlabel("Epoch", loc="right")
     ax.set_ylabel("Loss", loc="top")
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    _make_room(ax, log=True, bottom=None)
-    ax.legend(loc="upper right")
+    losses = np.array(history.train + history.valid)
+    low, high = losses.min(), losses.max()
+    ax.set_ylim(0.8 * low, high * max(high / low, 2.0) ** 0.8)
+    _legend(ax)
     _label(ax, label)
     return _figure(ax)
 
@@ -165,8 +164,8 @@ def learning_rates(found: LearningRates, *, label: str = LABEL, ax: Axes | None 
     ax.set_xlabel("Learning rate", loc="right")
     ax.set_ylabel("Loss", loc="top")
     lowest, first = min(found.losses), found.losses[0]
-    ax.set_ylim(0.8 * lowest, lowest + 1.6 * max(first - lowest, 0.1 * lowest))
-    ax.legend(loc="upper right")
+    ax.set_ylim(0.8 * lowest, lowest + 1.7 * max(first - lowest, 0.1 * lowest))
+    _legend(ax)
     _label(ax, label)
     return _figure(ax)
 
@@ -284,7 +283,7 @@ def save_figures(
     target.mkdir(parents=True, exist_ok=True)
     written = []
     for name, figure_of in draw.items():
-        with atlas_style():
+        with plt.style.context(ATLAS):
             figure = figure_of()
             for suffix in FORMATS:
                 path = target / f"{name}.{suffix}"
@@ -359,20 +358,25 @@ def _ratio(ax: Axes, original: hist.Hist, decoded: hist.Hist) -> None:
     ax.set_ylabel("Decoded /\noriginal", loc="center", fontsize=14)
 
 
-def _make_room(ax: Axes, *, log: bool, bottom: float | None = 0.0) -> None:
+def _make_room(ax: Axes, *, log: bool) -> None:
     """Space above the data for the label and the legend."""
     if log:
         ax.set_yscale("log")
         low, high = ax.get_ylim()
         ax.set_ylim(low, high * (high / low) ** 0.45)
     else:
-        ax.set_ylim(bottom, 1.5 * ax.get_ylim()[1])
+        ax.set_ylim(0, 1.45 * ax.get_ylim()[1])
+
+
+def _legend(ax: Axes) -> None:
+    """The legend at the right, under the line that the label takes."""
+    ax.legend(loc="upper right", bbox_to_anchor=(0.98, 0.89))
 
 
 def _value(value: float, error: float) -> str:
     """A value to the precision of its error, such as 0.0123 +- 0.0004."""
     digits = max(0, -int(np.floor(np.log10(error))) + 1) if error > 0 else 6
-    return f"${value:.{digits}f} \\pm {error:.{digits}f}$"
+    return f"{value:.{digits}f} ± {error:.{digits}f}"
 
 
 def _latent_matrix(latents: Any) -> NDArray[np.float64]:

@@ -35,6 +35,7 @@ from atlasae.trees import (
     STEP_SIZE,
     Arrays,
     Branch,
+    check_step_size,
     copy_rest,
     find_tree,
     iterate,
@@ -94,6 +95,7 @@ def compress(
     """
     if Path(target).exists() and Path(source).samefile(target):
         raise InputError(f"source and target are the same file, {os.fspath(source)!r}")
+    check_step_size(step_size)
     with open_root(source) as file, whole_file(target, force=force) as beside:
         if is_compressed(file):
             raise InputError(f"{os.fspath(source)} is compressed by atlasae already")
@@ -116,6 +118,7 @@ def decompress(
 
     Arguments and errors are those of ``compress``; the codec is in the file.
     """
+    check_step_size(step_size)
     with open_root(source) as file, whole_file(target, force=force) as beside:
         runs = read_container(file)
         first = runs[0].manifest

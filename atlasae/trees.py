@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -15,6 +16,7 @@ from atlasae.errors import (
     AtlasaeError,
     DamagedFileError,
     FileError,
+    InputError,
     MissingFileError,
     MissingNameError,
 )
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, "ak.Array"]
 STEP_SIZE = "100 MB"
+_MEMORY_SIZE = re.compile(r"\s*\d+(\.\d+)?\s*[kMGTkmgt]?i?[Bb]\s*")
 
 
 @dataclass(frozen=True)
@@ -179,6 +182,15 @@ class TreeWriter:
             self.tree.extend(chunk)
 
 
+def check_step_size(step_size: str | int) -> None:
+    """Raise InputError unless uproot takes this as the size of a chunk."""
+    good = step_size > 0 if isinstance(step_size, int) else _MEMORY_SIZE.fullmatch(step_size)
+    if not good:
+        raise InputError(
+            f"step size {step_size!r} is neither a number of entries nor a size such as '50 MB'"
+        )
+
+
 def iterate(
     tree: uproot.TTree,
     names: Sequence[str],
@@ -302,7 +314,7 @@ def copy_rest(
                 item = source[path]
             try:
                 target[path] = str(item) if class_name == "TObjString" else item
-            except Exception as error:  # uproot raises what it likes on what it cannot write
+            except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
                 left_out[path] = f"class {class_name} cannot be written: {_first_line(error)}"
         else:
             left_out[path] = f"class {class_name} cannot be written"

@@ -15,7 +15,7 @@ for _library in ("OPENBLAS", "OMP", "MKL", "BLIS", "VECLIB"):
 
 
 @click.command()
-@click.option("--output", default="benchmark-results/cycles.json", show_default=True)
+@click.option("--output", default="benchmarks/results/cycles.json", show_default=True)
 @click.option("--repeats", default=11, show_default=True, type=click.IntRange(min=3))
 @click.option(
     "--largest",

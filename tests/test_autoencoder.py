@@ -38,9 +38,7 @@ def test_half_latents_are_half_as_wide_and_nearly_as_good(jets):
     half = codec.encode(jets)
     assert half.dtype == np.float16
     wide = Codec.autoencoder(**SMALL).fit(jets, epochs=20)
-    errors = [
-        metrics.standard_rmse(jets, c.decode(c.encode(jets)), jets) for c in (codec, wide)
-    ]
+    errors = [metrics.standard_rmse(jets, c.decode(c.encode(jets)), jets) for c in (codec, wide)]
     assert errors[0] == pytest.approx(errors[1], rel=0.02)
 
 
@@ -132,7 +130,12 @@ def test_other_features_and_widths(jets):
     codec = Codec.autoencoder(latent=2, features=names, **SMALL).fit(table, epochs=5)
     back = codec.decode(codec.encode(table))
     assert back.fields == list(names)
-    assert [ak.to_numpy(back[n]).dtype.name for n in names] == ["float32", "float64", "uint8", "bool"]
+    assert [ak.to_numpy(back[n]).dtype.name for n in names] == [
+        "float32",
+        "float64",
+        "uint8",
+        "bool",
+    ]
     with pytest.raises(MissingNameError, match="did you mean 'btag'"):
         Codec.autoencoder(features=("btags", "pt", "m"), latent=1).fit(table)
 
@@ -141,7 +144,12 @@ def test_by_default_the_four_vector_is_taken_and_else_everything(jets):
     table = jets | {"btag": jets["pt"]}
     assert Codec.autoencoder(**SMALL).fit(table, epochs=1).features_ == ("m", "pt", "phi", "eta")
     renamed = {"Mass": jets["m"], "eta": jets["eta"], "phi": jets["phi"], "PT": jets["pt"]}
-    assert Codec.autoencoder(**SMALL).fit(renamed, epochs=1).features_ == ("Mass", "PT", "phi", "eta")
+    assert Codec.autoencoder(**SMALL).fit(renamed, epochs=1).features_ == (
+        "Mass",
+        "PT",
+        "phi",
+        "eta",
+    )
     others = {"a": jets["m"], "b": jets["eta"]}
     assert Codec.autoencoder(latent=1, **SMALL).fit(others, epochs=1).features_ == ("a", "b")
 

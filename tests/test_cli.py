@@ -130,7 +130,7 @@ def test_branches_left_out_are_named(run, tmp_path, codec_file):
     jets = make_jets(40)
     data = {f"Jet_{n}": ak.unflatten(v, counts) for n, v in jets.items()}
     data["cells"] = ak.unflatten(np.ones((40, 3), np.float32), counts)
-    types = {n: "var * float32" for n in data} | {"cells": "var * 3 * float32"}
+    types = dict.fromkeys(data, "var * float32") | {"cells": "var * 3 * float32"}
     with uproot.recreate(tmp_path / "a.root") as file:
         file.mktree("Events", types, counter_name=lambda n: f"n{n[:3]}").extend(data)
     result = run("compress", tmp_path / "a.root", tmp_path / "b.root", "--codec", codec_file)
@@ -155,7 +155,13 @@ def test_the_demonstration(run, tmp_path, monkeypatch):
     assert "ratio" in shown
     assert "times smaller" in shown
     names = {path.name for path in out.iterdir()}
-    assert names == {"small.root", "back.root", "codec.safetensors", "reduced_features.npy", "plots"}
+    assert names == {
+        "small.root",
+        "back.root",
+        "codec.safetensors",
+        "reduced_features.npy",
+        "plots",
+    }
     assert len(list((out / "plots").glob("*.png"))) == 11
     run("demo", "-o", out)
 

@@ -17,7 +17,7 @@ def test_the_name_appears_when_the_block_ends_well(tmp_path):
 def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path):
     target = tmp_path / "a"
     target.write_text("old")
-    with pytest.raises(KeyboardInterrupt), whole_file(target, force=True) as beside:
+    with pytest.raises(KeyboardInterrupt), whole_file(target, force=True) as beside:  # noqa: PT012
         beside.write_text("half")
         raise KeyboardInterrupt
     assert target.read_text() == "old"
@@ -35,9 +35,8 @@ def test_a_target_that_exists_is_refused_before_the_block(tmp_path):
 def test_what_cannot_be_written_is_a_file_error(tmp_path):
     with pytest.raises(FileError, match="is a directory"), whole_file(tmp_path, force=True):
         pytest.fail("the block ran")
-    with pytest.raises(FileError, match="no directory"):
-        with whole_file(tmp_path / "none" / "a", force=True):
-            pytest.fail("the block ran")
-    with pytest.raises(FileError, match=r"cannot write .*No space"):
-        with whole_file(tmp_path / "a", force=True):
-            raise OSError(28, "No space left on device")
+    nowhere, full = tmp_path / "none" / "a", tmp_path / "a"
+    with pytest.raises(FileError, match="no directory"), whole_file(nowhere, force=True):
+        pytest.fail("the block ran")
+    with pytest.raises(FileError, match=r"cannot write .*No space"), whole_file(full, force=True):
+        raise OSError(28, "No space left on device")

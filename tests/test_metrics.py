@@ -17,7 +17,12 @@ def test_residuals_are_relative_wrapped_or_plain():
     np.testing.assert_allclose(found["eta"].values, [0.5, 0])
     np.testing.assert_allclose(found["m"].values, [0.25])
     assert found["m"].undefined == 1
-    assert [found[name].relative for name in ("pt", "phi", "eta", "m")] == [True, False, False, True]
+    assert [found[name].relative for name in ("pt", "phi", "eta", "m")] == [
+        True,
+        False,
+        False,
+        True,
+    ]
 
 
 def test_a_negative_original_gives_the_sign_of_the_difference():
@@ -48,7 +53,9 @@ def test_wrapping():
 
 def test_the_standard_rmse_is_in_units_of_the_reference():
     reference = {"a": [0.0, 2.0], "b": [0.0, 20.0]}
-    assert metrics.standard_rmse({"a": [0.0], "b": [0.0]}, {"a": [1.0], "b": [10.0]}, reference) == 1
+    assert (
+        metrics.standard_rmse({"a": [0.0], "b": [0.0]}, {"a": [1.0], "b": [10.0]}, reference) == 1
+    )
 
 
 def test_jets_that_are_not_the_same_are_refused():

@@ -36,7 +36,9 @@ def test_torch_gives_the_weights_back(network, x):
 def test_rows_do_not_depend_on_their_neighbours_and_the_input_stays(network, x):
     before = x.copy()
     whole = network(x)
-    np.testing.assert_allclose(network(x[CHUNK - 2 : CHUNK + 2]), whole[CHUNK - 2 : CHUNK + 2], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        network(x[CHUNK - 2 : CHUNK + 2]), whole[CHUNK - 2 : CHUNK + 2], rtol=1e-5, atol=1e-6
+    )
     np.testing.assert_array_equal(x, before)
     assert network(x[:0]).shape == (0, 3)
 

@@ -13,7 +13,7 @@ from atlasae.history import History, LearningRates
 from .conftest import make_jets
 
 compared = pytest.mark.mpl_image_compare(
-    baseline_dir="baseline", tolerance=6, style="default", savefig_kwargs={"dpi": 60}
+    baseline_dir="baseline", tolerance=6, style=plots.ATLAS, savefig_kwargs={"dpi": 60}
 )
 
 
@@ -47,7 +47,7 @@ def latents():
 
 
 def drawn(function, *arguments, **options):
-    with plots.atlas_style():
+    with plt.style.context(plots.ATLAS):
         figure = function(*arguments, **options)
         figure.canvas.draw()
     return figure
@@ -103,7 +103,8 @@ def test_energies_in_mev_are_drawn_in_gev(original, decoded):
     limits = []
     for unit in (1, 1000):
         first, second = (
-            {n: v * (unit if n in ("m", "pt") else 1) for n, v in jets.items()} for jets in (original, decoded)
+            {n: v * (unit if n in ("m", "pt") else 1) for n, v in jets.items()}
+            for jets in (original, decoded)
         )
         figure = drawn(plots.distribution, first, second, "pt")
         limits.append(figure.axes[1].get_xlim())

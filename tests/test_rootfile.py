@@ -46,7 +46,9 @@ def test_the_restored_file_has_the_old_names_types_and_counters(restored_file, e
         assert a["Events"].typenames() == b["Events"].typenames()
         assert a["Events"].keys() == b["Events"].keys()
         assert b["Events"]["Jet_phi"].count_branch.name == "nJet"
-        assert ak.all(ak.num(a["Events"]["Jet_pt"].array()) == ak.num(b["Events"]["Jet_pt"].array()))
+        assert ak.all(
+            ak.num(a["Events"]["Jet_pt"].array()) == ak.num(b["Events"]["Jet_pt"].array())
+        )
     assert_same_tree(events_file, restored_file, "more/Runs")
 
 
@@ -172,7 +174,10 @@ def test_what_is_inside_adds_up(compressed_file, events_file):
 def test_branches_that_cannot_be_kept_are_named(tmp_path, codec):
     jets, counts = make_jets(40), np.full(20, 2)
     types = {f"Jet_{n}": "var * float32" for n in ("pt", "eta", "phi", "mass")}
-    data = {f"Jet_{n}": ak.unflatten(jets[n.replace("mass", "m")], counts) for n in ("pt", "eta", "phi", "mass")}
+    data = {
+        f"Jet_{n}": ak.unflatten(jets[n.replace("mass", "m")], counts)
+        for n in ("pt", "eta", "phi", "mass")
+    }
     data["cells"] = ak.unflatten(np.ones((40, 3), np.float32), counts)
     with uproot.recreate(tmp_path / "a.root") as file:
         tree = file.mktree(
@@ -217,7 +222,9 @@ def test_jets_the_codec_cannot_take(tmp_path, codec):
     jets = make_jets(40)
     jets["pt"][7] = np.inf
     write_events(source, jets, np.full(20, 2))
-    with pytest.raises(InputError, match=r"a\.root: tree 'Events': feature 'pt' is NaN or infinite in 1 of 40"):
+    with pytest.raises(
+        InputError, match=r"a\.root: tree 'Events': feature 'pt' is NaN or infinite in 1 of 40"
+    ):
         atlasae.compress(source, folder / "b.root", codec=codec)
     write_events(source, make_jets(40, unit=1000.0), np.full(20, 2))
     with pytest.raises(InputError, match="trained on jets in GeV, these are in MeV"):

@@ -6,7 +6,16 @@ import pytest
 import uproot
 
 from atlasae.errors import DamagedFileError, FileError, MissingFileError, MissingNameError
-from atlasae.trees import Branch, copy_rest, find_tree, iterate, open_root, plan_tree, trees_in, write_tree
+from atlasae.trees import (
+    Branch,
+    copy_rest,
+    find_tree,
+    iterate,
+    open_root,
+    plan_tree,
+    trees_in,
+    write_tree,
+)
 
 
 def test_a_plan_knows_types_shapes_and_counters(events_file):
@@ -69,7 +78,11 @@ def test_what_cannot_be_written_is_named(tmp_path):
 
 def test_real_files_are_planned_without_a_fall(shared_data):
     expected = {
-        "uproot-issue-816.root": ("AnalysisMiniTree", "offline_akt4_pf_NOSYS_pt", "becomes a jagged"),
+        "uproot-issue-816.root": (
+            "AnalysisMiniTree",
+            "offline_akt4_pf_NOSYS_pt",
+            "becomes a jagged",
+        ),
         "nanoAOD_2015_CMS_Open_Data_ttbar.root": ("Events", "nJet", "uint32 becomes int32"),
     }
     for name, (tree, branch, change) in expected.items():
@@ -96,7 +109,10 @@ def test_the_rest_of_a_file_is_copied_or_named(events_file, tmp_path):
 
 
 def test_a_tree_that_is_not_there_names_the_nearest(events_file):
-    with open_root(events_file) as file, pytest.raises(MissingNameError, match="did you mean 'Events'"):
+    with (
+        open_root(events_file) as file,
+        pytest.raises(MissingNameError, match="did you mean 'Events'"),
+    ):
         find_tree(file, "Event")
 
 
@@ -120,5 +136,8 @@ def test_damage_is_said_with_file_and_tree(events_file, tmp_path):
         basket = file["Events"]["Jet_pt"].member("fBasketSeek")[0]
     data[basket + 100 : basket + 110] = b"\xff" * 10
     path.write_bytes(data)
-    with open_root(path) as file, pytest.raises(DamagedFileError, match=r"damaged\.root: tree 'Events'"):
+    with (
+        open_root(path) as file,
+        pytest.raises(DamagedFileError, match=r"damaged\.root: tree 'Events'"),
+    ):
         list(iterate(file["Events"], ["Jet_pt"]))
