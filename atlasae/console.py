@@ -74,7 +74,7 @@ def print_residuals(results: Mapping[str, Residuals]) -> None:
     """Mean, sigma and central width of the residuals by feature."""
     table = Table(title="residuals, decoded - original", title_justify="left")
     table.add_column("feature")
-    for name in ("mean", "sigma", "68 % within", "jets", "undefined"):
+    for name in ("mean", "sigma", "68 % within", "jets"):
         table.add_column(name, justify="right")
     for result in results.values():
         table.add_row(
@@ -83,9 +83,12 @@ def print_residuals(results: Mapping[str, Residuals]) -> None:
             f"{result.sigma:.2e} ± {result.sigma_error:.0e}",
             f"± {result.half_width:.2e}",
             f"{result.values.size:,}",
-            f"{result.undefined:,}",
         )
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    for result in results.values():
+        if result.undefined:
+            console.print(f"{result.undefined:,} jets have no residual in {result.feature}")
 
 
 def print_files(title: str, files: Iterable[tuple[str, int, str]]) -> None:

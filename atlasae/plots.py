@@ -124,7 +124,7 @@ def residual(result: Residuals, *, label: str = LABEL, ax: Axes | None = None) -
     ax.text(0.96, 0.86, "\n".join(lines), transform=ax.transAxes, ha="right", va="top", fontsize=13)
     ax.set_xlim(-reach, reach)
     ax.xaxis.set_major_locator(MaxNLocator(5, symmetric=True))
-    ax.ticklabel_format(axis="x", style="plain", useOffset=False)
+    ax.ticklabel_format(style="plain", useOffset=False)
     ax.set_ylabel("Jets", loc="top")
     ax.set_xlabel(residual_title(result), loc="right")
     _make_room(ax, log=False)

@@ -102,7 +102,7 @@ class Trainer:
             else:
                 learner.fit(epochs, lr, cbs=callbacks)
             module.load_state_dict(best.state)
-        if not np.isfinite(best.history.kept_loss):
+        if not np.isfinite([*best.history.train, *best.history.valid]).all():
             raise InputError(
                 f"training diverged at learning rate {lr:g}; try a lower one, or lr_find"
             )

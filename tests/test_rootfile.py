@@ -72,7 +72,9 @@ def test_the_jets_are_those_the_codec_decodes(restored_file, compressed_file, ev
 
 
 def test_small_chunks_give_the_same_file(events_file, compressed_file, tmp_path):
-    codec = Codec.autoencoder(hidden=(16, 8)).fit(atlasae.read_jets(events_file), epochs=3)
+    codec = Codec.autoencoder(hidden=(16, 8)).fit(
+        atlasae.read_jets(events_file), epochs=4, batch_size=64
+    )
     small, back = tmp_path / "small.root", tmp_path / "back.root"
     atlasae.compress(events_file, small, codec=codec, step_size=7)
     assert_same_tree(compressed_file, small, "Events")
