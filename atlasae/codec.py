@@ -17,19 +17,22 @@ from atlasae.files import whole_file
 
 if TYPE_CHECKING:
     import awkward as ak
-    import numpy as np
     from numpy.typing import NDArray
     from typing_extensions import Self
 
     from atlasae.autoencoder import AutoencoderCodec
+    from atlasae.bounded import BoundedCodec
 
-    Tensors = dict[str, NDArray[np.float32]]
+    Tensors = dict[str, NDArray[Any]]
 
 FORMAT = 1
 ENTRY_POINTS = "atlasae.codecs"
 
 # The codecs of this package, as "module:class"; others register in the entry-point group.
-_BUILT_IN = {"autoencoder": "atlasae.autoencoder:AutoencoderCodec"}
+_BUILT_IN = {
+    "autoencoder": "atlasae.autoencoder:AutoencoderCodec",
+    "bounded": "atlasae.bounded:BoundedCodec",
+}
 
 
 class Codec(ABC):
@@ -45,6 +48,11 @@ class Codec(ABC):
     def autoencoder(**hyperparameters: Any) -> AutoencoderCodec:
         """An untrained autoencoder codec; see ``atlasae.autoencoder.AutoencoderCodec``."""
         return cast("AutoencoderCodec", codec_class("autoencoder")(**hyperparameters))
+
+    @staticmethod
+    def bounded(**hyperparameters: Any) -> BoundedCodec:
+        """An untrained bounded codec; see ``atlasae.bounded.BoundedCodec``."""
+        return cast("BoundedCodec", codec_class("bounded")(**hyperparameters))
 
     @abstractmethod
     def fit(self, jets: Any) -> Self:

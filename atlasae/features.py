@@ -83,6 +83,24 @@ class Table:
         """The flat jets at these positions."""
         return Table({name: values[index] for name, values in self.columns.items()})
 
+    def events(self, index: NDArray[np.integer[Any]]) -> Table:
+        """The events at these positions, or the jets where they stand in no events."""
+        if self.counts is None:
+            return self.rows(index)
+        starts = np.cumsum(self.counts) - self.counts
+        counts = self.counts[index]
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        return Table(self.rows(np.repeat(starts[index], counts) + within).columns, counts)
+
+    def span(self, start: int, stop: int) -> Table:
+        """The events, or jets where they stand in no events, from ``start`` to below ``stop``."""
+        if self.counts is None:
+            return Table({name: values[start:stop] for name, values in self.columns.items()})
+        ends = np.append(0, np.cumsum(self.counts))
+        jets = slice(ends[start], ends[stop])
+        columns = {name: values[jets] for name, values in self.columns.items()}
+        return Table(columns, self.counts[start:stop])
+
     def matrix(self) -> NDArray[np.float64]:
         """The columns side by side, shape (n, features), float64.
 

@@ -127,7 +127,7 @@ class Trainer:
         self, network: DenseNetwork, train: NDArray[np.float32], valid: NDArray[np.float32]
     ) -> Iterator[tuple[Learner, torch.nn.Sequential]]:
         device = torch.device(_device(self.device))
-        with _seeded(self.seed), _one_thread(), tempfile.TemporaryDirectory() as scratch:
+        with _seeded(self.seed), one_thread(), tempfile.TemporaryDirectory() as scratch:
             module = network.to_torch().to(device)
             loaders = DataLoaders(
                 _Batches(train, self.batch_size, device, self._jitter(train), shuffle=True),
@@ -177,7 +177,7 @@ def _device(name: str) -> str:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Layers this small lose more by waiting for a second thread than they gain by it."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -49,7 +49,7 @@ def cycles(result: dict[str, Any]) -> str:
 
 
 def _shown(row: dict[str, Any]) -> bool:
-    return row["path"] == "codec" or row["direction"] == "there and back" and "27" in row["name"]
+    return row["path"] == "codec" or (row["direction"] == "there and back" and "27" in row["name"])
 
 
 TABLES = {"variants": variants, "cycles": cycles}
@@ -62,9 +62,10 @@ def main() -> None:
     for name, table in TABLES.items():
         result = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
         marked = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
-        text, found = marked.subn(lambda m, t=table(result): m[1] + t + m[2], text)  # type: ignore[misc]
-        if found != 1:
-            raise SystemExit(f"README.md has {found} places for the table {name!r}, not one")
+        parts = marked.split(text)
+        if len(parts) != 4:  # before, both marks, after
+            raise SystemExit(f"README.md has not one place for the table {name!r}")
+        text = parts[0] + parts[1] + table(result) + parts[2] + parts[3]
     path.write_text(text, encoding="utf-8")
 
 

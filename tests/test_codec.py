@@ -24,6 +24,7 @@ from .conftest import make_jets
 
 CODECS = {
     "autoencoder": (lambda **k: Codec.autoencoder(hidden=(16, 8), **k), {"epochs": 2}),
+    "bounded": (lambda **k: Codec.bounded(tolerance=1e-3, **k), {}),
 }
 
 

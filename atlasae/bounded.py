@@ -1,0 +1,417 @@
+"""The bounded codec: every value within a tolerance, coded with a learned density."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from atlasae.blocks import Block, join, split
+from atlasae.codec import Codec
+from atlasae.context import Layout
+from atlasae.entropy import CODER, Reader, Writer
+from atlasae.errors import DamagedFileError, InputError
+from atlasae.features import Table, four_vector, role, to_records, to_table
+from atlasae.jetmodel import UNITS, JetModel
+from atlasae.jetmodel_store import from_blob, to_blob
+from atlasae.quantise import (
+    FloatLattice,
+    IntegerLattice,
+    Lattice,
+    bits_of,
+    exceptions,
+    fit_lattice,
+    lattice_from_json,
+    patch,
+)
+from atlasae.tolerance import Tolerance, tolerances
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import awkward as ak
+    from numpy.typing import NDArray
+    from typing_extensions import Self
+
+    from atlasae.context import Columns
+    from atlasae.tolerance import Spec
+
+    Integers = NDArray[np.int64]
+
+BLOCK_JETS = 65_536
+TRAINING_JETS = 60_000  # more teach a network this small nothing
+_ORDER = ("pt", "m", "e", "phi", "eta")  # of coding: each helps to predict those after it
+_HEAD = struct.Struct("<I")
+_FINE_BITS = 16  # of 64-bit integers, coded as they are: the density sees the other 48
+_LARGEST_BLOCK = 1 << 24  # jets or events; what is made is far smaller
+_WORTH_A_NETWORK = 4000  # jets from which a network's bytes are earned back
+
+
+class BoundedCodec(Codec):
+    """Quantises features within a tolerance and codes the integers with a learned density.
+
+    For every finite value ``abs(decoded - original) <= tolerance``, in the feature's own dtype;
+    what the quantiser cannot hold, NaN and infinities among it, comes back bit for bit. Source of
+    the pipeline: MADE, Germain et al., arXiv:1502.03509, on integers as in Balle et al., ICLR 2019.
+
+    Args:
+        tolerance: a number (relative for pt, m, E, absolute for angles), ``"default"``,
+            ``"nanoaod"`` or ``"lossless"``, a string such as ``"pt=1e-3,eta=1e-4"``, or a mapping
+            from feature to number, ``rel(...)`` or ``abs_(...)``; see
+            ``atlasae.tolerance.tolerances``.
+        features: names of the columns to compress; by default (m, pt, phi, eta) by whatever names
+            the jets call them, else all columns.
+        seed: of the training.
+
+    Attributes:
+        features_: the names compressed, in the order in which decoding gives them.
+        dtypes_: their dtypes.
+        tolerances_: of each.
+        lattices_: the quantisers.
+        bits_: cross-entropy reached on jets kept apart, bits a jet by feature.
+
+    Raises:
+        InputError: the tolerance is none of these.
+    """
+
+    codec_id: ClassVar[str] = "bounded"
+
+    def __init__(
+        self, tolerance: Spec = "default", features: Sequence[str] | None = None, seed: int = 0
+    ) -> None:
+        self.tolerance = tolerance
+        self.features = None if features is None else tuple(features)
+        self.seed = seed
+        self._model: JetModel | None = None
+
+    @property
+    def is_fitted(self) -> bool:
+        return self._model is not None
+
+    def fit(self, jets: Any, *, progress: bool = False) -> Self:
+        """Choose the quantisers and learn the density, from jets or a sample of them.
+
+        Args:
+            jets: in any form that ``atlasae.features.to_table`` takes; with events, what earlier
+                jets of an event tell of the next is learned too.
+            progress: show a progress bar on the error stream.
+
+        Raises:
+            InputError: there are no jets, or a column is not of numbers.
+            MissingNameError: a feature asked for is not among the jets'.
+        """
+        from atlasae.progress import progress_bar
+
+        table = to_table(jets)
+        names = self.features or four_vector(list(table.columns)) or tuple(table.columns)
+        table = table.select(names)
+        if len(table) < 2:
+            raise InputError(f"{len(table)} jets are too few to train on")
+        self.features_ = tuple(names)
+        self.dtypes_ = tuple(column.dtype.name for column in table.columns.values())
+        self.tolerances_ = tolerances(self.tolerance, names)
+        self.lattices_ = {
+            name: fit_lattice(table.columns[name], self.tolerances_[name])
+            for name in _in_order(names)
+        }
+        sample, held_out = self._split(table)
+        train, units = self._quantise(sample), UNITS if len(sample) >= _WORTH_A_NETWORK else 0
+        with progress_bar("densities", shown=progress) as bar:
+            task = bar.add_task("training", total=3 * len(names) + 1)
+            self._model = JetModel.fit(
+                self._layout(),
+                train.integers,
+                train.counts,
+                units=units,
+                seed=self.seed,
+                progress=lambda group, feature: bar.update(
+                    task, advance=1, description=f"training: {group} jet, {feature}"
+                ),
+            )
+        apart = self._quantise(held_out)
+        total = self._model.bits(apart.integers, apart.counts)
+        self.bits_ = {name: round(bits / len(held_out), 4) for name, bits in total.items()}
+        return self
+
+    def encode(self, jets: Any) -> bytes:
+        """Code jets, numbers of jets an event included, in blocks of about 65,536 jets.
+
+        Raises:
+            NotFittedError: the codec is not trained.
+            MissingNameError: a feature is missing.
+            InputError: a feature has another dtype than at fit.
+        """
+        return join(self.encode_blocks(jets))
+
+    def decode(self, encoded: bytes) -> ak.Array:
+        """Bring jets back.
+
+        Args:
+            encoded: what ``encode`` gave.
+
+        Returns:
+            Awkward records with the features and dtypes fitted, jagged where the jets were.
+
+        Raises:
+            NotFittedError: the codec is not trained.
+            DamagedFileError: the bytes are damaged, or not those of this codec.
+        """
+        return self.decode_blocks(split(encoded))
+
+    def encode_blocks(self, jets: Any) -> Iterator[Block]:
+        """The blocks of ``encode``, each decoded again and compared before it is given."""
+        self.require_fitted()
+        table = to_table(jets).select(self.features_)
+        for part in _parts(table):
+            quantised = self._quantise(part)
+            events = None if part.counts is None else len(part.counts)
+            block = Block.of(events, len(part), self._coded(quantised))
+            if not self._decoded(block).same_as(quantised):
+                raise AssertionError("a block did not decode to what was coded: please report this")
+            yield block
+
+    def decode_blocks(self, blocks: Iterator[Block]) -> ak.Array:
+        """The jets of blocks, one after another; each block is decodable alone."""
+        self.require_fitted()
+        decoded = [self._restored(self._decoded(block)) for block in blocks]
+        if not decoded:
+            raise DamagedFileError("a stream of coded jets without a block")
+        columns = {
+            name: np.concatenate([table.columns[name] for table in decoded])
+            for name in self.features_
+        }
+        counts = [table.counts for table in decoded if table.counts is not None]
+        if counts and len(counts) != len(decoded):
+            raise DamagedFileError("blocks with events stand among blocks without")
+        return to_records(Table(columns, np.concatenate(counts) if counts else None))
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        spec = self.tolerance
+        if isinstance(spec, Tolerance):
+            config["tolerance"] = {"": spec.to_json()}
+        elif not isinstance(spec, (int, float, str)):
+            config["tolerance"] = {
+                name: value.to_json() if isinstance(value, Tolerance) else value
+                for name, value in spec.items()
+            }
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        spec = config["tolerance"]
+        if isinstance(spec, dict):
+            given = {
+                name: Tolerance.from_json(value) if isinstance(value, dict) else value
+                for name, value in spec.items()
+            }
+            spec = given.get("", given)
+        return cls(**{**config, "tolerance": spec})
+
+    def _layout(self) -> Layout:
+        return Layout.of({name: _coarse(lattice)[0] for name, lattice in self.lattices_.items()})
+
+    def _split(self, table: Table) -> tuple[Table, Table]:
+        """Events to train on and events to measure on, at most about TRAINING_JETS in sum."""
+        number = len(table) if table.counts is None else len(table.counts)
+        order = np.random.default_rng(self.seed).permutation(number)
+        if table.counts is not None:
+            reach = np.searchsorted(np.cumsum(table.counts[order]), TRAINING_JETS) + 1
+            order = order[: int(reach)]
+        order = order[:TRAINING_JETS]
+        cut = max(1, len(order) // 10)
+        apart, train = order[:cut], order[cut:]
+        return table.events(train), table.events(apart)
+
+    def _quantise(self, table: Table) -> Quantised:
+        """Integers, the low bits of the widest, and what no lattice holds."""
+        layout = self._layout()
+        integers, fine, odd = {}, {}, {}
+        for name, lattice in self.lattices_.items():
+            values = table.columns[name]
+            whole, positions = exceptions(lattice, values, self.tolerances_[name])
+            if name == layout.phi and layout.circle:
+                beyond = np.flatnonzero(np.abs(whole) > layout.circle // 2)
+                positions = np.union1d(positions, beyond)
+                whole[beyond] = 0
+            _, bits = _coarse(lattice)
+            integers[name] = whole >> bits
+            if bits:
+                fine[name] = whole & ((1 << bits) - 1)
+            if len(positions):
+                odd[name] = positions, bits_of(lattice.own(values)[positions])
+        counts = None if table.counts is None else table.counts.astype(np.int64)
+        return Quantised(integers, fine, odd, counts)
+
+    def _coded(self, quantised: Quantised) -> bytes:
+        assert self._model is not None
+        writer = Writer()
+        jets = len(next(iter(quantised.integers.values())))
+        if quantised.counts is not None:
+            self._model.code_numbers(writer, quantised.counts, len(quantised.counts))
+        self._model.code(writer, quantised.counts, quantised.integers, jets)
+        for values in quantised.fine.values():
+            writer.uniform(values, np.full(jets, 1 << _FINE_BITS))
+        coded = writer.to_bytes()
+        return _HEAD.pack(len(coded)) + coded + _pack_odd(quantised.odd)
+
+    def _decoded(self, block: Block) -> Quantised:
+        assert self._model is not None
+        if max(block.jets, block.events or 0) > _LARGEST_BLOCK:
+            raise DamagedFileError(f"a block of {block.jets} jets is larger than any is made")
+        try:
+            (length,) = _HEAD.unpack_from(block.payload)
+            end = _HEAD.size + length
+            reader = Reader(block.payload[_HEAD.size : end])
+            counts = None
+            if block.events is not None:
+                counts = self._model.code_numbers(reader, None, block.events)
+                if counts.min(initial=0) < 0 or counts.sum() != block.jets:
+                    raise DamagedFileError("a block has other numbers of jets than it says")
+            integers = self._model.code(reader, counts, None, block.jets)
+            fine = {
+                name: reader.uniform(None, np.full(block.jets, 1 << _FINE_BITS))
+                for name, lattice in self.lattices_.items()
+                if _coarse(lattice)[1]
+            }
+            odd = _unpack_odd(block.payload[end:], self.lattices_)
+        except (struct.error, zlib.error, ValueError, AssertionError) as error:
+            if isinstance(error, DamagedFileError):
+                raise
+            raise DamagedFileError(f"a block does not decode: {error}") from error
+        return Quantised(integers, fine, odd, counts)
+
+    def _restored(self, quantised: Quantised) -> Table:
+        columns = {}
+        for name, lattice in self.lattices_.items():
+            whole = quantised.integers[name]
+            if name in quantised.fine:
+                whole = (whole << _FINE_BITS) | quantised.fine[name]
+            values = lattice.to_values(whole)
+            if name in quantised.odd:
+                values = patch(values, *quantised.odd[name])
+            columns[name] = values
+        return Table({name: columns[name] for name in self.features_}, quantised.counts)
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        assert self._model is not None
+        state = {
+            "coder": CODER,
+            "features": list(self.features_),
+            "dtypes": list(self.dtypes_),
+            "tolerances": {name: t.to_json() for name, t in self.tolerances_.items()},
+            "lattices": {name: lattice.to_json() for name, lattice in self.lattices_.items()},
+            "bits": self.bits_,
+        }
+        return state, {"model": np.frombuffer(to_blob(self._model), np.uint8)}
+
+    def _restore(self, state: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
+        if state["coder"] != CODER:
+            raise InputError(f"coded with {state['coder']}, this atlasae has {CODER}")
+        self.features_ = tuple(state["features"])
+        self.dtypes_ = tuple(state["dtypes"])
+        self.tolerances_ = {n: Tolerance.from_json(t) for n, t in state["tolerances"].items()}
+        lattices = {n: lattice_from_json(config) for n, config in state["lattices"].items()}
+        self.lattices_ = {name: lattices[name] for name in _in_order(self.features_)}
+        self.bits_ = state["bits"]
+        self._model = from_blob(self._layout(), tensors["model"].tobytes())
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """Jets as integers.
+
+    Attributes:
+        integers: by feature, in the order of coding, without their low bits.
+        fine: the low bits of the features whose integers have more than the density sees.
+        odd: positions and bit patterns of the values that no lattice holds.
+        counts: numbers of jets an event, or None.
+    """
+
+    integers: Columns
+    fine: Columns
+    odd: dict[str, tuple[Integers, NDArray[Any]]]
+    counts: Integers | None
+
+    def same_as(self, other: Quantised) -> bool:
+        """Whether every number of both is the same."""
+        pairs = [(self.integers, other.integers), (self.fine, other.fine)]
+        same = all(
+            mine.keys() == theirs.keys() and all(np.array_equal(mine[k], theirs[k]) for k in mine)
+            for mine, theirs in pairs
+        )
+        odd = self.odd.keys() == other.odd.keys() and all(
+            np.array_equal(mine, theirs)
+            for name in self.odd
+            for mine, theirs in zip(self.odd[name], other.odd[name], strict=True)
+        )
+        if self.counts is None or other.counts is None:
+            return same and odd and self.counts is other.counts
+        return same and odd and np.array_equal(self.counts, other.counts)
+
+
+def _in_order(names: Sequence[str]) -> list[str]:
+    """The features in the order of coding: the 4-vector, then the others as they come."""
+    return sorted(names, key=lambda name: _ORDER.index(what) if (what := role(name)) else 9)
+
+
+def _coarse(lattice: Lattice) -> tuple[Lattice, int]:
+    """The lattice of the high bits of the integers, and how many low bits that leaves."""
+    if np.dtype(lattice.dtype).itemsize == 8:
+        if isinstance(lattice, FloatLattice):
+            return FloatLattice(lattice.dtype, lattice.shift + _FINE_BITS), _FINE_BITS
+        if isinstance(lattice, IntegerLattice):
+            return lattice, _FINE_BITS
+    return lattice, 0
+
+
+def _parts(table: Table) -> Iterator[Table]:
+    """The table in pieces of about BLOCK_JETS jets, whole events each; at least one."""
+    if table.counts is None:
+        edges = [*range(0, max(len(table), 1), BLOCK_JETS), len(table)]
+    else:
+        edges, ends = [0], np.cumsum(table.counts)
+        while edges[-1] < len(ends) or len(edges) == 1:
+            before = ends[edges[-1] - 1] if edges[-1] else 0
+            reach = int(np.searchsorted(ends, before + BLOCK_JETS, side="right"))
+            reach = min(max(reach, edges[-1] + 1), edges[-1] + 4 * BLOCK_JETS, len(ends))
+            edges.append(reach)
+    for start, stop in pairwise(edges):
+        yield table.span(start, stop)
+
+
+def _pack_odd(odd: dict[str, tuple[Integers, NDArray[Any]]]) -> bytes:
+    """Positions and bit patterns by feature, compressed; nothing where there are none."""
+    if not odd:
+        return b""
+    pieces = []
+    for name, (positions, bits) in odd.items():
+        head = name.encode()
+        pieces.append(struct.pack("<HI", len(head), len(positions)) + head)
+        pieces.append(positions.astype("<u4").tobytes())
+        pieces.append(bits.astype(bits.dtype.newbyteorder("<")).tobytes())
+    return zlib.compress(b"".join(pieces), 9)
+
+
+def _unpack_odd(
+    data: bytes, lattices: Mapping[str, Lattice]
+) -> dict[str, tuple[Integers, NDArray[Any]]]:
+    if not data:
+        return {}
+    raw, at, odd = zlib.decompress(data), 0, {}
+    while at < len(raw):
+        length, count = struct.unpack_from("<HI", raw, at)
+        name = raw[at + 6 : at + 6 + length].decode()
+        at += 6 + length
+        if name not in lattices:
+            raise DamagedFileError(f"a block has exceptions of an unknown feature {name!r}")
+        size = np.dtype(lattices[name].dtype).itemsize
+        positions = np.frombuffer(raw, "<u4", count, at).astype(np.int64)
+        bits = np.frombuffer(raw, f"<u{size}", count, at + 4 * count).astype(f"u{size}")
+        at += (4 + size) * count
+        odd[name] = positions, bits
+    return odd

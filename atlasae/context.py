@@ -1,0 +1,334 @@
+"""What is known of a jet before it is coded: its event, the event's earlier jets, its own features.
+
+Jets are coded place by place: the first jets of all events, then all second jets, and so on. Each
+feature becomes a coordinate in which it is predictable (the drop in pt from the jet before, the
+angle from the recoil of the jets before), and each coded feature becomes inputs for the next. All
+of it is exact (``atlasae.exact``), since decoding repeats it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from atlasae import exact
+from atlasae.density import CHUNK
+from atlasae.features import is_energy, role
+from atlasae.quantise import AbsoluteLattice, FloatLattice, Lattice, RelativeLattice
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    Integers = NDArray[np.int64]
+    Array = NDArray[np.float32]
+    Columns = dict[str, Integers]
+
+GROUPS = ("first", "second", "later")
+SIGN = "sign of eta"  # of the leading jet, coded before its size
+_FLAG = np.float32(128)  # inputs are of about this size before they are scaled
+_MOST_JETS = np.float32(9)
+
+
+class Inputs(Protocol):
+    """The inputs of some jets, to which those of each coded feature are added."""
+
+    def add(self, rows: list[Array]) -> None:
+        """Take more rows, each of shape (n,)."""
+
+
+class Visitor(Protocol):
+    """What is done with each feature on the walk: writing, reading, recording."""
+
+    def inputs(self, group: str, count: int) -> Inputs:
+        """New inputs for ``count`` jets of a group."""
+
+    def visit(self, group: str, feature: str, values: Integers | None, inputs: Inputs) -> Integers:
+        """Give the coordinates of a feature, known or not, for jets with these inputs."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the integers of the features relate to one another.
+
+    Attributes:
+        lattices: by feature, in the order of coding.
+        pt, mass, phi, eta: the features that play these parts, where there are any.
+        ratio: whether the mass is coded against pt: both have steps of one size.
+        circle: how many steps of phi there are in a turn; 0 where its steps are unequal.
+    """
+
+    lattices: dict[str, Lattice]
+    pt: str | None
+    mass: str | None
+    phi: str | None
+    eta: str | None
+    ratio: bool
+    circle: int
+
+    @classmethod
+    def of(cls, lattices: Mapping[str, Lattice]) -> Layout:
+        """The layout of these features."""
+        parts = {what: name for name in reversed(list(lattices)) if (what := role(name))}
+        pt, mass, phi = parts.get("pt"), parts.get("m") or parts.get("e"), parts.get("phi")
+        ratio = pt is not None and mass is not None and _same_steps(lattices[pt], lattices[mass])
+        steps = lattices[phi] if phi is not None else None
+        circle = 0
+        if isinstance(steps, AbsoluteLattice):
+            circle = 2 * int(np.ceil(np.pi / steps.step)) + 1
+        return cls(dict(lattices), pt, mass, phi, parts.get("eta"), ratio, circle)
+
+
+def _same_steps(one: Lattice, other: Lattice) -> bool:
+    """Whether a difference of the integers is the logarithm of a ratio."""
+    if isinstance(one, RelativeLattice) and isinstance(other, RelativeLattice):
+        return one.step == other.step
+    return isinstance(one, FloatLattice) and one == other
+
+
+def walk(
+    visitor: Visitor, layout: Layout, counts: Integers | None, columns: Columns | None, jets: int
+) -> Columns:
+    """Visit every feature of every jet in the order of coding.
+
+    Args:
+        visitor: what is done with each.
+        layout: of the features.
+        counts: numbers of jets an event; None for jets without events.
+        columns: integers by feature, shape (jets,); None to have the visitor give them.
+        jets: how many there are.
+
+    Returns:
+        The integers by feature, as they were given or found.
+    """
+    if counts is None:
+        order, places = np.arange(jets), [jets]
+        starts, numbers = order, None
+    else:
+        order = np.argsort(-counts, kind="stable")
+        most = int(counts.max(initial=0))
+        places = [int(np.count_nonzero(counts > place)) for place in range(most)]
+        starts = (np.cumsum(counts) - counts)[order]
+        numbers = counts[order].astype(np.float32)
+    found = {name: np.empty(jets, np.int64) for name in layout.lattices}
+    event = _Event(layout, numbers)
+    for place, length in enumerate(places):
+        rows = starts[:length] + place
+        for start in range(0, length, CHUNK):
+            chunk = slice(start, min(start + CHUNK, length))
+            known = columns and {name: values[rows[chunk]] for name, values in columns.items()}
+            for name, values in event.visit(visitor, place, chunk, known).items():
+                found[name][rows[chunk]] = values
+        event.add({name: values[rows] for name, values in found.items()})
+    return found
+
+
+class _Event:
+    """The jets coded so far, by place, each array over the events that have one there."""
+
+    def __init__(self, layout: Layout, numbers: Array | None) -> None:
+        self.layout = layout
+        self.numbers = numbers
+        self.integers: list[Columns] = []
+        self.told: list[list[Array]] = []  # what each jet tells the next ones of itself
+        self.sign = self.side = np.ones(0, np.int64)
+        self.lead_pt = self.lead_angle = np.zeros(0, np.float32)
+        self.angles: list[Array] = []  # from the leading jet
+        self.momenta: list[tuple[Array, Array]] = []  # summed, in units of the leading pt
+
+    def visit(self, visitor: Visitor, place: int, chunk: slice, known: Columns | None) -> Columns:
+        """Visit the features of one chunk of jets in their order."""
+        layout = self.layout
+        found: Columns = {}
+        group = GROUPS[min(place, 2)]
+        inputs = visitor.inputs(group, chunk.stop - chunk.start)
+        recoil = self._recoil(place, chunk)
+        inputs.add(self._before(place, chunk, recoil))
+        for feature in layout.lattices:
+            sign: Integers | int
+            origin: Integers | int
+            if feature == layout.eta and place == 0:
+                negative = None if known is None else (known[feature] < 0).astype(np.int64)
+                negative = visitor.visit(group, SIGN, negative, inputs)
+                sign, origin = 1 - 2 * negative, -negative
+            else:
+                sign, origin = self._axis(feature, place, chunk, recoil, found)
+            circle = layout.circle if feature == layout.phi and place else 0
+            values = None if known is None else sign * _turn(known[feature] - origin, circle)
+            found[feature] = _turn(
+                sign * visitor.visit(group, feature, values, inputs) + origin, circle
+            )
+            inputs.add(self._after(feature, place, chunk, recoil, found))
+        return found
+
+    def add(self, integers: Columns) -> None:
+        """Take the jets of the next place."""
+        layout, place = self.layout, len(self.integers)
+        count = len(next(iter(integers.values())))
+        if place == 0:
+            self.sign = _sign(integers[layout.eta]) if layout.eta else np.ones(count, np.int64)
+            self.side = np.ones(count, np.int64)
+        whole = slice(0, count)
+        self.told.append(
+            [
+                self._mirrored(feature, self._tell(feature, integers), whole)
+                for feature in layout.lattices
+                if feature != layout.phi
+            ]
+        )
+        self.integers.append(integers)
+        if layout.pt is not None and layout.phi is not None:
+            self._add_momentum(
+                place, self._value(layout.pt, integers), self._value(layout.phi, integers)
+            )
+
+    def _add_momentum(self, place: int, pt: Array, angle: Array) -> None:
+        count = len(pt)
+        if place == 0:
+            self.lead_pt, self.lead_angle = np.maximum(pt, np.float32(1e-30)), angle
+        angle = exact.wrap(angle - self.lead_angle[:count])
+        if place == 1:
+            self.side[:count] = np.where(angle < 0, -1, 1)
+        cosine, sine = exact.cos_sin(angle)
+        share = np.minimum(pt / self.lead_pt[:count], np.float32(1e9))
+        x, y = share * cosine, share * sine
+        if place:
+            x, y = self.momenta[-1][0][:count] + x, self.momenta[-1][1][:count] + y
+        self.angles.append(angle)
+        self.momenta.append((x, y))
+
+    def _value(self, feature: str, integers: Columns) -> Array:
+        """A feature itself, as float32."""
+        values = self.layout.lattices[feature].to_values(integers[feature])
+        return np.clip(values, -3e38, 3e38).astype(np.float32)
+
+    def _tell(self, feature: str, integers: Columns) -> Array:
+        """A feature as an input: energies on a logarithmic axis, others on their own."""
+        layout = self.layout
+        q = integers[feature]
+        if feature == layout.mass and layout.ratio:
+            assert layout.pt is not None
+            return (q - integers[layout.pt]).astype(np.float32)
+        if is_energy(feature) or not isinstance(layout.lattices[feature], FloatLattice):
+            return q.astype(np.float32)
+        return self._value(feature, integers)
+
+    def _recoil(self, place: int, chunk: slice) -> tuple[Array, Array] | None:
+        """Where momentum is missing: angle from the leading jet, square in units of its pt."""
+        if place == 0 or not self.momenta:
+            return None
+        x, y = (component[chunk] for component in self.momenta[place - 1])
+        if place == 1:  # exactly opposite
+            return np.full(len(x), exact.PI), np.ones(len(x), np.float32)
+        return exact.arctan2(-y, -x), x * x + y * y + np.float32(1e-6)
+
+    def _axis(
+        self, feature: str, place: int, chunk: slice, recoil: Any, found: Columns
+    ) -> tuple[Integers | int, Integers | int]:
+        """Sign and origin of the coordinate in which a feature is coded."""
+        layout = self.layout
+        if feature == layout.mass and layout.ratio:
+            assert layout.pt is not None
+            return 1, found[layout.pt]
+        if place == 0:
+            return 1, 0
+        if feature == layout.pt:
+            return -1, self.integers[place - 1][feature][chunk]
+        if feature == layout.eta:
+            sign = self.sign[chunk]
+            return sign, (sign - 1) // 2  # mirrors a float's patterns, where -0.0 is -1
+        if feature == layout.phi and layout.circle and recoil is not None:
+            step = np.float32(layout.lattices[feature].step)  # type: ignore[attr-defined]
+            toward = exact.wrap(self.lead_angle[chunk] + recoil[0])
+            return self.side[chunk] if place > 1 else 1, np.rint(toward / step).astype(np.int64)
+        return 1, 0
+
+    def _before(self, place: int, chunk: slice, recoil: Any) -> list[Array]:
+        """Inputs from the event and its earlier jets."""
+        if self.numbers is None:
+            return []
+        number = self.numbers[chunk]
+        if place < 2:
+            rows = [_flag(number == n) for n in (1, 2, 3, 4)]
+            rows.append(np.minimum(number, _MOST_JETS) * np.float32(32))
+        else:
+            left = number - np.float32(place)
+            rows = [
+                _flag(left == 1),
+                _flag(left == 2),
+                np.minimum(left, np.float32(6)) * np.float32(64),
+            ]
+            rows += [np.full_like(left, min(place, 6) * 64), np.full_like(left, 128 * (place == 2))]
+        for earlier in self._earlier(place):
+            rows += [told[chunk] for told in self.told[earlier]]
+        if recoil is None:
+            return rows
+        toward, square = recoil
+        if place > 1:
+            rows.append(exact.log2(square))
+            side = self.side[chunk].astype(np.float32)
+            for earlier in self._earlier(place):
+                cosine, sine = exact.cos_sin(exact.wrap(self.angles[earlier][chunk] - toward))
+                rows += [cosine, sine * side]
+        if not self.layout.circle:
+            rows += exact.cos_sin(exact.wrap(self.lead_angle[chunk] + toward))
+        return rows
+
+    def _after(
+        self, feature: str, place: int, chunk: slice, recoil: Any, found: Columns
+    ) -> list[Array]:
+        """Inputs from a feature of the jet itself, once it is coded."""
+        layout = self.layout
+        if feature == layout.phi:
+            return self._angles_after(place, chunk, recoil, found)
+        told = self._tell(feature, found)
+        rows = [self._mirrored(feature, told, chunk) if place else told]
+        if feature == layout.pt and place:
+            rows.append(self._tell(feature, self._at(place - 1, chunk)) - told)
+            if recoil is not None and place > 1:
+                share = self._value(feature, found) / self.lead_pt[chunk]
+                share = np.clip(share, np.float32(1e-9), np.float32(1e9))
+                rows.append(exact.log2(share * share / recoil[1]))
+        return rows
+
+    def _angles_after(self, place: int, chunk: slice, recoil: Any, found: Columns) -> list[Array]:
+        if recoil is None or self.layout.phi is None:
+            return []
+        angle = exact.wrap(self._value(self.layout.phi, found) - self.lead_angle[chunk])
+        away = np.abs(exact.wrap(angle - recoil[0]))
+        if place == 1:
+            return [away]
+        near = [
+            np.minimum(np.abs(exact.wrap(angle - self.angles[earlier][chunk])), np.float32(1))
+            for earlier in self._earlier(place)
+        ]
+        return [exact.cos_sin(away)[0], away, *near]
+
+    def _at(self, place: int, chunk: slice) -> Columns:
+        return {name: values[chunk] for name, values in self.integers[place].items()}
+
+    def _mirrored(self, feature: str, told: Array, chunk: slice) -> Array:
+        """Eta as seen from the side that the leading jet went to."""
+        return told * self.sign[chunk].astype(np.float32) if feature == self.layout.eta else told
+
+    @staticmethod
+    def _earlier(place: int) -> tuple[int, ...]:
+        """The places of the jets before that are looked at: always as many within a group."""
+        return (0,) if place == 1 else (0, place - 1, place - 2) if place > 1 else ()
+
+
+def _turn(values: Integers, circle: int) -> Integers:
+    """Integers brought to within half a circle of zero; as they are where there is no circle."""
+    half = circle // 2
+    return (values + half) % circle - half if circle else values
+
+
+def _sign(values: Integers) -> Integers:
+    return np.where(values < 0, -1, 1)
+
+
+def _flag(which: NDArray[np.bool_]) -> Array:
+    return which.astype(np.float32) * _FLAG

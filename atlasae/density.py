@@ -1,0 +1,236 @@
+"""Distributions of integers given others, the same to the last bit on every machine.
+
+A decoder has to compute the very probabilities that the encoder used, or the stream decodes to
+nonsense (Balle, Johnston and Minnen, Integer Networks for Data Compression, ICLR 2019). So the
+networks here work on integers, carried in float32 and below 2^24 in every sum, which makes them
+exact in whatever order a machine adds them; and probabilities are powers of two, piecewise linear
+in the exponent, made by reading the bits of an integer as those of a float. No function of a maths
+library takes part.
+
+An integer is coded as a bin, whose distribution the network gives, and an offset in the bin,
+uniform.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from atlasae.errors import DamagedFileError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from atlasae.entropy import Coder
+
+    Integers = NDArray[np.int64]
+    Array = NDArray[np.float32]
+
+CHUNK = 4096  # rows at a time: part of the format, since it orders the symbols
+INPUT_LIMIT = 511  # of the integers a network is given
+HIDDEN_LIMIT = 255  # of its hidden units
+EXACT = 1 << 24  # whole numbers up to here are exact in float32
+OCTAVE = 1 << 12  # units of a logit to a factor of two
+OUTERMOST = 1 << 60  # beyond any integer of a lattice
+
+_FURTHEST = 0.002  # of the values, on either side, do not shape the bins
+_BIAS = 127  # of a float32's exponent
+_MANTISSA = 23
+_LOWEST = np.float32((_BIAS - 16) * 2.0**_MANTISSA)  # weights from 2^-16 ...
+_HIGHEST = np.float32((_BIAS + 1) * 2.0**_MANTISSA)  # ... to 2: their sum cannot overflow
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Ranges of integers, each ``edges[i]`` to below ``edges[i + 1]``; the outer two are endless.
+
+    Attributes:
+        edges: increasing, shape (k + 1,), int64.
+    """
+
+    edges: Integers
+
+    @classmethod
+    def fit(cls, values: Integers, count: int, power: float) -> Bins:
+        """At most ``count`` bins that share the integral of density to a power equally.
+
+        Power 1 gives quantiles; less gives the tails more bins, which costs nothing where the
+        density is even and saves where it is not. The furthest values, often one odd number that
+        stands for none, have a bin on each side to themselves.
+        """
+        ordered = np.sort(values)
+        grid = min(512, max(len(ordered) // 40, count))
+        last = len(ordered) - 1
+        ranks = np.linspace(_FURTHEST * last, (1 - _FURTHEST) * last, grid + 1)
+        fine = np.unique(ordered[np.rint(ranks).astype(np.int64)])
+        fine = np.append(fine, fine[-1] + 1)
+        widths = np.diff(fine)
+        density = np.diff(np.searchsorted(ordered, fine)) / widths
+        shares = np.append(0.0, np.cumsum(widths * np.maximum(density, 1e-9) ** power))
+        inner = np.interp(np.linspace(0, 1, max(count - 3, 2)) * shares[-1], shares, fine)
+        ends = [ordered[0], ordered[-1] + 1]
+        edges = np.unique(np.append(np.rint(inner).astype(np.int64), ends))
+        return cls(np.concatenate([[-OUTERMOST], edges, [OUTERMOST]]).astype(np.int64))
+
+    def __len__(self) -> int:
+        return len(self.edges) - 1
+
+    def find(self, values: Integers) -> Integers:
+        """The bin of each integer."""
+        return np.searchsorted(self.edges[1:-1], values, side="right")
+
+    def histogram(self, values: Integers) -> NDArray[np.uint16]:
+        """Counts of the bins, none of them zero, in 16 bits."""
+        counts = np.bincount(self.find(values), minlength=len(self)) + 0.5
+        shares: NDArray[np.uint16] = np.maximum(np.rint(counts / counts.sum() * 65535), 1).astype(
+            np.uint16
+        )
+        return shares
+
+    def code(self, coder: Coder, values: Integers | None, bins: Integers) -> Integers:
+        """Code the offsets in bins already coded, and give the integers."""
+        low = self.edges[bins]
+        offsets = None if values is None else values - low
+        return low + coder.uniform(offsets, self.edges[bins + 1] - low)
+
+
+def basis(order: int, bins: int) -> Integers:
+    """Smooth functions of the bin in units of 1/512, shape (order, bins).
+
+    Chebyshev polynomials of a cubic map of the bins onto -1 to 1, by their recurrence in integers.
+    A network that speaks in these needs few weights and cannot fit noise from bin to bin.
+    """
+    one = 1 << 20
+    t = (2 * np.arange(bins, dtype=np.int64) - (bins - 1)) * one // max(bins - 1, 1)
+    u = t * (3 * one - (t * t >> 20)) >> 21
+    functions = [np.full(bins, one, np.int64), u]
+    for _ in range(order - 2):
+        functions.append((2 * u * functions[-1] >> 20) - functions[-2])
+    return np.stack([(function + (1 << 10)) >> 11 for function in functions])
+
+
+@dataclass(frozen=True)
+class IntegerNetwork:
+    """Two hidden layers of integers, then weights of bins.
+
+    Hidden units are ``rint(clip(2^scale (weight . input + bias), 0, 255))``; the logits of the
+    bins, in units of 2^-12 octaves, are ``basis`` functions mixed by the last layer, and a bias.
+
+    Attributes:
+        weights: two matrices (units, inputs), int8.
+        biases: two vectors (units,), int32.
+        scales: two vectors (units,), int8: powers of two.
+        mixing: (units, order of the basis), int16.
+        mixing_shift: power of two the mixing is divided by.
+        logits: bias of each bin in 2^-7 octaves, int16.
+    """
+
+    weights: tuple[NDArray[np.int8], NDArray[np.int8]]
+    biases: tuple[NDArray[np.int32], NDArray[np.int32]]
+    scales: tuple[NDArray[np.int8], NDArray[np.int8]]
+    mixing: NDArray[np.int16]
+    mixing_shift: int
+    logits: NDArray[np.int16]
+
+    def compile(self) -> CompiledNetwork:
+        """The matrices to multiply, with every bound checked that makes the sums exact.
+
+        Raises:
+            DamagedFileError: a sum could leave the whole numbers that float32 holds.
+        """
+        layers = []
+        for weight, bias, scale, limit in zip(
+            self.weights, self.biases, self.scales, (INPUT_LIMIT, HIDDEN_LIMIT), strict=True
+        ):
+            whole = np.abs(weight.astype(np.int64)).sum(axis=1) * limit + np.abs(
+                bias.astype(np.int64)
+            )
+            _check(whole.max(initial=0) < EXACT)
+            both = np.concatenate([bias[:, None], weight], axis=1).astype(np.float64)
+            layers.append((both * 2.0 ** scale.astype(np.float64)[:, None]).astype(np.float32))
+        shift = self.mixing_shift
+        _check(1 <= shift <= 40 and self.mixing.shape[1] >= 2)
+        mixed = self.mixing.astype(np.int64) @ basis(self.mixing.shape[1], len(self.logits))
+        last = (mixed + (1 << (shift - 1))) >> shift
+        bias = (self.logits.astype(np.int64) << 5) + _BIAS * OCTAVE
+        _check((np.abs(last).sum(axis=0) * HIDDEN_LIMIT + np.abs(bias)).max() < EXACT)
+        unit = 2.0**_MANTISSA / OCTAVE
+        return CompiledNetwork(
+            layers[0],
+            layers[1],
+            (np.concatenate([bias[None], last]) * unit).astype(np.float32),
+        )
+
+
+def _check(holds: bool | np.bool_) -> None:
+    if not holds:
+        raise DamagedFileError("a stored network is damaged: its sums would not be exact")
+
+
+@dataclass(frozen=True)
+class CompiledNetwork:
+    """An IntegerNetwork as three matrices whose first column, or row, is the bias."""
+
+    first: Array
+    second: Array
+    last: Array
+
+    def weigh(self, inputs: Array) -> Array:
+        """Weights of the bins, shape (n, bins), from inputs (1 + features, n), the first row one."""
+        hidden = inputs
+        for layer in (self.first, self.second):
+            units = np.empty((len(layer) + 1, inputs.shape[1]), np.float32)
+            units[0] = 1
+            np.matmul(layer, hidden, out=units[1:])
+            np.clip(units[1:], 0, HIDDEN_LIMIT, out=units[1:])
+            np.rint(units[1:], out=units[1:])
+            hidden = units
+        exponents = hidden.T @ self.last
+        np.clip(exponents, _LOWEST, _HIGHEST, out=exponents)
+        return exponents.astype(np.int32).view(np.float32)  # 2^z, piecewise linear
+
+
+@dataclass(frozen=True)
+class Conditional:
+    """The distribution of one integer: bins, and a network or one table for their weights.
+
+    Attributes:
+        bins: of the integer.
+        table: weights of the bins where no input tells anything, uint16.
+        network: where inputs do.
+        inputs: how many of the rows of inputs it takes.
+    """
+
+    bins: Bins
+    table: NDArray[np.uint16]
+    network: IntegerNetwork | None = None
+    inputs: int = 0
+
+    def __post_init__(self) -> None:
+        compiled = None if self.network is None else self.network.compile()
+        object.__setattr__(self, "_compiled", compiled)
+
+    def code(self, coder: Coder, values: Integers | None, inputs: Array) -> Integers:
+        """Code one integer a column of ``inputs`` (1 + features, n), and give them."""
+        compiled: CompiledNetwork | None = self._compiled  # type: ignore[attr-defined]
+        known = None if values is None else self.bins.find(values)
+        if compiled is None:
+            bins = coder.table(known, inputs.shape[1], self.table.astype(np.float32))
+        else:
+            bins = coder.categorical(known, compiled.weigh(inputs[: 1 + self.inputs]))
+        return self.bins.code(coder, values, bins)
+
+    def bits(self, values: Integers, inputs: Array) -> float:
+        """Cross-entropy of integers, in bits summed over them: what coding them should take."""
+        compiled: CompiledNetwork | None = self._compiled  # type: ignore[attr-defined]
+        bins = self.bins.find(values)
+        width = np.diff(self.bins.edges)[bins]
+        if compiled is None:
+            weights = self.table.astype(np.float64)
+            share = weights[bins] / weights.sum()
+        else:
+            weights = compiled.weigh(inputs[: 1 + self.inputs]).astype(np.float64)
+            share = weights[np.arange(len(bins)), bins] / weights.sum(axis=1)
+        return float(np.log2(width / share).sum())

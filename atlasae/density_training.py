@@ -1,0 +1,155 @@
+"""Training the densities: in floats with torch, then rounded to the integers that decode.
+
+The trained form is that of ``atlasae.density.IntegerNetwork``: clipping and smooth last layer are
+the same, so that rounding costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from atlasae.density import HIDDEN_LIMIT, OCTAVE, Bins, Conditional, IntegerNetwork, basis
+from atlasae.training import one_thread
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from atlasae.density import Array, Integers
+
+ORDER = 12  # of the smooth functions in the last layer
+WEIGHT_LIMIT, MIXING_LIMIT = 31, 127
+NORMALISING = 0.01  # keeps the logits near normalised ones, which their fixed range needs
+BATCH, RATE = 512, 4e-3
+
+
+def fit_conditional(
+    values: Integers,
+    inputs: Array,
+    *,
+    bins: int,
+    power: float,
+    units: int,
+    weight_decay: float,
+    epochs: int,
+    seed: int,
+) -> Conditional:
+    """Learn the distribution of an integer.
+
+    Args:
+        values: shape (n,).
+        inputs: shape (1 + features, n), the first row one; none but that give a table.
+        bins: the most bins to use.
+        power: of the density that the bins share equally; see ``Bins.fit``.
+        units: of each hidden layer; 0 for a table.
+        weight_decay: decoupled, on the matrices.
+        epochs: passes over the values.
+        seed: of the initial weights and the shuffling.
+    """
+    edges = Bins.fit(values, bins, power)
+    table = edges.histogram(values)
+    if units == 0 or len(inputs) == 1 or not np.ptp(inputs[1:], axis=1).any():
+        return Conditional(edges, table)
+    targets = torch.from_numpy(edges.find(values))
+    with one_thread(), torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = _Network(len(inputs) - 1, units, table)
+        rows = torch.from_numpy(np.ascontiguousarray(inputs[1:].T)) / _INPUT_UNIT
+        _train(network, rows, targets, weight_decay, epochs)
+        with torch.no_grad():
+            hidden = [layer.numpy() for layer in network.hidden(rows[:100_000])]
+    return Conditional(edges, table, network.round(hidden), len(inputs) - 1)
+
+
+_INPUT_UNIT = 128.0  # inputs of about +-300 become of order one
+
+
+class _Network(nn.Module):
+    def __init__(self, features: int, units: int, table: NDArray[np.uint16]) -> None:
+        super().__init__()
+        shares = table / table.sum(dtype=np.float64)
+        functions = torch.from_numpy(basis(ORDER, len(table)) / 512.0).float()
+        self.register_buffer("functions", functions)
+        self.first, self.second = nn.Linear(features, units), nn.Linear(units, units)
+        self.mixing = nn.Linear(units, ORDER, bias=False)
+        self.bias = nn.Parameter(torch.from_numpy(np.log(shares)).float())
+        with torch.no_grad():
+            self.mixing.weight.mul_(0.1)
+
+    def hidden(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        one = torch.relu(self.first(rows))
+        return one, torch.relu(self.second(one))
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.mixing(self.hidden(rows)[1]) @ self.functions + self.bias
+        return logits
+
+    def round(self, hidden: list[NDArray[np.float32]]) -> IntegerNetwork:
+        """The network in integers; ``hidden`` are activations that say how far each unit goes."""
+        first, scale = _round_layer(self.first, hidden[0], 1 / _INPUT_UNIT)
+        second, last_scale = _round_layer(self.second, hidden[1], 2.0**-scale)
+        octaves = _values(self.mixing.weight).T / np.log(2) * 2.0 ** -last_scale[:, None]
+        shift = int(np.clip(_power(MIXING_LIMIT / np.abs(octaves).max()) + 9 - 12, 1, 30))
+        return IntegerNetwork(
+            (first[0], second[0]),
+            (first[1], second[1]),
+            (first[2], second[2]),
+            np.rint(octaves * 2.0**shift * OCTAVE / 512).astype(np.int16),
+            shift,
+            np.rint(_values(self.bias) / np.log(2) * 128).astype(np.int16),
+        )
+
+
+def _train(
+    network: _Network, rows: torch.Tensor, targets: torch.Tensor, weight_decay: float, epochs: int
+) -> None:
+    matrices = [network.first.weight, network.second.weight, network.mixing.weight]
+    others = [network.first.bias, network.second.bias, network.bias]
+    groups: list[dict[str, Any]] = [
+        {"params": matrices, "weight_decay": weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    optimiser = torch.optim.AdamW(groups, RATE)
+    steps = epochs * -(-len(rows) // BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, RATE, total_steps=steps, pct_start=0.2
+    )
+    for _ in range(epochs):
+        for batch in torch.randperm(len(rows)).split(BATCH):  # type: ignore[no-untyped-call]
+            logits = network(rows[batch])
+            total = torch.logsumexp(logits, 1)
+            chosen = logits.gather(1, targets[batch, None])[:, 0]
+            loss = (total - chosen + NORMALISING * total.square()).mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+
+
+def _round_layer(
+    layer: nn.Linear, activations: NDArray[np.float32], input_unit: float | NDArray[np.float64]
+) -> tuple[tuple[NDArray[np.int8], NDArray[np.int32], NDArray[np.int8]], NDArray[np.float64]]:
+    """Weights, biases and scales of a layer in integers, and the power of two of its output."""
+    weight, bias = _values(layer.weight) * input_unit, _values(layer.bias)
+    reach = np.quantile(activations.astype(np.float64), 0.9995, axis=0)
+    out = _power(HIDDEN_LIMIT / np.maximum(reach, 1e-3))
+    inside = _power(WEIGHT_LIMIT / np.maximum(np.abs(weight).max(axis=1), 1e-7))
+    inside = np.minimum(inside, _power(2.0**21 / np.maximum(np.abs(bias), 1e-9)))
+    live = activations.max(axis=0) > 0
+    rounded = np.where(live[:, None], np.rint(weight * 2.0 ** inside[:, None]), 0)
+    offsets = np.where(live, np.rint(bias * 2.0**inside), 0)
+    scale = (out - inside).astype(np.int8)
+    return (rounded.astype(np.int8), offsets.astype(np.int32), scale), out
+
+
+def _values(parameter: torch.Tensor) -> NDArray[np.float64]:
+    values: NDArray[np.float64] = parameter.detach().double().numpy()
+    return values
+
+
+def _power(value: Any) -> Any:
+    """The exponent of the largest power of two that is not above a value."""
+    return np.floor(np.log2(value))

@@ -1,0 +1,64 @@
+"""Functions of float32 arrays that give the same bits on every machine.
+
+Only elementwise + - * / and the reading of bits, which IEEE 754 rounds in one way; sin, cos, atan2
+and log of a maths library differ in the last bit from one to the next. They need not be accurate,
+and are to about 1e-5.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float32]
+
+PI = np.float32(np.pi)
+_TWO_PI = np.float32(2 * np.pi)
+_SIN = (1, -1 / 6, 1 / 120, -1 / 5040, 1 / 362880, -1 / 39916800)
+_COS = (1, -1 / 2, 1 / 24, -1 / 720, 1 / 40320, -1 / 3628800)
+# minimax for atan on 0 to 1: Abramowitz and Stegun, 4.4.49, with refitted coefficients
+_ATAN = (0.99997726, -0.33262347, 0.19354346, -0.11643287, 0.05265332, -0.01172120)
+
+
+def _polynomial(x: NDArray[Any], coefficients: Sequence[float]) -> Array:
+    y = np.full_like(x, coefficients[-1])
+    for coefficient in coefficients[-2::-1]:
+        y *= x
+        y += np.float32(coefficient)
+    return y
+
+
+def cos_sin(angle: Array) -> tuple[Array, Array]:
+    """Cosine and sine of angles within about +-2 pi."""
+    half = angle * np.float32(0.5)
+    square = half * half
+    sine, cosine = half * _polynomial(square, _SIN), _polynomial(square, _COS)
+    return np.float32(1) - np.float32(2) * sine * sine, np.float32(2) * sine * cosine
+
+
+def arctan2(y: Array, x: Array) -> Array:
+    """The angle of (x, y), from -pi to pi."""
+    width, height = np.abs(x), np.abs(y)
+    larger = np.maximum(np.maximum(width, height), np.float32(1e-30))
+    slope = np.minimum(width, height) / larger
+    angle = slope * _polynomial(slope * slope, _ATAN)
+    angle = np.where(height > width, PI / np.float32(2) - angle, angle)
+    angle = np.where(x < 0, PI - angle, angle)
+    return np.where(y < 0, -angle, angle)
+
+
+def wrap(angle: Array) -> Array:
+    """Angles within +-3 pi brought into +-pi."""
+    angle = np.where(angle > PI, angle - _TWO_PI, angle)
+    return np.where(angle < -PI, angle + _TWO_PI, angle)
+
+
+def log2(x: Array) -> Array:
+    """The logarithm of positive numbers, linear between powers of two."""
+    return (x.view(np.int32) - np.int32(127 << 23)).astype(np.float32) * np.float32(2.0**-23)

@@ -1,0 +1,265 @@
+"""The distribution of jets on their lattices: a conditional density for each feature in turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from atlasae.context import GROUPS, Layout, walk
+from atlasae.density import INPUT_LIMIT, OUTERMOST, Bins, Conditional
+from atlasae.features import role
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from atlasae.context import Columns
+    from atlasae.entropy import Coder
+
+    Integers = NDArray[np.int64]
+    Array = NDArray[np.float32]
+    Arrays = dict[str, NDArray[Any]]
+
+INPUT_SPREAD = 150.0  # standard deviation that inputs are scaled to, at most
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one kind of feature is modelled: see ``density_training.fit_conditional``."""
+
+    bins: int
+    power: float
+    weight_decay: float
+
+
+# By what the feature is; chosen on jets kept apart, where each moves the rate by a few 0.01 bits.
+_SETTINGS = {
+    "pt": Settings(64, 0.6, 0.2),
+    "m": Settings(64, 0.4, 0.1),
+    "phi": Settings(48, 0.4, 0.7),
+    "eta": Settings(48, 0.6, 0.3),
+}
+_OTHER = Settings(48, 0.5, 0.3)
+UNITS = 16
+_MOST_NUMBERS = 200  # of jets in an event that have a bin to themselves
+EPOCHS = 40
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Inputs of a group in whole numbers: floor(row * factor - center), clipped.
+
+    Attributes:
+        factors: powers of two, shape (rows,).
+        centers: shape (rows,).
+    """
+
+    factors: Array
+    centers: Array
+
+    @classmethod
+    def fit(cls, rows: Array) -> Scale:
+        """Bring each row's spread to between half of INPUT_SPREAD and all of it."""
+        spread = rows.std(axis=1, dtype=np.float64) if rows.size else np.ones(len(rows))
+        powers = np.floor(np.log2(INPUT_SPREAD / np.maximum(spread, 1e-20)))
+        factors = np.where(spread > 0, 2.0 ** np.clip(powers, -60, 60), 0)
+        middle = rows.mean(axis=1, dtype=np.float64) if rows.size else np.zeros(len(rows))
+        return cls(factors.astype(np.float32), np.rint(middle * factors).astype(np.float32))
+
+    def whole(self, row: Array, i: int, out: Array) -> None:
+        """Row ``i`` in whole numbers, into ``out``."""
+        np.multiply(row, self.factors[i], out=out)
+        out -= self.centers[i]
+        np.floor(out, out=out)
+        np.clip(out, -INPUT_LIMIT, INPUT_LIMIT, out=out)
+
+
+_NOTHING = Scale(np.zeros(0, np.float32), np.zeros(0, np.float32))
+
+
+class _Recorded:
+    """Inputs as they are, kept."""
+
+    def __init__(self) -> None:
+        self.rows: list[Array] = []
+
+    def add(self, rows: list[Array]) -> None:
+        self.rows += rows
+
+
+class _Whole:
+    """Inputs in whole numbers, below a row of ones."""
+
+    def __init__(self, scale: Scale, count: int) -> None:
+        self.scale = scale
+        self.matrix = np.ones((1 + len(scale.factors), count), np.float32)
+        self.filled = 0
+
+    def add(self, rows: list[Array]) -> None:
+        for row in rows:
+            if self.filled < len(self.scale.factors):
+                self.scale.whole(row, self.filled, self.matrix[1 + self.filled])
+                self.filled += 1
+
+
+class _Recorder:
+    """Writes down values and inputs by group and feature."""
+
+    def __init__(self) -> None:
+        self.seen: dict[tuple[str, str], list[tuple[Integers, Array]]] = {}
+
+    def inputs(self, group: str, count: int) -> _Recorded:  # noqa: ARG002
+        return _Recorded()
+
+    def visit(self, group: str, feature: str, values: Integers | None, inputs: Any) -> Integers:
+        assert values is not None
+        rows = np.stack(inputs.rows) if inputs.rows else np.zeros((0, len(values)), np.float32)
+        self.seen.setdefault((group, feature), []).append((values, rows))
+        return values
+
+    def of(self, group: str, feature: str) -> tuple[Integers, Array]:
+        pairs = self.seen[group, feature]
+        return np.concatenate([v for v, _ in pairs]), np.concatenate([r for _, r in pairs], axis=1)
+
+
+@dataclass(frozen=True)
+class JetModel:
+    """Conditional densities by group of jets (first, second, later in the event) and feature.
+
+    Attributes:
+        layout: of the features.
+        scales: of each group's inputs.
+        conditionals: by group and feature.
+        numbers: of the numbers of jets an event.
+        in_events: whether it was taught what an event's jets tell of one another.
+    """
+
+    layout: Layout
+    scales: dict[str, Scale]
+    conditionals: dict[tuple[str, str], Conditional]
+    numbers: Conditional
+    in_events: bool
+
+    @classmethod
+    def fit(
+        cls,
+        layout: Layout,
+        columns: Columns,
+        counts: Integers | None,
+        *,
+        units: int = UNITS,
+        epochs: int = EPOCHS,
+        seed: int = 0,
+        progress: Any = None,
+    ) -> JetModel:
+        """Learn from jets.
+
+        Args:
+            layout: of the features.
+            columns: integers by feature, shape (n,).
+            counts: numbers of jets an event, or None.
+            units: width of the networks; 0 for tables alone.
+            epochs: passes over the jets.
+            seed: of the training.
+            progress: called with each group and feature that is done.
+        """
+        from atlasae.density_training import fit_conditional
+
+        recorder = _Recorder()
+        walk(recorder, layout, counts, columns, len(next(iter(columns.values()))))
+        scales: dict[str, Scale] = {}
+        conditionals: dict[tuple[str, str], Conditional] = {}
+        for group in GROUPS:
+            features = [feature for of, feature in recorder.seen if of == group]
+            if not features:
+                continue
+            _, rows = recorder.of(group, features[-1])
+            scales[group] = Scale.fit(rows)
+            whole = _Whole(scales[group], rows.shape[1])
+            whole.add(list(rows))
+            for feature in features:
+                values, own = recorder.of(group, feature)
+                matrix = whole.matrix[: 1 + len(own)]
+                settings = _SETTINGS.get(role(feature) or "", _OTHER)
+                conditionals[group, feature] = fit_conditional(
+                    values,
+                    matrix,
+                    bins=min(settings.bins, max(len(values) // 30, 4)),
+                    power=settings.power,
+                    units=units,
+                    weight_decay=settings.weight_decay,
+                    epochs=epochs,
+                    seed=seed,
+                )
+                if progress:
+                    progress(group, feature)
+        return cls(layout, scales, conditionals, _numbers(counts), counts is not None)
+
+    def code_numbers(self, coder: Coder, counts: Integers | None, events: int) -> Integers:
+        """Write the numbers of jets of some events, or with ``counts`` None read them."""
+        return self.numbers.code(coder, counts, np.ones((1, events), np.float32))
+
+    def code(
+        self, coder: Coder, counts: Integers | None, columns: Columns | None, jets: int
+    ) -> Columns:
+        """Write jets, or with ``columns`` None read them; gives their integers by feature."""
+        return walk(_Coding(self, coder), self.layout, self._events(counts, jets), columns, jets)
+
+    def bits(self, columns: Columns, counts: Integers | None) -> dict[str, float]:
+        """Cross-entropy by feature, in bits summed over these jets."""
+        counting = _Counting(self)
+        jets = len(next(iter(columns.values())))
+        walk(counting, self.layout, self._events(counts, jets), columns, jets)
+        return counting.total
+
+    def conditional(self, group: str, feature: str) -> Conditional:
+        """The density of a feature; of a group that was never seen, the first jets' table."""
+        found = self.conditionals.get((group, feature))
+        if found is None:
+            first = self.conditionals[GROUPS[0], feature]
+            return Conditional(first.bins, first.table)
+        return found
+
+    def _events(self, counts: Integers | None, jets: int) -> Integers | None:
+        """The events as the model was taught to see them: all jets alone, or each in an event."""
+        if not self.in_events:
+            return None
+        return np.ones(jets, np.int64) if counts is None else counts
+
+
+def _numbers(counts: Integers | None) -> Conditional:
+    """A table with a bin for each number of jets that an event had, and one for more."""
+    seen = np.zeros(1, np.int64) if counts is None or not len(counts) else counts
+    most = min(int(seen.max()), _MOST_NUMBERS)
+    edges = np.concatenate([[-OUTERMOST], np.arange(most + 2), [OUTERMOST]])
+    bins = Bins(edges)
+    return Conditional(bins, bins.histogram(seen))
+
+
+@dataclass
+class _Modelled:
+    model: JetModel
+
+    def inputs(self, group: str, count: int) -> _Whole:
+        return _Whole(self.model.scales.get(group, _NOTHING), count)
+
+
+@dataclass
+class _Coding(_Modelled):
+    coder: Coder
+
+    def visit(self, group: str, feature: str, values: Integers | None, inputs: Any) -> Integers:
+        conditional = self.model.conditional(group, feature)
+        return conditional.code(self.coder, values, inputs.matrix)
+
+
+@dataclass
+class _Counting(_Modelled):
+    total: dict[str, float] = field(default_factory=dict)
+
+    def visit(self, group: str, feature: str, values: Integers | None, inputs: Any) -> Integers:
+        assert values is not None
+        bits = self.model.conditional(group, feature).bits(values, inputs.matrix)
+        self.total[feature] = self.total.get(feature, 0.0) + bits
+        return values
