@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 LOSSES = ("rmse", "mse")
 REGULARISATIONS = ("weight_decay", "l2")
 LATENT_DTYPES = ("float32", "float16")
+UNITS = ("GeV", "MeV")
+WIDEST = 100_000  # units of a layer
+OTHER_UNIT = 300.0  # times the typical pt: jets in MeV are 1000 times those in GeV
+TELLING = 10  # jets from which a median means something
 DEFAULT_STEPS = 10_000  # optimiser steps of a fit that names no number of epochs
 
 
@@ -55,13 +59,15 @@ class AutoencoderCodec(Codec):
         latent_dtype: ``float32`` or ``float16``.
         features: names of the columns to compress, each numeric; by default (m, pt, phi, eta)
             by whatever names the jets call them, else all columns.
+        unit: ``GeV`` or ``MeV``; by default told from the size of pt.
         seed: of the initial weights and the shuffling; the same seed gives the same weights
             again on one machine.
 
     Attributes:
         features_: the names compressed, in order.
         dtypes_: their dtypes, which decoding gives back.
-        unit_: ``GeV`` or ``MeV``, told from the size of pt.
+        unit_: ``GeV`` or ``MeV``, of the energies.
+        typical_pt_: median pt of the jets trained on, in that unit; 0 without a pt.
         scaling_: the fitted scaling.
         history_: losses by epoch.
 
@@ -82,6 +88,7 @@ class AutoencoderCodec(Codec):
         loss: str = "rmse",
         latent_dtype: str = "float32",
         features: Sequence[str] | None = None,
+        unit: str | None = None,
         seed: int = 0,
     ) -> None:
         choose("activation", activation, ACTIVATIONS)
@@ -89,8 +96,19 @@ class AutoencoderCodec(Codec):
         choose("scaling", scaling, SCALINGS)
         choose("loss", loss, LOSSES)
         choose("latent_dtype", latent_dtype, LATENT_DTYPES)
-        if latent < 1 or any(width < 1 for width in hidden):
-            raise InputError(f"a layer needs a unit: latent={latent}, hidden={tuple(hidden)}")
+        if unit is not None:
+            choose("unit", unit, UNITS)
+        widths = (latent, *hidden) if isinstance(hidden, Sequence) else (0,)
+        if not all(isinstance(width, int) and 0 < width <= WIDEST for width in widths):
+            raise InputError(
+                f"layers have 1 to {WIDEST:,} units: latent={latent!r}, hidden={hidden!r}"
+            )
+        if not 0 <= weight_decay < np.inf:
+            raise InputError(f"weight_decay={weight_decay!r} is not a number from 0 up")
+        if not (isinstance(seed, int) and 0 <= seed < 2**32):
+            raise InputError(f"seed={seed!r} is not an integer from 0 to below 2^32")
+        if isinstance(features, str) or len(set(features or ())) != len(features or ()):
+            raise InputError(f"features={features!r} are not names, each given once")
         self.latent = latent
         self.activation = activation
         self.hidden = tuple(hidden)
@@ -100,6 +118,7 @@ class AutoencoderCodec(Codec):
         self.loss = loss
         self.latent_dtype = latent_dtype
         self.features = None if features is None else tuple(features)
+        self.unit = unit
         self.seed = seed
         self._encoder: DenseNetwork | None = None
         self._decoder: DenseNetwork | None = None
@@ -148,14 +167,16 @@ class AutoencoderCodec(Codec):
             MissingNameError: a feature asked for is not among the jets'.
         """
         table = self._chosen(jets)
+        table.matrix()  # says what is not finite among all jets, before some are kept apart
         train, held_out = self._split(table, valid)
         unit, scaling = self._scaling_of(train)
         trainer = self._trainer(batch_size, device, optimiser, jitter, progress=progress)
+        epochs = _epochs(len(train), batch_size) if epochs is None else epochs
         trained, history = trainer.fit(
             self._initial_network(len(table.columns)),
             scaling.forward(train.matrix()),
             scaling.forward(held_out.matrix()),
-            epochs=epochs or -(-DEFAULT_STEPS * batch_size // len(train)),
+            epochs=epochs,
             lr=lr,
             schedule=schedule,
         )
@@ -163,6 +184,7 @@ class AutoencoderCodec(Codec):
         self.features_ = tuple(table.columns)
         self.dtypes_ = tuple(column.dtype.name for column in table.columns.values())
         self.unit_, self.scaling_, self.history_ = unit, scaling, history
+        self.typical_pt_ = _typical_pt(train)
         return self
 
     def lr_find(
@@ -198,7 +220,7 @@ class AutoencoderCodec(Codec):
         Raises:
             NotFittedError: the codec is not trained, or came from a file of decoders.
             MissingNameError: a feature is missing.
-            InputError: a value is NaN or infinite.
+            InputError: a value is NaN or infinite, or the energies are in another unit.
         """
         self.require_fitted()
         if self._encoder is None:
@@ -207,6 +229,7 @@ class AutoencoderCodec(Codec):
                 " it decodes, and cannot encode"
             )
         table = to_table(jets).select(self.features_)
+        self._check_unit(table)
         latents = self._encoder(self.scaling_.forward(table.matrix())).astype(self.latent_dtype)
         if table.counts is None:
             return latents
@@ -287,9 +310,20 @@ class AutoencoderCodec(Codec):
 
     def _scaling_of(self, table: Table) -> tuple[str, Scaling]:
         """The unit of the energies, and a scaling fitted to these jets."""
-        pt = next((values for name, values in table.columns.items() if role(name) == "pt"), None)
-        unit = "" if pt is None else energy_unit(pt)
+        pt = _pt(table)
+        unit = self.unit or ("" if pt is None else energy_unit(pt))
         return unit, Scaling.fit(self.scaling, list(table.columns), table.matrix(), unit)
+
+    def _check_unit(self, table: Table) -> None:
+        """Refuse jets in MeV to a codec trained on GeV, and the reverse: it would ruin them."""
+        found, trained = _typical_pt(table), self.typical_pt_
+        if len(table) < TELLING or not found or not trained:
+            return
+        if not 1 / OTHER_UNIT < found / trained < OTHER_UNIT:
+            raise InputError(
+                f"the median pt of these jets is {found:,.4g}, that of the jets the codec was"
+                f" trained on {trained:,.4g} {self.unit_}: are they in another unit?"
+            )
 
     def _initial_network(self, features: int) -> DenseNetwork:
         sizes = (features, *self.hidden, self.latent, *reversed(self.hidden), features)
@@ -318,6 +352,7 @@ class AutoencoderCodec(Codec):
             "features": list(self.features_),
             "dtypes": list(self.dtypes_),
             "unit": self.unit_,
+            "typical_pt": self.typical_pt_,
             "scaling": self.scaling_.to_json(),
             "history": self.history_.to_json(),
         }
@@ -330,6 +365,7 @@ class AutoencoderCodec(Codec):
         self.features_ = tuple(state["features"])
         self.dtypes_ = tuple(state["dtypes"])
         self.unit_ = state["unit"]
+        self.typical_pt_ = state["typical_pt"]
         self.scaling_ = Scaling.from_json(state["scaling"])
         self.history_ = History(**state["history"])
         self._encoder = DenseNetwork.from_tensors(tensors, "encoder", self.activation)
@@ -342,13 +378,33 @@ class AutoencoderCodec(Codec):
         self._decoder = decoder
 
 
+def _epochs(jets: int, batch_size: int) -> int:
+    """As many passes as make DEFAULT_STEPS steps."""
+    return -(-DEFAULT_STEPS // -(-jets // batch_size))
+
+
+def _pt(table: Table) -> NDArray[Any] | None:
+    return next((values for name, values in table.columns.items() if role(name) == "pt"), None)
+
+
+def _typical_pt(table: Table) -> float:
+    pt = _pt(table)
+    finite = () if pt is None else np.abs(pt[np.isfinite(pt)])
+    return float(np.median(finite)) if len(finite) else 0.0
+
+
 def _as_stored(x: NDArray[np.float64], name: str, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Bring decoded values into what the feature can be: its dtype, and for phi its circle."""
     if role(name) == "phi":
         x = np.clip(x, -np.pi, np.pi)
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
-        x = np.clip(np.rint(x), limits.min, limits.max)
+        # the largest int64 is no float64, and the next one above it is out of range
+        x = np.clip(
+            np.rint(x),
+            limits.min,
+            np.nextafter(float(limits.max), 0) if dtype.itemsize == 8 else limits.max,
+        )
     elif dtype.kind == "b":
         x = np.rint(np.clip(x, 0, 1))
     return x.astype(dtype)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 import atlasae
-from atlasae.errors import AtlasaeError, InputError
+from atlasae.errors import AtlasaeError, InputError, located
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +55,8 @@ _target = click.argument("target", type=click.Path())
 @click.version_option(atlasae.__version__, message="%(prog)s %(version)s")
 def main() -> None:
     """Compress jet 4-vectors in ROOT files with learned codecs, and bring them back."""
+    # a batch system that ends the job lets the half-written file be removed
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 @main.command()
@@ -67,6 +71,7 @@ def main() -> None:
 @click.option("--scaling", default="standard", show_default=True)
 @click.option("--loss", default="rmse", show_default=True)
 @click.option("--latent-dtype", default="float32", show_default=True)
+@click.option("--unit", help="GeV or MeV.  [default: told from the size of pt]")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--epochs", type=int, help="Passes over the jets.  [default: 10,000 steps' worth]")
 @click.option("--lr", default=5e-3, show_default=True, help="Learning rate.")
@@ -99,16 +104,18 @@ def train(
     check_target(target, force=force)
     widths = _widths(hidden)
     codec = atlasae.Codec.autoencoder(hidden=widths, **hyperparameters)
-    codec.fit(
-        _jets(source, tree, collection),
-        epochs=epochs,
-        lr=lr,
-        schedule=schedule,
-        optimiser=optimiser,
-        jitter=jitter,
-        batch_size=batch_size,
-        progress=True,
-    )
+    jets = _jets(source, tree, collection)
+    with located(source):
+        codec.fit(
+            jets,
+            epochs=epochs,
+            lr=lr,
+            schedule=schedule,
+            optimiser=optimiser,
+            jitter=jitter,
+            batch_size=batch_size,
+            progress=True,
+        )
     codec.save(target, force=force)
     click.echo(f"{codec!r}: loss {codec.history_.kept_loss:.4f} on jets kept apart; {target}")
 
@@ -138,7 +145,11 @@ def compress(
 
     if codec is not None and latent is not None:
         raise InputError("give --codec or --latent: a trained codec has its number of latents")
-    ready = atlasae.Codec.load(codec) if codec else atlasae.Codec.autoencoder(latent=latent or 3)
+    ready = (
+        atlasae.Codec.load(codec)
+        if codec
+        else atlasae.Codec.autoencoder(latent=3 if latent is None else latent)
+    )
     contents = atlasae.compress(
         source,
         target,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import json
 import os
@@ -186,6 +187,7 @@ def pack(codec: Codec, state: dict[str, Any], tensors: Tensors) -> bytes:
         "config": codec.get_config(),
         "state": state,
     }
+    header["digest"] = _digest(header, tensors)
     return save(tensors, metadata={"atlasae": json.dumps(header, sort_keys=True)})
 
 
@@ -206,4 +208,15 @@ def _unpack(data: bytes) -> tuple[dict[str, Any], Tensors]:
             f"the codec has format {written}, this atlasae reads up to {FORMAT}:"
             " upgrade with pip install -U atlasae"
         )
+    if header.pop("digest", None) != _digest(header, tensors):
+        raise DamagedFileError("the codec is damaged: its digest does not agree")
     return header, tensors
+
+
+def _digest(header: dict[str, Any], tensors: Tensors) -> str:
+    """SHA-256 of everything that makes the codec."""
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].tobytes())
+    return digest.hexdigest()

@@ -9,6 +9,7 @@ import click
 import atlasae
 from atlasae.autoencoder import AutoencoderCodec
 from atlasae.console import print_contents, print_files, print_residuals
+from atlasae.files import make_directory
 from atlasae.report import draw_comparison
 
 EPOCHS = 40  # under a minute of training on two cores
@@ -20,7 +21,7 @@ def run_demo(directory: Path) -> None:
     Args:
         directory: where everything is written; what an earlier run left there is replaced.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    make_directory(directory)
     source = atlasae.sample("dijets")
     small, back = directory / "small.root", directory / "back.root"
     codec_file, array = directory / "codec.safetensors", directory / "reduced_features.npy"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,13 +22,20 @@ FOUR_VECTOR = ("m", "pt", "phi", "eta")
 SCALINGS = ("standard", "log", "lund")
 
 _ROLES = {"m": "m", "mass": "m", "pt": "pt", "phi": "phi", "eta": "eta", "e": "e", "energy": "e"}
+_VECTOR_NAMES = ("m", "mass", "pt", "phi", "eta", "e", "energy")
 _MEV_FROM = 1000.0  # a table whose median jet has more than this is in MeV, not in GeV
+_SMALLEST = 1e-30  # sizes below do not stand for anything, and dividing by them overflows
 _LN10 = float(np.log(10.0))
 
 
 def role(name: str) -> str | None:
     """What a feature is by its name: m, pt, phi, eta, e, or None for anything else."""
     return _ROLES.get(name.lower())
+
+
+def plain_name(name: str) -> str:
+    """The name itself where ``vector`` knows it, else that of what it is: ``pt`` for ``PT``."""
+    return name if name in _VECTOR_NAMES else role(name) or name
 
 
 def is_energy(name: str) -> bool:
@@ -41,6 +48,21 @@ def four_vector(names: Sequence[str]) -> tuple[str, ...] | None:
     by_role = {role(name): name for name in reversed(names)}
     found = tuple(by_role[wanted] for wanted in FOUR_VECTOR if wanted in by_role)
     return found if len(found) == len(FOUR_VECTOR) else None
+
+
+def find_feature(name: str, names: Iterable[str], where: str) -> str:
+    """The feature of this name, or else of the same role.
+
+    Raises:
+        MissingNameError: there is none; the message names the nearest.
+    """
+    names = list(names)
+    same = [other for other in names if role(other) == role(name) is not None]
+    if name in names:
+        return name
+    if not same:
+        raise MissingNameError.of("feature", name, where, names)
+    return same[0]
 
 
 def energy_unit(pt: NDArray[Any]) -> str:
@@ -65,15 +87,15 @@ class Table:
         return len(next(iter(self.columns.values())))
 
     def select(self, names: Sequence[str]) -> Table:
-        """Only these columns, in this order.
+        """Only these columns, in this order and under these names.
+
+        A column is found by its name, or as the same quantity: ``m`` is ``mass``.
 
         Raises:
             MissingNameError: one is not there; the message names the nearest.
         """
-        for name in names:
-            if name not in self.columns:
-                raise MissingNameError.of("feature", name, "these jets", self.columns)
-        return Table({name: self.columns[name] for name in names}, self.counts)
+        found = {name: find_feature(name, self.columns, "these jets") for name in names}
+        return Table({name: self.columns[own] for name, own in found.items()}, self.counts)
 
     def flat(self) -> Table:
         """The same jets, not divided into events."""
@@ -202,13 +224,13 @@ def _column(name: str, values: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
 def to_records(table: Table) -> ak.Array:
     """The jets as awkward records, jagged where the table has counts.
 
-    With the features of a 4-vector among the names they behave as ``vector`` Momentum4D.
+    With the features of a 4-vector, under names that ``vector`` knows, they behave as Momentum4D.
     """
     import awkward as ak
     import vector
 
     with_name, behavior = None, None
-    if four_vector(list(table.columns)):
+    if all(name in _VECTOR_NAMES for name in four_vector(list(table.columns)) or ("",)):
         with_name, behavior = "Momentum4D", vector.backends.awkward.behavior
     records = ak.zip(table.columns, with_name=with_name, behavior=behavior)
     return records if table.counts is None else ak.unflatten(records, table.counts)
@@ -313,5 +335,5 @@ def _axis(kind: str, name: str, x: NDArray[np.float64], unit: str) -> Axis:
         }[what]
     if kind == "log" and is_energy(name):
         size = float(np.median(np.abs(x)))
-        return Axis("symlog", 0.0, 1.0, 0.01 * size if size > 0 else 1.0).standardised(x)
+        return Axis("symlog", 0.0, 1.0, 0.01 * size if size > _SMALLEST else 1.0).standardised(x)
     return Axis("linear", 0.0, 1.0).standardised(x)

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from atlasae.errors import FileError, TargetExistsError
+from atlasae.errors import FileError, InputError, TargetExistsError
 
 
 def check_target(path: str | os.PathLike[str], *, force: bool) -> None:
     """Raise what ``whole_file`` would raise before anything is written."""
     target = Path(path)
-    if target.is_dir():
-        raise FileError(f"{target} is a directory")
+    if target.exists() and not target.is_file():
+        kind = "a directory" if target.is_dir() else "not an ordinary file"
+        raise FileError(f"cannot write {target}: it is {kind}")
     if target.exists() and not force:
         raise TargetExistsError(f"{target} exists; overwrite it with --force (force=True)")
     if not target.parent.is_dir():
@@ -32,7 +33,7 @@ def whole_file(path: str | os.PathLike[str], *, force: bool) -> Iterator[Path]:
         FileError: the file cannot be written.
     """
     check_target(path, force=force)
-    target = Path(path)
+    target = Path(path).resolve()  # through a symbolic link, which stays
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         yield beside
@@ -43,3 +44,23 @@ def whole_file(path: str | os.PathLike[str], *, force: bool) -> Iterator[Path]:
         raise FileError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+def check_apart(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    """Raise InputError where both are one file: writing the target would destroy the source."""
+    both = Path(source), Path(target)
+    if all(path.exists() for path in both) and both[0].samefile(both[1]):
+        raise InputError(f"source and target are the same file, {os.fspath(source)!r}")
+
+
+def make_directory(path: str | os.PathLike[str]) -> Path:
+    """The directory, made with its parents where it is not there.
+
+    Raises:
+        FileError: it cannot be made.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot make directory {os.fspath(path)}: {error.strerror}") from error
+    return Path(path)

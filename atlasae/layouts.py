@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from atlasae.errors import InputError, MissingNameError
-from atlasae.features import four_vector, role
+from atlasae.features import find_feature, four_vector, role
 from atlasae.trees import Branch, Plan, find_tree, plan_tree, trees_in
 
 _NAME = re.compile(r"(?P<prefix>(?P<collection>.*)[_.])?(?P<feature>[^_.]+)")
@@ -28,15 +28,8 @@ class Collection:
     branches: dict[str, Branch]
 
     @property
-    def counter(self) -> str | None:
-        """The branch that counts the jets of an event; None where each entry is one jet."""
-        counter = self._pt.counter
-        if counter is None or counter != f"n{self._pt.name}":
-            return counter
-        return f"n{self.name}"  # vectors have counters of their own; their latents share one
-
-    @property
-    def _pt(self) -> Branch:
+    def pt(self) -> Branch:
+        """The branch of the transverse momentum."""
         return next(branch for name, branch in self.branches.items() if role(name) == "pt")
 
     def choose(self, features: Sequence[str]) -> dict[str, Branch]:
@@ -45,15 +38,11 @@ class Collection:
         Raises:
             MissingNameError: the collection lacks one.
         """
-        chosen = {}
-        for feature in features:
-            same = [n for n in self.branches if role(n) == role(feature) is not None]
-            names = [feature] if feature in self.branches else same
-            if not names:
-                where = f"collection {self.name!r}"
-                raise MissingNameError.of("feature", feature, where, self.branches)
-            chosen[feature] = self.branches[names[0]]
-        return chosen
+        where = f"collection {self.name!r}"
+        return {
+            feature: self.branches[find_feature(feature, self.branches, where)]
+            for feature in features
+        }
 
 
 def collections_in(plan: Plan) -> dict[str, Collection]:
@@ -78,7 +67,7 @@ def collections_in(plan: Plan) -> dict[str, Collection]:
 
 def _counting(branch: Branch) -> str | None:
     """The branch's counter; one word for all vectors, which have counters of their own."""
-    return "own" if branch.counter == f"n{branch.name}" else branch.counter
+    return "own" if branch.has_own_counter else branch.counter
 
 
 @dataclass(frozen=True)

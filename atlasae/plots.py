@@ -18,7 +18,8 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from atlasae.errors import InputError
-from atlasae.features import energy_unit, is_energy, role, to_table
+from atlasae.features import Table, energy_unit, is_energy, role, to_table
+from atlasae.files import make_directory
 from atlasae.metrics import Residuals, matched, residuals
 
 if TYPE_CHECKING:
@@ -66,8 +67,11 @@ def distribution(
         axes: two to draw on, for the distribution and for the ratio.
     """
     first, second = matched(original, decoded)
-    before = _shown(feature, first.select([feature]).columns[feature])
-    after = _shown(feature, second.select([feature]).columns[feature])
+    factor = _factor(feature, first)
+    before, after = (
+        table.select([feature]).columns[feature].astype(np.float64) * factor
+        for table in (first, second)
+    )
     upper, lower = axes if axes is not None else _stacked()
     axis = _axis_of(feature, before)
     histograms = [hist.Hist(axis).fill(values) for values in (before, after)]
@@ -279,8 +283,7 @@ def save_figures(
         if z.shape[1] >= 3:
             draw["latent_space"] = partial(latent_space, z, label=label)
         draw["latent_pairs"] = partial(latent_pairs, z, label=label)
-    target = Path(directory)
-    target.mkdir(parents=True, exist_ok=True)
+    target = make_directory(directory)
     written = []
     for name, figure_of in draw.items():
         with plt.style.context(ATLAS):
@@ -320,10 +323,12 @@ def residual_title(result: Residuals) -> str:
     return f"${decoded} - {original}$" + (" [rad]" if what == "phi" else "")
 
 
-def _shown(feature: str, values: NDArray[Any]) -> NDArray[np.float64]:
-    """Values as they are drawn: energies in GeV."""
-    wide = values.astype(np.float64)
-    return wide / 1000 if is_energy(feature) and energy_unit(wide) == "MeV" else wide
+def _factor(feature: str, jets: Table) -> float:
+    """What brings a feature to the unit it is drawn in: energies to GeV, told by the pt."""
+    if not is_energy(feature):
+        return 1.0
+    pt = [values for name, values in jets.columns.items() if role(name) == "pt"]
+    return 1e-3 if energy_unit((pt or [jets.columns[feature]])[0]) == "MeV" else 1.0
 
 
 def _axis_of(feature: str, values: NDArray[np.float64]) -> hist.axis.Regular:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def progress_bar(unit: str, *, shown: bool = True) -> Progress:
-    """A rich progress bar that counts in ``unit`` and goes when it is done."""
+    """A rich progress bar that counts in ``unit`` and goes when it is done; none in a log file."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -19,13 +19,14 @@ def progress_bar(unit: str, *, shown: bool = True) -> Progress:
         TimeRemainingColumn,
     )
 
+    console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn(unit),
         TimeRemainingColumn(compact=True),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
-        disable=not shown,
+        disable=not (shown and console.is_terminal),
     )

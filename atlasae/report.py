@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 from atlasae.autoencoder import AutoencoderCodec
-from atlasae.container import is_compressed
+from atlasae.container import is_compressed, read_container
+from atlasae.errors import InputError
+from atlasae.files import make_directory
 from atlasae.metrics import Residuals, residuals
 from atlasae.plots import LABEL, save_figures
 from atlasae.rootfile import read_codec, read_jets, read_latents
@@ -39,12 +41,23 @@ def draw_comparison(
     Raises:
         InputError: the two do not hold the same jets.
     """
-    before = read_jets(original, tree=tree, collection=collection)
-    after = read_jets(decoded, tree=tree, collection=collection)
     latents, history = None, None
     with open_root(decoded) as file:
-        compressed = is_compressed(file)
-    if compressed:
+        manifest = read_container(file)[0].manifest if is_compressed(file) else None
+    if manifest is not None:  # it knows what it was made of
+        if (tree or manifest.tree, collection or manifest.collection) != (
+            manifest.tree,
+            manifest.collection,
+        ):
+            raise InputError(
+                f"{os.fspath(decoded)} holds collection {manifest.collection!r} of tree"
+                f" {manifest.tree!r}, not what was asked for"
+            )
+        tree, collection = manifest.tree, manifest.collection
+    make_directory(directory)
+    before = read_jets(original, tree=tree, collection=collection)
+    after = read_jets(decoded, tree=tree, collection=collection)
+    if manifest is not None:
         codec = read_codec(decoded)
         if isinstance(codec, AutoencoderCodec):
             latents, history = read_latents(decoded), codec.history_

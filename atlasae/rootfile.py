@@ -15,7 +15,9 @@ import uproot
 from atlasae.autoencoder import AutoencoderCodec
 from atlasae.codec import Codec
 from atlasae.container import (
+    CODECS,
     DIRECTORY,
+    MANIFESTS,
     Manifest,
     Run,
     compression_like,
@@ -27,8 +29,8 @@ from atlasae.container import (
 )
 from atlasae.contents import Contents, info
 from atlasae.errors import DamagedFileError, InputError, located
-from atlasae.features import Table, energy_unit, four_vector, role, to_records, to_table
-from atlasae.files import whole_file
+from atlasae.features import four_vector, plain_name, to_records, to_table
+from atlasae.files import check_apart, whole_file
 from atlasae.layouts import Found, find_collection
 from atlasae.progress import progress_bar
 from atlasae.trees import (
@@ -38,6 +40,7 @@ from atlasae.trees import (
     check_step_size,
     copy_rest,
     find_tree,
+    free_name,
     iterate,
     open_root,
     write_tree,
@@ -64,7 +67,7 @@ def compress(
     source: PathLike,
     target: PathLike,
     *,
-    codec: Codec | None = None,
+    codec: Codec | PathLike | None = None,
     tree: str | None = None,
     collection: str | None = None,
     step_size: str | int = STEP_SIZE,
@@ -76,8 +79,8 @@ def compress(
     Args:
         source: the ROOT file to read.
         target: the ROOT file to write; it appears when it is complete.
-        codec: a trained codec, or an untrained one, which is fitted to the source's jets first;
-            by default ``Codec.autoencoder()``.
+        codec: a trained codec or the file of one; or an untrained codec, which is fitted to the
+            source's jets first; by default ``Codec.autoencoder()``.
         tree: path of the tree; by default ``Events``, else the first with jets.
         collection: by default ``Jet``, else the first with a 4-vector.
         step_size: how much is read at a time, as uproot takes it.
@@ -93,14 +96,15 @@ def compress(
         MissingNameError: no such tree, collection or feature.
         InputError: there are no jets, or jets the codec cannot take.
     """
-    if Path(target).exists() and Path(source).samefile(target):
-        raise InputError(f"source and target are the same file, {os.fspath(source)!r}")
     check_step_size(step_size)
+    check_apart(source, target)
+    chosen = Codec.load(codec) if isinstance(codec, (str, os.PathLike)) else codec
+    chosen = Codec.autoencoder() if chosen is None else chosen
     with open_root(source) as file, whole_file(target, force=force) as beside:
         if is_compressed(file):
             raise InputError(f"{os.fspath(source)} is compressed by atlasae already")
         found = find_collection(file, tree, collection)
-        ready = _fitted(codec or Codec.autoencoder(), found, progress)
+        ready = _fitted(chosen, found, progress)
         with uproot.recreate(beside, compression=compression_like(file)) as out:
             _write_compressed(file, out, found, ready, step_size, progress)
     return info(target)
@@ -119,6 +123,7 @@ def decompress(
     Arguments and errors are those of ``compress``; the codec is in the file.
     """
     check_step_size(step_size)
+    check_apart(source, target)
     with open_root(source) as file, whole_file(target, force=force) as beside:
         runs = read_container(file)
         first = runs[0].manifest
@@ -131,8 +136,9 @@ def decompress(
                 for start, arrays in _decoded(file, runs, kept, step_size):
                     writer.extend(arrays)
                     bar.update(task, completed=start)
-            changed, left_out = copy_rest(file, out, [first.tree, DIRECTORY], step_size)
-    return Notes(changed, left_out)
+            done = [first.tree, DIRECTORY, CODECS, MANIFESTS]
+            changed, left_out = copy_rest(file, out, done, step_size)
+    return Notes(first.changed | changed, first.left_out | left_out)
 
 
 def read_jets(
@@ -146,8 +152,8 @@ def read_jets(
         collection: as for ``compress``. Not used for compressed files.
 
     Returns:
-        Awkward records, jagged by event, that behave as ``vector`` Momentum4D. Fields are named
-        as the branches are, without what stands before the last ``_`` or ``.``.
+        Awkward records, jagged by event, that behave as ``vector`` Momentum4D: pt, phi, eta, and
+        m or mass as the branch is called.
     """
     with open_root(path) as file:
         if is_compressed(file):
@@ -160,7 +166,9 @@ def read_jets(
             branches = {feature: branch.name for feature, branch in chosen.items()}
             steps = iterate(found.tree, list(branches.values()))
         pieces = [
-            to_records(to_table({name: arrays[branch] for name, branch in branches.items()}))
+            to_records(
+                to_table({plain_name(name): arrays[branch] for name, branch in branches.items()})
+            )
             for _, arrays in steps
         ]
     return ak.concatenate(pieces)
@@ -221,9 +229,11 @@ def _write_compressed(
     plan, collection = found.plan, found.collection
     chosen = collection.choose(codec.features_)
     prefix = f"{collection.name}_" if collection.name else ""
-    latents = [
-        Branch(f"{prefix}{name}", "float32", (), collection.counter) for name in codec.latent_names
-    ]
+    counter = collection.pt.counter
+    if collection.pt.has_own_counter:  # vectors have one each; their latents share one
+        taken = {*plan.names, *(branch.counter for branch in plan.branches if branch.counter)}
+        counter = free_name(f"n{collection.name}", taken)
+    latents = [Branch(f"{prefix}{name}", "float32", (), counter) for name in codec.latent_names]
     for latent in latents:
         if latent.name in plan.names:
             raise InputError(f"tree {found.path!r} has a branch {latent.name!r} already")
@@ -240,8 +250,6 @@ def _write_compressed(
         task = bar.add_task("compressing", total=found.tree.num_entries)
         for start, arrays in iterate(found.tree, plan.names, step_size):
             table = to_table({name: arrays[branch.name] for name, branch in chosen.items()})
-            if jets == 0 and len(table):
-                _check_unit(table, codec)
             jets += len(table)
             encoded = codec.encode(table)
             writer.extend(arrays | _latent_arrays(encoded, latents))
@@ -265,15 +273,6 @@ def _write_compressed(
         source_bytes=int(file.file.source.num_bytes),
     )
     write_container(out, manifest, decoder)
-
-
-def _check_unit(table: Table, codec: AutoencoderCodec) -> None:
-    """Refuse jets in MeV to a codec trained on GeV, and the reverse: it would ruin them."""
-    pt = [values for name, values in table.columns.items() if role(name) == "pt"]
-    if pt and codec.unit_ and energy_unit(pt[0]) != codec.unit_:
-        raise InputError(
-            f"the codec was trained on jets in {codec.unit_}, these are in {energy_unit(pt[0])}"
-        )
 
 
 def _latent_arrays(encoded: Any, latents: list[Branch]) -> Arrays:

@@ -65,6 +65,13 @@ class Trainer:
     device: str
     progress: bool
 
+    def __post_init__(self) -> None:
+        choose("optimiser", self.optimiser, OPTIMISERS)
+        if not (isinstance(self.batch_size, int) and self.batch_size > 0):
+            raise InputError(f"batch_size={self.batch_size!r} is not a positive integer")
+        if not 0 <= self.jitter < np.inf:
+            raise InputError(f"jitter={self.jitter!r} is not a number from 0 up")
+
     def fit(
         self,
         network: DenseNetwork,
@@ -90,7 +97,8 @@ class Trainer:
             The trained network and the losses by epoch.
         """
         choose("schedule", schedule, SCHEDULES)
-        choose("optimiser", self.optimiser, OPTIMISERS)
+        if not (isinstance(epochs, int) and epochs > 0 and 0 < lr < np.inf):
+            raise InputError(f"epochs={epochs!r} and lr={lr!r} have to be positive")
         best = _BestEpoch()
         with self._learner(network, train, valid) as (learner, module):
             callbacks = [best, _ProgressBar(shown=self.progress)]
@@ -126,7 +134,7 @@ class Trainer:
     def _learner(
         self, network: DenseNetwork, train: NDArray[np.float32], valid: NDArray[np.float32]
     ) -> Iterator[tuple[Learner, torch.nn.Sequential]]:
-        device = torch.device(_device(self.device))
+        device = _device(self.device)
         with _seeded(self.seed), one_thread(), tempfile.TemporaryDirectory() as scratch:
             module = network.to_torch().to(device)
             loaders = DataLoaders(
@@ -170,10 +178,21 @@ class Trainer:
         return loss
 
 
-def _device(name: str) -> str:
-    if name != "auto":
-        return name
-    return "cuda" if torch.cuda.is_available() else "cpu"
+def _device(name: str) -> torch.device:
+    """The device, tried out.
+
+    Raises:
+        InputError: torch has no such device, or it is not there.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"device {name!r} cannot be used: {reason}") from error
+    return device
 
 
 @contextmanager

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,11 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, "ak.Array"]
 STEP_SIZE = "100 MB"
-_MEMORY_SIZE = re.compile(r"\s*\d+(\.\d+)?\s*[kMGTkmgt]?i?[Bb]\s*")
+_MEMORY_SIZE = re.compile(r"\s*(?=[\d.]*[1-9])\d+(\.\d+)?\s*[kMGTkmgt]?i?[Bb]\s*")
+
+
+class _UnwritableError(Exception):
+    """Why a branch cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class Branch:
         dtype: name of the numpy dtype of its values, or ``string``.
         shape: of a fixed-size array in each entry; empty for one value.
         counter: the branch that holds the lengths of a jagged one; None where it is not jagged.
+        has_own_counter: whether that counter is made for it, as for a std::vector.
         source_bytes: size of its baskets, compressed, in the file it came from.
     """
 
@@ -45,6 +51,7 @@ class Branch:
     dtype: str
     shape: tuple[int, ...] = ()
     counter: str | None = None
+    has_own_counter: bool = False
     source_bytes: int = 0
 
     @property
@@ -94,6 +101,7 @@ def plan_tree(tree: uproot.TTree) -> Plan:
     branches: dict[str, Branch] = {}
     changed: dict[str, str] = {}
     left_out: dict[str, str] = {}
+    taken = {source.name for source in tree.itervalues(recursive=True)}
     for source in tree.itervalues(recursive=True):
         if source.branches and source.interpretation is None:
             continue  # a split object: its parts follow
@@ -102,7 +110,10 @@ def plan_tree(tree: uproot.TTree) -> Plan:
             left_out[f"{name} (again)"] = "a second branch of the same name"
             continue
         try:
-            branches[name], change = _plan_branch(source)
+            if source.parent is not tree:
+                with reading(tree.file.file_path, f"branch {name!r}"):
+                    _probe(source)
+            branches[name], change = _plan_branch(source, taken)
         except (_UnwritableError, uproot.interpretation.identify.UnknownInterpretation) as error:
             left_out[name] = str(error).partition("\n")[0] or "unknown type"
             continue
@@ -115,11 +126,7 @@ def plan_tree(tree: uproot.TTree) -> Plan:
     return Plan(tuple(branches.values()), changed, left_out)
 
 
-class _UnwritableError(Exception):
-    """Why a branch cannot be written."""
-
-
-def _plan_branch(source: uproot.TBranch) -> tuple[Branch, str]:
+def _plan_branch(source: uproot.TBranch, taken: set[str]) -> tuple[Branch, str]:
     """The branch as it is written, and what changes by that, if anything does."""
     interpretation = source.interpretation
     size = int(source.compressed_bytes)
@@ -134,18 +141,40 @@ def _plan_branch(source: uproot.TBranch) -> tuple[Branch, str]:
     if value.kind not in "fiub" or value.itemsize not in (1, 2, 4, 8):
         raise _UnwritableError(f"type {source.typename} cannot be written")
     if not jagged:
-        return Branch(source.name, value.newbyteorder("=").name, shape, None, size), _narrowed(
-            source
-        )
+        return Branch(
+            source.name, value.newbyteorder("=").name, shape, source_bytes=size
+        ), _narrowed(source)
     if shape:
         raise _UnwritableError(
             f"type {source.typename}, fixed-size arrays in a jagged branch, cannot be read back"
         )
     counter, change = source.count_branch, _narrowed(source)
     if counter is None:
-        change = f"{source.typename} becomes a jagged array with the counter n{source.name}"
-    counter_name = f"n{source.name}" if counter is None else counter.name
-    return Branch(source.name, value.newbyteorder("=").name, (), counter_name, size), change
+        counter_name = free_name(f"n{source.name}", taken)
+        taken.add(counter_name)
+        change = f"{source.typename} becomes a jagged array with the counter {counter_name}"
+    else:
+        counter_name = counter.name
+    dtype = value.newbyteorder("=").name
+    return Branch(source.name, dtype, (), counter_name, counter is None, size), change
+
+
+def free_name(name: str, taken: Iterable[str]) -> str:
+    """The name, with underscores behind it until it is not one of those taken."""
+    taken = set(taken)
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _probe(source: uproot.TBranch) -> None:
+    """Read an entry of a part of a split object: of some uproot misjudges the type."""
+    try:
+        source.array(entry_stop=1)
+    except zlib.error:
+        raise  # damage, which is not to be left out but said
+    except Exception as error:
+        raise _UnwritableError(f"cannot be read: {_first_line(error)}") from error
 
 
 def _narrowed(source: uproot.TBranch) -> str:
@@ -250,14 +279,14 @@ def reading(path: str, what: str) -> Iterator[None]:
     """Turn whatever uproot raises on damaged bytes into a DamagedFileError that says where."""
     try:
         yield
-    except (AtlasaeError, MemoryError):
+    except (AtlasaeError, MemoryError, _UnwritableError):
         raise
     except Exception as error:  # zlib, struct, numpy and uproot raise what they like
         raise DamagedFileError(f"{path}: {what} cannot be read: {_first_line(error)}") from error
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+    return str(error).strip().partition("\n")[0].rstrip(",:") or type(error).__name__
 
 
 def trees_in(file: Any) -> list[str]:
@@ -278,6 +307,18 @@ def find_tree(file: Any, path: str) -> uproot.TTree:
         return file[path]
 
 
+def older_cycles(file: Any) -> list[str]:
+    """Keys of a file, such as ``Events;1``, that a later cycle of the same name has replaced."""
+    latest: dict[str, str] = {}
+    older = []
+    for key in sorted(file.keys(), key=lambda key: int(key.rpartition(";")[2])):
+        name = key.rpartition(";")[0]
+        if name in latest:
+            older.append(latest[name])
+        latest[name] = key
+    return older
+
+
 def copy_rest(
     source: Any, target: Any, done: Sequence[str], step_size: str | int
 ) -> tuple[dict[str, str], dict[str, str]]:
@@ -286,7 +327,7 @@ def copy_rest(
     Args:
         source: the open file to read.
         target: the open file to write.
-        done: paths not to copy; what lies in a directory of this name is not copied either.
+        done: paths not to copy.
         step_size: size of the chunks that trees are read in.
 
     Returns:
@@ -295,10 +336,13 @@ def copy_rest(
     """
     changed: dict[str, str] = {}
     left_out: dict[str, str] = {}
+    for path in older_cycles(source):
+        left_out[path] = "an older cycle"
     for path, class_name in source.classnames(cycle=False).items():
-        if class_name in ("TDirectory", "TDirectoryFile") or any(
-            path == d or path.startswith(f"{d}/") for d in done
-        ):
+        if path in done:
+            continue
+        if class_name in ("TDirectory", "TDirectoryFile"):
+            target.mkdir(path)
             continue
         if class_name == "TTree":
             tree = find_tree(source, path)

@@ -8,9 +8,10 @@ import struct
 import awkward as ak
 import numpy as np
 import pytest
+from safetensors.numpy import load
 
 from atlasae import Codec
-from atlasae.codec import codec_class
+from atlasae.codec import _digest, codec_class
 from atlasae.errors import (
     DamagedFileError,
     InputError,
@@ -125,6 +126,11 @@ def test_damaged_codecs_are_refused(trained):
             Codec.from_bytes(data[:cut])
     with pytest.raises(DamagedFileError):
         Codec.from_bytes(struct.pack("<Q", 2**60) + data[8:])
+    for at in range(0, len(data), max(1, len(data) // 60)):
+        flipped = bytearray(data)
+        flipped[at] ^= 0x04
+        with pytest.raises((DamagedFileError, MissingNameError)):
+            Codec.from_bytes(bytes(flipped))
 
 
 @pytest.mark.parametrize(
@@ -150,6 +156,8 @@ def with_header(data, change):
     (length,) = struct.unpack_from("<Q", data)
     outer = json.loads(data[8 : 8 + length])
     header = json.loads(outer["__metadata__"]["atlasae"]) | change
+    header.pop("digest")
+    header["digest"] = _digest(header, load(data))
     outer["__metadata__"]["atlasae"] = json.dumps(header)
     text = json.dumps(outer).encode()
     return struct.pack("<Q", len(text)) + text + data[8 + length :]

@@ -81,8 +81,9 @@ def test_what_is_no_table_is_refused(jets, message):
 
 
 def test_a_missing_feature_names_the_nearest():
-    with pytest.raises(MissingNameError, match="did you mean 'pt'"):
-        to_table({"pt": [1.0]}).select(["pT"])
+    with pytest.raises(MissingNameError, match="did you mean 'btag'"):
+        to_table({"btag": [1.0]}).select(["bTag"])
+    assert list(to_table({"mass": [1.0]}).select(["m"]).columns) == ["m"]
 
 
 def test_values_that_are_not_finite_are_counted_by_feature():

@@ -33,7 +33,7 @@ def test_a_target_that_exists_is_refused_before_the_block(tmp_path):
 
 
 def test_what_cannot_be_written_is_a_file_error(tmp_path):
-    with pytest.raises(FileError, match="is a directory"), whole_file(tmp_path, force=True):
+    with pytest.raises(FileError, match="it is a directory"), whole_file(tmp_path, force=True):
         pytest.fail("the block ran")
     nowhere, full = tmp_path / "none" / "a", tmp_path / "a"
     with pytest.raises(FileError, match="no directory"), whole_file(nowhere, force=True):

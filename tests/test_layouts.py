@@ -20,7 +20,7 @@ def test_collections_are_those_with_a_whole_vector():
     found = collections_in(plan_of(*names, Jet="nJet"))
     assert list(found) == ["Jet"]
     assert list(found["Jet"].branches) == [*VECTOR, "btag_score"]
-    assert found["Jet"].counter == "nJet"
+    assert found["Jet"].pt.counter == "nJet"
 
 
 def test_members_share_the_counter_of_pt():
@@ -32,14 +32,16 @@ def test_members_share_the_counter_of_pt():
 
 def test_plain_names_are_a_collection_without_a_name():
     found = collections_in(plan_of("event", *VECTOR))
-    assert found[""].counter is None
+    assert found[""].pt.counter is None
     assert set(found[""].choose(("mass", "pt"))) == {"mass", "pt"}
 
 
 def test_vectors_with_counters_of_their_own_belong_together():
-    branches = [Branch(f"Jets.{n}", "float32", (), f"nJets.{n}") for n in ("pt", "eta", "phi", "m")]
+    branches = [
+        Branch(f"Jets.{n}", "float32", (), f"nJets.{n}", True) for n in ("pt", "eta", "phi", "m")
+    ]
     found = collections_in(Plan(tuple(branches), {}, {}))
-    assert found["Jets"].counter == "nJets"
+    assert set(found["Jets"].branches) == {"pt", "eta", "phi", "m"}
 
 
 def test_features_are_chosen_by_name_or_by_what_they_are():

@@ -14,6 +14,7 @@ from atlasae.errors import (
     MissingNameError,
     TargetExistsError,
 )
+from atlasae.report import draw_comparison
 from atlasae.rootfile import read_codec, read_latents
 
 from .conftest import make_jets, write_events
@@ -194,6 +195,87 @@ def test_branches_that_cannot_be_kept_are_named(tmp_path, codec):
         assert file["Events"].keys() == ["nJet", *types, "ncells"]
 
 
+def test_no_counter_that_is_made_up_takes_the_name_of_a_branch(tmp_path, codec):
+    """Jets with counters of their own, beside an nJet that counts something else."""
+    jets, counts = make_jets(60), np.full(20, 3)
+    data = {f"Jet_{n}": ak.unflatten(values, counts) for n, values in jets.items()}
+    data["nJet"] = np.arange(20, dtype=np.int32) + 7
+    source = tmp_path / "a.root"
+    write_vectors(source, data)
+    contents = atlasae.compress(source, tmp_path / "b.root", codec=codec)
+    notes = atlasae.decompress(tmp_path / "b.root", tmp_path / "c.root")
+    with uproot.open(tmp_path / "c.root") as file:
+        np.testing.assert_array_equal(file["Events"]["nJet"].array(library="np"), data["nJet"])
+        assert ak.num(file["Events"]["Jet_pt"].array()).tolist() == [3] * 20
+    assert notes.changed == contents.changed
+
+
+def write_vectors(path, data):
+    """Jagged branches that have a counter each, as std::vectors come to have."""
+    types = {n: v.dtype if isinstance(v, np.ndarray) else "var * float32" for n, v in data.items()}
+    with uproot.recreate(path) as file:
+        file.mktree("Events", types, counter_name=lambda name: f"n{name}").extend(data)
+
+
+def test_a_tree_asked_for_by_name_is_the_one_that_is_compared(tmp_path):
+    jets, counts = make_jets(200), np.full(100, 2)
+    source, small = tmp_path / "two.root", tmp_path / "small.root"
+    other = {name: values * np.float32(1.5 if name == "pt" else 1) for name, values in jets.items()}
+    with uproot.recreate(source) as file:
+        for tree, own in (("Nominal", jets), ("Shifted", other)):
+            data = {f"Jet_{n}": ak.unflatten(values, counts) for n, values in own.items()}
+            types = dict.fromkeys(data, "var * float32")
+            file.mktree(tree, types, counter_name=lambda _: "nJet").extend(data)
+    codec = Codec.autoencoder(hidden=(16, 8)).fit(other, epochs=30, batch_size=32)
+    atlasae.compress(source, small, codec=codec, tree="Shifted")
+    found, _ = draw_comparison(source, small, tmp_path / "plots")
+    wanted = atlasae.metrics.residuals(
+        atlasae.read_jets(source, tree="Shifted"), atlasae.read_jets(small)
+    )
+    assert found["pt"].mean == wanted["pt"].mean
+    with pytest.raises(InputError, match="'Shifted', not what was asked for"):
+        draw_comparison(source, small, tmp_path / "plots", tree="Nominal")
+
+
+def test_older_cycles_are_named_and_directories_kept(tmp_path, codec):
+    source = write_events(tmp_path / "a.root", make_jets(40), np.full(20, 2))
+    with uproot.update(source) as file:
+        file["cutflow"] = np.histogram([1.0, 2.0])
+        file.mkdir("empty")
+        file["atlasae/mine"] = np.histogram([1.0])
+    contents = atlasae.compress(source, tmp_path / "b.root", codec=codec)
+    assert contents.left_out == {"cutflow;1": "an older cycle"}
+    atlasae.decompress(tmp_path / "b.root", tmp_path / "c.root")
+    with uproot.open(tmp_path / "c.root") as file:
+        assert {"empty", "atlasae/mine"} <= set(file.keys(cycle=False))
+
+
+def test_neither_direction_destroys_its_source(compressed_file, tmp_path, codec):
+    path = tmp_path / "a.root"
+    path.write_bytes(compressed_file.read_bytes())
+    with pytest.raises(InputError, match="same file"):
+        atlasae.decompress(path, path, force=True)
+    assert path.read_bytes() == compressed_file.read_bytes()
+    with pytest.raises(MissingFileError):
+        atlasae.compress(tmp_path / "none.root", path, codec=codec, force=True)
+
+
+def test_a_codec_file_is_taken_by_its_path(events_file, codec, tmp_path):
+    codec.save(tmp_path / "codec")
+    contents = atlasae.compress(events_file, tmp_path / "x.root", codec=tmp_path / "codec")
+    assert contents.codec == repr(codec)
+
+
+def test_a_delphes_file_goes_there_and_back(shared_data, tmp_path):
+    source = shared_data / "root" / "uproot-issue513.root"
+    jets = atlasae.read_jets(source)
+    codec = Codec.autoencoder(hidden=(8,)).fit(jets, epochs=1)
+    contents = atlasae.compress(source, tmp_path / "b.root", codec=codec)
+    assert "cannot be read" in contents.left_out["Delphes:Particle.fBits"]
+    atlasae.decompress(tmp_path / "b.root", tmp_path / "c.root")
+    assert ak.num(atlasae.read_jets(tmp_path / "c.root")).tolist() == ak.num(jets).tolist()
+
+
 @pytest.fixture
 def folder(tmp_path):
     """An empty folder in which nothing may be left behind."""
@@ -229,7 +311,7 @@ def test_jets_the_codec_cannot_take(tmp_path, codec):
     ):
         atlasae.compress(source, folder / "b.root", codec=codec)
     write_events(source, make_jets(40, unit=1000.0), np.full(20, 2))
-    with pytest.raises(InputError, match="trained on jets in GeV, these are in MeV"):
+    with pytest.raises(InputError, match="are they in another unit"):
         atlasae.compress(source, folder / "b.root", codec=codec)
     write_events(source, make_jets(0), np.zeros(20, int))
     with pytest.raises(InputError, match="no jets in collection 'Jet'"):
