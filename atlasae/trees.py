@@ -106,7 +106,7 @@ def plan_tree(tree: uproot.TTree) -> Plan:
         if source.branches and source.interpretation is None:
             continue  # a split object: its parts follow
         name = source.name
-        if name in branches:
+        if name in branches or name in left_out:
             left_out[f"{name} (again)"] = "a second branch of the same name"
             continue
         try:
@@ -149,14 +149,12 @@ def _plan_branch(source: uproot.TBranch, taken: set[str]) -> tuple[Branch, str]:
             f"type {source.typename}, fixed-size arrays in a jagged branch, cannot be read back"
         )
     counter, change = source.count_branch, _narrowed(source)
-    if counter is None:
-        counter_name = free_name(f"n{source.name}", taken)
-        taken.add(counter_name)
-        change = f"{source.typename} becomes a jagged array with the counter {counter_name}"
-    else:
-        counter_name = counter.name
-    dtype = value.newbyteorder("=").name
-    return Branch(source.name, dtype, (), counter_name, counter is None, size), change
+    # a std::vector has none, and of a split object uproot names another part in its place
+    own = counter is None or isinstance(counter.interpretation, uproot.AsJagged)
+    name = free_name(f"n{source.name}", taken) if own else counter.name
+    if own:
+        change = f"{source.typename} becomes a jagged array with the counter {name}"
+    return Branch(source.name, value.newbyteorder("=").name, (), name, own, size), change
 
 
 def free_name(name: str, taken: Iterable[str]) -> str:
@@ -228,9 +226,12 @@ def iterate(
     stop: int | None = None,
 ) -> Iterator[tuple[int, Arrays]]:
     """Read branches in chunks; gives the first entry of each chunk and its arrays by name."""
-    wanted = set(names)
+    wanted: dict[str, uproot.TBranch] = {}
+    for branch in tree.itervalues(recursive=True):
+        if branch.name in names:  # of several of one name the first, as in plan_tree
+            wanted.setdefault(branch.name, branch)
     steps = tree.iterate(
-        filter_branch=lambda branch: branch.name in wanted,
+        filter_branch=lambda branch: branch is wanted.get(branch.name),
         step_size=step_size,
         entry_start=start,
         entry_stop=stop,

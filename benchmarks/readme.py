@@ -61,11 +61,11 @@ def main() -> None:
     text = path.read_text(encoding="utf-8")
     for name, table in TABLES.items():
         result = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-        marked = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
+        marked = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
         parts = marked.split(text)
         if len(parts) != 4:  # before, both marks, after
             raise SystemExit(f"README.md has not one place for the table {name!r}")
-        text = parts[0] + parts[1] + table(result) + parts[2] + parts[3]
+        text = parts[0] + parts[1] + table(result) + "\n" + parts[2] + parts[3]
     path.write_text(text, encoding="utf-8")
 
 
