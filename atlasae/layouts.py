@@ -47,7 +47,8 @@ class Collection:
 
 def collections_in(plan: Plan) -> dict[str, Collection]:
     """The collections with a whole 4-vector among the branches of a tree, by name."""
-    numbers = [branch for branch in plan.branches if branch.is_number]
+    counters = {branch.counter for branch in plan.branches}
+    numbers = [b for b in plan.branches if b.is_number and b.name not in counters]
     found = {}
     for pt in numbers:
         match = _NAME.fullmatch(pt.name)

@@ -43,7 +43,7 @@ class Branch:
         dtype: name of the numpy dtype of its values, or ``string``.
         shape: of a fixed-size array in each entry; empty for one value.
         counter: the branch that holds the lengths of a jagged one; None where it is not jagged.
-        has_own_counter: whether that counter is made for it, as for a std::vector.
+        has_own_counter: whether that counter is for it alone, as for a std::vector.
         source_bytes: size of its baskets, compressed, in the file it came from.
     """
 
@@ -154,6 +154,7 @@ def _plan_branch(source: uproot.TBranch, taken: set[str]) -> tuple[Branch, str]:
     name = free_name(f"n{source.name}", taken) if own else counter.name
     if own:
         change = f"{source.typename} becomes a jagged array with the counter {name}"
+    own = own or name.rstrip("_") == f"n{source.name}"  # as restored files have it
     return Branch(source.name, value.newbyteorder("=").name, (), name, own, size), change
 
 
