@@ -12,6 +12,7 @@ from atlasae.errors import DamagedFileError
 MAGIC = b"atlasae\x01"  # the last byte is the format's version
 _COUNT = struct.Struct("<I")
 _ROW = struct.Struct("<IIII")  # events, jets, bytes, checksum
+BLOCK_JETS = 65_536  # about as many in a block
 FLAT = 0xFFFFFFFF  # events of a block of jets that stand in none
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from atlasae.blocks import Block, join, split
+from atlasae.blocks import BLOCK_JETS, Block, join, split
 from atlasae.codec import Codec
 from atlasae.context import Layout
 from atlasae.entropy import CODER, Reader, Writer
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
     Integers = NDArray[np.int64]
 
-BLOCK_JETS = 65_536
 TRAINING_JETS = 60_000  # more teach a network this small nothing
 _ORDER = ("pt", "m", "e", "phi", "eta")  # of coding: each helps to predict those after it
 _HEAD = struct.Struct("<I")

@@ -124,32 +124,39 @@ def train(
 @_source
 @_target
 @click.option("--codec", type=click.Path(), help="A trained codec, of atlasae train.")
-@click.option("--latent", type=int, help="Numbers to store a jet.  [default: 3]")
+@click.option(
+    "--tolerance", help="Such as 1e-3, pt=1e-3,eta=1e-4, nanoaod, lossless.  [default: 1e-3]"
+)
+@click.option("--latent", type=int, help="Use an autoencoder with so many numbers a jet.")
 @_tree_options
 @_write_options
 def compress(
     source: str,
     target: str,
     codec: str | None,
+    tolerance: str | None,
     latent: int | None,
     tree: str | None,
     collection: str | None,
     step_size: str,
     force: bool,
 ) -> None:
-    """Write a copy of SOURCE with the jets of one collection as latents.
+    """Write a copy of SOURCE with the jets of one collection compressed.
 
-    Without --codec, one is trained on the file's own jets first. It is stored in TARGET.
+    By default every value keeps a tolerance. Without --codec, a codec is trained on the file's
+    own jets first. It is stored in TARGET.
     """
     from atlasae.console import print_contents
 
-    if codec is not None and latent is not None:
-        raise InputError("give --codec or --latent: a trained codec has its number of latents")
-    ready = (
-        atlasae.Codec.load(codec)
-        if codec
-        else atlasae.Codec.autoencoder(latent=3 if latent is None else latent)
+    if sum(option is not None for option in (codec, tolerance, latent)) > 1:
+        raise InputError("give one of --codec, --tolerance and --latent: each says which codec")
+    ready: atlasae.Codec = atlasae.Codec.bounded(
+        tolerance="1e-3" if tolerance is None else tolerance
     )
+    if codec is not None:
+        ready = atlasae.Codec.load(codec)
+    if latent is not None:
+        ready = atlasae.Codec.autoencoder(latent=latent)
     contents = atlasae.compress(
         source,
         target,

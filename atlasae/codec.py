@@ -41,9 +41,15 @@ class Codec(ABC):
 
     Hyperparameters are given to the constructor and kept under their own names; what ``fit``
     learns has a name that ends in an underscore.
+
+    Attributes:
+        features: names of the columns to compress; None for the 4-vector of the jets.
+        features_: the names compressed, in order.
     """
 
     codec_id: ClassVar[str]
+    features: tuple[str, ...] | None
+    features_: tuple[str, ...]
 
     @staticmethod
     def autoencoder(**hyperparameters: Any) -> AutoencoderCodec:
@@ -56,7 +62,7 @@ class Codec(ABC):
         return cast("BoundedCodec", codec_class("bounded")(**hyperparameters))
 
     @abstractmethod
-    def fit(self, jets: Any) -> Self:
+    def fit(self, jets: Any, *, progress: bool = False) -> Self:
         """Learn from jets and return self."""
 
     @abstractmethod

@@ -27,7 +27,7 @@ def print_contents(contents: Contents) -> None:
             table.add_row(branch.name, _number(branch.before), "", _bits(branch.before, c.jets))
     table.add_section()
     for branch in c.branches:
-        if branch.role == "latent":
+        if branch.role == "stored":
             table.add_row(branch.name, "", _number(branch.after), _bits(branch.after, c.jets))
     table.add_row("codec", "", _number(c.codec_bytes), _bits(c.codec_bytes, c.jets))
     table.add_row(

@@ -19,6 +19,8 @@ from atlasae.trees import Branch, reading
 FORMAT = 1
 DIRECTORY = "atlasae"
 CODECS, MANIFESTS = f"{DIRECTORY}/codecs", f"{DIRECTORY}/manifests"
+BLOCKS = f"{DIRECTORY}/blocks"
+OWN = (DIRECTORY, CODECS, MANIFESTS, BLOCKS)  # what is not the user's
 _BYTES = "payload"  # the one branch of both trees, var * uint8: uproot has no other for bytes
 
 
@@ -33,7 +35,8 @@ class Manifest:
         jets: in the collection.
         codec: SHA-256 of the codec's bytes.
         features: the codec's features to the branches they came from.
-        latents: the branches that stand for them.
+        latents: the branches that stand for them; none where blocks do.
+        flat: whether each entry is one jet.
         branches: of the source tree, in its order.
         changed: path or ``path:branch`` to what became different though no value did.
         left_out: path or ``path:branch`` to why it could not be written.
@@ -48,6 +51,7 @@ class Manifest:
     codec: str
     features: dict[str, str]
     latents: tuple[str, ...]
+    flat: bool
     branches: tuple[Branch, ...]
     changed: dict[str, str]
     left_out: dict[str, str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from atlasae.container import codec_bytes, read_container
+from atlasae.container import BLOCKS, codec_bytes, read_container
 from atlasae.trees import find_tree, open_root
 
 
@@ -15,8 +15,8 @@ class BranchSize:
 
     Attributes:
         name: of the branch.
-        role: ``compressed`` (its place is taken by latents), ``latent`` or ``kept``.
-        before: in the source; None for latents.
+        role: ``compressed``, ``stored`` (latents or blocks, in its place) or ``kept``.
+        before: in the source; None for what is stored.
         after: in the compressed file; None for compressed branches.
     """
 
@@ -38,7 +38,7 @@ class Contents:
         entries: of the tree.
         jets: in the collection.
         codec: the call that makes the codec.
-        branches: sizes, latents first.
+        branches: sizes, what is stored first.
         codec_bytes: what the codec and the manifest take.
         source_bytes: size of the source file.
         file_bytes: size of the file.
@@ -72,9 +72,9 @@ class Contents:
 
     @property
     def compressed_after(self) -> int:
-        """Bytes of what stands for them: latents and codec."""
-        latents = sum(branch.after or 0 for branch in self.branches if branch.role == "latent")
-        return latents + self.codec_bytes
+        """Bytes of what stands for them: latents or blocks, and codec."""
+        stored = sum(branch.after or 0 for branch in self.branches if branch.role == "stored")
+        return stored + self.codec_bytes
 
 
 def info(path: str | os.PathLike[str]) -> Contents:
@@ -97,7 +97,10 @@ def info(path: str | os.PathLike[str]) -> Contents:
             for i, branch in enumerate(first.branches)
         }
         compressed = set(first.features.values())
-        sizes = [BranchSize(name, "latent", None, after[name]) for name in first.latents]
+        sizes = [BranchSize(name, "stored", None, after[name]) for name in first.latents]
+        if not first.latents:
+            blocks = int(find_tree(file, BLOCKS).compressed_bytes)
+            sizes.append(BranchSize(BLOCKS, "stored", None, blocks))
         sizes += [BranchSize(n, "compressed", before[n], None) for n in before if n in compressed]
         sizes += [
             BranchSize(n, "kept", before[n], after.get(n)) for n in before if n not in compressed

@@ -141,6 +141,16 @@ class Table:
         return values
 
 
+def joined(tables: Sequence[Table]) -> Table:
+    """Tables of the same features, one after another."""
+    columns = {
+        name: np.concatenate([table.columns[name] for table in tables])
+        for name in tables[0].columns
+    }
+    counts = [table.counts for table in tables if table.counts is not None]
+    return Table(columns, np.concatenate(counts) if counts else None)
+
+
 def to_table(jets: Any) -> Table:
     """Take in jets in any of the accepted forms.
 

@@ -6,7 +6,7 @@ import pytest
 import uproot
 
 import atlasae
-from atlasae import Codec
+from atlasae import Codec, bounded, stores
 from atlasae.errors import (
     DamagedFileError,
     InputError,
@@ -83,13 +83,10 @@ def test_small_chunks_give_the_same_file(events_file, compressed_file, tmp_path)
     assert ak.array_equal(atlasae.read_jets(back).eta, atlasae.read_jets(compressed_file).eta)
 
 
-def test_without_a_codec_one_is_trained_on_the_file(tmp_path, monkeypatch):
-    from atlasae import autoencoder
-
-    monkeypatch.setattr(autoencoder, "DEFAULT_STEPS", 30)
+def test_without_a_codec_one_is_trained_on_the_file(tmp_path):
     source = write_events(tmp_path / "a.root", make_jets(300), np.full(150, 2))
     contents = atlasae.compress(source, tmp_path / "b.root")
-    assert contents.codec == "Codec.autoencoder()"
+    assert contents.codec == "Codec.bounded()"
     assert (contents.entries, contents.jets) == (150, 300)
 
 
@@ -126,7 +123,7 @@ def test_half_latents_take_less_room(events_file, tmp_path):
         codec = Codec.autoencoder(hidden=(16, 8), latent_dtype=dtype).fit(jets, epochs=2)
         target = tmp_path / f"{dtype}.root"
         contents = atlasae.compress(events_file, target, codec=codec)
-        sizes[dtype] = sum(b.after for b in contents.branches if b.role == "latent")
+        sizes[dtype] = sum(b.after for b in contents.branches if b.role == "stored")
         kept = ak.flatten(read_latents(target).z0)
         assert ak.all(kept == ak.values_astype(kept, dtype))
     assert sizes["float16"] < 0.8 * sizes["float32"]
@@ -140,25 +137,25 @@ def test_files_merged_tree_by_tree_decode_to_both(events_file, tmp_path):
         parts.append(tmp_path / f"part{i}.root")
         codec = Codec.autoencoder(hidden=(8,), seed=i).fit(atlasae.read_jets(source), epochs=1)
         atlasae.compress(source, parts[-1], codec=codec)
-    with uproot.recreate(tmp_path / "merged.root") as out:
-        for i, part in enumerate(parts):
-            with uproot.open(part) as file:
-                for path in ("Events", "atlasae/codecs", "atlasae/manifests"):
-                    append_tree(file[path], out, path, new=i == 0)
+    merge(parts, tmp_path / "merged.root", ())
     merged = atlasae.read_jets(tmp_path / "merged.root")
     wanted = ak.concatenate([atlasae.read_jets(part) for part in parts])
     assert ak.array_equal(merged.pt, wanted.pt)
     assert atlasae.info(tmp_path / "merged.root").jets == 1060
 
 
-def append_tree(tree, out, path, *, new):
+def merge(parts, target, more):
+    """Append equal trees, as hadd does."""
     from atlasae.trees import plan_tree, write_tree
 
-    branches = plan_tree(tree).branches
-    if new:
-        append_tree.writers = getattr(append_tree, "writers", {})
-        append_tree.writers[path] = write_tree(out, path, "", branches)
-    append_tree.writers[path].extend(tree.arrays(how=dict))
+    with uproot.recreate(target) as out:
+        writers = {}
+        for part in parts:
+            with uproot.open(part) as file:
+                for path in ("Events", "atlasae/codecs", "atlasae/manifests", *more):
+                    if path not in writers:
+                        writers[path] = write_tree(out, path, "", plan_tree(file[path]).branches)
+                    writers[path].extend(file[path].arrays(how=dict))
 
 
 def test_what_is_inside_adds_up(compressed_file, events_file):
@@ -168,7 +165,7 @@ def test_what_is_inside_adds_up(compressed_file, events_file):
     assert contents.ratio == contents.source_bytes / contents.file_bytes
     roles = {branch.name: branch.role for branch in contents.branches}
     assert {n for n, role in roles.items() if role == "compressed"} == set(JETS)
-    assert {n for n, role in roles.items() if role == "latent"} == {"Jet_z0", "Jet_z1", "Jet_z2"}
+    assert {n for n, role in roles.items() if role == "stored"} == {"Jet_z0", "Jet_z1", "Jet_z2"}
     assert contents.codec_bytes > 1000
     listed = sum(b.after or 0 for b in contents.branches) + contents.codec_bytes
     assert 0.3 * contents.file_bytes < listed < contents.file_bytes
@@ -274,6 +271,101 @@ def test_a_delphes_file_goes_there_and_back(shared_data, tmp_path):
     assert "cannot be read" in contents.left_out["Delphes:Particle.fBits"]
     atlasae.decompress(tmp_path / "b.root", tmp_path / "c.root")
     assert ak.num(atlasae.read_jets(tmp_path / "c.root")).tolist() == ak.num(jets).tolist()
+
+
+@pytest.fixture(scope="module")
+def blocks_file(tmp_path_factory, events_file):
+    """The events within 1e-3, in blocks of at most 200 jets."""
+    path = tmp_path_factory.mktemp("blocks") / "small.root"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bounded, "BLOCK_JETS", 200)
+        patch.setattr(stores, "BLOCK_JETS", 200)
+        atlasae.compress(events_file, path, step_size=60)
+    return path
+
+
+def test_blocks_keep_the_tolerance_and_everything_else(blocks_file, events_file, tmp_path):
+    notes = atlasae.decompress(blocks_file, tmp_path / "back.root", step_size=100)
+    assert notes == atlasae.rootfile.Notes({}, {})
+    with uproot.open(events_file) as a, uproot.open(tmp_path / "back.root") as b:
+        assert a.classnames() == b.classnames()
+        assert a["Events"].typenames() == b["Events"].typenames()
+        assert a["Events"].keys() == b["Events"].keys()
+        for name in a["Events"].keys():  # noqa: SIM118
+            left, right = a["Events"][name].array(), b["Events"][name].array()
+            if name in JETS:
+                assert ak.num(left).tolist() == ak.num(right).tolist()
+                bound = 1e-3 * (abs(left) if name in ("Jet_pt", "Jet_mass") else 1)
+                assert ak.all(abs(left - right) <= bound)
+                assert not ak.all(left == right)
+            else:
+                assert ak.array_equal(left, right, equal_nan=True), name
+
+
+def test_the_tree_keeps_its_counter_and_loses_the_jets(blocks_file):
+    with uproot.open(blocks_file) as file:
+        assert not set(JETS) & set(file["Events"].keys())
+        assert file["Events"]["nJet"].array()[0] >= 0
+        assert file["atlasae/blocks"].num_entries > 5
+        assert sum(file["atlasae/blocks"]["jets"].array()) == 1000
+
+
+def test_some_entries_decode_only_their_blocks(blocks_file, monkeypatch):
+    whole = atlasae.read_jets(blocks_file)
+    decoded = []
+    decode = bounded.BoundedCodec._decoded
+    monkeypatch.setattr(
+        bounded.BoundedCodec,
+        "_decoded",
+        lambda self, block: decoded.append(1) or decode(self, block),
+    )
+    some = atlasae.read_jets(blocks_file, entry_start=150, entry_stop=153)
+    assert some.pt.tolist() == whole.pt[150:153].tolist()
+    assert 1 <= len(decoded) <= 2
+    with pytest.raises(InputError, match="no entries from 10000"):
+        atlasae.read_jets(blocks_file, entry_start=10_000)
+
+
+def test_merged_blocks_decode_to_both(events_file, blocks_file, tmp_path):
+    other = write_events(tmp_path / "other.root", make_jets(60, seed=5), np.full(20, 3))
+    second = tmp_path / "second.root"
+    atlasae.compress(other, second, codec=Codec.bounded(tolerance="lossless"))
+    merge((blocks_file, second), tmp_path / "merged.root", ("atlasae/blocks",))
+    merged = atlasae.read_jets(tmp_path / "merged.root")
+    wanted = ak.concatenate([atlasae.read_jets(part) for part in (blocks_file, second)])
+    assert ak.array_equal(merged.pt, wanted.pt)
+    assert ak.array_equal(merged.pt[-20:], atlasae.read_jets(other).pt)
+    atlasae.decompress(tmp_path / "merged.root", tmp_path / "back.root")
+    assert ak.array_equal(atlasae.read_jets(tmp_path / "back.root").eta, wanted.eta)
+
+
+def test_a_damaged_block_is_named(blocks_file, tmp_path):
+    with uproot.open(blocks_file) as file:
+        basket = file["atlasae/blocks/payload"].member("fBasketSeek")[2]
+        size = file["atlasae/blocks/payload"].member("fBasketBytes")[2]
+    data = bytearray(blocks_file.read_bytes())
+    data[basket + size - 20] ^= 0x08
+    path = tmp_path / "damaged.root"
+    path.write_bytes(data)
+    with pytest.raises(DamagedFileError, match=r"damaged\.root: .*block 2"):
+        atlasae.decompress(path, tmp_path / "back.root")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_of_blocks_has_no_latents(blocks_file):
+    with pytest.raises(InputError, match="holds no latents"):
+        read_latents(blocks_file)
+
+
+def test_flat_trees_in_blocks(tmp_path):
+    jets = make_jets(300)
+    with uproot.recreate(tmp_path / "a.root") as file:
+        file.mktree("jets", {n: v.dtype for n, v in jets.items()}).extend(jets)
+    atlasae.compress(tmp_path / "a.root", tmp_path / "b.root", codec=Codec.bounded(tolerance=0))
+    atlasae.decompress(tmp_path / "b.root", tmp_path / "c.root")
+    with uproot.open(tmp_path / "c.root") as file:
+        for name, values in jets.items():
+            np.testing.assert_array_equal(file["jets"][name].array(library="np"), values)
 
 
 @pytest.fixture
