@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 
 TRAINING_JETS = 60_000  # more teach a network this small nothing
 _ORDER = ("pt", "m", "e", "phi", "eta")  # of coding: each helps to predict those after it
-_HEAD = struct.Struct("<I")
+_HEAD = struct.Struct("<II")  # bytes that were coded, checksum of the integers in them
 _FINE_BITS = 16  # of 64-bit integers, coded as they are: the density sees the other 48
-_LARGEST_BLOCK = 1 << 24  # jets or events; what is made is far smaller
+_LARGEST_BLOCK = 1 << 21  # jets or events; only a single event could reach this
 _WORTH_A_NETWORK = 4000  # jets from which a network's bytes are earned back
 
 
@@ -142,7 +142,7 @@ class BoundedCodec(Codec):
         Raises:
             NotFittedError: the codec is not trained.
             MissingNameError: a feature is missing.
-            InputError: a feature has another dtype than at fit.
+            InputError: a feature has another dtype than at fit, or an event has millions of jets.
         """
         return join(self.encode_blocks(jets))
 
@@ -166,6 +166,8 @@ class BoundedCodec(Codec):
         self.require_fitted()
         table = to_table(jets).select(self.features_)
         for part in _parts(table):
+            if len(part) > _LARGEST_BLOCK:
+                raise InputError(f"an event of {len(part)} jets is larger than a block can be")
             quantised = self._quantise(part)
             events = None if part.counts is None else len(part.counts)
             block = Block.of(events, len(part), self._coded(quantised))
@@ -223,8 +225,10 @@ class BoundedCodec(Codec):
             order = order[: int(reach)]
         order = order[:TRAINING_JETS]
         cut = max(1, len(order) // 10)
-        apart, train = order[:cut], order[cut:]
-        return table.events(train), table.events(apart)
+        train, apart = table.events(order[cut:]), table.events(order[:cut])
+        if min(len(train), len(apart)) == 0:  # all jets stand in one event
+            train = apart = table.events(order)
+        return train, apart
 
     def _quantise(self, table: Table) -> Quantised:
         """Integers, the low bits of the widest, and what no lattice holds."""
@@ -256,20 +260,21 @@ class BoundedCodec(Codec):
         for values in quantised.fine.values():
             writer.uniform(values, np.full(jets, 1 << _FINE_BITS))
         coded = writer.to_bytes()
-        return _HEAD.pack(len(coded)) + coded + _pack_odd(quantised.odd)
+        return _HEAD.pack(len(coded), quantised.checksum()) + coded + _pack_odd(quantised.odd)
 
     def _decoded(self, block: Block) -> Quantised:
         assert self._model is not None
         if max(block.jets, block.events or 0) > _LARGEST_BLOCK:
             raise DamagedFileError(f"a block of {block.jets} jets is larger than any is made")
         try:
-            (length,) = _HEAD.unpack_from(block.payload)
+            length, checksum = _HEAD.unpack_from(block.payload)
             end = _HEAD.size + length
             reader = Reader(block.payload[_HEAD.size : end])
             counts = None
             if block.events is not None:
                 counts = self._model.code_numbers(reader, None, block.events)
-                if counts.min(initial=0) < 0 or counts.sum() != block.jets:
+                among = counts.min(initial=0) >= 0 and counts.max(initial=0) <= block.jets
+                if not among or counts.sum() != block.jets:
                     raise DamagedFileError("a block has other numbers of jets than it says")
             integers = self._model.code(reader, counts, None, block.jets)
             fine = {
@@ -277,12 +282,15 @@ class BoundedCodec(Codec):
                 for name, lattice in self.lattices_.items()
                 if _coarse(lattice)[1]
             }
-            odd = _unpack_odd(block.payload[end:], self.lattices_)
+            odd = _unpack_odd(block.payload[end:], self.lattices_, block.jets)
         except (struct.error, zlib.error, ValueError, AssertionError) as error:
             if isinstance(error, DamagedFileError):
                 raise
             raise DamagedFileError(f"a block does not decode: {error}") from error
-        return Quantised(integers, fine, odd, counts)
+        quantised = Quantised(integers, fine, odd, counts)
+        if quantised.checksum() != checksum:
+            raise DamagedFileError("a block does not decode: it was written by another codec")
+        return quantised
 
     def _restored(self, quantised: Quantised) -> Table:
         columns = {}
@@ -335,6 +343,14 @@ class Quantised:
     fine: Columns
     odd: dict[str, tuple[Integers, NDArray[Any]]]
     counts: Integers | None
+
+    def checksum(self) -> int:
+        """CRC-32 of all that goes through the coder."""
+        checksum = 0
+        counts = () if self.counts is None else (self.counts,)
+        for values in (*counts, *self.integers.values(), *self.fine.values()):
+            checksum = zlib.crc32(values.astype("<i8", copy=False), checksum)
+        return checksum
 
     def same_as(self, other: Quantised) -> bool:
         """Whether every number of both is the same."""
@@ -397,11 +413,15 @@ def _pack_odd(odd: dict[str, tuple[Integers, NDArray[Any]]]) -> bytes:
 
 
 def _unpack_odd(
-    data: bytes, lattices: Mapping[str, Lattice]
+    data: bytes, lattices: Mapping[str, Lattice], jets: int
 ) -> dict[str, tuple[Integers, NDArray[Any]]]:
     if not data:
         return {}
-    raw, at, odd = zlib.decompress(data), 0, {}
+    largest = sum(len(name.encode()) + 6 + 12 * jets for name in lattices)
+    unpacking = zlib.decompressobj()
+    raw, at, odd = unpacking.decompress(data, largest + 1), 0, {}
+    if not unpacking.eof or unpacking.unused_data:
+        raise DamagedFileError("a block has more exceptions than jets, or fewer than it says")
     while at < len(raw):
         length, count = struct.unpack_from("<HI", raw, at)
         name = raw[at + 6 : at + 6 + length].decode()
@@ -412,5 +432,7 @@ def _unpack_odd(
         positions = np.frombuffer(raw, "<u4", count, at).astype(np.int64)
         bits = np.frombuffer(raw, f"<u{size}", count, at + 4 * count).astype(f"u{size}")
         at += (4 + size) * count
+        if name in odd or not count or positions[-1] >= jets or (np.diff(positions) <= 0).any():
+            raise DamagedFileError(f"a block has exceptions of {name!r} where there are no jets")
         odd[name] = positions, bits
     return odd

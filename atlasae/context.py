@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 
 GROUPS = ("first", "second", "later")
 SIGN = "sign of eta"  # of the leading jet, coded before its size
+_LARGEST = np.float32(3e38)
 _FLAG = np.float32(128)  # inputs are of about this size before they are scaled
 _MOST_JETS = np.float32(9)
+_DEEPEST = 64  # jets of an event that are seen together; of more, the next 64 start anew
+_FINEST_TURN = 1e-12  # steps of phi below are not counted around the circle
 
 
 class Inputs(Protocol):
@@ -77,7 +80,7 @@ class Layout:
         ratio = pt is not None and mass is not None and _same_steps(lattices[pt], lattices[mass])
         steps = lattices[phi] if phi is not None else None
         circle = 0
-        if isinstance(steps, AbsoluteLattice):
+        if isinstance(steps, AbsoluteLattice) and steps.step > _FINEST_TURN:
             circle = 2 * int(np.ceil(np.pi / steps.step)) + 1
         return cls(dict(lattices), pt, mass, phi, parts.get("eta"), ratio, circle)
 
@@ -108,6 +111,7 @@ def walk(
         order, places = np.arange(jets), [jets]
         starts, numbers = order, None
     else:
+        counts = _shallow(counts)
         order = np.argsort(-counts, kind="stable")
         most = int(counts.max(initial=0))
         places = [int(np.count_nonzero(counts > place)) for place in range(most)]
@@ -115,15 +119,24 @@ def walk(
         numbers = counts[order].astype(np.float32)
     found = {name: np.empty(jets, np.int64) for name in layout.lattices}
     event = _Event(layout, numbers)
-    for place, length in enumerate(places):
-        rows = starts[:length] + place
-        for start in range(0, length, CHUNK):
-            chunk = slice(start, min(start + CHUNK, length))
-            known = columns and {name: values[rows[chunk]] for name, values in columns.items()}
-            for name, values in event.visit(visitor, place, chunk, known).items():
-                found[name][rows[chunk]] = values
-        event.add({name: values[rows] for name, values in found.items()})
+    with np.errstate(all="ignore"):  # sizes beyond float32 become the largest there are
+        for place, length in enumerate(places):
+            rows = starts[:length] + place
+            for start in range(0, length, CHUNK):
+                chunk = slice(start, min(start + CHUNK, length))
+                known = columns and {name: values[rows[chunk]] for name, values in columns.items()}
+                for name, values in event.visit(visitor, place, chunk, known).items():
+                    found[name][rows[chunk]] = values
+            event.add({name: values[rows] for name, values in found.items()})
     return found
+
+
+def _shallow(counts: Integers) -> Integers:
+    """Numbers of jets an event where those of the largest events are taken apart."""
+    pieces = np.maximum(-(-counts // _DEEPEST), 1)
+    shallow = np.full(pieces.sum(), _DEEPEST)
+    shallow[np.cumsum(pieces) - 1] = counts - (pieces - 1) * _DEEPEST
+    return shallow
 
 
 class _Event:
@@ -181,9 +194,7 @@ class _Event:
         )
         self.integers.append(integers)
         if layout.pt is not None and layout.phi is not None:
-            self._add_momentum(
-                place, self._value(layout.pt, integers), self._value(layout.phi, integers)
-            )
+            self._add_momentum(place, self._value(layout.pt, integers), self._angle(integers))
 
     def _add_momentum(self, place: int, pt: Array, angle: Array) -> None:
         count = len(pt)
@@ -193,7 +204,7 @@ class _Event:
         if place == 1:
             self.side[:count] = np.where(angle < 0, -1, 1)
         cosine, sine = exact.cos_sin(angle)
-        share = np.minimum(pt / self.lead_pt[:count], np.float32(1e9))
+        share = np.clip(pt / self.lead_pt[:count], np.float32(-1e9), np.float32(1e9))
         x, y = share * cosine, share * sine
         if place:
             x, y = self.momenta[-1][0][:count] + x, self.momenta[-1][1][:count] + y
@@ -201,9 +212,14 @@ class _Event:
         self.momenta.append((x, y))
 
     def _value(self, feature: str, integers: Columns) -> Array:
-        """A feature itself, as float32."""
-        values = self.layout.lattices[feature].to_values(integers[feature])
-        return np.clip(values, -3e38, 3e38).astype(np.float32)
+        """A feature itself, as a finite float32."""
+        values = self.layout.lattices[feature].to_values(integers[feature]).astype(np.float32)
+        return np.fmax(np.fmin(values, _LARGEST), -_LARGEST)
+
+    def _angle(self, integers: Columns) -> Array:
+        """Phi itself; whatever lies beyond pi counts as pi."""
+        assert self.layout.phi is not None
+        return np.clip(self._value(self.layout.phi, integers), -exact.PI, exact.PI)
 
     def _tell(self, feature: str, integers: Columns) -> Array:
         """A feature as an input: energies on a logarithmic axis, others on their own."""
@@ -297,7 +313,7 @@ class _Event:
     def _angles_after(self, place: int, chunk: slice, recoil: Any, found: Columns) -> list[Array]:
         if recoil is None or self.layout.phi is None:
             return []
-        angle = exact.wrap(self._value(self.layout.phi, found) - self.lead_angle[chunk])
+        angle = exact.wrap(self._angle(found) - self.lead_angle[chunk])
         away = np.abs(exact.wrap(angle - recoil[0]))
         if place == 1:
             return [away]

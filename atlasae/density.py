@@ -36,6 +36,7 @@ OCTAVE = 1 << 12  # units of a logit to a factor of two
 OUTERMOST = 1 << 60  # beyond any integer of a lattice
 
 _FURTHEST = 0.002  # of the values, on either side, do not shape the bins
+_FAR = 96  # powers of two within which no sum leaves float32's normal numbers
 _BIAS = 127  # of a float32's exponent
 _MANTISSA = 23
 _LOWEST = np.float32((_BIAS - 16) * 2.0**_MANTISSA)  # weights from 2^-16 ...
@@ -147,7 +148,7 @@ class IntegerNetwork:
             whole = np.abs(weight.astype(np.int64)).sum(axis=1) * limit + np.abs(
                 bias.astype(np.int64)
             )
-            _check(whole.max(initial=0) < EXACT)
+            _check(whole.max(initial=0) < EXACT and np.abs(scale.astype(int)).max() < _FAR)
             both = np.concatenate([bias[:, None], weight], axis=1).astype(np.float64)
             layers.append((both * 2.0 ** scale.astype(np.float64)[:, None]).astype(np.float32))
         shift = self.mixing_shift

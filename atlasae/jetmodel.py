@@ -229,10 +229,11 @@ class JetModel:
 
 
 def _numbers(counts: Integers | None) -> Conditional:
-    """A table with a bin for each number of jets that an event had, and one for more."""
+    """A table with a bin for each number of jets that an event had, and wider ones for more."""
     seen = np.zeros(1, np.int64) if counts is None or not len(counts) else counts
     most = min(int(seen.max()), _MOST_NUMBERS)
-    edges = np.concatenate([[-OUTERMOST], np.arange(most + 2), [OUTERMOST]])
+    more = most + (1 << np.arange(22))
+    edges = np.concatenate([[-OUTERMOST], np.arange(most + 1), more, [OUTERMOST]])
     bins = Bins(edges)
     return Conditional(bins, bins.histogram(seen))
 

@@ -159,13 +159,12 @@ def test_the_demonstration(run, tmp_path, monkeypatch):
     assert "times smaller" in shown
     names = {path.name for path in out.iterdir()}
     assert names == {
-        "small.root",
-        "back.root",
-        "codec.safetensors",
-        "reduced_features.npy",
-        "plots",
+        *("bounded.root", "bounded-restored.root", "bounded.safetensors", "plots-bounded"),
+        *("autoencoder.root", "autoencoder-restored.root", "autoencoder.safetensors"),
+        *("plots-autoencoder", "reduced_features.npy"),
     }
-    assert len(list((out / "plots").glob("*.png"))) == 11
+    assert len(list((out / "plots-autoencoder").glob("*.png"))) == 11
+    assert len(list((out / "plots-bounded").glob("*.png"))) == 8
     run("demo", "-o", out)
 
 
