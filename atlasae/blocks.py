@@ -70,7 +70,7 @@ def split(stream: bytes) -> Iterator[Block]:
     Raises:
         DamagedFileError: the stream is of another kind or version, cut short, or damaged.
     """
-    if stream[: len(MAGIC) - 1] != MAGIC[:-1]:
+    if stream[: len(MAGIC) - 1] != MAGIC[:-1] or len(stream) < len(MAGIC):
         raise DamagedFileError("not a stream of coded jets")
     if stream[len(MAGIC) - 1] > MAGIC[-1]:
         raise DamagedFileError(

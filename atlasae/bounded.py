@@ -14,7 +14,7 @@ from atlasae.blocks import BLOCK_JETS, Block, join, split
 from atlasae.codec import Codec
 from atlasae.context import Layout
 from atlasae.entropy import CODER, Reader, Writer
-from atlasae.errors import DamagedFileError, InputError
+from atlasae.errors import DamagedFileError, InputError, choose
 from atlasae.features import Table, four_vector, role, to_records, to_table
 from atlasae.jetmodel import UNITS, JetModel
 from atlasae.jetmodel_store import from_blob, to_blob
@@ -31,7 +31,7 @@ from atlasae.quantise import (
 from atlasae.tolerance import Tolerance, tolerances
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import awkward as ak
     from numpy.typing import NDArray
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     Integers = NDArray[np.int64]
 
 TRAINING_JETS = 60_000  # more teach a network this small nothing
+ORDERS = ("preserved", "free")
 _ORDER = ("pt", "m", "e", "phi", "eta")  # of coding: each helps to predict those after it
 _HEAD = struct.Struct("<II")  # bytes that were coded, checksum of the integers in them
 _FINE_BITS = 16  # of 64-bit integers, coded as they are: the density sees the other 48
@@ -62,6 +63,9 @@ class BoundedCodec(Codec):
             ``"nanoaod"`` or ``"lossless"``, a string such as ``"pt=1e-3,eta=1e-4"``, or a mapping
             from feature to number, ``rel(...)`` or ``abs_(...)``; see
             ``atlasae.tolerance.tolerances``.
+        order: ``preserved``, or ``free`` where the order of the jets, or of the events they stand
+            in, means nothing: each block then comes back in another order, for log2(n!)/n bits
+            less for each of its n jets or events. It needs a pt and an absolute tolerance on phi.
         features: names of the columns to compress; by default (m, pt, phi, eta) by whatever names
             the jets call them, else all columns.
         seed: of the training.
@@ -80,9 +84,15 @@ class BoundedCodec(Codec):
     codec_id: ClassVar[str] = "bounded"
 
     def __init__(
-        self, tolerance: Spec = "default", features: Sequence[str] | None = None, seed: int = 0
+        self,
+        tolerance: Spec = "default",
+        order: str = "preserved",
+        features: Sequence[str] | None = None,
+        seed: int = 0,
     ) -> None:
+        choose("order", order, ORDERS)
         self.tolerance = tolerance
+        self.order = order
         self.features = None if features is None else tuple(features)
         self.seed = seed
         self._model: JetModel | None = None
@@ -169,6 +179,8 @@ class BoundedCodec(Codec):
             if len(part) > _LARGEST_BLOCK:
                 raise InputError(f"an event of {len(part)} jets is larger than a block can be")
             quantised = self._quantise(part)
+            if (free := self._free_order(quantised)) is not None:
+                quantised = self._quantise(part.events(free))
             events = None if part.counts is None else len(part.counts)
             block = Block.of(events, len(part), self._coded(quantised))
             if not self._decoded(block).same_as(quantised):
@@ -250,13 +262,36 @@ class BoundedCodec(Codec):
         counts = None if table.counts is None else table.counts.astype(np.int64)
         return Quantised(integers, fine, odd, counts)
 
+    def _free_order(self, quantised: Quantised) -> Integers | None:
+        """The order to bring a block's events into; None where theirs is kept."""
+        assert self._model is not None
+        if self.order == "preserved":
+            return None
+        found = self._model.free_order(quantised.integers, quantised.counts)
+        if found is None:
+            raise InputError(
+                "the order cannot be left free: that takes a pt, an absolute tolerance on phi,"
+                " and for jets in events a codec trained on jets in events"
+            )
+        return found
+
+    def _coding(self, in_events: bool) -> tuple[Callable[..., Integers], Callable[..., Columns]]:
+        """What codes the numbers of jets an event, and the jets."""
+        assert self._model is not None
+        model = self._model
+        free = self.order == "free" and (model.in_events or not in_events)
+        if free:
+            return model.code_sorted_numbers, model.code_free
+        return model.code_numbers, model.code
+
     def _coded(self, quantised: Quantised) -> bytes:
         assert self._model is not None
         writer = Writer()
         jets = len(next(iter(quantised.integers.values())))
+        code_numbers, code = self._coding(quantised.counts is not None)
         if quantised.counts is not None:
-            self._model.code_numbers(writer, quantised.counts, len(quantised.counts))
-        self._model.code(writer, quantised.counts, quantised.integers, jets)
+            code_numbers(writer, quantised.counts, len(quantised.counts))
+        code(writer, quantised.counts, quantised.integers, jets)
         for values in quantised.fine.values():
             writer.uniform(values, np.full(jets, 1 << _FINE_BITS))
         coded = writer.to_bytes()
@@ -271,12 +306,13 @@ class BoundedCodec(Codec):
             end = _HEAD.size + length
             reader = Reader(block.payload[_HEAD.size : end])
             counts = None
+            code_numbers, code = self._coding(block.events is not None)
             if block.events is not None:
-                counts = self._model.code_numbers(reader, None, block.events)
+                counts = code_numbers(reader, None, block.events)
                 among = counts.min(initial=0) >= 0 and counts.max(initial=0) <= block.jets
                 if not among or counts.sum() != block.jets:
                     raise DamagedFileError("a block has other numbers of jets than it says")
-            integers = self._model.code(reader, counts, None, block.jets)
+            integers = code(reader, counts, None, block.jets)
             fine = {
                 name: reader.uniform(None, np.full(block.jets, 1 << _FINE_BITS))
                 for name, lattice in self.lattices_.items()

@@ -118,7 +118,7 @@ def walk(
         starts = (np.cumsum(counts) - counts)[order]
         numbers = counts[order].astype(np.float32)
     found = {name: np.empty(jets, np.int64) for name in layout.lattices}
-    event = _Event(layout, numbers)
+    event = Event(layout, numbers)
     with np.errstate(all="ignore"):  # sizes beyond float32 become the largest there are
         for place, length in enumerate(places):
             rows = starts[:length] + place
@@ -139,7 +139,7 @@ def _shallow(counts: Integers) -> Integers:
     return shallow
 
 
-class _Event:
+class Event:
     """The jets coded so far, by place, each array over the events that have one there."""
 
     def __init__(self, layout: Layout, numbers: Array | None) -> None:
@@ -159,7 +159,7 @@ class _Event:
         group = GROUPS[min(place, 2)]
         inputs = visitor.inputs(group, chunk.stop - chunk.start)
         recoil = self._recoil(place, chunk)
-        inputs.add(self._before(place, chunk, recoil))
+        inputs.add(self.before(place, chunk, recoil))
         for feature in layout.lattices:
             sign: Integers | int
             origin: Integers | int
@@ -262,7 +262,7 @@ class _Event:
             return self.side[chunk] if place > 1 else 1, np.rint(toward / step).astype(np.int64)
         return 1, 0
 
-    def _before(self, place: int, chunk: slice, recoil: Any) -> list[Array]:
+    def before(self, place: int, chunk: slice, recoil: Any) -> list[Array]:
         """Inputs from the event and its earlier jets."""
         if self.numbers is None:
             return []

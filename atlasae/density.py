@@ -223,6 +223,15 @@ class Conditional:
             bins = coder.categorical(known, compiled.weigh(inputs[: 1 + self.inputs]))
         return self.bins.code(coder, values, bins)
 
+    def shares(self, inputs: Array) -> NDArray[np.float64]:
+        """Probabilities of the bins for one column of inputs; the sum is exact in any order."""
+        compiled: CompiledNetwork | None = self._compiled  # type: ignore[attr-defined]
+        weights = self.table.astype(np.float64)
+        if compiled is not None:
+            weights = compiled.weigh(inputs[: 1 + self.inputs])[0].astype(np.float64)
+        shares: NDArray[np.float64] = weights / weights.sum()
+        return shares
+
     def bits(self, values: Integers, inputs: Array) -> float:
         """Cross-entropy of integers, in bits summed over them: what coding them should take."""
         compiled: CompiledNetwork | None = self._compiled  # type: ignore[attr-defined]

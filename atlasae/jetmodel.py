@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from atlasae.context import GROUPS, Layout, walk
+from atlasae.context import GROUPS, Event, Layout, walk
 from atlasae.density import INPUT_LIMIT, OUTERMOST, Bins, Conditional
+from atlasae.errors import DamagedFileError
 from atlasae.features import role
+from atlasae.multiset import code_cells, order_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -196,6 +198,20 @@ class JetModel:
                     progress(group, feature)
         return cls(layout, scales, conditionals, _numbers(counts), counts is not None)
 
+    def code_sorted_numbers(self, coder: Coder, counts: Integers | None, events: int) -> Integers:
+        """The same for events ordered by falling number: how many there are of each."""
+        most = np.array([1 << 24])
+        largest = None if counts is None else counts[:1] if events else np.zeros(1, np.int64)
+        top = int(coder.uniform(largest, most)[0])
+        sizes = np.arange(top, -1, -1)
+        of_each = None
+        if counts is not None:
+            of_each = np.bincount(counts, minlength=top + 1)[::-1]
+        found = coder.uniform(of_each, np.full(len(sizes), events + 1))
+        if found.sum() != events:
+            raise DamagedFileError("a block has other numbers of jets than it says")
+        return np.repeat(sizes, found)
+
     def code_numbers(self, coder: Coder, counts: Integers | None, events: int) -> Integers:
         """Write the numbers of jets of some events, or with ``counts`` None read them."""
         return self.numbers.code(coder, counts, np.ones((1, events), np.float32))
@@ -205,6 +221,39 @@ class JetModel:
     ) -> Columns:
         """Write jets, or with ``columns`` None read them; gives their integers by feature."""
         return walk(_Coding(self, coder), self.layout, self._events(counts, jets), columns, jets)
+
+    def free_order(self, columns: Columns, counts: Integers | None) -> Integers | None:
+        """The order of events in which ``code_free`` takes them; None where it takes none.
+
+        It needs a pt, and a phi in equal steps. Events without jets come last.
+        """
+        layout = self.layout
+        if layout.pt is None or not layout.circle or (counts is not None and not self.in_events):
+            return None
+        assert layout.phi is not None
+        jets = len(columns[layout.pt])
+        numbers = np.ones(jets, np.int64) if counts is None else counts
+        lead = np.cumsum(numbers) - numbers
+        pt, phi = np.zeros(len(numbers), np.int64), np.zeros(len(numbers), np.int64)
+        some = numbers > 0
+        bins = self.conditional(GROUPS[0], layout.pt).bins
+        pt[some] = bins.find(columns[layout.pt][lead[some]])
+        phi[some] = columns[layout.phi][lead[some]]
+        return order_of(numbers, pt, phi)
+
+    def code_free(
+        self, coder: Coder, counts: Integers | None, columns: Columns | None, jets: int
+    ) -> Columns:
+        """As ``code``, for events in the order that ``free_order`` gives, which is not coded."""
+        numbers = self._events(counts, jets)
+        visitor = _Free(self, coder)
+        if numbers is None:
+            visitor.code_cells(0, np.arange(jets), columns)
+        else:
+            lead = np.cumsum(numbers) - numbers
+            for size in np.unique(numbers[numbers > 0])[::-1].tolist():
+                visitor.code_cells(size, lead[numbers == size], columns)
+        return walk(visitor, self.layout, numbers, columns, jets)
 
     def bits(self, columns: Columns, counts: Integers | None) -> dict[str, float]:
         """Cross-entropy by feature, in bits summed over these jets."""
@@ -253,6 +302,44 @@ class _Coding(_Modelled):
     def visit(self, group: str, feature: str, values: Integers | None, inputs: Any) -> Integers:
         conditional = self.model.conditional(group, feature)
         return conditional.code(self.coder, values, inputs.matrix)
+
+
+@dataclass
+class _Free(_Coding):
+    """Codes the leading jets' bins of pt and values of phi beforehand, as numbers in cells."""
+
+    bins: list[Integers] = field(default_factory=list)
+    values: list[Integers] = field(default_factory=list)
+    passed: dict[str, int] = field(default_factory=dict)
+
+    def code_cells(self, size: int, leading: Integers, columns: Columns | None) -> None:
+        """Code the cells of the leading jets of events with ``size`` jets; 0 for flat jets."""
+        layout = self.model.layout
+        assert layout.pt is not None
+        assert layout.phi is not None
+        conditional = self.model.conditional(GROUPS[0], layout.pt)
+        inputs = self.inputs(GROUPS[0], 1)
+        event = Event(layout, np.full(1, size, np.float32) if size else None)
+        inputs.add(event.before(0, slice(0, 1), None))
+        bins = values = None
+        if columns is not None:
+            bins = conditional.bins.find(columns[layout.pt][leading])
+            values = columns[layout.phi][leading]
+        shares = conditional.shares(inputs.matrix)
+        found = code_cells(self.coder, bins, values, len(leading), shares, layout.circle)
+        self.bins.append(found[0])
+        self.values.append(found[1])
+
+    def visit(self, group: str, feature: str, values: Integers | None, inputs: Any) -> Integers:
+        layout = self.model.layout
+        if group != GROUPS[0] or feature not in (layout.pt, layout.phi):
+            return super().visit(group, feature, values, inputs)
+        start = self.passed.get(feature, 0)
+        stop = self.passed[feature] = start + inputs.matrix.shape[1]
+        if feature == layout.phi:
+            return np.concatenate(self.values)[start:stop]
+        bins = np.concatenate(self.bins)[start:stop]
+        return self.model.conditional(group, feature).bins.code(self.coder, values, bins)
 
 
 @dataclass

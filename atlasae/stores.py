@@ -69,6 +69,10 @@ def jet_writer(codec: Codec, found: Found, out: Any) -> JetWriter:
     if isinstance(codec, AutoencoderCodec):
         return _LatentWriter(codec, found)
     if isinstance(codec, BoundedCodec):
+        if codec.order == "free":
+            raise InputError(
+                "a tree keeps the order of its events, for its other branches: use order='preserved'"
+            )
         return _BlockWriter(codec, out)
     raise InputError(f"{codec!r} gives neither latents nor blocks, which is what a file can hold")
 
