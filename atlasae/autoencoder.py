@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
+from atlasae.bounded import BoundedCodec
 from atlasae.codec import Codec, pack
 from atlasae.errors import InputError, NotFittedError, choose
 from atlasae.features import (
     SCALINGS,
     Scaling,
     Table,
+    as_stored,
+    column_of,
     energy_unit,
     four_vector,
-    role,
     save_matrix,
     to_records,
     to_table,
+    typical_pt,
 )
 from atlasae.history import History, LearningRates
 from atlasae.network import ACTIVATIONS, DenseNetwork
+from atlasae.tolerance import abs_
 
 if TYPE_CHECKING:
     import awkward as ak
     from numpy.typing import NDArray
     from typing_extensions import Self
 
+    from atlasae.blocks import Block
     from atlasae.training import Trainer
 
 LOSSES = ("rmse", "mse")
@@ -57,6 +62,8 @@ class AutoencoderCodec(Codec):
         scaling: ``standard``, ``log`` or ``lund``; see ``atlasae.features.Scaling``.
         loss: ``rmse`` or ``mse``, of the scaled features.
         latent_dtype: ``float32`` or ``float16``.
+        latent_tolerance: the largest error of a latent, for coding them as a bounded codec codes
+            features: ``encode`` then gives bytes. By default latents are kept as they are.
         features: names of the columns to compress, each numeric; by default (m, pt, phi, eta)
             by whatever names the jets call them, else all columns.
         unit: ``GeV`` or ``MeV``; by default told from the size of pt.
@@ -87,6 +94,7 @@ class AutoencoderCodec(Codec):
         scaling: str = "standard",
         loss: str = "rmse",
         latent_dtype: str = "float32",
+        latent_tolerance: float | None = None,
         features: Sequence[str] | None = None,
         unit: str | None = None,
         seed: int = 0,
@@ -96,6 +104,8 @@ class AutoencoderCodec(Codec):
         choose("scaling", scaling, SCALINGS)
         choose("loss", loss, LOSSES)
         choose("latent_dtype", latent_dtype, LATENT_DTYPES)
+        if latent_tolerance is not None:
+            abs_(latent_tolerance)  # says what is wrong with it
         if unit is not None:
             choose("unit", unit, UNITS)
         widths = (latent, *hidden) if isinstance(hidden, Sequence) else (0,)
@@ -117,15 +127,21 @@ class AutoencoderCodec(Codec):
         self.scaling = scaling
         self.loss = loss
         self.latent_dtype = latent_dtype
+        self.latent_tolerance = latent_tolerance
         self.features = None if features is None else tuple(features)
         self.unit = unit
         self.seed = seed
         self._encoder: DenseNetwork | None = None
         self._decoder: DenseNetwork | None = None
+        self._latent_codec: BoundedCodec | None = None
 
     @property
     def is_fitted(self) -> bool:
         return self._decoder is not None
+
+    @property
+    def gives_blocks(self) -> bool:
+        return self.latent_tolerance is not None
 
     @property
     def latent_names(self) -> tuple[str, ...]:
@@ -184,7 +200,10 @@ class AutoencoderCodec(Codec):
         self.features_ = tuple(table.columns)
         self.dtypes_ = tuple(column.dtype.name for column in table.columns.values())
         self.unit_, self.scaling_, self.history_ = unit, scaling, history
-        self.typical_pt_ = _typical_pt(train)
+        self.typical_pt_ = typical_pt(train)
+        if self.latent_tolerance is not None:
+            coder = BoundedCodec(tolerance=abs_(self.latent_tolerance), seed=self.seed)
+            self._latent_codec = coder.fit(self._latents(table), progress=progress)
         return self
 
     def lr_find(
@@ -207,7 +226,7 @@ class AutoencoderCodec(Codec):
             self._initial_network(len(table.columns)), scaling.forward(table.matrix())
         )
 
-    def encode(self, jets: Any) -> NDArray[Any] | ak.Array:
+    def encode(self, jets: Any) -> NDArray[Any] | ak.Array | bytes:
         """Compress jets to latents.
 
         Args:
@@ -216,6 +235,7 @@ class AutoencoderCodec(Codec):
         Returns:
             For flat jets an array of shape (n, latent); for jets in events awkward records with
             the fields z0, z1, ... and the events' numbers of jets. Both of ``latent_dtype``.
+            With a ``latent_tolerance``, bytes.
 
         Raises:
             NotFittedError: the codec is not trained, or came from a file of decoders.
@@ -230,10 +250,24 @@ class AutoencoderCodec(Codec):
             )
         table = to_table(jets).select(self.features_)
         self._check_unit(table)
-        latents = self._encoder(self.scaling_.forward(table.matrix())).astype(self.latent_dtype)
+        latents = self._latents(table)
+        if self._latent_codec is not None:
+            return self._latent_codec.encode(latents)
         if table.counts is None:
-            return latents
-        return to_records(Table(dict(zip(self.latent_names, latents.T, strict=True)), table.counts))
+            return np.stack(list(latents.columns.values()), axis=1)
+        return to_records(latents)
+
+    def encode_blocks(self, jets: Any) -> Iterator[Block]:
+        """The blocks of ``encode``, with a ``latent_tolerance``."""
+        assert self._latent_codec is not None
+        return self._latent_codec.encode_blocks(
+            self._latents(to_table(jets).select(self.features_))
+        )
+
+    def decode_blocks(self, blocks: Iterator[Block]) -> ak.Array:
+        """The jets of blocks, one after another."""
+        assert self._latent_codec is not None
+        return self._decode_latents(self._latent_codec.decode_blocks(blocks))
 
     def decode(self, encoded: Any) -> ak.Array:
         """Bring jets back from latents.
@@ -250,6 +284,19 @@ class AutoencoderCodec(Codec):
             MissingNameError: a latent field is missing.
         """
         self.require_fitted()
+        if isinstance(encoded, bytes):
+            if self._latent_codec is None:
+                raise InputError("bytes to decode, and no latent_tolerance they were coded with")
+            encoded = self._latent_codec.decode(encoded)
+        return self._decode_latents(encoded)
+
+    def _latents(self, table: Table) -> Table:
+        """The latents of jets, as columns z0, z1, ..."""
+        assert self._encoder is not None
+        latents = self._encoder(self.scaling_.forward(table.matrix())).astype(self.latent_dtype)
+        return Table(dict(zip(self.latent_names, latents.T, strict=True)), table.counts)
+
+    def _decode_latents(self, encoded: Any) -> ak.Array:
         if isinstance(encoded, np.ndarray) and encoded.dtype.names is None:
             latents, counts = encoded, None
         else:
@@ -272,13 +319,13 @@ class AutoencoderCodec(Codec):
         """The codec without its encoder, half the size: what compressed files hold."""
         self.require_fitted()
         state, tensors = self._state()
-        return pack(self, state, {k: v for k, v in tensors.items() if k.startswith("decoder.")})
+        return pack(self, state, {k: v for k, v in tensors.items() if not k.startswith("encoder.")})
 
     def _decoded(self, latents: NDArray[Any]) -> dict[str, NDArray[Any]]:
         assert self._decoder is not None
         x = self.scaling_.inverse(self._decoder(latents))
         return {
-            name: _as_stored(x[:, i], name, np.dtype(dtype))
+            name: as_stored(x[:, i], name, np.dtype(dtype))
             for i, (name, dtype) in enumerate(zip(self.features_, self.dtypes_, strict=True))
         }
 
@@ -310,13 +357,13 @@ class AutoencoderCodec(Codec):
 
     def _scaling_of(self, table: Table) -> tuple[str, Scaling]:
         """The unit of the energies, and a scaling fitted to these jets."""
-        pt = _pt(table)
+        pt = column_of("pt", table)
         unit = self.unit or ("" if pt is None else energy_unit(pt))
         return unit, Scaling.fit(self.scaling, list(table.columns), table.matrix(), unit)
 
     def _check_unit(self, table: Table) -> None:
         """Refuse jets in MeV to a codec trained on GeV, and the reverse: it would ruin them."""
-        found, trained = _typical_pt(table), self.typical_pt_
+        found, trained = typical_pt(table), self.typical_pt_
         if len(table) < TELLING or not found or not trained:
             return
         if not 1 / OTHER_UNIT < found / trained < OTHER_UNIT:
@@ -346,7 +393,7 @@ class AutoencoderCodec(Codec):
             progress=progress,
         )
 
-    def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[np.float32]]]:
+    def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         assert self._decoder is not None
         state = {
             "features": list(self.features_),
@@ -356,12 +403,14 @@ class AutoencoderCodec(Codec):
             "scaling": self.scaling_.to_json(),
             "history": self.history_.to_json(),
         }
-        tensors = self._decoder.tensors("decoder")
+        tensors: dict[str, NDArray[Any]] = {**self._decoder.tensors("decoder")}
+        if self._latent_codec is not None:
+            tensors["latents"] = np.frombuffer(self._latent_codec.to_bytes(), np.uint8)
         if self._encoder is not None:
             tensors |= self._encoder.tensors("encoder")
         return state, tensors
 
-    def _restore(self, state: dict[str, Any], tensors: dict[str, NDArray[np.float32]]) -> None:
+    def _restore(self, state: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
         self.features_ = tuple(state["features"])
         self.dtypes_ = tuple(state["dtypes"])
         self.unit_ = state["unit"]
@@ -376,35 +425,12 @@ class AutoencoderCodec(Codec):
         ):
             raise InputError("the decoder does not fit the features")
         self._decoder = decoder
+        if "latents" in tensors:
+            self._latent_codec = cast(
+                "BoundedCodec", Codec.from_bytes(tensors["latents"].tobytes())
+            )
 
 
 def _epochs(jets: int, batch_size: int) -> int:
     """As many passes as make DEFAULT_STEPS steps."""
     return -(-DEFAULT_STEPS // -(-jets // batch_size))
-
-
-def _pt(table: Table) -> NDArray[Any] | None:
-    return next((values for name, values in table.columns.items() if role(name) == "pt"), None)
-
-
-def _typical_pt(table: Table) -> float:
-    pt = _pt(table)
-    finite = () if pt is None else np.abs(pt[np.isfinite(pt)])
-    return float(np.median(finite)) if len(finite) else 0.0
-
-
-def _as_stored(x: NDArray[np.float64], name: str, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Bring decoded values into what the feature can be: its dtype, and for phi its circle."""
-    if role(name) == "phi":
-        x = np.clip(x, -np.pi, np.pi)
-    if dtype.kind in "iu":
-        limits = np.iinfo(dtype)
-        # the largest int64 is no float64, and the next one above it is out of range
-        x = np.clip(
-            np.rint(x),
-            limits.min,
-            np.nextafter(float(limits.max), 0) if dtype.itemsize == 8 else limits.max,
-        )
-    elif dtype.kind == "b":
-        x = np.rint(np.clip(x, 0, 1))
-    return x.astype(dtype)

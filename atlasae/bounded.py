@@ -101,6 +101,10 @@ class BoundedCodec(Codec):
     def is_fitted(self) -> bool:
         return self._model is not None
 
+    @property
+    def gives_blocks(self) -> bool:
+        return True
+
     def fit(self, jets: Any, *, progress: bool = False) -> Self:
         """Choose the quantisers and learn the density, from jets or a sample of them.
 

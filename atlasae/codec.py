@@ -8,6 +8,7 @@ import json
 import os
 import struct
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from atlasae.autoencoder import AutoencoderCodec
+    from atlasae.blocks import Block
     from atlasae.bounded import BoundedCodec
 
     Tensors = dict[str, NDArray[Any]]
@@ -77,6 +79,19 @@ class Codec(ABC):
     @abstractmethod
     def is_fitted(self) -> bool:
         """Whether the codec has been trained or loaded."""
+
+    @property
+    def gives_blocks(self) -> bool:
+        """Whether it codes into blocks, by ``encode_blocks`` and ``decode_blocks``."""
+        return False
+
+    def encode_blocks(self, jets: Any) -> Iterator[Block]:
+        """Code jets into blocks, each of which is decodable alone."""
+        raise NotImplementedError(f"{self!r} gives no blocks")
+
+    def decode_blocks(self, blocks: Iterator[Block]) -> ak.Array:
+        """The jets of blocks, one after another."""
+        raise NotImplementedError(f"{self!r} gives no blocks")
 
     @abstractmethod
     def _state(self) -> tuple[dict[str, Any], Tensors]:

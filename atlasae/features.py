@@ -246,6 +246,32 @@ def to_records(table: Table) -> ak.Array:
     return records if table.counts is None else ak.unflatten(records, table.counts)
 
 
+def column_of(what: str, table: Table) -> NDArray[Any] | None:
+    """The column that plays a part, such as ``pt``, or None."""
+    return next((values for name, values in table.columns.items() if role(name) == what), None)
+
+
+def typical_pt(table: Table) -> float:
+    """The median pt of jets; 0 where there is none."""
+    pt = column_of("pt", table)
+    finite = () if pt is None else np.abs(pt[np.isfinite(pt)])
+    return float(np.median(finite)) if len(finite) else 0.0
+
+
+def as_stored(x: NDArray[np.float64], name: str, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Decoded values within what the feature can be: its dtype, and for phi its circle."""
+    if role(name) == "phi":
+        x = np.clip(x, -np.pi, np.pi)
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        # the largest int64 is no float64, and the next one above it is out of range
+        most = np.nextafter(float(limits.max), 0) if dtype.itemsize == 8 else limits.max
+        x = np.clip(np.rint(x), limits.min, most)
+    elif dtype.kind == "b":
+        x = np.rint(np.clip(x, 0, 1))
+    return x.astype(dtype)
+
+
 def save_matrix(jets: Any, path: str | os.PathLike[str], *, force: bool) -> Table:
     """Write jets with ``np.save``, a row a jet, shape (n, features), float64.
 

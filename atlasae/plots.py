@@ -111,9 +111,10 @@ def residual(result: Residuals, *, label: str = LABEL, ax: Axes | None = None) -
     The axis covers the central values; the share of jets beyond it is written on the figure.
     """
     ax = ax or _single()
-    reach = 4.5 * result.half_width
+    furthest = float(np.max(np.abs(result.values), initial=0.0))
+    reach = min(4.5 * result.half_width, 1.5 * furthest)
     if not np.isfinite(reach) or reach == 0:
-        reach = max(float(np.max(np.abs(result.values), initial=0.0)), 1e-6)
+        reach = max(furthest, 1e-6)
     histogram = hist.Hist(hist.axis.Regular(BINS, -reach, reach)).fill(result.values)
     mplhep.histplot(histogram, ax=ax, histtype="fill", color=DECODED, alpha=0.35, flow="none")
     mplhep.histplot(histogram, ax=ax, color=DECODED, yerr=False, flow="none", linewidth=1.8)

@@ -60,6 +60,7 @@ def draw_comparison(
     if manifest is not None:
         codec = read_codec(decoded)
         if isinstance(codec, AutoencoderCodec):
-            latents, history = read_latents(decoded), codec.history_
+            history = codec.history_
+            latents = None if codec.gives_blocks else read_latents(decoded)
     written = save_figures(directory, before, after, latents=latents, history=history, label=label)
     return residuals(before, after), written

@@ -11,7 +11,6 @@ import numpy as np
 
 from atlasae.autoencoder import AutoencoderCodec
 from atlasae.blocks import BLOCK_JETS, Block
-from atlasae.bounded import BoundedCodec
 from atlasae.container import BLOCKS
 from atlasae.errors import DamagedFileError, InputError
 from atlasae.features import Table, joined
@@ -66,14 +65,14 @@ def jet_writer(codec: Codec, found: Found, out: Any) -> JetWriter:
     Raises:
         InputError: the codec gives neither latents nor blocks.
     """
+    if getattr(codec, "order", "preserved") == "free":
+        raise InputError(
+            "a tree keeps the order of its events, for its other branches: use order='preserved'"
+        )
+    if codec.gives_blocks:
+        return _BlockWriter(codec, out)
     if isinstance(codec, AutoencoderCodec):
         return _LatentWriter(codec, found)
-    if isinstance(codec, BoundedCodec):
-        if codec.order == "free":
-            raise InputError(
-                "a tree keeps the order of its events, for its other branches: use order='preserved'"
-            )
-        return _BlockWriter(codec, out)
     raise InputError(f"{codec!r} gives neither latents nor blocks, which is what a file can hold")
 
 
@@ -98,7 +97,7 @@ class _LatentWriter(JetWriter):
         )
 
     def add(self, jets: Table) -> Arrays:
-        encoded = self.codec.encode(jets)
+        encoded: Any = self.codec.encode(jets)
         if isinstance(encoded, np.ndarray):
             columns = list(encoded.T)
         else:
@@ -147,7 +146,7 @@ def read_latents_of(file: Any, run: Run) -> ak.Array:
 
 
 class _BlockWriter(JetWriter):
-    def __init__(self, codec: BoundedCodec, out: Any) -> None:
+    def __init__(self, codec: Codec, out: Any) -> None:
         self.codec = codec
         self.tree = out.mktree(BLOCKS, _BLOCK_TYPES)
         self.waiting: list[Table] = []
@@ -180,9 +179,6 @@ class _BlockReader(JetReader):
         self.where = f"{file.file_path}: tree {BLOCKS!r}"
         self.tree = find_tree(file, BLOCKS)
         self.run = run
-        codec = run.codec
-        assert isinstance(codec, BoundedCodec)
-        self.codec = codec
         with reading(file.file_path, f"tree {BLOCKS!r}"):
             self.rows = self.tree.arrays(["entries", "jets", "checksum"], library="np")
         # all blocks of the file lie end to end; those of a run are told by its entries
@@ -204,7 +200,7 @@ class _BlockReader(JetReader):
     def read(self, start: int, stop: int) -> ak.Array:
         first = int(np.searchsorted(self.edges, start, side="right")) - 1
         last = int(np.searchsorted(self.edges, stop, side="left"))
-        jets = self.codec.decode_blocks(self._block(number) for number in range(first, last))
+        jets = self.run.codec.decode_blocks(self._block(number) for number in range(first, last))
         offset = int(self.edges[first])
         return jets[start - offset : stop - offset]
 

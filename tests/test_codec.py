@@ -25,6 +25,10 @@ from .conftest import make_jets
 
 CODECS = {
     "autoencoder": (lambda **k: Codec.autoencoder(hidden=(16, 8), **k), {"epochs": 2}),
+    "latents": (
+        lambda **k: Codec.autoencoder(hidden=(16, 8), latent_tolerance=1e-3, **k),
+        {"epochs": 2},
+    ),
     "bounded": (lambda **k: Codec.bounded(tolerance=1e-3, **k), {}),
 }
 
