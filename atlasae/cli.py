@@ -71,6 +71,7 @@ def main() -> None:
 @click.option("--scaling", default="standard", show_default=True)
 @click.option("--loss", default="rmse", show_default=True)
 @click.option("--latent-dtype", default="float32", show_default=True)
+@click.option("--latent-tolerance", type=float, help="Code the latents within this error.")
 @click.option("--unit", help="GeV or MeV.  [default: told from the size of pt]")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--epochs", type=int, help="Passes over the jets.  [default: 10,000 steps' worth]")

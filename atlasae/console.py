@@ -88,7 +88,7 @@ def print_residuals(results: Mapping[str, Residuals]) -> None:
     console.print(table)
     for result in results.values():
         if result.undefined:
-            console.print(f"{result.undefined:,} jets have no residual in {result.feature}")
+            console.print(f"without a residual in {result.feature}: {result.undefined:,}")
 
 
 def print_files(title: str, files: Iterable[tuple[str, int, str]]) -> None:
