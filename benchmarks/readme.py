@@ -52,7 +52,49 @@ def _shown(row: dict[str, Any]) -> bool:
     return row["path"] == "codec" or (row["direction"] == "there and back" and "27" in row["name"])
 
 
-TABLES = {"variants": variants, "cycles": cycles}
+def rates(result: dict[str, Any]) -> str:
+    """Bits a jet of the bounded codec and its peers, the bars and what became of them."""
+    rows, bars = result["rows"], result["bars"]
+    speeds = [row["speed"] for row in rows]
+    lines = [
+        _cells("bits a jet", *(row["name"] for row in rows)),
+        "|---|" + len(rows) * "---|",
+        _cells("**atlasae**", *(f"**{row['bits']:.2f}**" for row in rows)),
+        *(
+            _cells(of_tool[0]["name"], *(_rate(rate) for rate in of_tool))
+            for of_tool in zip(*(row["peers"] for row in rows), strict=True)
+        ),
+        _cells("bar for atlasae", *(f"{row['bar']}, {_verdict(row)}" for row in rows)),
+        _cells("stored codec, bytes", *(f"{row['codec_bytes']:,}" for row in rows)),
+        _cells("encoding, times lzma's speed", *(f"{s['encode_ratio']:.1f}" for s in speeds)),
+        _cells("decoding, times lzma's speed", *(f"{s['decode_ratio']:.2f}" for s in speeds)),
+    ]
+    broken = [row["name"] for row in rows if not row["bound_kept"]]
+    bound = f"the bound is BROKEN in {', '.join(broken)}" if broken else "every bound is kept"
+    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    notes = [f"{row['name']}: {row['note']}." for row in rows if row["note"]]
+    summary = (
+        f"Real bytes of jets never trained on, at most {max(row['distance'] for row in rows):.2%}"
+        f" above the model's cross-entropy (bar {bars['distance']:.1%}); {bound}. Speeds on one"
+        f" thread, beside Python's lzma at preset 9; bars {bars['encode']:g} and"
+        f" {bars['decode']:g}. {result['machine']['processor']}; {versions}."
+    )
+    return "\n".join([*lines, "", " ".join([summary, *notes])])
+
+
+def _cells(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _rate(rate: dict[str, Any]) -> str:
+    return "not measured" if rate["bits"] is None else f"{rate['bits']:.1f}"
+
+
+def _verdict(row: dict[str, Any]) -> str:
+    return f"{'met' if row['met'] else 'missed'} by {abs(row['bits'] - row['bar']):.2f}"
+
+
+TABLES = {"variants": variants, "cycles": cycles, "rates": rates}
 
 
 def main() -> None:
