@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from atlasae import exact
+from atlasae.context import GROUPS, SIGN, Layout, walk
+from atlasae.entropy import Reader, Writer
+from atlasae.jetmodel import JetModel
+from atlasae.quantise import exceptions, fit_lattice
+from atlasae.tolerance import tolerances
+
+from .conftest import make_jets
+
+ORDER = ("pt", "m", "phi", "eta")
+
+
+def angles():
+    return (np.arange(-25_735, 25_736) / 4096).astype(np.float32)
+
+
+def points():
+    rng = np.random.default_rng(0)
+    size = np.exp2(rng.uniform(-40, 40, 20_000))
+    turn = np.arange(20_000) * (2 * np.pi / 20_000)
+    return (size * np.sin(turn)).astype(np.float32), (size * np.cos(turn)).astype(np.float32)
+
+
+def positive():
+    return np.exp2(np.random.default_rng(0).uniform(-126, 127, 20_000)).astype(np.float32)
+
+
+def test_cosine_and_sine_are_accurate():
+    cosine, sine = exact.cos_sin(angles())
+    within = np.abs(angles()) <= np.pi
+    for found, true in [(cosine, np.cos(angles())), (sine, np.sin(angles()))]:
+        assert found.dtype == np.float32
+        assert np.abs(found - true)[within].max() < 1e-5
+        assert np.abs(found - true).max() < 0.02
+
+
+def test_the_angle_of_a_point_is_accurate():
+    y, x = points()
+    found = exact.arctan2(y, x)
+    assert found.dtype == np.float32
+    assert np.abs(found - np.arctan2(y, x)).max() < 1.5e-5
+    zero, one = np.zeros(1, np.float32), np.ones(1, np.float32)
+    assert exact.arctan2(zero, zero) == 0
+    assert exact.arctan2(zero, -one) == exact.PI
+    assert exact.arctan2(one, zero) == exact.PI / 2
+    assert exact.arctan2(-one, zero) == -exact.PI / 2
+
+
+def test_the_logarithm_is_linear_between_powers_of_two():
+    found = exact.log2(positive())
+    assert found.dtype == np.float32
+    assert np.abs(found - np.log2(positive())).max() < 0.0861
+    powers = np.exp2(np.arange(-126, 128)).astype(np.float32)
+    np.testing.assert_array_equal(exact.log2(powers), np.arange(-126, 128))
+
+
+def test_wrapped_angles_lie_within_pi():
+    wide = np.linspace(-3 * np.pi, 3 * np.pi, 10_001).astype(np.float32)
+    wrapped = exact.wrap(wide)
+    assert wrapped.dtype == np.float32
+    assert np.abs(wrapped).max() <= exact.PI + 1e-6
+    assert np.abs(np.exp(1j * wide) - np.exp(1j * wrapped)).max() < 2e-6
+
+
+def test_exact_functions_are_frozen_to_the_last_bit():
+    digest = hashlib.sha256()
+    for values in (
+        *exact.cos_sin(angles()),
+        exact.wrap(angles()),
+        exact.log2(grid()),
+        exact.arctan2(grid(), grid()[::-1].copy()),
+        exact.arctan2(-grid(), grid()[::-1].copy()),
+    ):
+        digest.update(values.astype("<f4").tobytes())
+    assert digest.hexdigest() == EXACT
+
+
+def grid():
+    """Float32 numbers made without a maths library."""
+    patterns = np.arange(0x20000000, 0x5F000000, 65_537, dtype=np.uint32)
+    return patterns.view(np.float32)
+
+
+EXACT = "78e9cc137624cf28ff28ab2bbe04a6a589585f668f56323381a8258cc47c6783"
+
+
+def layout(spec="default", dtype="float32"):
+    bounds = tolerances(spec, ORDER)
+    jets = {name: values.astype(dtype) for name, values in make_jets(300).items()}
+    return Layout.of({name: fit_lattice(jets[name], bounds[name]) for name in ORDER})
+
+
+def integers(n, spec="default", seed=0, dtype="float32"):
+    jets, bounds = make_jets(n, seed), tolerances(spec, ORDER)
+    of = layout(spec, dtype)
+    return {
+        name: exceptions(of.lattices[name], jets[name].astype(dtype), bounds[name])[0]
+        for name in ORDER
+    }
+
+
+class Watcher:
+    """Keeps what it is asked, and gives values back as they are."""
+
+    def __init__(self):
+        self.visits = []
+        self.rows = []
+
+    def inputs(self, group, count):
+        self.rows.append((group, count, 0))
+        return self
+
+    def add(self, rows):
+        group, count, before = self.rows[-1]
+        assert all(row.shape == (count,) and row.dtype == np.float32 for row in rows)
+        assert all(np.isfinite(row).all() for row in rows)
+        self.rows[-1] = group, count, before + len(rows)
+
+    def visit(self, group, feature, values, inputs):  # noqa: ARG002
+        self.visits.append((group, feature, values))
+        return values
+
+
+CASES = {
+    "flat": None,
+    "one event": [500],
+    "one jet each": [1] * 500,
+    "empty events": [0, 3, 0, 0, 497 % 7, 0] + [0] * 20 + [5] * 99 + [2, 0],
+    "one huge event among small": [1, 2, 430, 0, 60, 7],
+    "just full": [64, 64, 65, 63, 128, 116],
+}
+CASES = {name: counts and np.array([*counts, 500 - sum(counts)]) for name, counts in CASES.items()}
+
+
+@pytest.mark.parametrize("spec", ["default", "nanoaod", "lossless"])
+@pytest.mark.parametrize("case", CASES)
+def test_each_jet_is_visited_once_and_stays_in_its_place(case, spec):
+    counts, columns, watcher = CASES[case], integers(500, spec), Watcher()
+    found = walk(watcher, layout(spec), counts, columns, 500)
+    for name in ORDER:
+        np.testing.assert_array_equal(found[name], columns[name])
+        visited = sum(len(values) for _, feature, values in watcher.visits if feature == name)
+        assert visited == 500
+    signs = sum(len(values) for _, feature, values in watcher.visits if feature == SIGN)
+    starts = 500 if counts is None else (-(-counts // 64)).sum()
+    assert signs == starts
+    widths = {group: {n for of, _, n in watcher.rows if of == group} for group in GROUPS}
+    assert all(len(found) <= 1 for found in widths.values())
+
+
+def test_no_jets_are_no_visits():
+    for counts in (None, np.zeros(0, np.int64), np.zeros(7, np.int64)):
+        watcher = Watcher()
+        found = walk(watcher, layout(), counts, integers(0), 0)
+        assert all(len(values) == 0 for values in found.values())
+        assert not any(len(values) for _, _, values in watcher.visits)
+
+
+def test_jets_are_visited_place_by_place():
+    watcher = Watcher()
+    walk(watcher, layout(), np.array([2, 0, 4, 1]), integers(7), 7)
+    places = [(group, len(values)) for group, feature, values in watcher.visits if feature == "m"]
+    assert places == [("first", 3), ("second", 2), ("later", 1), ("later", 1)]
+
+
+def test_extreme_jets_give_finite_inputs():
+    rng = np.random.default_rng(0)
+    for spec in ("default", "nanoaod", "lossless"):
+        for dtype, size in (("float32", "u4"), ("float64", "u8")):
+            bounds, of = tolerances(spec, ORDER), layout(spec, dtype)
+            patterns = rng.integers(0, 2 ** (8 * int(size[1])), (4, 600), size)
+            columns = {
+                name: exceptions(of.lattices[name], patterns[i].view(dtype), bounds[name])[0]
+                for i, name in enumerate(ORDER)
+            }
+            walk(Watcher(), of, np.full(100, 6), columns, 600)
+
+
+MODELS = {
+    "flat": None,
+    "one jet each": np.ones(600, np.int64),
+    "pairs": np.full(300, 2),
+    "many": np.array([*range(12)] * 9 + [6]),
+}
+
+
+@pytest.fixture(scope="module")
+def models():
+    columns = integers(600, seed=5)
+    return {
+        (name, units): JetModel.fit(layout(), columns, counts, units=units, epochs=2)
+        for name, counts in MODELS.items()
+        for units in (0, 4)
+    }
+
+
+@pytest.mark.parametrize("units", [0, 4])
+@pytest.mark.parametrize("taught", MODELS)
+@pytest.mark.parametrize("case", CASES)
+def test_a_reader_gives_what_was_written_whatever_was_taught(models, taught, units, case):
+    model, counts, columns = models[taught, units], CASES[case], integers(500)
+    writer = Writer()
+    written = model.code(writer, counts, columns, 500)
+    if counts is not None:
+        model.code_numbers(writer, counts, len(counts))
+    reader = Reader(writer.to_bytes())
+    found = model.code(reader, counts, None, 500)
+    for name in ORDER:
+        np.testing.assert_array_equal(written[name], columns[name])
+        np.testing.assert_array_equal(found[name], columns[name])
+    if counts is not None:
+        numbers = model.code_numbers(reader, None, len(counts))
+        np.testing.assert_array_equal(numbers, counts)
+    bits = sum(model.bits(columns, counts).values())
+    assert np.isfinite(bits)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 2**21), max_size=30))
+def test_any_numbers_of_jets_come_back(models, counts):
+    counts = np.array(counts, np.int64)
+    for taught in MODELS:
+        model, writer = models[taught, 0], Writer()
+        model.code_numbers(writer, counts, len(counts))
+        found = model.code_numbers(Reader(writer.to_bytes()), None, len(counts))
+        np.testing.assert_array_equal(found, counts)
+        assert len(writer.to_bytes()) <= 5 * len(counts) + 8
+
+
+def test_earlier_jets_are_of_use():
+    """Second jets that have nearly the eta of the first cost less."""
+    rng = np.random.default_rng(0)
+    columns = integers(4000)
+    columns["eta"][1::2] = columns["eta"][::2] + rng.integers(-3, 4, 2000)
+    counts = np.full(2000, 2)
+    alone = JetModel.fit(layout(), columns, None, units=8, epochs=20).bits(columns, None)
+    taught = JetModel.fit(layout(), columns, counts, units=8, epochs=20).bits(columns, counts)
+    saved = sum(alone[name] - taught[name] for name in ("eta", SIGN))
+    assert saved > 1.0 * 2000

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atlasae.entropy import Reader, Writer
+
+seeds = st.integers(0, 2**32 - 1)
+lengths = st.integers(0, 60)
+
+
+def drawn(rng, weights):
+    """A symbol a row of weights, each as likely as its weight says."""
+    ends = np.cumsum(weights, axis=1, dtype=np.float64)
+    return (rng.random((len(weights), 1)) * ends[:, -1:] >= ends).sum(axis=1)
+
+
+@given(seeds, lengths, st.integers(2, 70))
+def test_categorical_symbols_come_back(seed, length, bins):
+    rng = np.random.default_rng(seed)
+    weights = np.exp2(rng.uniform(-16, 1, (length, bins))).astype(np.float32)
+    symbols = rng.integers(0, bins, length)
+    writer = Writer()
+    np.testing.assert_array_equal(writer.categorical(symbols, weights), symbols)
+    found = Reader(writer.to_bytes()).categorical(None, weights)
+    assert found.dtype == np.int64
+    np.testing.assert_array_equal(found, symbols)
+
+
+@given(seeds, lengths, st.integers(1, 300))
+def test_symbols_of_one_table_come_back(seed, length, bins):
+    rng = np.random.default_rng(seed)
+    weights = rng.integers(1, 2**16, bins).astype(np.float32)
+    symbols = rng.integers(0, bins, length)
+    writer = Writer()
+    np.testing.assert_array_equal(writer.table(symbols, length, weights), symbols)
+    found = Reader(writer.to_bytes()).table(None, length, weights)
+    assert found.dtype == np.int64
+    np.testing.assert_array_equal(found, symbols)
+    if bins == 1:
+        assert not writer.to_bytes()
+
+
+@given(
+    st.lists(st.integers(0, 62).flatmap(lambda bits: st.integers(1, 2**bits)), max_size=60), seeds
+)
+def test_uniform_integers_of_any_size_come_back(sizes, seed):
+    sizes = np.array([*sizes, *sizes, 1, 2, 2**16, 2**16 + 1, 2**32, 2**62], np.int64)
+    rng = np.random.default_rng(seed)
+    for values in (rng.integers(0, sizes), sizes - 1, np.zeros_like(sizes)):
+        writer = Writer()
+        np.testing.assert_array_equal(writer.uniform(values, sizes), values)
+        found = Reader(writer.to_bytes()).uniform(None, sizes)
+        assert found.dtype == np.int64
+        np.testing.assert_array_equal(found, values)
+
+
+@given(st.lists(st.tuples(st.sampled_from("ctu"), lengths), max_size=8), seeds)
+def test_all_kinds_one_after_another(pieces, seed):
+    def walk(coder, known):
+        rng = np.random.default_rng(seed)
+        for kind, length in pieces:
+            weights = rng.uniform(0.1, 2, (length, 5)).astype(np.float32)
+            sizes = rng.integers(1, 2**40, length)
+            symbols = rng.integers(0, 5, length) if kind != "u" else rng.integers(0, sizes)
+            given_ = symbols if known else None
+            if kind == "c":
+                found = coder.categorical(given_, weights)
+            elif kind == "t":
+                found = coder.table(given_, length, np.ones(5, np.float32))
+            else:
+                found = coder.uniform(given_, sizes)
+            np.testing.assert_array_equal(found, symbols)
+
+    writer = Writer()
+    walk(writer, known=True)
+    walk(Reader(writer.to_bytes()), known=False)
+
+
+def test_nothing_takes_no_bytes():
+    writer = Writer()
+    assert not len(writer.categorical(np.zeros(0, np.int64), np.ones((0, 4), np.float32)))
+    assert not len(writer.table(np.zeros(0, np.int64), 0, np.ones(4, np.float32)))
+    assert not len(writer.uniform(np.zeros(0, np.int64), np.zeros(0, np.int64)))
+    writer.uniform(np.zeros(5, np.int64), np.ones(5, np.int64))
+    assert writer.to_bytes() == b""
+
+
+def test_values_given_are_left_alone():
+    values, sizes = np.array([5, 2**40]), np.array([7, 2**41])
+    Writer().uniform(values, sizes)
+    assert (values.tolist(), sizes.tolist()) == ([5, 2**40], [7, 2**41])
+
+
+@pytest.mark.parametrize("size", [3, 1000, 2**16, 3 * 2**16, 2**24, 2**30 + 1, 2**62])
+def test_uniform_integers_take_their_logarithm(size):
+    values = np.random.default_rng(0).integers(0, size, 20_000)
+    writer = Writer()
+    writer.uniform(values, np.full(len(values), size))
+    ideal = len(values) * np.log2(size) / 8
+    assert ideal - 8 <= len(writer.to_bytes()) <= 1.005 * ideal + 8
+
+
+def test_categorical_symbols_take_what_their_probabilities_say():
+    rng = np.random.default_rng(0)
+    weights = np.exp2(rng.uniform(-12, 1, (20_000, 64))).astype(np.float32)
+    symbols = drawn(rng, weights)
+    shares = weights[np.arange(len(symbols)), symbols] / weights.sum(axis=1, dtype=np.float64)
+    writer = Writer()
+    writer.categorical(symbols, weights)
+    ideal = -np.log2(shares).sum() / 8
+    assert abs(len(writer.to_bytes()) - ideal) <= 0.005 * ideal + 8
+
+
+def test_symbols_of_a_table_take_what_its_probabilities_say():
+    rng = np.random.default_rng(0)
+    weights = np.exp2(rng.uniform(-12, 1, 64)).astype(np.float32)
+    symbols = drawn(rng, np.broadcast_to(weights, (20_000, 64)))
+    writer = Writer()
+    writer.table(symbols, len(symbols), weights)
+    ideal = -np.log2(weights[symbols] / weights.sum(dtype=np.float64)).sum() / 8
+    assert abs(len(writer.to_bytes()) - ideal) <= 0.005 * ideal + 8
+
+
+@given(st.binary(max_size=60).map(lambda data: data[: len(data) // 4 * 4]), st.integers(1, 80))
+def test_other_bytes_give_symbols_in_range_or_an_ordinary_exception(data, length):
+    """constriction may not panic: that would be no Exception."""
+    weights = np.linspace(0.1, 2, 7 * length, dtype=np.float32).reshape(length, 7)
+    sizes = np.resize([3, 1, 2**16, 2**20 + 1, 2**62], length)
+    reader = Reader(data)
+    for read, limit in [
+        (lambda: reader.categorical(None, weights), 7),
+        (lambda: reader.table(None, length, weights[0]), 7),
+        (lambda: reader.uniform(None, sizes), sizes),
+    ]:
+        try:
+            found = read()
+        except (AssertionError, ValueError):
+            return
+        assert ((found >= 0) & (found < limit)).all() or (limit is sizes and (found >= 0).all())
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, np.nan, np.inf])
+def test_weights_that_are_none_are_refused(weight):
+    weights = np.full((3, 4), weight, np.float32)
+    with pytest.raises(ValueError, match="not normalizable"):
+        Reader(bytes(64)).categorical(None, weights)
