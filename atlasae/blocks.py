@@ -9,11 +9,10 @@ from dataclasses import dataclass
 
 from atlasae.errors import DamagedFileError
 
-MAGIC = b"atlasae\x01"  # the last byte is the format's version
-_COUNT = struct.Struct("<I")
-_ROW = struct.Struct("<IIII")  # events, jets, bytes, checksum
+MAGIC = b"atl\x01"  # the last byte is the format's version
 BLOCK_JETS = 65_536  # about as many in a block
-FLAT = 0xFFFFFFFF  # events of a block of jets that stand in none
+_CHECKSUM = struct.Struct("<I")
+_LARGEST = 1 << 35  # of the numbers in a head; a longer one is damage
 
 
 @dataclass(frozen=True)
@@ -24,74 +23,127 @@ class Block:
         events: how many there are; None for jets without events.
         jets: how many there are.
         payload: what the codec wrote.
-        checksum: CRC-32 of the two numbers and the payload.
+        checksum: of all that, and of the integers that the payload decodes to: one number tells
+            damage, and a codec that is not the one that wrote it.
+        name: what errors call it.
     """
 
     events: int | None
     jets: int
     payload: bytes
     checksum: int
+    name: str = "a block"
 
     @classmethod
-    def of(cls, events: int | None, jets: int, payload: bytes) -> Block:
-        """A block with its checksum."""
-        return cls(events, jets, payload, _checksum(events, jets, payload))
+    def of(cls, events: int | None, jets: int, payload: bytes, content: int) -> Block:
+        """A block whose integers have the checksum ``content``."""
+        return cls(events, jets, payload, _checksum(events, jets, payload, content))
 
-    def check(self, where: str) -> None:
-        """Raise DamagedFileError unless the checksum is that of the content."""
-        if _checksum(self.events, self.jets, self.payload) != self.checksum:
-            raise DamagedFileError(f"{where} is damaged: its checksum does not agree")
+    def check(self, content: int) -> None:
+        """Raise DamagedFileError unless the integers decoded have the checksum of those coded."""
+        if _checksum(self.events, self.jets, self.payload, content) != self.checksum:
+            raise DamagedFileError("its checksum does not agree: damaged, or of another codec")
 
 
-def _checksum(events: int | None, jets: int, payload: bytes) -> int:
-    head = struct.pack("<II", FLAT if events is None else events, jets)
+def _checksum(events: int | None, jets: int, payload: bytes, content: int) -> int:
+    head = b"".join(map(number, (_or_flat(events), jets, content)))
     return zlib.crc32(payload, zlib.crc32(head))
 
 
+def _or_flat(events: int | None) -> int:
+    """The number of events, one up; 0 for jets without events."""
+    return 0 if events is None else events + 1
+
+
 def join(blocks: Iterable[Block]) -> bytes:
-    """Blocks as one stream: a table of them with a checksum of its own, then their payloads."""
+    """Blocks as one stream: how many, a row for each, then their payloads.
+
+    A row is events, jets, bytes, and the checksum mixed with the place, so that blocks in another
+    order are noticed.
+    """
     blocks = list(blocks)
-    table = _COUNT.pack(len(blocks)) + b"".join(
-        _ROW.pack(
-            FLAT if block.events is None else block.events,
-            block.jets,
-            len(block.payload),
-            block.checksum,
-        )
-        for block in blocks
-    )
-    payloads = b"".join(block.payload for block in blocks)
-    return MAGIC + table + _COUNT.pack(zlib.crc32(table)) + payloads
+    head = [MAGIC, number(len(blocks))]
+    for place, block in enumerate(blocks):
+        numbers = (_or_flat(block.events), block.jets, len(block.payload))
+        head += [*map(number, numbers), _CHECKSUM.pack(_placed(block.checksum, place))]
+    return b"".join([*head, *(block.payload for block in blocks)])
 
 
 def split(stream: bytes) -> Iterator[Block]:
-    """The blocks of a stream, each checked.
+    """The blocks of a stream, to be checked when they are decoded.
 
     Raises:
-        DamagedFileError: the stream is of another kind or version, cut short, or damaged.
+        DamagedFileError: the stream is of another kind or version, or cut short.
     """
-    if stream[: len(MAGIC) - 1] != MAGIC[:-1] or len(stream) < len(MAGIC):
+    version = len(MAGIC) - 1
+    if stream[:version] != MAGIC[:version] or len(stream) <= version or not stream[version]:
         raise DamagedFileError("not a stream of coded jets")
-    if stream[len(MAGIC) - 1] > MAGIC[-1]:
+    if stream[version] > MAGIC[version]:
         raise DamagedFileError(
-            f"the stream has format {stream[len(MAGIC) - 1]}, this atlasae reads up to {MAGIC[-1]}:"
+            f"the stream has format {stream[version]}, this atlasae reads up to {MAGIC[version]}:"
             " upgrade with pip install -U atlasae"
         )
     try:
-        (count,) = _COUNT.unpack_from(stream, len(MAGIC))
-        end = len(MAGIC) + _COUNT.size + count * _ROW.size
-        table = stream[len(MAGIC) : end]
-        (checksum,) = _COUNT.unpack_from(stream, end)
-    except struct.error as error:
+        rows, start = _read_head(stream, len(MAGIC))
+    except (IndexError, struct.error) as error:
         raise DamagedFileError("the stream of coded jets is cut short") from error
-    if zlib.crc32(table) != checksum or stream[len(MAGIC) - 1] != MAGIC[-1]:
-        raise DamagedFileError("the head of the stream of coded jets is damaged")
-    start = end + _COUNT.size
-    rows = list(_ROW.iter_unpack(table[_COUNT.size :]))
     if start + sum(length for _, _, length, _ in rows) != len(stream):
         raise DamagedFileError("the stream of coded jets is cut short, or has more than its blocks")
-    for number, (events, jets, length, own) in enumerate(rows):
-        block = Block(None if events == FLAT else events, jets, stream[start : start + length], own)
-        block.check(f"block {number} of {count}")
+    for place, (events, jets, length, checksum) in enumerate(rows):
+        yield Block(
+            events - 1 if events else None,
+            jets,
+            stream[start : start + length],
+            _placed(checksum, place),
+            f"block {place} of {len(rows)}",
+        )
         start += length
-        yield block
+
+
+def _read_head(stream: bytes, at: int) -> tuple[list[tuple[int, int, int, int]], int]:
+    """The rows of a stream, and where the payloads start."""
+    count, at = read_number(stream, at)
+    rows = []
+    for _ in range(count):  # ends with the stream, whatever the count says
+        events, at = read_number(stream, at)
+        jets, at = read_number(stream, at)
+        length, at = read_number(stream, at)
+        (checksum,) = _CHECKSUM.unpack_from(stream, at)
+        at += _CHECKSUM.size
+        rows.append((events, jets, length, checksum))
+    return rows, at
+
+
+def _placed(checksum: int, place: int) -> int:
+    """The checksum of a block at its place in a stream, and back."""
+    return checksum ^ zlib.crc32(number(place))
+
+
+def number(value: int) -> bytes:
+    """A whole number, seven bits a byte, the lowest first; the last byte has no high bit."""
+    found = bytearray()
+    while value > 0x7F:
+        found.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*found, value])
+
+
+def read_number(data: bytes, at: int) -> tuple[int, int]:
+    """The inverse: a number, and where the next byte is.
+
+    Raises:
+        IndexError: the data end before.
+        DamagedFileError: the number is longer than any that is written.
+    """
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if value > _LARGEST:
+            raise DamagedFileError("a number in coded jets is larger than any that is written")
+        if byte < 0x80:
+            return value, at
+        if shift > 35:
+            raise DamagedFileError("a number in coded jets is longer than any that is written")

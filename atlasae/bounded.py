@@ -4,34 +4,31 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from atlasae.blocks import BLOCK_JETS, Block, join, split
+from atlasae.blocks import BLOCK_JETS, Block, join, number, read_number, split
 from atlasae.codec import Codec
 from atlasae.context import Layout
 from atlasae.entropy import CODER, Reader, Writer
 from atlasae.errors import DamagedFileError, InputError, choose
 from atlasae.features import Table, four_vector, role, to_records, to_table
-from atlasae.jetmodel import UNITS, JetModel
+from atlasae.jetmodel import JetModel
 from atlasae.jetmodel_store import from_blob, to_blob
 from atlasae.quantise import (
-    FloatLattice,
-    IntegerLattice,
-    Lattice,
     bits_of,
     exceptions,
     fit_lattice,
     lattice_from_json,
     patch,
 )
+from atlasae.quantised import FINE_BITS, Quantised, coarse, pack_odd, unpack_odd
 from atlasae.tolerance import Tolerance, tolerances
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import awkward as ak
     from numpy.typing import NDArray
@@ -42,13 +39,12 @@ if TYPE_CHECKING:
 
     Integers = NDArray[np.int64]
 
-TRAINING_JETS = 60_000  # more teach a network this small nothing
+TRAINING_JETS = 100_000  # more teach a network this small nothing
 ORDERS = ("preserved", "free")
 _ORDER = ("pt", "m", "e", "phi", "eta")  # of coding: each helps to predict those after it
-_HEAD = struct.Struct("<II")  # bytes that were coded, checksum of the integers in them
-_FINE_BITS = 16  # of 64-bit integers, coded as they are: the density sees the other 48
 _LARGEST_BLOCK = 1 << 21  # jets or events; only a single event could reach this
-_WORTH_A_NETWORK = 4000  # jets from which a network's bytes are earned back
+_TRAINABLE = 1000  # jets from which a network is tried
+_APART = 1000  # events, or jets without, that are measured on and not trained on
 
 
 class BoundedCodec(Codec):
@@ -105,12 +101,14 @@ class BoundedCodec(Codec):
     def gives_blocks(self) -> bool:
         return True
 
-    def fit(self, jets: Any, *, progress: bool = False) -> Self:
+    def fit(self, jets: Any, *, uses: float = 10.0, progress: bool = False) -> Self:
         """Choose the quantisers and learn the density, from jets or a sample of them.
 
         Args:
             jets: in any form that ``atlasae.features.to_table`` takes; with events, what earlier
                 jets of an event tell of the next is learned too.
+            uses: how many times as many jets will be coded with it; networks that would not earn
+                back the bytes they take in a file are left out.
             progress: show a progress bar on the error stream.
 
         Raises:
@@ -132,14 +130,15 @@ class BoundedCodec(Codec):
             for name in _in_order(names)
         }
         sample, held_out = self._split(table)
-        train, units = self._quantise(sample), UNITS if len(sample) >= _WORTH_A_NETWORK else 0
+        train = self._quantise(sample)
         with progress_bar("densities", shown=progress) as bar:
             task = bar.add_task("training", total=3 * len(names) + 1)
             self._model = JetModel.fit(
                 self._layout(),
                 train.integers,
                 train.counts,
-                units=units,
+                networks=len(sample) >= _TRAINABLE,
+                uses=uses * len(table) / len(sample),
                 seed=self.seed,
                 progress=lambda group, feature: bar.update(
                     task, advance=1, description=f"training: {group} jet, {feature}"
@@ -186,8 +185,12 @@ class BoundedCodec(Codec):
             if (free := self._free_order(quantised)) is not None:
                 quantised = self._quantise(part.events(free))
             events = None if part.counts is None else len(part.counts)
-            block = Block.of(events, len(part), self._coded(quantised))
-            if not self._decoded(block).same_as(quantised):
+            block = Block.of(events, len(part), self._coded(quantised), quantised.checksum())
+            try:
+                same = self._decoded(block).same_as(quantised)
+            except DamagedFileError:
+                same = False
+            if not same:
                 raise AssertionError("a block did not decode to what was coded: please report this")
             yield block
 
@@ -230,7 +233,7 @@ class BoundedCodec(Codec):
         return cls(**{**config, "tolerance": spec})
 
     def _layout(self) -> Layout:
-        return Layout.of({name: _coarse(lattice)[0] for name, lattice in self.lattices_.items()})
+        return Layout.of({name: coarse(lattice)[0] for name, lattice in self.lattices_.items()})
 
     def _split(self, table: Table) -> tuple[Table, Table]:
         """Events to train on and events to measure on, at most about TRAINING_JETS in sum."""
@@ -240,7 +243,7 @@ class BoundedCodec(Codec):
             reach = np.searchsorted(np.cumsum(table.counts[order]), TRAINING_JETS) + 1
             order = order[: int(reach)]
         order = order[:TRAINING_JETS]
-        cut = max(1, len(order) // 10)
+        cut = min(max(1, len(order) // 40), _APART)
         train, apart = table.events(order[cut:]), table.events(order[:cut])
         if min(len(train), len(apart)) == 0:  # all jets stand in one event
             train = apart = table.events(order)
@@ -257,7 +260,7 @@ class BoundedCodec(Codec):
                 beyond = np.flatnonzero(np.abs(whole) > layout.circle // 2)
                 positions = np.union1d(positions, beyond)
                 whole[beyond] = 0
-            _, bits = _coarse(lattice)
+            _, bits = coarse(lattice)
             integers[name] = whole >> bits
             if bits:
                 fine[name] = whole & ((1 << bits) - 1)
@@ -297,39 +300,46 @@ class BoundedCodec(Codec):
             code_numbers(writer, quantised.counts, len(quantised.counts))
         code(writer, quantised.counts, quantised.integers, jets)
         for values in quantised.fine.values():
-            writer.uniform(values, np.full(jets, 1 << _FINE_BITS))
+            writer.uniform(values, np.full(jets, 1 << FINE_BITS))
         coded = writer.to_bytes()
-        return _HEAD.pack(len(coded), quantised.checksum()) + coded + _pack_odd(quantised.odd)
+        odd = pack_odd(quantised.odd)
+        return number(len(odd)) + odd + coded
 
     def _decoded(self, block: Block) -> Quantised:
+        """What a block holds, checked.
+
+        Raises:
+            DamagedFileError: it is damaged, or was written by another codec.
+        """
+        try:
+            return self._read(block)
+        except DamagedFileError as error:
+            raise DamagedFileError(f"{block.name} does not decode: {error}") from error
+        except (IndexError, struct.error, zlib.error, ValueError, AssertionError) as error:
+            raise DamagedFileError(f"{block.name} does not decode: damaged ({error})") from error
+
+    def _read(self, block: Block) -> Quantised:
         assert self._model is not None
         if max(block.jets, block.events or 0) > _LARGEST_BLOCK:
-            raise DamagedFileError(f"a block of {block.jets} jets is larger than any is made")
-        try:
-            length, checksum = _HEAD.unpack_from(block.payload)
-            end = _HEAD.size + length
-            reader = Reader(block.payload[_HEAD.size : end])
-            counts = None
-            code_numbers, code = self._coding(block.events is not None)
-            if block.events is not None:
-                counts = code_numbers(reader, None, block.events)
-                among = counts.min(initial=0) >= 0 and counts.max(initial=0) <= block.jets
-                if not among or counts.sum() != block.jets:
-                    raise DamagedFileError("a block has other numbers of jets than it says")
-            integers = code(reader, counts, None, block.jets)
-            fine = {
-                name: reader.uniform(None, np.full(block.jets, 1 << _FINE_BITS))
-                for name, lattice in self.lattices_.items()
-                if _coarse(lattice)[1]
-            }
-            odd = _unpack_odd(block.payload[end:], self.lattices_, block.jets)
-        except (struct.error, zlib.error, ValueError, AssertionError) as error:
-            if isinstance(error, DamagedFileError):
-                raise
-            raise DamagedFileError(f"a block does not decode: {error}") from error
+            raise DamagedFileError(f"{block.jets} jets are more than any block has")
+        length, at = read_number(block.payload, 0)
+        odd = unpack_odd(block.payload[at : at + length], self.lattices_, block.jets)
+        reader = Reader(block.payload[at + length :])
+        counts = None
+        code_numbers, code = self._coding(block.events is not None)
+        if block.events is not None:
+            counts = code_numbers(reader, None, block.events)
+            among = counts.min(initial=0) >= 0 and counts.max(initial=0) <= block.jets
+            if not among or counts.sum() != block.jets:
+                raise DamagedFileError("it has other numbers of jets than it says")
+        integers = code(reader, counts, None, block.jets)
+        fine = {
+            name: reader.uniform(None, np.full(block.jets, 1 << FINE_BITS))
+            for name, lattice in self.lattices_.items()
+            if coarse(lattice)[1]
+        }
         quantised = Quantised(integers, fine, odd, counts)
-        if quantised.checksum() != checksum:
-            raise DamagedFileError("a block does not decode: it was written by another codec")
+        block.check(quantised.checksum())
         return quantised
 
     def _restored(self, quantised: Quantised) -> Table:
@@ -337,7 +347,7 @@ class BoundedCodec(Codec):
         for name, lattice in self.lattices_.items():
             whole = quantised.integers[name]
             if name in quantised.fine:
-                whole = (whole << _FINE_BITS) | quantised.fine[name]
+                whole = (whole << FINE_BITS) | quantised.fine[name]
             values = lattice.to_values(whole)
             if name in quantised.odd:
                 values = patch(values, *quantised.odd[name])
@@ -368,60 +378,9 @@ class BoundedCodec(Codec):
         self._model = from_blob(self._layout(), tensors["model"].tobytes())
 
 
-@dataclass(frozen=True)
-class Quantised:
-    """Jets as integers.
-
-    Attributes:
-        integers: by feature, in the order of coding, without their low bits.
-        fine: the low bits of the features whose integers have more than the density sees.
-        odd: positions and bit patterns of the values that no lattice holds.
-        counts: numbers of jets an event, or None.
-    """
-
-    integers: Columns
-    fine: Columns
-    odd: dict[str, tuple[Integers, NDArray[Any]]]
-    counts: Integers | None
-
-    def checksum(self) -> int:
-        """CRC-32 of all that goes through the coder."""
-        checksum = 0
-        counts = () if self.counts is None else (self.counts,)
-        for values in (*counts, *self.integers.values(), *self.fine.values()):
-            checksum = zlib.crc32(values.astype("<i8", copy=False), checksum)
-        return checksum
-
-    def same_as(self, other: Quantised) -> bool:
-        """Whether every number of both is the same."""
-        pairs = [(self.integers, other.integers), (self.fine, other.fine)]
-        same = all(
-            mine.keys() == theirs.keys() and all(np.array_equal(mine[k], theirs[k]) for k in mine)
-            for mine, theirs in pairs
-        )
-        odd = self.odd.keys() == other.odd.keys() and all(
-            np.array_equal(mine, theirs)
-            for name in self.odd
-            for mine, theirs in zip(self.odd[name], other.odd[name], strict=True)
-        )
-        if self.counts is None or other.counts is None:
-            return same and odd and self.counts is other.counts
-        return same and odd and np.array_equal(self.counts, other.counts)
-
-
 def _in_order(names: Sequence[str]) -> list[str]:
     """The features in the order of coding: the 4-vector, then the others as they come."""
     return sorted(names, key=lambda name: _ORDER.index(what) if (what := role(name)) else 9)
-
-
-def _coarse(lattice: Lattice) -> tuple[Lattice, int]:
-    """The lattice of the high bits of the integers, and how many low bits that leaves."""
-    if np.dtype(lattice.dtype).itemsize == 8:
-        if isinstance(lattice, FloatLattice):
-            return FloatLattice(lattice.dtype, lattice.shift + _FINE_BITS), _FINE_BITS
-        if isinstance(lattice, IntegerLattice):
-            return lattice, _FINE_BITS
-    return lattice, 0
 
 
 def _parts(table: Table) -> Iterator[Table]:
@@ -437,42 +396,3 @@ def _parts(table: Table) -> Iterator[Table]:
             edges.append(reach)
     for start, stop in pairwise(edges):
         yield table.span(start, stop)
-
-
-def _pack_odd(odd: dict[str, tuple[Integers, NDArray[Any]]]) -> bytes:
-    """Positions and bit patterns by feature, compressed; nothing where there are none."""
-    if not odd:
-        return b""
-    pieces = []
-    for name, (positions, bits) in odd.items():
-        head = name.encode()
-        pieces.append(struct.pack("<HI", len(head), len(positions)) + head)
-        pieces.append(positions.astype("<u4").tobytes())
-        pieces.append(bits.astype(bits.dtype.newbyteorder("<")).tobytes())
-    return zlib.compress(b"".join(pieces), 9)
-
-
-def _unpack_odd(
-    data: bytes, lattices: Mapping[str, Lattice], jets: int
-) -> dict[str, tuple[Integers, NDArray[Any]]]:
-    if not data:
-        return {}
-    largest = sum(len(name.encode()) + 6 + 12 * jets for name in lattices)
-    unpacking = zlib.decompressobj()
-    raw, at, odd = unpacking.decompress(data, largest + 1), 0, {}
-    if not unpacking.eof or unpacking.unused_data:
-        raise DamagedFileError("a block has more exceptions than jets, or fewer than it says")
-    while at < len(raw):
-        length, count = struct.unpack_from("<HI", raw, at)
-        name = raw[at + 6 : at + 6 + length].decode()
-        at += 6 + length
-        if name not in lattices:
-            raise DamagedFileError(f"a block has exceptions of an unknown feature {name!r}")
-        size = np.dtype(lattices[name].dtype).itemsize
-        positions = np.frombuffer(raw, "<u4", count, at).astype(np.int64)
-        bits = np.frombuffer(raw, f"<u{size}", count, at + 4 * count).astype(f"u{size}")
-        at += (4 + size) * count
-        if name in odd or not count or positions[-1] >= jets or (np.diff(positions) <= 0).any():
-            raise DamagedFileError(f"a block has exceptions of {name!r} where there are no jets")
-        odd[name] = positions, bits
-    return odd

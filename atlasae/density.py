@@ -135,6 +135,12 @@ class IntegerNetwork:
     mixing_shift: int
     logits: NDArray[np.int16]
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays, before they are compressed."""
+        arrays = (*self.weights, *self.biases, *self.scales, self.mixing, self.logits)
+        return sum(int(array.nbytes) for array in arrays)
+
     def compile(self) -> CompiledNetwork:
         """The matrices to multiply, with every bound checked that makes the sums exact.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from atlasae.density import Array, Integers
 
-ORDER = 12  # of the smooth functions in the last layer
+ORDER = 16  # of the smooth functions in the last layer
 WEIGHT_LIMIT, MIXING_LIMIT = 31, 127
 NORMALISING = 0.01  # keeps the logits near normalised ones, which their fixed range needs
 BATCH, RATE = 512, 4e-3
@@ -36,6 +36,7 @@ def fit_conditional(
     weight_decay: float,
     epochs: int,
     seed: int,
+    uses: float = 1.0,
 ) -> Conditional:
     """Learn the distribution of an integer.
 
@@ -48,11 +49,14 @@ def fit_conditional(
         weight_decay: decoupled, on the matrices.
         epochs: passes over the values.
         seed: of the initial weights and the shuffling.
+        uses: how often each value here stands for one that will be coded. A network is kept
+            where it saves more bits than it takes to store, and is worth its time.
     """
+    plain = _best_table(values, inputs, bins, power)
+    if units == 0 or len(inputs) == 1 or not np.ptp(inputs[1:], axis=1).any():
+        return plain
     edges = Bins.fit(values, bins, power)
     table = edges.histogram(values)
-    if units == 0 or len(inputs) == 1 or not np.ptp(inputs[1:], axis=1).any():
-        return Conditional(edges, table)
     targets = torch.from_numpy(edges.find(values))
     with one_thread(), torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -61,10 +65,28 @@ def fit_conditional(
         _train(network, rows, targets, weight_decay, epochs)
         with torch.no_grad():
             hidden = [layer.numpy() for layer in network.hidden(rows[:100_000])]
-    return Conditional(edges, table, network.round(hidden), len(inputs) - 1)
+    learned = Conditional(edges, table, network.round(hidden), len(inputs) - 1)
+    saved = plain.bits(values, inputs) - learned.bits(values, inputs)
+    assert learned.network is not None
+    stored = 8 * learned.network.nbytes
+    worth_it = saved > _WORTH * len(values) and uses * saved > stored
+    return learned if worth_it else plain
 
 
+_WORTH = 0.005  # bits a value that a network has to save, for the time it takes
 _INPUT_UNIT = 128.0  # inputs of about +-300 become of order one
+
+
+def _best_table(values: Integers, inputs: Array, bins: int, power: float) -> Conditional:
+    """The table that should do best on other values: each bin is fitted, at 1/ln(2) bits.
+
+    Source: Akaike, IEEE Transactions on Automatic Control 19, 1974.
+    """
+    tables = []
+    for count in sorted({bins, bins // 2, bins // 4, min(bins, 8)}):
+        edges = Bins.fit(values, count, power)
+        tables.append(Conditional(edges, edges.histogram(values)))
+    return min(tables, key=lambda t: t.bits(values, inputs) + len(t.bins) / np.log(2))
 
 
 class _Network(nn.Module):

@@ -89,15 +89,15 @@ class Writer(Coder):
         return symbols
 
     def to_bytes(self) -> bytes:
-        """All that was coded."""
-        return bytes(self._coder.get_compressed().astype("<u4").tobytes())
+        """All that was coded; the reader takes what is missing to a whole word as zeros."""
+        return bytes(self._coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0"))
 
 
 class Reader(Coder):
     """Decodes what a Writer wrote, asked in the same order."""
 
     def __init__(self, data: bytes) -> None:
-        words = np.frombuffer(data, "<u4").astype(np.uint32)
+        words = np.frombuffer(data + bytes(-len(data) % 4), "<u4").astype(np.uint32)
         self._coder = constriction.stream.queue.RangeDecoder(words)
 
     def _code(self, symbols: Integers | None, count: int, model: Any, *each: Any) -> Integers:

@@ -33,17 +33,17 @@ class Settings:
     bins: int
     power: float
     weight_decay: float
+    units: int = 16
 
 
 # By what the feature is; chosen on jets kept apart, where each moves the rate by a few 0.01 bits.
 _SETTINGS = {
-    "pt": Settings(64, 0.6, 0.2),
-    "m": Settings(64, 0.4, 0.1),
+    "pt": Settings(64, 0.4, 0.2),
+    "m": Settings(80, 0.4, 0.1, 32),
     "phi": Settings(48, 0.4, 0.7),
-    "eta": Settings(48, 0.6, 0.3),
+    "eta": Settings(64, 0.5, 0.15, 32),
 }
 _OTHER = Settings(48, 0.5, 0.3)
-UNITS = 16
 _MOST_NUMBERS = 200  # of jets in an event that have a bin to themselves
 EPOCHS = 40
 
@@ -150,7 +150,8 @@ class JetModel:
         columns: Columns,
         counts: Integers | None,
         *,
-        units: int = UNITS,
+        networks: bool = True,
+        uses: float = 1.0,
         epochs: int = EPOCHS,
         seed: int = 0,
         progress: Any = None,
@@ -161,7 +162,8 @@ class JetModel:
             layout: of the features.
             columns: integers by feature, shape (n,).
             counts: numbers of jets an event, or None.
-            units: width of the networks; 0 for tables alone.
+            networks: whether to try networks; tables alone are smaller and less.
+            uses: how many jets will be coded for each one here.
             epochs: passes over the jets.
             seed: of the training.
             progress: called with each group and feature that is done.
@@ -187,12 +189,13 @@ class JetModel:
                 conditionals[group, feature] = fit_conditional(
                     values,
                     matrix,
-                    bins=min(settings.bins, max(len(values) // 30, 4)),
+                    bins=min(settings.bins, max(len(values) // 60, 8)),
                     power=settings.power,
-                    units=units,
+                    units=settings.units if networks else 0,
                     weight_decay=settings.weight_decay,
                     epochs=epochs,
                     seed=seed,
+                    uses=uses,
                 )
                 if progress:
                     progress(group, feature)

@@ -12,6 +12,7 @@ import awkward as ak
 import numpy as np
 import uproot
 
+from atlasae.bounded import BoundedCodec
 from atlasae.codec import Codec
 from atlasae.container import (
     OWN,
@@ -226,7 +227,11 @@ def _fitted(codec: Codec, found: Found, progress: bool) -> Codec:
         return codec
     chosen = found.collection.choose(codec.features or _default_features(found))
     with located(f"{found.tree.file.file_path}: tree {found.path!r}"):
-        return codec.fit(_training_jets(found, chosen), progress=progress)
+        jets = _training_jets(found, chosen)
+        if isinstance(codec, BoundedCodec):  # for this file alone: how much of it was looked at
+            share = min(1.0, TRAINING_ENTRIES / found.tree.num_entries)
+            return codec.fit(jets, uses=1 / share, progress=progress)
+        return codec.fit(jets, progress=progress)
 
 
 def _training_jets(found: Found, chosen: Mapping[str, Branch]) -> dict[str, ak.Array]:

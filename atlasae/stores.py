@@ -208,11 +208,10 @@ class _BlockReader(JetReader):
         with reading(self.tree.file.file_path, f"block {number} of tree {BLOCKS!r}"):
             payload = self.tree["payload"].array(entry_start=number, entry_stop=number + 1)
         entries = int(self.rows["entries"][number])
-        block = Block(
+        return Block(
             None if self.run.manifest.flat else entries,
             int(self.rows["jets"][number]),
             np.asarray(payload[0]).tobytes(),
             int(self.rows["checksum"][number]),
+            f"{self.where}: block {number}",
         )
-        block.check(f"{self.where}: block {number}")
-        return block

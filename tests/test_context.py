@@ -197,17 +197,19 @@ MODELS = {
 def models():
     columns = integers(600, seed=5)
     return {
-        (name, units): JetModel.fit(layout(), columns, counts, units=units, epochs=2)
+        (name, networks): JetModel.fit(
+            layout(), columns, counts, networks=networks, uses=1e9, epochs=2
+        )
         for name, counts in MODELS.items()
-        for units in (0, 4)
+        for networks in (False, True)
     }
 
 
-@pytest.mark.parametrize("units", [0, 4])
+@pytest.mark.parametrize("networks", [False, True])
 @pytest.mark.parametrize("taught", MODELS)
 @pytest.mark.parametrize("case", CASES)
-def test_a_reader_gives_what_was_written_whatever_was_taught(models, taught, units, case):
-    model, counts, columns = models[taught, units], CASES[case], integers(500)
+def test_a_reader_gives_what_was_written_whatever_was_taught(models, taught, networks, case):
+    model, counts, columns = models[taught, networks], CASES[case], integers(500)
     writer = Writer()
     written = model.code(writer, counts, columns, 500)
     if counts is not None:
@@ -242,7 +244,7 @@ def test_earlier_jets_are_of_use():
     columns = integers(4000)
     columns["eta"][1::2] = columns["eta"][::2] + rng.integers(-3, 4, 2000)
     counts = np.full(2000, 2)
-    alone = JetModel.fit(layout(), columns, None, units=8, epochs=20).bits(columns, None)
-    taught = JetModel.fit(layout(), columns, counts, units=8, epochs=20).bits(columns, counts)
+    alone = JetModel.fit(layout(), columns, None, uses=1e9, epochs=20).bits(columns, None)
+    taught = JetModel.fit(layout(), columns, counts, uses=1e9, epochs=20).bits(columns, counts)
     saved = sum(alone[name] - taught[name] for name in ("eta", SIGN))
     assert saved > 1.0 * 2000
