@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 GROUPS = ("first", "second", "later")
 SIGN = "sign of eta"  # of the leading jet, coded before its size
 _LARGEST = np.float32(3e38)
+_LIGHT = 1 << 52  # beyond the difference of any two integers of a lattice
 _FLAG = np.float32(128)  # inputs are of about this size before they are scaled
 _MOST_JETS = np.float32(9)
 _DEEPEST = 64  # jets of an event that are seen together; of more, the next 64 start anew
@@ -163,12 +164,16 @@ class Event:
         for feature in layout.lattices:
             sign: Integers | int
             origin: Integers | int
+            if feature == layout.mass and layout.ratio:
+                found[feature] = self._visit_mass(visitor, group, inputs, known, found)
+                inputs.add(self._after(feature, place, chunk, recoil, found))
+                continue
             if feature == layout.eta and place == 0:
                 negative = None if known is None else (known[feature] < 0).astype(np.int64)
                 negative = visitor.visit(group, SIGN, negative, inputs)
                 sign, origin = 1 - 2 * negative, -negative
             else:
-                sign, origin = self._axis(feature, place, chunk, recoil, found)
+                sign, origin = self._axis(feature, place, chunk, recoil)
             circle = layout.circle if feature == layout.phi and place else 0
             values = None if known is None else sign * _turn(known[feature] - origin, circle)
             found[feature] = _turn(
@@ -176,6 +181,24 @@ class Event:
             )
             inputs.add(self._after(feature, place, chunk, recoil, found))
         return found
+
+    def _visit_mass(
+        self, visitor: Visitor, group: str, inputs: Inputs, known: Columns | None, found: Columns
+    ) -> Integers:
+        """The mass as a ratio to pt, but for the lightest, which say nothing of a ratio.
+
+        Those, zero and what is below the floor of the lattice, lie by themselves far below.
+        """
+        layout = self.layout
+        assert layout.mass is not None
+        assert layout.pt is not None
+        pt, values = found[layout.pt], None
+        if known is not None:
+            mass = known[layout.mass]
+            linear = getattr(layout.lattices[layout.mass], "linear", 0)
+            values = mass - np.where(np.abs(mass) <= linear, _LIGHT, pt)
+        values = visitor.visit(group, layout.mass, values, inputs)
+        return values + np.where(values < -_LIGHT // 2, _LIGHT, pt)
 
     def add(self, integers: Columns) -> None:
         """Take the jets of the next place."""
@@ -242,13 +265,10 @@ class Event:
         return exact.arctan2(-y, -x), x * x + y * y + np.float32(1e-6)
 
     def _axis(
-        self, feature: str, place: int, chunk: slice, recoil: Any, found: Columns
+        self, feature: str, place: int, chunk: slice, recoil: Any
     ) -> tuple[Integers | int, Integers | int]:
         """Sign and origin of the coordinate in which a feature is coded."""
         layout = self.layout
-        if feature == layout.mass and layout.ratio:
-            assert layout.pt is not None
-            return 1, found[layout.pt]
         if place == 0:
             return 1, 0
         if feature == layout.pt:

@@ -35,6 +35,8 @@ EXACT = 1 << 24  # whole numbers up to here are exact in float32
 OCTAVE = 1 << 12  # units of a logit to a factor of two
 OUTERMOST = 1 << 60  # beyond any integer of a lattice
 
+_MOST_GAPS = 2  # that bins stop at
+_GAP = 1000  # times the width of the middle half of the values: a hole in which nothing lies
 _FURTHEST = 0.002  # of the values, on either side, do not shape the bins
 _FAR = 96  # powers of two within which no sum leaves float32's normal numbers
 _BIAS = 127  # of a float32's exponent
@@ -55,7 +57,7 @@ class Bins:
 
     @classmethod
     def fit(cls, values: Integers, count: int, power: float) -> Bins:
-        """At most ``count`` bins that share the integral of density to a power equally.
+        """At most ``count`` bins, or 9, that share the integral of density to a power equally.
 
         Power 1 gives quantiles; less gives the tails more bins, which costs nothing where the
         density is even and saves where it is not. The furthest values, often one odd number that
@@ -67,12 +69,21 @@ class Bins:
         ranks = np.linspace(_FURTHEST * last, (1 - _FURTHEST) * last, grid + 1)
         fine = np.unique(ordered[np.rint(ranks).astype(np.int64)])
         fine = np.append(fine, fine[-1] + 1)
+        # what lies very far from the rest has bins of its own, and what is between none
+        low, high = ordered[last // 4], ordered[3 * last // 4]
+        distances = np.diff(ordered)
+        gaps = np.argsort(distances)[-_MOST_GAPS:]
+        gaps = gaps[distances[gaps] > _GAP * (float(high - low) + 1)]
+        before, after = ordered[gaps] + 1, ordered[gaps + 1]
+        fine = np.unique(np.concatenate([fine, before, after]))
         widths = np.diff(fine)
-        density = np.diff(np.searchsorted(ordered, fine)) / widths
-        shares = np.append(0.0, np.cumsum(widths * np.maximum(density, 1e-9) ** power))
-        inner = np.interp(np.linspace(0, 1, max(count - 3, 2)) * shares[-1], shares, fine)
-        ends = [ordered[0], ordered[-1] + 1]
-        edges = np.unique(np.append(np.rint(inner).astype(np.int64), ends))
+        density = np.maximum(np.diff(np.searchsorted(ordered, fine)) / widths, 1e-12)
+        parts = np.where(np.isin(fine[:-1], before), 0.0, widths * density**power)
+        shares = np.append(0.0, np.cumsum(parts))
+        steps = np.linspace(0, 1, max(count - 3 - 2 * len(gaps), 2)) * shares[-1]
+        inner = np.rint(np.interp(steps, shares, fine)).astype(np.int64)
+        ends = [ordered[:1], ordered[-1:] + 1, before, after]
+        edges = np.unique(np.concatenate([inner, *ends]))
         return cls(np.concatenate([[-OUTERMOST], edges, [OUTERMOST]]).astype(np.int64))
 
     def __len__(self) -> int:

@@ -39,11 +39,12 @@ class Settings:
 # By what the feature is; chosen on jets kept apart, where each moves the rate by a few 0.01 bits.
 _SETTINGS = {
     "pt": Settings(64, 0.4, 0.2),
-    "m": Settings(80, 0.4, 0.1, 32),
+    "m": Settings(64, 0.4, 0.1),
     "phi": Settings(48, 0.4, 0.7),
     "eta": Settings(64, 0.5, 0.15, 32),
 }
 _OTHER = Settings(48, 0.5, 0.3)
+_LATER_UNITS = 16  # of the networks of later jets, which have more inputs
 _MOST_NUMBERS = 200  # of jets in an event that have a bin to themselves
 EPOCHS = 40
 
@@ -186,12 +187,13 @@ class JetModel:
                 values, own = recorder.of(group, feature)
                 matrix = whole.matrix[: 1 + len(own)]
                 settings = _SETTINGS.get(role(feature) or "", _OTHER)
+                units = settings.units if group == GROUPS[0] else _LATER_UNITS
                 conditionals[group, feature] = fit_conditional(
                     values,
                     matrix,
                     bins=min(settings.bins, max(len(values) // 60, 8)),
                     power=settings.power,
-                    units=settings.units if networks else 0,
+                    units=units if networks else 0,
                     weight_decay=settings.weight_decay,
                     epochs=epochs,
                     seed=seed,
