@@ -25,9 +25,15 @@ lint: env
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The jets and events that the rates are measured on; see benchmarks/rates.py for what they are.
+JETS ?= ../shared/data/all_jets_test_4D_100_percent.pkl
+EVENTS ?= ../shared/data/pythia_dijets_60k.root
+
 bench: env  ## hwcounter needs a C compiler; without it the cycles are marked as estimated
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cycles]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.rates $(JETS) $(EVENTS)
 
 figures: env  ## draw the image baselines of the tests anew
 	$(BIN)/python -m pytest --mpl-generate-path=tests/baseline tests/test_plots.py
