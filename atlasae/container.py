@@ -114,7 +114,7 @@ def read_container(file: Any) -> list[Run]:
     if not is_compressed(file):
         raise InputError(f"{path} was not compressed by atlasae")
     with reading(path, "the codec"):
-        codecs = {hashlib.sha256(data).hexdigest(): data for data in _payloads(file, CODECS)}
+        codecs = {digest(data): data for data in _payloads(file, CODECS)}
         manifests = [Manifest.from_bytes(data) for data in _payloads(file, MANIFESTS)]
         decoders = {key: Codec.from_bytes(data) for key, data in codecs.items()}
     runs: list[Run] = []
