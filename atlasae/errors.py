@@ -51,6 +51,10 @@ class UnsafePickleError(AtlasaeError, ValueError):
     """A pickle asks for something other than pieces of a numpy or pandas table."""
 
 
+class MissingPackageError(AtlasaeError, ImportError):
+    """An optional package is needed and not installed."""
+
+
 def suggestion(name: str, names: Iterable[str]) -> str:
     """``"; did you mean 'x' or 'y'?"``, or what there is, or nothing where there is nothing."""
     known = sorted(set(names))

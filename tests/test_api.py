@@ -12,7 +12,7 @@ import atlasae
 
 PUBLIC = [
     "AtlasaeError", "Codec", "DamagedFileError", "FileError", "InputError", "MissingFileError",
-    "MissingNameError", "NotFittedError", "TargetExistsError",
+    "MissingNameError", "MissingPackageError", "NotFittedError", "TargetExistsError",
     "UnsafePickleError", "__version__", "compress", "cycles", "decompress", "info", "metrics",
     "plots", "read_jets", "read_pickle", "sample",
 ]  # fmt: skip

@@ -10,8 +10,8 @@ def test_every_error_is_of_the_family_and_of_a_built_in():
         cls for cls in vars(errors).values()
         if isinstance(cls, type) and issubclass(cls, errors.AtlasaeError)
     ]  # fmt: skip
-    assert len(family) > 7
-    built_in = (ValueError, OSError, KeyError, RuntimeError)
+    assert len(family) > 8
+    built_in = (ValueError, OSError, KeyError, RuntimeError, ImportError)
     assert all(issubclass(cls, built_in) for cls in family if cls is not errors.AtlasaeError)
 
 
