@@ -15,6 +15,7 @@ from atlasae.errors import AtlasaeError, InputError, located
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+TOLERANCE_HELP = "Such as 1e-3, pt=1e-3,eta=1e-4, nanoaod or lossless."
 STEP_SIZE_HELP = "How much to read at a time, such as '50 MB', or a number of entries."
 PICKLE_SUFFIXES = (".pkl", ".pickle")
 
@@ -98,7 +99,7 @@ def train(
 ) -> None:
     """Train an autoencoder on the jets of SOURCE (a ROOT file or a jet pickle).
 
-    The codec is written to TARGET, for compress --codec.
+    The codec is written to TARGET, for compress --codec. For a bounded one see fit.
     """
     from atlasae.files import check_target
 
@@ -124,10 +125,33 @@ def train(
 @main.command()
 @_source
 @_target
-@click.option("--codec", type=click.Path(), help="A trained codec, of atlasae train.")
-@click.option(
-    "--tolerance", help="Such as 1e-3, pt=1e-3,eta=1e-4, nanoaod, lossless.  [default: 1e-3]"
-)
+@_tree_options
+@click.option("--tolerance", default="1e-3", show_default=True, help=TOLERANCE_HELP)
+@click.option("--force", is_flag=True, help="Overwrite the target.")
+def fit(
+    source: str, target: str, tree: str | None, collection: str | None, tolerance: str, force: bool
+) -> None:
+    """Fit a bounded codec to the jets of SOURCE (a ROOT file or a jet pickle).
+
+    The codec is written to TARGET, for compress --codec: one serves many files of one kind.
+    """
+    from atlasae.files import check_target
+
+    check_target(target, force=force)
+    codec = atlasae.Codec.bounded(tolerance=tolerance)
+    jets = _jets(source, tree, collection)
+    with located(source):
+        codec.fit(jets, progress=True)
+    codec.save(target, force=force)
+    bits = sum(codec.bits_.values())
+    click.echo(f"{codec!r}: {bits:.2f} bits a jet on jets kept apart; {target}")
+
+
+@main.command()
+@_source
+@_target
+@click.option("--codec", type=click.Path(), help="A trained codec, of atlasae fit or train.")
+@click.option("--tolerance", help=f"{TOLERANCE_HELP}  [default: 1e-3]")
 @click.option("--latent", type=int, help="Use an autoencoder with so many numbers a jet.")
 @_tree_options
 @_write_options

@@ -66,6 +66,17 @@ def test_train_and_decode(run, events_file, tmp_path):
     assert np.load(array).shape == (1000, 4)
 
 
+def test_fit_once_and_compress_with_it(run, events_file, tmp_path):
+    codec, small = tmp_path / "c.safetensors", tmp_path / "small.root"
+    shown = run("fit", events_file, codec, "--tolerance", "pt=1e-2,eta=1e-4").output
+    assert "bits a jet on jets kept apart" in shown
+    run("compress", events_file, small, "--codec", codec)
+    before, after = (ak.flatten(atlasae.read_jets(path)) for path in (events_file, small))
+    assert ak.all(abs(after.pt - before.pt) <= 1e-2 * before.pt)
+    assert ak.all(abs(after.eta - before.eta) <= 1e-4)
+    run("fit", events_file, codec, code=2)
+
+
 def test_decode_a_compressed_file(run, compressed_file, tmp_path):
     array = tmp_path / "a.npy"
     shown = run("decode", compressed_file, "--npy", array).output
@@ -145,7 +156,7 @@ def test_help_is_fast_and_complete():
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = run.stdout.partition("loaded")[2].split()
     assert not {"torch", "uproot", "matplotlib"} & set(loaded)
-    for command in ("train", "compress", "decompress", "decode", "info", "plot", "demo"):
+    for command in ("fit", "train", "compress", "decompress", "decode", "info", "plot", "demo"):
         assert command in run.stdout
 
 
