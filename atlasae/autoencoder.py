@@ -182,9 +182,11 @@ class AutoencoderCodec(Codec):
                 latents, or a training that diverges.
             MissingNameError: a feature asked for is not among the jets'.
         """
+        from atlasae.training import split_jets
+
         table = self._chosen(jets)
         table.matrix()  # says what is not finite among all jets, before some are kept apart
-        train, held_out = self._split(table, valid)
+        train, held_out = split_jets(table, valid, self.seed)
         unit, scaling = self._scaling_of(train)
         trainer = self._trainer(batch_size, device, optimiser, jitter, progress=progress)
         epochs = _epochs(len(train), batch_size) if epochs is None else epochs
@@ -339,21 +341,6 @@ class AutoencoderCodec(Codec):
                 " compress nothing: give fewer latents"
             )
         return table.select(names)
-
-    def _split(self, table: Table, valid: Any) -> tuple[Table, Table]:
-        """Jets to train on and jets to choose the best epoch by, both flat."""
-        table = table.flat()
-        if isinstance(valid, (int, float)):
-            if not 0 <= valid < 1:
-                raise InputError(f"valid={valid} is neither jets nor a fraction from 0 to below 1")
-            order = np.random.default_rng(self.seed).permutation(len(table))
-            held_out = int(valid * len(table))
-            train, kept_apart = table.rows(order[held_out:]), table.rows(order[:held_out])
-        else:
-            train, kept_apart = table, to_table(valid).select(list(table.columns)).flat()
-        if len(train) < 2:
-            raise InputError(f"{len(train)} jets are too few to train on")
-        return train, kept_apart
 
     def _scaling_of(self, table: Table) -> tuple[str, Scaling]:
         """The unit of the energies, and a scaling fitted to these jets."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from pytorch_optimizer import SOAP
 from scipy.spatial import KDTree
 
 from atlasae.errors import InputError, choose
+from atlasae.features import Table, to_table
 from atlasae.history import History, LearningRates
 from atlasae.progress import progress_bar
 
@@ -33,6 +34,31 @@ OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adamw": partial(torch.optim.AdamW, betas=(0.9, 0.99)),
 }
 NEIGHBOUR = 4  # whose distance sets the width of the jitter
+
+
+def split_jets(table: Table, valid: Any, seed: int) -> tuple[Table, Table]:
+    """Jets to train on, and jets to choose the best epoch by, both flat.
+
+    Args:
+        table: all jets.
+        valid: a fraction of them to keep apart, or jets.
+        seed: of the choice.
+
+    Raises:
+        InputError: the fraction is out of range, or fewer than two jets are left.
+    """
+    table = table.flat()
+    if isinstance(valid, (int, float)):
+        if not 0 <= valid < 1:
+            raise InputError(f"valid={valid} is neither jets nor a fraction from 0 to below 1")
+        order = np.random.default_rng(seed).permutation(len(table))
+        held_out = int(valid * len(table))
+        train, kept_apart = table.rows(order[held_out:]), table.rows(order[:held_out])
+    else:
+        train, kept_apart = table, to_table(valid).select(list(table.columns)).flat()
+    if len(train) < 2:
+        raise InputError(f"{len(train)} jets are too few to train on")
+    return train, kept_apart
 
 
 @dataclass(frozen=True)
