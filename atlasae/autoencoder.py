@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import numpy as np
 
 from atlasae.bounded import BoundedCodec
-from atlasae.codec import Codec, pack
+from atlasae.codec import Codec, check_common, pack
 from atlasae.errors import InputError, NotFittedError, choose
 from atlasae.features import (
     SCALINGS,
@@ -18,7 +18,6 @@ from atlasae.features import (
     as_stored,
     column_of,
     energy_unit,
-    four_vector,
     save_matrix,
     to_records,
     to_table,
@@ -115,10 +114,7 @@ class AutoencoderCodec(Codec):
             )
         if not 0 <= weight_decay < np.inf:
             raise InputError(f"weight_decay={weight_decay!r} is not a number from 0 up")
-        if not (isinstance(seed, int) and 0 <= seed < 2**32):
-            raise InputError(f"seed={seed!r} is not an integer from 0 to below 2^32")
-        if isinstance(features, str) or len(set(features or ())) != len(features or ()):
-            raise InputError(f"features={features!r} are not names, each given once")
+        check_common(features, seed)
         self.latent = latent
         self.activation = activation
         self.hidden = tuple(hidden)
@@ -184,7 +180,7 @@ class AutoencoderCodec(Codec):
         """
         from atlasae.training import split_jets
 
-        table = self._chosen(jets)
+        table = self.chosen(jets)
         table.matrix()  # says what is not finite among all jets, before some are kept apart
         train, held_out = split_jets(table, valid, self.seed)
         unit, scaling = self._scaling_of(train)
@@ -222,7 +218,7 @@ class AutoencoderCodec(Codec):
         Arguments and errors are those of ``fit``.
         ``atlasae.plots.learning_rates`` draws what it saw.
         """
-        table = self._chosen(jets)
+        table = self.chosen(jets)
         _, scaling = self._scaling_of(table)
         return self._trainer(batch_size, device, optimiser, jitter).find_lr(
             self._initial_network(len(table.columns)), scaling.forward(table.matrix())
@@ -331,16 +327,14 @@ class AutoencoderCodec(Codec):
             for i, (name, dtype) in enumerate(zip(self.features_, self.dtypes_, strict=True))
         }
 
-    def _chosen(self, jets: Any) -> Table:
-        """The columns to compress, by ``features`` or by their names."""
-        table = to_table(jets)
-        names = self.features or four_vector(list(table.columns)) or tuple(table.columns)
-        if self.latent >= len(names):
+    def chosen(self, jets: Any) -> Table:
+        table = super().chosen(jets)
+        if self.latent >= len(table.columns):
             raise InputError(
-                f"{self.latent} latents for {len(names)} features ({', '.join(names)}) would"
-                " compress nothing: give fewer latents"
+                f"{self.latent} latents for {len(table.columns)} features"
+                f" ({', '.join(table.columns)}) would compress nothing: give fewer latents"
             )
-        return table.select(names)
+        return table
 
     def _scaling_of(self, table: Table) -> tuple[str, Scaling]:
         """The unit of the energies, and a scaling fitted to these jets."""

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from atlasae.blocks import BLOCK_JETS, Block, join, number, read_number, split
-from atlasae.codec import Codec
+from atlasae.codec import Codec, check_common
 from atlasae.context import Layout
 from atlasae.entropy import CODER, Reader, Writer
 from atlasae.errors import DamagedFileError, InputError, choose
-from atlasae.features import Table, four_vector, role, to_records, to_table
+from atlasae.features import Table, joined, role, to_records, to_table
 from atlasae.jetmodel import JetModel
 from atlasae.jetmodel_store import from_blob, to_blob
 from atlasae.quantise import (
@@ -87,6 +87,7 @@ class BoundedCodec(Codec):
         seed: int = 0,
     ) -> None:
         choose("order", order, ORDERS)
+        check_common(features, seed)
         self.tolerance = tolerance
         self.order = order
         self.features = None if features is None else tuple(features)
@@ -117,12 +118,11 @@ class BoundedCodec(Codec):
         """
         from atlasae.progress import progress_bar
 
-        table = to_table(jets)
-        names = self.features or four_vector(list(table.columns)) or tuple(table.columns)
-        table = table.select(names)
+        table = self.chosen(jets)
+        names = tuple(table.columns)
         if len(table) < 2:
             raise InputError(f"{len(table)} jets are too few to train on")
-        self.features_ = tuple(names)
+        self.features_ = names
         self.dtypes_ = tuple(column.dtype.name for column in table.columns.values())
         self.tolerances_ = tolerances(self.tolerance, names)
         self.lattices_ = {
@@ -200,14 +200,9 @@ class BoundedCodec(Codec):
         decoded = [self._restored(self._decoded(block)) for block in blocks]
         if not decoded:
             raise DamagedFileError("a stream of coded jets without a block")
-        columns = {
-            name: np.concatenate([table.columns[name] for table in decoded])
-            for name in self.features_
-        }
-        counts = [table.counts for table in decoded if table.counts is not None]
-        if counts and len(counts) != len(decoded):
+        if len({table.counts is None for table in decoded}) > 1:
             raise DamagedFileError("blocks with events stand among blocks without")
-        return to_records(Table(columns, np.concatenate(counts) if counts else None))
+        return to_records(joined(decoded))
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

@@ -14,7 +14,14 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from atlasae.errors import DamagedFileError, MissingFileError, MissingNameError, NotFittedError
+from atlasae.errors import (
+    DamagedFileError,
+    InputError,
+    MissingFileError,
+    MissingNameError,
+    NotFittedError,
+)
+from atlasae.features import Table, four_vector, to_table
 from atlasae.files import whole_file
 
 if TYPE_CHECKING:
@@ -101,6 +108,16 @@ class Codec(ABC):
     def _restore(self, state: dict[str, Any], tensors: Tensors) -> None:
         """Take back what ``_state`` gave."""
 
+    def chosen(self, jets: Any) -> Table:
+        """The columns to fit: those of ``features``, else the 4-vector, else all.
+
+        Raises:
+            MissingNameError: one of ``features`` is not among the jets'.
+        """
+        table = to_table(jets)
+        names = list(table.columns)
+        return table.select(self.features or four_vector(names) or names)
+
     def get_config(self) -> dict[str, Any]:
         """The hyperparameters, JSON-ready; ``from_config`` makes the same codec of them."""
         names = inspect.signature(type(self)).parameters
@@ -181,6 +198,14 @@ class Codec(ABC):
             return Codec.from_bytes(Path(path).read_bytes())
         except DamagedFileError as error:
             raise DamagedFileError(f"{os.fspath(path)}: {error}") from error
+
+
+def check_common(features: Any, seed: Any) -> None:
+    """Check the hyperparameters that all codecs have; raises InputError."""
+    if not (isinstance(seed, int) and 0 <= seed < 2**32):
+        raise InputError(f"seed={seed!r} is not an integer from 0 to below 2^32")
+    if isinstance(features, str) or len(set(features or ())) != len(features or ()):
+        raise InputError(f"features={features!r} are not names, each given once")
 
 
 def codec_class(codec_id: str) -> type[Codec]:

@@ -115,6 +115,13 @@ def test_missing_features_are_named(trained, jets):
         trained.encode({name: values for name, values in jets.items() if name != "pt"})
 
 
+@pytest.mark.parametrize("options", [{"features": "pt"}, {"features": ("pt", "pt")}, {"seed": -1}])
+def test_common_hyperparameters_are_checked(make, options):
+    codec, _ = make
+    with pytest.raises(InputError, match=r"are not names|not an integer"):
+        codec(**options)
+
+
 def test_no_jets_cannot_be_fitted(make):
     codec, options = make
     with pytest.raises(InputError, match="too few"):
