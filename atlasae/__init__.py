@@ -35,9 +35,11 @@ from atlasae.errors import (
 
 if TYPE_CHECKING:
     from atlasae import cycles, metrics, plots
-    from atlasae.contents import info
     from atlasae.pickles import read_pickle
-    from atlasae.rootfile import compress, decompress, read_jets
+    from atlasae.root.compressing import compress
+    from atlasae.root.contents import info
+    from atlasae.root.decompressing import decompress
+    from atlasae.root.jets import read_jets
     from atlasae.samples import sample
 
 __version__ = "0.1.0"
@@ -67,10 +69,10 @@ __all__ = [
 ]
 
 _FUNCTIONS = {
-    "compress": "rootfile",
-    "decompress": "rootfile",
-    "info": "contents",
-    "read_jets": "rootfile",
+    "compress": "root.compressing",
+    "decompress": "root.decompressing",
+    "info": "root.contents",
+    "read_jets": "root.jets",
     "read_pickle": "pickles",
     "sample": "samples",
 }

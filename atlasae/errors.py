@@ -80,8 +80,8 @@ def choose(kind: str, name: str, names: Iterable[str]) -> None:
 
 @contextmanager
 def located(where: str) -> Iterator[None]:
-    """Say where the data stood in the message of an InputError about them."""
+    """Say where the data stood in the message of an error about them, or about a name in them."""
     try:
         yield
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from error
+    except (InputError, MissingNameError) as error:
+        raise type(error)(f"{where}: {error}") from error

@@ -22,7 +22,9 @@ FOUR_VECTOR = ("m", "pt", "phi", "eta")
 SCALINGS = ("standard", "log", "lund")
 
 _ROLES = {"m": "m", "mass": "m", "pt": "pt", "phi": "phi", "eta": "eta", "e": "e", "energy": "e"}
-_VECTOR_NAMES = ("m", "mass", "pt", "phi", "eta", "e", "energy")
+_VECTOR_NAMES = ("m", "mass", "pt", "phi", "eta", "e", "energy", "E", "px", "py", "pz")
+_MOMENTA = ({"pt", "phi", "eta"}, {"px", "py", "pz"})  # what a mass or an energy makes a 4-vector
+_COORDINATES = {*_VECTOR_NAMES, "x", "y", "z", "t", "rho", "theta", "tau", "M"}
 _MEV_FROM = 1000.0  # a table whose median jet has more than this is in MeV, not in GeV
 _SMALLEST = 1e-30  # sizes below do not stand for anything, and dividing by them overflows
 _LN10 = float(np.log(10.0))
@@ -234,14 +236,19 @@ def _column(name: str, values: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
 def to_records(table: Table) -> ak.Array:
     """The jets as awkward records, jagged where the table has counts.
 
-    With the features of a 4-vector, under names that ``vector`` knows, they behave as Momentum4D.
+    With the features of a momentum, under names that ``vector`` knows, they behave as Momentum4D,
+    or without a mass or energy as Momentum3D.
     """
     import awkward as ak
     import vector
 
+    known = _COORDINATES.intersection(table.columns)
     with_name, behavior = None, None
-    if all(name in _VECTOR_NAMES for name in four_vector(list(table.columns)) or ("",)):
-        with_name, behavior = "Momentum4D", vector.backends.awkward.behavior
+    for momentum in _MOMENTA:
+        more = known - momentum
+        if momentum <= known and len(more) <= 1 and all(role(name) in ("m", "e") for name in more):
+            with_name = "Momentum4D" if more else "Momentum3D"
+            behavior = vector.backends.awkward.behavior
     records = ak.zip(table.columns, with_name=with_name, behavior=behavior)
     return records if table.counts is None else ak.unflatten(records, table.counts)
 

@@ -6,13 +6,15 @@ import os
 from pathlib import Path
 
 from atlasae.autoencoder import AutoencoderCodec
-from atlasae.container import is_compressed, read_container
 from atlasae.errors import InputError
 from atlasae.files import make_directory
 from atlasae.metrics import Residuals, residuals
 from atlasae.plots import LABEL, save_figures
-from atlasae.rootfile import read_codec, read_jets, read_latents
-from atlasae.trees import open_root
+from atlasae.root.container import is_compressed
+from atlasae.root.jets import read_codec, read_jets, read_latents
+from atlasae.root.layouts import find_collection
+from atlasae.root.opening import open_root
+from atlasae.root.restored import trees_of
 
 
 def draw_comparison(
@@ -43,21 +45,13 @@ def draw_comparison(
     """
     latents, history = None, None
     with open_root(decoded) as file:
-        manifest = read_container(file)[0].manifest if is_compressed(file) else None
-    if manifest is not None:  # it knows what it was made of
-        if (tree or manifest.tree, collection or manifest.collection) != (
-            manifest.tree,
-            manifest.collection,
-        ):
-            raise InputError(
-                f"{os.fspath(decoded)} holds collection {manifest.collection!r} of tree"
-                f" {manifest.tree!r}, not what was asked for"
-            )
-        tree, collection = manifest.tree, manifest.collection
+        compressed = is_compressed(file)
+        source, found = find_collection(trees_of(file), tree, collection)
+    tree, collection = source.path, found.name
     make_directory(directory)
     before = read_jets(original, tree=tree, collection=collection)
     after = read_jets(decoded, tree=tree, collection=collection)
-    if manifest is not None:
+    if compressed:
         codec = read_codec(decoded)
         if isinstance(codec, AutoencoderCodec):
             history = codec.history_

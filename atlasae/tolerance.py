@@ -148,6 +148,28 @@ def tolerances(spec: Spec, names: Sequence[str]) -> dict[str, Tolerance]:
     return {name: found.get(name, PRESETS["default"][not _is_angle(name)]) for name in names}
 
 
+def restricted(spec: Spec, names: Sequence[str], *, strict: bool = False) -> Spec:
+    """A spec without the features that are not there.
+
+    Raises:
+        MissingNameError: ``strict`` is true, and one is not there.
+    """
+    if isinstance(spec, str):
+        spec = _parsed(spec.strip())
+    if not isinstance(spec, Mapping):
+        return spec
+    kept = {}
+    for key, value in spec.items():
+        try:
+            _features_called(key, names)
+        except MissingNameError:
+            if strict:
+                raise
+        else:
+            kept[key] = value
+    return kept
+
+
 def _is_angle(name: str) -> bool:
     return role(name) in ("eta", "phi")
 

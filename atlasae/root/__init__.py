@@ -1,0 +1,1 @@
+"""ROOT files: what is in them, compressing them whole, reading and restoring what was compressed."""

@@ -1,0 +1,217 @@
+"""Write a compressed copy of a ROOT file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import uproot
+
+from atlasae.autoencoder import AutoencoderCodec
+from atlasae.bounded import BoundedCodec
+from atlasae.codec import Codec
+from atlasae.errors import InputError, choose, located
+from atlasae.files import check_apart, whole_file
+from atlasae.progress import progress_bar
+from atlasae.root.blocktree import BlockTree
+from atlasae.root.branches import Branch
+from atlasae.root.container import (
+    Manifest,
+    compression_like,
+    is_compressed,
+    notes_of,
+    write_container,
+)
+from atlasae.root.contents import Contents, info
+from atlasae.root.fitting import Coding, fit_codecs, narrow_to_one
+from atlasae.root.objects import directories_in, objects_in
+from atlasae.root.opening import Trees, make_tree, older_cycles, open_root
+from atlasae.root.parts import BlockWriter, ColumnWriter, LatentWriter, PartWriter
+from atlasae.root.schemes import PACKS, TARGETS, Scheme, Selection, check_writable, schemes_of
+from atlasae.root.source import STEP_SIZE, check_step_size
+
+PathLike = str | os.PathLike[str]
+# a tree needs a branch: stands where every branch of it is compressed
+_PLACEHOLDER = Branch("atlasae_placeholder", "uint8")
+
+
+def compress(
+    source: PathLike,
+    target: PathLike,
+    *,
+    codec: Codec | PathLike | None = None,
+    tree: str | None = None,
+    collection: str | Sequence[str] = (),
+    branches: str | Sequence[str] = "*",
+    keep: str | Sequence[str] = (),
+    drop: str | Sequence[str] = (),
+    all_floats: bool = False,
+    pack: str = "none",
+    to: str = "same",
+    drop_unwritable: bool = False,
+    step_size: str | int = STEP_SIZE,
+    force: bool = False,
+    progress: bool = False,
+) -> Contents:
+    """Write a copy of a ROOT file with its collections compressed.
+
+    A bounded codec's blocks stand in a tree beside; an autoencoder's latents take the place of
+    the branches they stand for. Everything else comes along as it is, or packed.
+
+    Args:
+        source: the ROOT file to read.
+        target: the ROOT file to write; it appears when it is complete.
+        codec: a trained codec or the file of one; or an untrained codec, of which one is fitted
+            for each collection; by default ``Codec.bounded()``, within 1e-3, or with
+            ``pack="all"`` a lossless one. A trained codec, an autoencoder, or one with features of
+            its own goes to one collection, ``Jet`` or the first, where none is named.
+        tree: path of the one tree to compress; by default all with collections.
+        collection: name or names; by default all with a momentum.
+        branches: patterns, such as ``Jet_*``, of the branches that may be compressed.
+        keep: patterns of branches to keep as they are.
+        drop: patterns of branches to leave out.
+        all_floats: compress all float branches of a collection, not the momentum alone.
+        pack: ``all`` to pack all other branches too, column by column and without loss.
+        to: ``ttree``, ``rntuple``, or the ``same`` as each tree of the source.
+        drop_unwritable: leave out what cannot be written, rather than stop.
+        step_size: how much is read at a time, as uproot takes it.
+        force: overwrite an existing target.
+        progress: show progress bars on the error stream.
+
+    Returns:
+        What the target holds, sizes and notes on what changed.
+
+    Raises:
+        MissingFileError, DamagedFileError: the source is missing or not readable.
+        TargetExistsError: the target is there and ``force`` is false.
+        MissingNameError: no such tree, collection, branch or feature.
+        InputError: there is nothing to compress, jets the codec cannot take, or something that
+            cannot be written.
+    """
+    check_step_size(step_size)
+    check_apart(source, target)
+    choose("pack", pack, PACKS)
+    choose("target", to, TARGETS)
+    ready = Codec.load(codec) if isinstance(codec, (str, os.PathLike)) else codec
+    if ready is None:
+        ready = Codec.bounded(tolerance="lossless") if pack == "all" else Codec.bounded()
+    names = _several(collection)
+    selection = Selection(
+        tree, names, _several(branches), _several(keep), _several(drop), all_floats, pack, to
+    )
+    with (
+        open_root(source) as file,
+        whole_file(target, force=force) as beside,
+        located(os.fspath(source)),
+    ):
+        if is_compressed(file):
+            raise InputError("compressed by atlasae already")
+        schemes = schemes_of(Trees(file), selection)
+        single = not isinstance(ready, BoundedCodec) or ready.is_fitted or ready.features
+        if single and not names:
+            narrow_to_one(schemes)
+        objects, refused = objects_in(file)
+        left_out = dict.fromkeys(older_cycles(file), "an older cycle")
+        left_out |= check_writable(schemes, refused, drop=drop_unwritable)
+        codings = fit_codecs(schemes, ready, progress=progress)
+        with uproot.recreate(beside, compression=compression_like(file)) as out:
+            for path in directories_in(file):
+                out.mkdir(path)
+            blocks, numbers = BlockTree(out), count()
+            manifests = []
+            for scheme, own in zip(schemes, codings, strict=True):
+                writers = _writers(scheme, own, blocks, numbers)
+                _write_tree(scheme, own, writers, out, step_size, progress)
+                manifests.append(_manifest(file, scheme, writers, left_out))
+                left_out = {}  # stands in the first
+            blocks.flush()
+            for path, item in objects.items():
+                out[path] = item
+            stored = {c.codec.decoder_bytes(): None for own in codings for c in own}
+            write_container(out, manifests, stored)
+    return info(target)
+
+
+def _several(names: str | Sequence[str]) -> tuple[str, ...]:
+    """Names from a list, or from a string with commas."""
+    given = names.split(",") if isinstance(names, str) else names
+    return tuple(name.strip() for name in given)
+
+
+def _writers(
+    scheme: Scheme, codings: Sequence[Coding], blocks: BlockTree, numbers: Iterator[int]
+) -> list[PartWriter]:
+    """The writers of a tree's parts."""
+    writers: list[PartWriter] = []
+    for coding in codings:
+        codec, collection = coding.codec, coding.collection
+        if codec.gives_blocks:
+            writers.append(BlockWriter(codec, collection, blocks, next(numbers)))
+        elif isinstance(codec, AutoencoderCodec):
+            writers.append(LatentWriter(codec, collection, scheme.source.plan))
+        else:
+            raise InputError(f"{codec!r} gives neither latents nor blocks, which files can hold")
+    coded = [branch for coding in codings for branch in coding.branches]
+    for group, names in scheme.packed(coded).items():
+        writers.append(ColumnWriter(group, names, blocks, next(numbers)))
+    return writers
+
+
+def _write_tree(
+    scheme: Scheme,
+    codings: Sequence[Coding],
+    writers: Sequence[PartWriter],
+    out: Any,
+    step_size: str | int,
+    progress: bool,
+) -> None:
+    source = scheme.source
+    branches = _in_place(scheme, writers) or [_PLACEHOLDER]
+    sink = make_tree(out, scheme.kind, source.path, source.title, branches)
+    names = [branch.name for branch in scheme.branches]
+    with progress_bar("entries", shown=progress) as bar, located(f"tree {source.path!r}"):
+        task = bar.add_task(f"compressing {source.path}", total=source.num_entries)
+        for start, arrays in source.iterate(names, step_size):
+            entries = len(next(iter(arrays.values())))
+            added = {_PLACEHOLDER.name: np.zeros(entries, np.uint8)}
+            for writer in writers:
+                added |= writer.add(arrays)
+            sink.extend(arrays | added)
+            bar.update(task, completed=start + entries)
+
+
+def _in_place(scheme: Scheme, writers: Sequence[PartWriter]) -> list[Branch]:
+    """The branches of a tree, with latents where the first of the branches they stand for was."""
+    branches: list[Branch] = []
+    waiting = list(writers)
+    for branch in scheme.branches:
+        owner = next((writer for writer in writers if branch.name in writer.taken), None)
+        if owner is None:
+            branches.append(branch)
+        elif owner in waiting:
+            branches += owner.branches
+            waiting.remove(owner)
+    return branches
+
+
+def _manifest(
+    file: Any, scheme: Scheme, writers: Sequence[PartWriter], left_out: dict[str, str]
+) -> Manifest:
+    source = scheme.source
+    names = [branch.name for branch in scheme.branches]
+    dropped = dict.fromkeys(scheme.dropped, "left out as asked")
+    return Manifest(
+        tree=source.path,
+        kind=source.kind,
+        entries=source.num_entries,
+        branches=scheme.branches,
+        parts=tuple(writer.finish() for writer in writers),
+        changed=notes_of(source.path, source.plan.changes(scheme.kind, names)),
+        left_out=left_out | notes_of(source.path, dropped),
+        source=Path(file.file_path).name,
+        source_bytes=int(file.file.source.num_bytes),
+    )

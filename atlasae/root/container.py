@@ -1,0 +1,220 @@
+"""What a compressed file holds beside the user's branches: codecs, and how to go back.
+
+``atlasae/manifests`` has an entry for each compressed tree, ``atlasae/codecs`` one for each codec,
+found by a hash of its bytes, and ``atlasae/blocks`` the jets. Files merged tree by tree hold one
+after another what each held; which entries a manifest speaks of follows from their numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import uproot
+
+from atlasae.codec import Codec
+from atlasae.errors import DamagedFileError, InputError
+from atlasae.root.blocktree import BLOCKS, BlockRows
+from atlasae.root.branches import Branch
+from atlasae.root.source import reading
+
+FORMAT = 1
+DIRECTORY = "atlasae"
+CODECS, MANIFESTS = f"{DIRECTORY}/codecs", f"{DIRECTORY}/manifests"
+OWN = (DIRECTORY, CODECS, MANIFESTS, BLOCKS)  # what is not the user's
+_BYTES = "payload"  # the one branch of both trees, var * uint8: uproot has no other for bytes
+
+
+@dataclass(frozen=True)
+class Part:
+    """Branches of a tree that were compressed together.
+
+    Attributes:
+        name: of the collection, or what the branches have in common.
+        features: what the codec calls them, to the branches they came from.
+        codec: SHA-256 of the codec's bytes; empty for columns packed without one.
+        number: of its blocks in the file.
+        latents: the branches that stand for them; none where blocks do.
+        flat: whether each entry is one jet.
+        jets: how many there are; 0 for columns.
+    """
+
+    name: str
+    features: dict[str, str]
+    codec: str = ""
+    number: int = 0
+    latents: tuple[str, ...] = ()
+    flat: bool = False
+    jets: int = 0
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """How one tree was compressed.
+
+    Attributes:
+        tree: its path.
+        kind: ``ttree`` or ``rntuple``, as it was in the source.
+        entries: of the tree.
+        branches: of the source tree, in its order.
+        parts: what was compressed.
+        changed: path or ``path:branch`` to what became different though no value did.
+        left_out: path or ``path:branch`` to why it is not here.
+        source: name of the source file.
+        source_bytes: size of the source file.
+    """
+
+    tree: str
+    kind: str
+    entries: int
+    branches: tuple[Branch, ...]
+    parts: tuple[Part, ...]
+    changed: dict[str, str]
+    left_out: dict[str, str]
+    source: str
+    source_bytes: int
+
+    @cached_property
+    def compressed(self) -> dict[str, Part]:
+        """The part that each compressed branch is in."""
+        return {branch: part for part in self.parts for branch in part.features.values()}
+
+    @property
+    def kept(self) -> tuple[Branch, ...]:
+        """The source's branches that stand in the compressed tree as they were."""
+        return tuple(branch for branch in self.branches if branch.name not in self.compressed)
+
+    def to_bytes(self) -> bytes:
+        values = asdict(self)
+        values["branches"] = [branch.to_json() for branch in self.branches]
+        return json.dumps({"format": FORMAT, **values}, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Manifest:
+        values = json.loads(data)
+        if values["format"] > FORMAT:
+            raise DamagedFileError(
+                f"compressed in format {values['format']}, this atlasae reads up to {FORMAT}:"
+                " upgrade with pip install -U atlasae"
+            )
+        known = {field.name: values[field.name] for field in fields(cls)}
+        known["branches"] = tuple(Branch.from_json(branch) for branch in known["branches"])
+        known["parts"] = tuple(
+            Part(**{**part, "latents": tuple(part["latents"])}) for part in known["parts"]
+        )
+        return cls(**known)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A range of a tree's entries compressed at one time; merged files have several.
+
+    Attributes:
+        start: its first entry.
+        stop: the entry after its last.
+        manifest: how it was compressed.
+        blocks: numbers of the blocks of each part, by the number of the part.
+    """
+
+    start: int
+    stop: int
+    manifest: Manifest
+    blocks: dict[int, list[int]]
+
+
+@dataclass(frozen=True)
+class Container:
+    """All that a compressed file says of itself.
+
+    Attributes:
+        runs: by path of the tree, in the order of its entries.
+        codecs: by the hash that manifests name them by.
+        rows: of the blocks; None where there are none.
+    """
+
+    runs: dict[str, list[Run]]
+    codecs: dict[str, Codec]
+    rows: BlockRows | None
+
+    @property
+    def manifests(self) -> list[Manifest]:
+        """Those of all runs."""
+        return [run.manifest for runs in self.runs.values() for run in runs]
+
+
+def is_compressed(file: Any) -> bool:
+    """Whether an open ROOT file was written by ``atlasae.compress``."""
+    return MANIFESTS in file.keys(cycle=False)
+
+
+def write_container(out: Any, manifests: Iterable[Manifest], codecs: Iterable[bytes]) -> None:
+    """Store manifests and codecs in a file being written."""
+    stored = {CODECS: list(codecs), MANIFESTS: [manifest.to_bytes() for manifest in manifests]}
+    for path, rows in stored.items():
+        tree = out.mktree(path, {_BYTES: "var * uint8"})
+        tree.compression = uproot.LZMA(9)  # small, and of names that repeat
+        if rows:
+            data = np.frombuffer(b"".join(rows), np.uint8)
+            tree.extend({_BYTES: ak.unflatten(data, [len(row) for row in rows])})
+
+
+def read_container(file: Any) -> Container:
+    """What a compressed file says of itself.
+
+    Raises:
+        InputError: the file was not compressed by atlasae.
+        DamagedFileError: a manifest or codec is damaged, missing, or of a newer format.
+    """
+    path = file.file_path
+    if not is_compressed(file):
+        raise InputError(f"{path} was not compressed by atlasae")
+    with reading(f"{path}: the codecs"):
+        codecs = {digest(data): Codec.from_bytes(data) for data in _payloads(file, CODECS)}
+    with reading(f"{path}: the manifests"):
+        manifests = [Manifest.from_bytes(data) for data in _payloads(file, MANIFESTS)]
+    rows = BlockRows.read(file) if BLOCKS in file.keys(cycle=False) else None
+    runs: dict[str, list[Run]] = {}
+    for manifest in manifests:
+        blocks = {}
+        for part in manifest.parts:
+            if part.codec and part.codec not in codecs:
+                raise DamagedFileError(f"{path}: no intact codec {part.codec[:12]} in {CODECS!r}")
+            if not part.latents:
+                if rows is None:
+                    raise DamagedFileError(f"{path}: no tree {BLOCKS!r}")
+                blocks[part.number] = rows.take(part.number, manifest.entries)
+        before = runs.setdefault(manifest.tree, [])
+        start = before[-1].stop if before else 0
+        before.append(Run(start, start + manifest.entries, manifest, blocks))
+    return Container(runs, codecs, rows)
+
+
+def _payloads(file: Any, path: str) -> list[bytes]:
+    return [np.asarray(row).tobytes() for row in file[path][_BYTES].array()]
+
+
+def codec_bytes(file: Any) -> int:
+    """Size of the stored codecs and manifests in the file."""
+    return sum(int(file[path].compressed_bytes) for path in (CODECS, MANIFESTS))
+
+
+def compression_like(file: Any) -> uproot.compression.Compression:
+    """The compression of a file, or a fast and good one where it has none."""
+    found = file.file.compression
+    return uproot.ZSTD(5) if found is None or found.level == 0 else found
+
+
+def digest(data: bytes) -> str:
+    """The name of a codec in manifests."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def notes_of(path: str, notes: Mapping[str, str]) -> dict[str, str]:
+    """Notes on branches, under the path of their tree."""
+    return {f"{path}:{name}": note for name, note in notes.items()}

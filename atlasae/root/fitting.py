@@ -1,0 +1,128 @@
+"""Codecs for the collections of a file, fitted to their own jets where they are not trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from atlasae.bounded import BoundedCodec
+from atlasae.codec import Codec
+from atlasae.columns import pack
+from atlasae.errors import located
+from atlasae.features import four_vector, to_table
+from atlasae.root.branches import Branch
+from atlasae.root.layouts import Collection, preferred
+from atlasae.root.schemes import Scheme
+from atlasae.root.source import STEP_SIZE, Source
+from atlasae.tolerance import restricted
+
+TRAINING_ENTRIES = 200_000  # entries read to train on, where no trained codec is given
+
+
+@dataclass(frozen=True)
+class Coding:
+    """A collection and the trained codec it goes through."""
+
+    collection: Collection
+    codec: Codec
+
+    @property
+    def branches(self) -> list[str]:
+        """The branches that the codec takes."""
+        return [branch.name for branch in self.collection.choose(self.codec.features_).values()]
+
+
+def narrow_to_one(schemes: Sequence[Scheme]) -> None:
+    """Leave only the likeliest collection to be coded: for a codec that is made for one kind."""
+    for scheme in schemes:
+        if scheme.coded:
+            wanted = preferred([collection.name for collection in scheme.coded])
+            scheme.coded = [found for found in scheme.coded if found.name == wanted]
+            break
+    else:
+        return
+    for other in schemes:
+        if other is not scheme:
+            other.coded = []
+
+
+def fit_codecs(
+    schemes: Sequence[Scheme], template: Codec, *, progress: bool
+) -> list[list[Coding]]:
+    """The codecs for each tree: the one given if it is trained, else one a collection.
+
+    Collections with fewer than two jets are left to be kept or packed.
+
+    Raises:
+        MissingNameError: the codec, or its tolerance, has a feature that is not there.
+    """
+    every = [name for s in schemes for c in s.coded for name in (c.vector | c.others)]
+    if isinstance(template, BoundedCodec) and every:
+        restricted(template.tolerance, every, strict=True)
+    return [
+        [
+            Coding(collection, codec)
+            for collection in scheme.coded
+            if (codec := _codec_for(scheme, collection, template, progress)) is not None
+        ]
+        for scheme in schemes
+    ]
+
+
+def _codec_for(
+    scheme: Scheme, collection: Collection, template: Codec, progress: bool
+) -> Codec | None:
+    source = scheme.source
+    with located(f"tree {source.path!r}: collection {collection.name!r}"):
+        if template.is_fitted:
+            collection.choose(template.features_)  # raises where one is missing
+            return template
+        names = tuple(collection.vector | collection.others)
+        codec = _like(template, names)
+        jets = _training_jets(source, collection.choose(codec.features or names))
+        if len(to_table(jets)) < 2:
+            return None
+        if not isinstance(codec, BoundedCodec):
+            return codec.fit(jets, progress=progress)
+        # for this file alone: how much of it was looked at
+        share = min(1.0, TRAINING_ENTRIES / source.num_entries)
+        codec.fit(jets, uses=1 / share, progress=progress)
+        return codec if _pays(codec, jets, share) or not scheme.packs else None
+
+
+def _like(template: Codec, names: Sequence[str]) -> Codec:
+    """An untrained codec of the same settings, for features of these names."""
+    config = template.get_config()
+    if isinstance(template, BoundedCodec) and template.features is None:
+        if len(names) > len(four_vector(names) or names):
+            config["features"] = list(names)
+        config["tolerance"] = restricted(template.tolerance, names)
+        return BoundedCodec(**config)
+    return type(template).from_config(config)
+
+
+def _pays(codec: BoundedCodec, jets: Mapping[str, ak.Array], share: float) -> bool:
+    """Whether a codec and what it codes take less than the columns packed without loss."""
+    coded = len(codec.encode(jets)) / share + len(codec.decoder_bytes())
+    return coded < len(pack({name: jets[name] for name in codec.features_})) / share
+
+
+def _training_jets(source: Source, chosen: Mapping[str, Branch]) -> dict[str, Any]:
+    """Jets from the whole tree where it is small, else from windows spread over it."""
+    total = source.num_entries
+    windows = 1 if total <= TRAINING_ENTRIES else 20
+    length = min(total, TRAINING_ENTRIES) // windows
+    names = [branch.name for branch in chosen.values()]
+    chunks = [
+        arrays
+        for start in np.linspace(0, total - length, windows).astype(int).tolist()
+        for _, arrays in source.iterate(names, STEP_SIZE, start, start + length)
+    ]
+    return {
+        feature: ak.concatenate([arrays[branch.name] for arrays in chunks]) if chunks else []
+        for feature, branch in chosen.items()
+    }

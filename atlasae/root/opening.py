@@ -1,0 +1,112 @@
+"""Files opened to read, and the trees in them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import uproot
+
+from atlasae.errors import DamagedFileError, FileError, MissingFileError, MissingNameError
+from atlasae.root.branches import RNTUPLE, Branch
+from atlasae.root.ntuples import NtupleSink, NtupleSource, refused_by_rntuple
+from atlasae.root.source import Sink, Source, first_line, reading
+from atlasae.root.trees import TreeSink, TreeSource, refused_by_ttree
+
+_SOURCES: dict[str, type[Source]] = {"TTree": TreeSource, "ROOT::RNTuple": NtupleSource}
+
+
+@contextmanager
+def open_root(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """Open a ROOT file to read.
+
+    Raises:
+        MissingFileError: it is not there.
+        FileError: it may not be read, or is a directory.
+        DamagedFileError: it is not a ROOT file, or ends in its header.
+    """
+    name = os.fspath(path)
+    try:
+        file = uproot.open(name)
+    except FileNotFoundError as error:
+        raise MissingFileError(f"no file {name!r}") from error
+    except (IsADirectoryError, PermissionError) as error:
+        raise FileError(f"cannot read {name!r}: {error.strerror}") from error
+    except Exception as error:  # uproot has no exception of its own for this
+        raise DamagedFileError(
+            f"{name} cannot be opened as a ROOT file: {first_line(error)}"
+        ) from error
+    if not isinstance(file, uproot.ReadOnlyDirectory):
+        raise FileError(
+            f"{name!r} names an object in a file; give the file, and the tree as an option"
+        )
+    with file:
+        yield file
+
+
+class Trees(Mapping[str, Source]):
+    """The TTrees and RNTuples of a file by path, each opened when it is first asked for.
+
+    Args:
+        file: by uproot.
+        hidden: paths that do not count.
+    """
+
+    def __init__(self, file: Any, hidden: Iterable[str] = ()) -> None:
+        classes = file.classnames(cycle=False)
+        self.file = file
+        self._classes = {
+            path: name
+            for path, name in classes.items()
+            if name in _SOURCES and path not in set(hidden)
+        }
+        self._opened: dict[str, Source] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._classes)
+
+    def __len__(self) -> int:
+        return len(self._classes)
+
+    def __getitem__(self, path: str) -> Source:
+        """A tree by its path.
+
+        Raises:
+            MissingNameError: there is none of this name; the message names the nearest.
+        """
+        if path not in self._classes:
+            raise MissingNameError.of("tree", path, self.file.file_path, self)
+        if path not in self._opened:
+            with reading(f"{self.file.file_path}: tree {path!r}"):
+                self._opened[path] = self._open(path)
+        return self._opened[path]
+
+    def _open(self, path: str) -> Source:
+        return _SOURCES[self._classes[path]](self.file[path], path)
+
+
+def older_cycles(file: Any) -> list[str]:
+    """Keys of a file, such as ``Events;1``, that a later cycle of the same name has replaced."""
+    latest: dict[str, str] = {}
+    older = []
+    for key in sorted(file.keys(), key=lambda key: int(key.rpartition(";")[2])):
+        name = key.rpartition(";")[0]
+        if name in latest:
+            older.append(latest[name])
+        latest[name] = key
+    return older
+
+
+def refused(branch: Branch, kind: str) -> str:
+    """Why a tree of a kind cannot hold a branch; empty where it can."""
+    if kind != RNTUPLE:
+        return refused_by_ttree(branch)
+    return "" if branch.dtype is not None else refused_by_rntuple(branch)
+
+
+def make_tree(out: Any, kind: str, path: str, title: str, branches: Sequence[Branch]) -> Sink:
+    """Make an empty tree of a kind in a file being written."""
+    make = NtupleSink.make if kind == RNTUPLE else TreeSink.make
+    return make(out, path, title, branches)
