@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 TOLERANCE_HELP = "Such as 1e-3, pt=1e-3,eta=1e-4, nanoaod or lossless."
 STEP_SIZE_HELP = "How much to read at a time, such as '50 MB', or a number of entries."
+PATTERNS = "the branches of these patterns, such as 'Jet_*,MET_*'."
 PICKLE_SUFFIXES = (".pkl", ".pickle")
 
 
@@ -43,6 +44,12 @@ def _options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
 _tree_options = _options(
     click.option("--tree", help="Path of the tree.  [default: Events, else the first with jets]"),
     click.option("--collection", help="Name of the collection.  [default: Jet, else the first]"),
+)
+_to = click.option(
+    "--to", default="same", show_default=True, help="What to write: ttree, rntuple, or the same."
+)
+_drop_unwritable = click.option(
+    "--drop-unwritable", is_flag=True, help="Leave out what cannot be written, rather than stop."
 )
 _write_options = _options(
     click.option("--step-size", default="100 MB", show_default=True, help=STEP_SIZE_HELP),
@@ -151,9 +158,19 @@ def fit(
 @_source
 @_target
 @click.option("--codec", type=click.Path(), help="A trained codec, of atlasae fit or train.")
-@click.option("--tolerance", help=f"{TOLERANCE_HELP}  [default: 1e-3]")
+@click.option("--tolerance", help=f"{TOLERANCE_HELP}  [default: 1e-3; with --pack all lossless]")
 @click.option("--latent", type=int, help="Use an autoencoder with so many numbers a jet.")
-@_tree_options
+@click.option("--tree", help="Path of the tree.  [default: all with collections]")
+@click.option("--collection", default="", help="Names, such as Jet,Muon.  [default: all]")
+@click.option("--branches", default="*", show_default=True, help=f"Compress only {PATTERNS}")
+@click.option("--keep", default="", help=f"Do not compress {PATTERNS}")
+@click.option("--drop", default="", help=f"Leave out {PATTERNS}")
+@click.option(
+    "--all-floats", is_flag=True, help="All floats of a collection, not its momenta alone."
+)
+@click.option("--pack", default="none", show_default=True, help="all: the other branches too.")
+@_to
+@_drop_unwritable
 @_write_options
 def compress(
     source: str,
@@ -161,36 +178,25 @@ def compress(
     codec: str | None,
     tolerance: str | None,
     latent: int | None,
-    tree: str | None,
-    collection: str | None,
     step_size: str,
-    force: bool,
+    **options: Any,
 ) -> None:
-    """Write a copy of SOURCE with the jets of one collection compressed.
+    """Write a copy of SOURCE with the momenta of its collections compressed.
 
-    By default every value keeps a tolerance. Without --codec, a codec is trained on the file's
-    own jets first. It is stored in TARGET.
+    By default every value keeps a tolerance. Without --codec, a codec is fitted to each
+    collection first. It is stored in TARGET.
     """
     from atlasae.console import print_contents
 
     if sum(option is not None for option in (codec, tolerance, latent)) > 1:
         raise InputError("give one of --codec, --tolerance and --latent: each says which codec")
-    ready: atlasae.Codec = atlasae.Codec.bounded(
-        tolerance="1e-3" if tolerance is None else tolerance
-    )
-    if codec is not None:
-        ready = atlasae.Codec.load(codec)
+    ready: atlasae.Codec | str | None = codec
+    if tolerance is not None:
+        ready = atlasae.Codec.bounded(tolerance=tolerance)
     if latent is not None:
         ready = atlasae.Codec.autoencoder(latent=latent)
     contents = atlasae.compress(
-        source,
-        target,
-        codec=ready,
-        tree=tree,
-        collection=collection,
-        step_size=_step_size(step_size),
-        force=force,
-        progress=True,
+        source, target, codec=ready, step_size=_step_size(step_size), progress=True, **options
     )
     print_contents(contents)
 
@@ -198,13 +204,15 @@ def compress(
 @main.command()
 @_source
 @_target
+@_to
+@_drop_unwritable
 @_write_options
-def decompress(source: str, target: str, step_size: str, force: bool) -> None:
+def decompress(source: str, target: str, step_size: str, **options: Any) -> None:
     """Restore the ROOT file that SOURCE was compressed from."""
     from atlasae.console import print_notes
 
     notes = atlasae.decompress(
-        source, target, step_size=_step_size(step_size), force=force, progress=True
+        source, target, step_size=_step_size(step_size), progress=True, **options
     )
     print_notes(notes.changed, notes.left_out)
     click.echo(f"{target} written")

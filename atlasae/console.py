@@ -8,55 +8,59 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from atlasae.root.contents import PACKED
+
 if TYPE_CHECKING:
-    from atlasae.contents import Contents
     from atlasae.metrics import Residuals
+    from atlasae.root.contents import Contents
 
 SHOWN_BRANCHES = 20  # of the kept ones, the largest
 
 
 def print_contents(contents: Contents) -> None:
-    """What a compressed file holds: sizes by branch and in whole, and what changed."""
+    """What a compressed file holds: sizes by part and in whole, and what changed."""
     c = contents
     table = Table(title=f"{c.path}, from {c.source}", title_justify="left")
+    table.add_column("tree")
     table.add_column("part")
-    for name in ("before [bytes]", "after [bytes]", "bits a jet"):
+    for name in ("branches", "jets", "before [bytes]", "after [bytes]", "bits a jet"):
         table.add_column(name, justify="right")
-    for branch in c.branches:
-        if branch.role == "compressed":
-            table.add_row(branch.name, _number(branch.before), "", _bits(branch.before, c.jets))
-    table.add_section()
-    for branch in c.branches:
-        if branch.role == "stored":
-            table.add_row(branch.name, "", _number(branch.after), _bits(branch.after, c.jets))
-    table.add_row("codec", "", _number(c.codec_bytes), _bits(c.codec_bytes, c.jets))
-    table.add_row(
-        f"{c.collection or 'jets'}, in sum",
-        _number(c.compressed_before),
-        _number(c.compressed_after),
-        _bits(c.compressed_after, c.jets),
-        end_section=True,
-    )
-    kept = sorted((b for b in c.branches if b.role == "kept"), key=lambda b: -(b.before or 0))
+    table.add_column("through", overflow="fold")
+    for part in c.parts:
+        table.add_row(
+            part.tree,
+            part.name or ("packed" if part.codec == PACKED else "jets"),
+            _number(len(part.before)),
+            _number(part.jets) if part.jets else "",
+            _known(sum(part.before.values())),
+            _number(part.after),
+            f"{8 * part.after / part.jets:.2f}" if part.jets else "",
+            "" if part.codec == PACKED else part.codec,
+        )
+    table.add_row("", "codecs", "", "", "", _number(c.codec_bytes), end_section=True)
+    kept = sorted(c.kept, key=lambda branch: -branch.before)
     for branch in kept[:SHOWN_BRANCHES]:
-        table.add_row(branch.name, _number(branch.before), _number(branch.after))
+        sizes = _known(branch.before), _known(branch.after)
+        table.add_row(branch.tree, branch.name, "1", "", *sizes)
     if more := kept[SHOWN_BRANCHES:]:
-        before, after = sum(b.before or 0 for b in more), sum(b.after or 0 for b in more)
-        table.add_row(f"{len(more)} more branches", _number(before), _number(after))
+        before, after = sum(b.before for b in more), sum(b.after for b in more)
+        table.add_row("", "more kept", _number(len(more)), "", _known(before), _known(after))
     table.add_section()
-    table.add_row("whole file", _number(c.source_bytes), _number(c.file_bytes))
+    table.add_row("", "whole file", "", "", _number(c.source_bytes), _number(c.file_bytes))
     console = Console()
     console.print(table)
-    console.print(
-        f"{c.entries:,} entries of {c.tree}, {c.jets:,} jets of {c.collection or 'the tree'}"
-        f" through {c.codec}",
-        highlight=False,
-    )
-    console.print(f"ratio {c.ratio:.3f}, codec included", style="bold", highlight=False)
-    if c.ratio < 1:
+    for tree, entries in c.entries.items():
+        found = ", ".join(f"{part.name or 'jets'}" for part in c.parts if part.tree == tree)
         console.print(
-            "the file grew: it has too few jets to pay for the codec, or its other branches are"
-            " packed tighter than uproot packs them",
+            f"{tree}: {entries:,} entries; compressed: {found or 'nothing'}", highlight=False
+        )
+    console.print(f"ratio {c.ratio:.3f}, codecs included", style="bold", highlight=False)
+    if c.ratio < 1:
+        ways = (
+            "--pack all packs them tighter" if c.kept else "a larger one would pay for the codecs"
+        )
+        console.print(
+            f"the file grew: uproot writes other branches in more room than they had; {ways}",
             style="yellow",
         )
     print_notes(c.changed, c.left_out)
@@ -102,9 +106,10 @@ def print_files(title: str, files: Iterable[tuple[str, int, str]]) -> None:
     Console().print(table)
 
 
-def _number(value: int | None) -> str:
-    return "" if value is None else f"{value:,}"
+def _number(value: int) -> str:
+    return f"{value:,}"
 
 
-def _bits(size: int | None, jets: int) -> str:
-    return "" if size is None else f"{8 * size / jets:.2f}"
+def _known(size: int) -> str:
+    """A size, or nothing where the file does not tell it."""
+    return f"{size:,}" if size else ""

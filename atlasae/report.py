@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 from atlasae.autoencoder import AutoencoderCodec
-from atlasae.errors import InputError
 from atlasae.files import make_directory
 from atlasae.metrics import Residuals, residuals
 from atlasae.plots import LABEL, save_figures

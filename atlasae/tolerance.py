@@ -141,7 +141,10 @@ def tolerances(spec: Spec, names: Sequence[str]) -> dict[str, Tolerance]:
         return {name: _tolerance(spec, name) for name in names}
     found: dict[str, Tolerance] = {}
     for key, value in spec.items():
-        for name in _features_called(key, names):
+        called = _called(key, names)
+        if not called:
+            raise MissingNameError.of("feature", str(key), "these jets", names)
+        for name in called:
             if name in found:
                 raise InputError(f"the tolerance of feature {name!r} is given twice")
             found[name] = _tolerance(value, name)
@@ -158,16 +161,10 @@ def restricted(spec: Spec, names: Sequence[str], *, strict: bool = False) -> Spe
         spec = _parsed(spec.strip())
     if not isinstance(spec, Mapping):
         return spec
-    kept = {}
-    for key, value in spec.items():
-        try:
-            _features_called(key, names)
-        except MissingNameError:
-            if strict:
-                raise
-        else:
-            kept[key] = value
-    return kept
+    missing = [key for key in spec if not _called(key, names)]
+    if missing and strict:
+        raise MissingNameError.of("feature", str(missing[0]), "these jets", names)
+    return {key: value for key, value in spec.items() if key not in missing}
 
 
 def _is_angle(name: str) -> bool:
@@ -180,15 +177,12 @@ def _tolerance(value: Any, name: str) -> Tolerance:
     return abs_(value) if _is_angle(name) else rel(value)
 
 
-def _features_called(key: Any, names: Sequence[str]) -> list[str]:
+def _called(key: Any, names: Sequence[str]) -> list[str]:
     """The features that ``key`` means: the one of this name, else those of the same role."""
     if key in names:
         return [key]
     what = role(str(key))
-    found = [name for name in names if what and role(name) == what]
-    if not found:
-        raise MissingNameError.of("feature", str(key), "these jets", names)
-    return found
+    return [name for name in names if what and role(name) == what]
 
 
 def _parsed(text: str) -> str | float | dict[str, float]:

@@ -6,7 +6,7 @@ import pytest
 import uproot
 
 import atlasae
-from atlasae import Codec, bounded, stores
+from atlasae import Codec, bounded
 from atlasae.errors import (
     DamagedFileError,
     InputError,
@@ -15,7 +15,10 @@ from atlasae.errors import (
     TargetExistsError,
 )
 from atlasae.report import draw_comparison
-from atlasae.rootfile import read_codec, read_latents
+from atlasae.root import parts
+from atlasae.root.decompressing import Notes
+from atlasae.root.jets import read_codec, read_latents
+from atlasae.root.opening import Trees, make_tree
 
 from .conftest import make_jets, write_events
 from .test_trees import assert_same_tree
@@ -26,7 +29,7 @@ JETS = ("Jet_pt", "Jet_eta", "Jet_phi", "Jet_mass")
 @pytest.fixture(scope="module")
 def restored_file(compressed_file, tmp_path_factory):
     path = tmp_path_factory.mktemp("restored") / "back.root"
-    assert atlasae.decompress(compressed_file, path) == atlasae.rootfile.Notes({}, {})
+    assert atlasae.decompress(compressed_file, path) == Notes({}, {})
     return path
 
 
@@ -86,8 +89,9 @@ def test_small_chunks_give_the_same_file(events_file, compressed_file, tmp_path)
 def test_without_a_codec_one_is_trained_on_the_file(tmp_path):
     source = write_events(tmp_path / "a.root", make_jets(300), np.full(150, 2))
     contents = atlasae.compress(source, tmp_path / "b.root")
-    assert contents.codec == "Codec.bounded()"
-    assert (contents.entries, contents.jets) == (150, 300)
+    (part,) = contents.parts
+    assert (part.name, part.codec, part.jets) == ("Jet", "Codec.bounded()", 300)
+    assert contents.entries == {"Events": 150}
 
 
 def test_flat_trees_and_other_features(tmp_path):
@@ -110,7 +114,7 @@ def test_flat_trees_and_other_features(tmp_path):
 def test_a_codec_of_m_serves_a_tree_of_mass(events_file, codec, tmp_path):
     assert codec.features_[0] == "m"
     atlasae.compress(events_file, tmp_path / "small.root", codec=codec)
-    assert "mass" not in atlasae.read_jets(tmp_path / "small.root").fields
+    assert "mass" in atlasae.read_jets(tmp_path / "small.root").fields
     atlasae.decompress(tmp_path / "small.root", tmp_path / "back.root")
     with uproot.open(tmp_path / "back.root") as file:
         assert "Jet_mass" in file["Events"].keys()  # noqa: SIM118
@@ -123,7 +127,7 @@ def test_half_latents_take_less_room(events_file, tmp_path):
         codec = Codec.autoencoder(hidden=(16, 8), latent_dtype=dtype).fit(jets, epochs=2)
         target = tmp_path / f"{dtype}.root"
         contents = atlasae.compress(events_file, target, codec=codec)
-        sizes[dtype] = sum(b.after for b in contents.branches if b.role == "stored")
+        sizes[dtype] = contents.parts[0].after
         kept = ak.flatten(read_latents(target).z0)
         assert ak.all(kept == ak.values_astype(kept, dtype))
     assert sizes["float16"] < 0.8 * sizes["float32"]
@@ -141,21 +145,20 @@ def test_files_merged_tree_by_tree_decode_to_both(events_file, tmp_path):
     merged = atlasae.read_jets(tmp_path / "merged.root")
     wanted = ak.concatenate([atlasae.read_jets(part) for part in parts])
     assert ak.array_equal(merged.pt, wanted.pt)
-    assert atlasae.info(tmp_path / "merged.root").jets == 1060
+    assert sum(part.jets for part in atlasae.info(tmp_path / "merged.root").parts) == 1060
 
 
 def merge(parts, target, more):
     """Append equal trees, as hadd does."""
-    from atlasae.trees import plan_tree, write_tree
-
     with uproot.recreate(target) as out:
-        writers = {}
+        sinks = {}
         for part in parts:
             with uproot.open(part) as file:
                 for path in ("Events", "atlasae/codecs", "atlasae/manifests", *more):
-                    if path not in writers:
-                        writers[path] = write_tree(out, path, "", plan_tree(file[path]).branches)
-                    writers[path].extend(file[path].arrays(how=dict))
+                    tree = Trees(file)[path]
+                    if path not in sinks:
+                        sinks[path] = make_tree(out, "ttree", path, "", tree.plan.branches)
+                    sinks[path].extend(tree.tree.arrays(how=dict))
 
 
 def test_what_is_inside_adds_up(compressed_file, events_file):
@@ -163,11 +166,11 @@ def test_what_is_inside_adds_up(compressed_file, events_file):
     assert contents.source_bytes == events_file.stat().st_size
     assert contents.file_bytes == compressed_file.stat().st_size
     assert contents.ratio == contents.source_bytes / contents.file_bytes
-    roles = {branch.name: branch.role for branch in contents.branches}
-    assert {n for n, role in roles.items() if role == "compressed"} == set(JETS)
-    assert {n for n, role in roles.items() if role == "stored"} == {"Jet_z0", "Jet_z1", "Jet_z2"}
+    (part,) = contents.parts
+    assert part.before.keys() == set(JETS)
+    assert part.after > 1000
     assert contents.codec_bytes > 1000
-    listed = sum(b.after or 0 for b in contents.branches) + contents.codec_bytes
+    listed = part.after + sum(b.after for b in contents.kept) + contents.codec_bytes
     assert 0.3 * contents.file_bytes < listed < contents.file_bytes
 
 
@@ -185,7 +188,13 @@ def test_branches_that_cannot_be_kept_are_named(tmp_path, codec):
             counter_name=lambda n: "nJet" if n != "cells" else "ncells",
         )  # fmt: skip
         tree.extend(data)
-    contents = atlasae.compress(tmp_path / "a.root", tmp_path / "b.root", codec=codec)
+    source, target = tmp_path / "a.root", tmp_path / "b.root"
+    with pytest.raises(
+        InputError, match=r"a\.root: cannot carry Events:cells: .*--drop-unwritable.*--to rntuple"
+    ):
+        atlasae.compress(source, target, codec=codec)
+    assert not target.exists()
+    contents = atlasae.compress(source, target, codec=codec, drop_unwritable=True)
     assert list(contents.left_out) == ["Events:cells"]
     atlasae.decompress(tmp_path / "b.root", tmp_path / "c.root")
     with uproot.open(tmp_path / "c.root") as file:
@@ -260,14 +269,14 @@ def test_neither_direction_destroys_its_source(compressed_file, tmp_path, codec)
 def test_a_codec_file_is_taken_by_its_path(events_file, codec, tmp_path):
     codec.save(tmp_path / "codec")
     contents = atlasae.compress(events_file, tmp_path / "x.root", codec=tmp_path / "codec")
-    assert contents.codec == repr(codec)
+    assert [part.codec for part in contents.parts] == [repr(codec)]
 
 
 def test_a_delphes_file_goes_there_and_back(shared_data, tmp_path):
     source = shared_data / "root" / "uproot-issue513.root"
     jets = atlasae.read_jets(source)
     codec = Codec.autoencoder(hidden=(8,)).fit(jets, epochs=1)
-    contents = atlasae.compress(source, tmp_path / "b.root", codec=codec)
+    contents = atlasae.compress(source, tmp_path / "b.root", codec=codec, drop_unwritable=True)
     assert "cannot be read" in contents.left_out["Delphes:Particle.fBits"]
     atlasae.decompress(tmp_path / "b.root", tmp_path / "c.root")
     assert ak.num(atlasae.read_jets(tmp_path / "c.root")).tolist() == ak.num(jets).tolist()
@@ -279,14 +288,14 @@ def blocks_file(tmp_path_factory, events_file):
     path = tmp_path_factory.mktemp("blocks") / "small.root"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bounded, "BLOCK_JETS", 200)
-        patch.setattr(stores, "BLOCK_JETS", 200)
+        patch.setattr(parts, "BLOCK_JETS", 200)
         atlasae.compress(events_file, path, step_size=60)
     return path
 
 
 def test_blocks_keep_the_tolerance_and_everything_else(blocks_file, events_file, tmp_path):
     notes = atlasae.decompress(blocks_file, tmp_path / "back.root", step_size=100)
-    assert notes == atlasae.rootfile.Notes({}, {})
+    assert notes == Notes({}, {})
     with uproot.open(events_file) as a, uproot.open(tmp_path / "back.root") as b:
         assert a.classnames() == b.classnames()
         assert a["Events"].typenames() == b["Events"].typenames()
@@ -353,7 +362,7 @@ def test_a_damaged_block_is_named(blocks_file, tmp_path):
 
 
 def test_a_file_of_blocks_has_no_latents(blocks_file):
-    with pytest.raises(InputError, match="holds no latents"):
+    with pytest.raises(InputError, match="there are no latents"):
         read_latents(blocks_file)
 
 
@@ -406,8 +415,6 @@ def test_jets_the_codec_cannot_take(tmp_path, codec):
     with pytest.raises(InputError, match="are they in another unit"):
         atlasae.compress(source, folder / "b.root", codec=codec)
     write_events(source, make_jets(0), np.zeros(20, int))
-    with pytest.raises(InputError, match="no jets in collection 'Jet'"):
-        atlasae.compress(source, folder / "b.root", codec=codec)
     others = Codec.autoencoder(hidden=(8,), latent=1, features=("pt", "nope"))
     others.fit({"pt": jets["eta"], "nope": jets["phi"]}, epochs=1)
     write_events(source, make_jets(40), np.full(20, 2))
@@ -416,20 +423,31 @@ def test_jets_the_codec_cannot_take(tmp_path, codec):
     assert list(folder.iterdir()) == []
 
 
-def test_empty_and_jetless_trees(tmp_path):
+def test_files_without_anything_to_compress(tmp_path):
     path = tmp_path / "a.root"
     with uproot.recreate(path) as file:
-        file.mktree("Events", {f"Jet_{n}": np.dtype("f4") for n in ("pt", "eta", "phi", "mass")})
-    with pytest.raises(InputError, match="tree 'Events' has no entries"):
-        atlasae.compress(path, tmp_path / "b.root")
-    with uproot.recreate(path) as file:
         file.mktree("Events", {"x": np.dtype("f4")}).extend({"x": np.ones(3, "f4")})
-    with pytest.raises(InputError, match="no jets in 'Events'"):
+    with pytest.raises(InputError, match=r"a\.root: no jets in 'Events'"):
         atlasae.compress(path, tmp_path / "b.root")
     with uproot.recreate(path) as file:
         file["h"] = np.histogram([1.0, 2.0])
-    with pytest.raises(InputError, match="no TTree in the file"):
+    with pytest.raises(InputError, match="no TTree or RNTuple in the file"):
         atlasae.compress(path, tmp_path / "b.root")
+
+
+@pytest.mark.parametrize("pack", ["none", "all"])
+@pytest.mark.parametrize("events", [0, 20])
+def test_trees_without_jets_go_there_and_back(tmp_path, codec, pack, events):
+    source = write_events(tmp_path / "a.root", make_jets(0), np.zeros(events, int))
+    lossless = Codec.bounded(tolerance="lossless").fit(make_jets(40))
+    for given in (None, codec, lossless):
+        atlasae.compress(source, tmp_path / "b.root", codec=given, pack=pack, force=True)
+        atlasae.decompress(tmp_path / "b.root", tmp_path / "c.root", force=True)
+        if events:
+            assert_same_tree(source, tmp_path / "c.root", "Events")
+        with uproot.open(tmp_path / "c.root") as file:
+            assert file["Events"].num_entries == events
+            assert len(file["Events"]["Jet_pt"].array()) == events
 
 
 def test_a_target_that_exists_is_kept_unless_forced(events_file, codec, tmp_path):
@@ -441,7 +459,7 @@ def test_a_target_that_exists_is_kept_unless_forced(events_file, codec, tmp_path
     with pytest.raises(InputError, match="same file"):
         atlasae.compress(events_file, events_file, codec=codec, force=True)
     atlasae.compress(events_file, target, codec=codec, force=True)
-    assert atlasae.info(target).jets == 1000
+    assert atlasae.info(target).parts[0].jets == 1000
     assert list(tmp_path.iterdir()) == [target]
 
 
@@ -476,7 +494,7 @@ def test_a_damaged_codec_in_a_file_is_noticed(compressed_file, tmp_path):
 
 
 def test_a_file_of_a_newer_format_says_what_to_do(compressed_file, tmp_path, monkeypatch):
-    from atlasae import container
+    from atlasae.root import container
 
     monkeypatch.setattr(container, "FORMAT", 0)
     with pytest.raises(DamagedFileError, match="upgrade with pip"):

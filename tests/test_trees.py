@@ -6,41 +6,56 @@ import pytest
 import uproot
 
 from atlasae.errors import DamagedFileError, FileError, MissingFileError, MissingNameError
-from atlasae.trees import (
-    Branch,
-    copy_rest,
-    find_tree,
-    iterate,
-    open_root,
-    plan_tree,
-    trees_in,
-    write_tree,
-)
+from atlasae.root.branches import Branch
+from atlasae.root.objects import directories_in, objects_in
+from atlasae.root.opening import Trees, make_tree, open_root, refused
 
 
-def test_a_plan_knows_types_shapes_and_counters(events_file):
+def test_a_plan_knows_types_and_counters(events_file):
     with open_root(events_file) as file:
-        plan = plan_tree(file["Events"])
-    assert (plan.changed, plan.left_out) == ({}, {})
-    without_size = {b.name: (b.dtype, b.shape, b.counter) for b in plan.branches}
-    assert without_size["event"] == ("int64", (), None)
-    assert without_size["isGood"] == ("bool", (), None)
-    assert without_size["weights"] == ("float64", (3,), None)
-    assert without_size["Jet_pt"] == ("float32", (), "nJet")
-    assert without_size["Muon_charge"] == ("int32", (), "nMuon")
-    assert without_size["trigger"] == ("string", (), None)
+        plan = Trees(file)["Events"].plan
+    assert (plan.changed, plan.changed_in_ttree, plan.left_out) == ({}, {}, {})
+    without_size = {b.name: (b.type, b.counter) for b in plan.branches}
+    assert without_size["event"] == ("int64", None)
+    assert without_size["isGood"] == ("bool", None)
+    assert without_size["weights"] == ("3 * float64", None)
+    assert without_size["Jet_pt"] == ("var * float32", "nJet")
+    assert without_size["Muon_charge"] == ("var * int32", "nMuon")
+    assert without_size["trigger"] == ("string", None)
     assert all(branch.source_bytes > 0 for branch in plan.branches)
     assert all(Branch.from_json(branch.to_json()) == branch for branch in plan.branches)
+    assert (plan["Jet_pt"].dtype, plan["trigger"].dtype) == ("float32", None)
+    assert not any(
+        refused(branch, kind) for branch in plan.branches for kind in ("ttree", "rntuple")
+    )
 
 
 def test_a_tree_written_by_its_plan_is_the_same(events_file, tmp_path):
-    with open_root(events_file) as file, uproot.recreate(tmp_path / "copy.root") as out:
-        tree = file["Events"]
-        plan = plan_tree(tree)
-        writer = write_tree(out, "Events", tree.title, plan.branches)
-        for _, arrays in iterate(tree, plan.names, step_size=97):
-            writer.extend(arrays)
+    copy(events_file, tmp_path / "copy.root", "ttree")
     assert_same_tree(events_file, tmp_path / "copy.root", "Events")
+
+
+def test_an_rntuple_holds_what_a_tree_does(events_file, tmp_path):
+    ntuple, back = tmp_path / "ntuple.root", tmp_path / "back.root"
+    copy(events_file, ntuple, "rntuple")
+    copy(ntuple, back, "ttree")
+    with open_root(ntuple) as file:
+        tree = Trees(file)["Events"]
+        assert (tree.kind, tree.title) == ("rntuple", "the events")
+    with uproot.open(events_file) as a, uproot.open(ntuple) as b, uproot.open(back) as c:
+        for name in a["Events"].keys():  # noqa: SIM118  (a tree, not a dict)
+            before = a["Events"][name].array()
+            for other in (b, c):
+                after = other["Events"][name].array()
+                assert ak.array_equal(before, after, equal_nan=True), name
+
+
+def copy(source, target, kind):
+    with open_root(source) as file, uproot.recreate(target) as out:
+        tree = Trees(file)["Events"]
+        sink = make_tree(out, kind, "Events", tree.title, tree.plan.branches)
+        for _, arrays in tree.iterate(tree.plan.names, step_size=97):
+            sink.extend(arrays)
 
 
 def assert_same_tree(first, second, path):
@@ -58,8 +73,7 @@ def assert_same_tree(first, second, path):
 
 def test_chunks_tell_where_they_start(events_file):
     with open_root(events_file) as file:
-        tree = file["Events"]
-        chunks = list(iterate(tree, ["event"], step_size=100, start=50))
+        chunks = list(Trees(file)["Events"].iterate(["event"], step_size=100, start=50))
     assert [start for start, _ in chunks[:3]] == [50, 150, 250]
     assert chunks[0][1]["event"][0] == 50 * 10**12
     assert list(chunks[0][1]) == ["event"]
@@ -71,8 +85,9 @@ def test_what_cannot_be_written_is_named(tmp_path):
         tree = file.mktree("t", {"x": "var * 3 * float32", "y": np.dtype("f4")})
         tree.extend({"x": ak.unflatten(np.ones((8, 3), "f4"), [2] * 4), "y": np.ones(4, "f4")})
     with open_root(path) as file:
-        plan = plan_tree(file["t"])
-    assert "fixed-size arrays in a jagged branch" in plan.left_out["x"]
+        plan = Trees(file)["t"].plan
+    assert "fixed-size arrays in a jagged branch" in refused(plan["x"], "ttree")
+    assert refused(plan["x"], "rntuple") == ""
     assert "y" in plan.names
 
 
@@ -87,25 +102,24 @@ def test_real_files_are_planned_without_a_fall(shared_data):
     }
     for name, (tree, branch, change) in expected.items():
         with open_root(shared_data / "root" / name) as file:
-            assert change in plan_tree(file[tree]).changed[branch]
+            assert change in Trees(file)[tree].plan.changed_in_ttree[branch]
     with open_root(shared_data / "root" / "uproot-HZZ-objects.root") as file:
-        assert "TLorentzVector" in plan_tree(file["events"]).left_out["jetp4"]
+        plan = Trees(file)["events"].plan
+        assert "TLorentzVector" in refused(plan["jetp4"], "ttree")
+        assert "without a class" in plan.changed["jetp4"]
     with open_root(shared_data / "root" / "uproot-issue513.root") as file:
-        plan = plan_tree(file["Delphes"])
+        plan = Trees(file)["Delphes"].plan
     assert any(name.endswith("(again)") for name in plan.left_out)
     assert "Jet.PT" in plan.names
 
 
-def test_the_rest_of_a_file_is_copied_or_named(events_file, tmp_path):
-    with open_root(events_file) as file, uproot.recreate(tmp_path / "rest.root") as out:
-        assert trees_in(file) == ["Events", "more/Runs"]
-        assert copy_rest(file, out, ["Events"], 2) == ({}, {})
-    assert_same_tree(events_file, tmp_path / "rest.root", "more/Runs")
-    with uproot.open(events_file) as a, uproot.open(tmp_path / "rest.root") as b:
-        assert set(b.keys(cycle=False)) == {"more", "more/Runs", "cutflow", "note"}
-        np.testing.assert_array_equal(a["cutflow"].values(), b["cutflow"].values())
-        np.testing.assert_array_equal(a["cutflow"].variances(), b["cutflow"].variances())
-        assert str(b["note"]) == "made by a test"
+def test_objects_and_directories(events_file):
+    with open_root(events_file) as file:
+        assert list(Trees(file)) == ["Events", "more/Runs"]
+        assert directories_in(file) == ["more"]
+        objects, refused = objects_in(file)
+        assert list(objects) == ["cutflow", "note"]
+        assert refused == {}
 
 
 def test_a_tree_that_is_not_there_names_the_nearest(events_file):
@@ -113,7 +127,7 @@ def test_a_tree_that_is_not_there_names_the_nearest(events_file):
         open_root(events_file) as file,
         pytest.raises(MissingNameError, match="did you mean 'Events'"),
     ):
-        find_tree(file, "Event")
+        Trees(file)["Event"]
 
 
 def test_files_that_cannot_be_opened(tmp_path):
@@ -140,4 +154,4 @@ def test_damage_is_said_with_file_and_tree(events_file, tmp_path):
         open_root(path) as file,
         pytest.raises(DamagedFileError, match=r"damaged\.root: tree 'Events'"),
     ):
-        list(iterate(file["Events"], ["Jet_pt"]))
+        list(Trees(file)["Events"].iterate(["Jet_pt"]))

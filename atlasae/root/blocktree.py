@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 import numpy as np
-from numpy.typing import NDArray
 
 from atlasae.blocks import Block
 from atlasae.errors import DamagedFileError
 from atlasae.root.source import reading
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 BLOCKS = "atlasae/blocks"
-_TYPES = {
-    "payload": "var * uint8",
+_NUMBERS: dict[str, np.dtype[Any]] = {
     "part": np.dtype(np.int32),
     "entries": np.dtype(np.int64),
     "jets": np.dtype(np.int64),
     "checksum": np.dtype(np.uint32),
 }
-_NUMBERS = [name for name in _TYPES if name != "payload"]
 _SIZE = "npayload"  # the counter that uproot makes
 _HELD = 4_000_000  # bytes of payloads written at a time: each time costs baskets
 
@@ -45,11 +45,11 @@ class BlockTree:
         if not self._rows:
             return
         if self._tree is None:
-            self._tree = self._out.mktree(BLOCKS, _TYPES)
+            self._tree = self._out.mktree(BLOCKS, {"payload": "var * uint8", **_NUMBERS})
         payloads, *numbers = zip(*self._rows, strict=True)
         columns = {
-            name: np.array(values, _TYPES[name])
-            for name, values in zip(_NUMBERS, numbers, strict=True)
+            name: np.array(values, dtype)
+            for (name, dtype), values in zip(_NUMBERS.items(), numbers, strict=True)
         }
         data = np.frombuffer(b"".join(payloads), np.uint8)
         self._tree.extend({"payload": ak.unflatten(data, list(map(len, payloads))), **columns})

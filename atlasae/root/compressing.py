@@ -125,7 +125,7 @@ def compress(
             manifests = []
             for scheme, own in zip(schemes, codings, strict=True):
                 writers = _writers(scheme, own, blocks, numbers)
-                _write_tree(scheme, own, writers, out, step_size, progress)
+                _write_tree(scheme, writers, out, step_size, progress)
                 manifests.append(_manifest(file, scheme, writers, left_out))
                 left_out = {}  # stands in the first
             blocks.flush()
@@ -138,8 +138,7 @@ def compress(
 
 def _several(names: str | Sequence[str]) -> tuple[str, ...]:
     """Names from a list, or from a string with commas."""
-    given = names.split(",") if isinstance(names, str) else names
-    return tuple(name.strip() for name in given)
+    return tuple(filter(None, names.split(","))) if isinstance(names, str) else tuple(names)
 
 
 def _writers(
@@ -163,7 +162,6 @@ def _writers(
 
 def _write_tree(
     scheme: Scheme,
-    codings: Sequence[Coding],
     writers: Sequence[PartWriter],
     out: Any,
     step_size: str | int,

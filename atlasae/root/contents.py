@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from atlasae.root.container import OWN, Container, codec_bytes, read_container
 from atlasae.root.opening import Trees, open_root
 
+PACKED = "packed"  # stands for the codec of columns that went through none
+
 
 @dataclass(frozen=True)
 class PartSize:
@@ -124,7 +126,7 @@ def _parts(container: Container, tree: str, after: dict[str, int]) -> list[PartS
             size = sum(after[name] for name in part.latents) if i == 0 else 0
             if not part.latents and container.rows is not None:
                 size = sum(container.rows.size(number) for number in run.blocks[part.number])
-            codec = repr(container.codecs[part.codec]) if part.codec else "packed"
+            codec = repr(container.codecs[part.codec]) if part.codec else PACKED
             own = {name: before[name] for name in part.features.values()}
             found.append(PartSize(tree, part.name, codec, part.jets, own, size))
     return found

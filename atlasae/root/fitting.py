@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 import numpy as np
 
 from atlasae.bounded import BoundedCodec
-from atlasae.codec import Codec
 from atlasae.columns import pack
 from atlasae.errors import located
 from atlasae.features import four_vector, to_table
-from atlasae.root.branches import Branch
 from atlasae.root.layouts import Collection, preferred
-from atlasae.root.schemes import Scheme
 from atlasae.root.source import STEP_SIZE, Source
 from atlasae.tolerance import restricted
+
+if TYPE_CHECKING:
+    from atlasae.codec import Codec
+    from atlasae.root.branches import Branch
+    from atlasae.root.schemes import Scheme
 
 TRAINING_ENTRIES = 200_000  # entries read to train on, where no trained codec is given
 
@@ -50,9 +52,7 @@ def narrow_to_one(schemes: Sequence[Scheme]) -> None:
             other.coded = []
 
 
-def fit_codecs(
-    schemes: Sequence[Scheme], template: Codec, *, progress: bool
-) -> list[list[Coding]]:
+def fit_codecs(schemes: Sequence[Scheme], template: Codec, *, progress: bool) -> list[list[Coding]]:
     """The codecs for each tree: the one given if it is trained, else one a collection.
 
     Collections with fewer than two jets are left to be kept or packed.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import awkward as ak
 
-from atlasae.codec import Codec
 from atlasae.errors import InputError, located
 from atlasae.features import plain_name, to_records, to_table
 from atlasae.root.container import read_container
@@ -15,6 +15,9 @@ from atlasae.root.opening import open_root
 from atlasae.root.parts import LatentReader, part_reader
 from atlasae.root.restored import CompressedTrees, trees_of
 from atlasae.root.source import STEP_SIZE, Source
+
+if TYPE_CHECKING:
+    from atlasae.codec import Codec
 
 PathLike = str | os.PathLike[str]
 

@@ -10,11 +10,14 @@ import re
 from collections.abc import Collection as Collections
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from atlasae.errors import AtlasaeError, InputError, MissingNameError
 from atlasae.features import find_feature, four_vector, role
-from atlasae.root.branches import Branch, Plan
-from atlasae.root.source import Source
+
+if TYPE_CHECKING:
+    from atlasae.root.branches import Branch, Plan
+    from atlasae.root.source import Source
 
 _NAME = re.compile(r"(?P<prefix>(?P<collection>.*)[_.])?(?P<feature>[^\W\d_]+)(?P<number>\d*)")
 _POLAR = ("m", "e", "pt", "phi", "eta")  # roles of what makes a 4-vector; m or e may be missing

@@ -100,10 +100,7 @@ def refused_by_rntuple(branch: Branch) -> str:
 
 def _form(branches: Sequence[Branch]) -> ak.forms.RecordForm:
     """The form of entries with these branches."""
-    contents = [
-        ak.forms.from_type(awkward_type(branch.type))
-        for branch in branches
-    ]
+    contents = [ak.forms.from_type(awkward_type(branch.type)) for branch in branches]
     return ak.forms.RecordForm(contents, [branch.name for branch in branches])
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import awkward as ak
 import numpy as np
 
-from atlasae.autoencoder import AutoencoderCodec
 from atlasae.blocks import BLOCK_JETS, Block
 from atlasae.columns import pack, unpack
 from atlasae.errors import DamagedFileError, InputError
@@ -18,6 +17,7 @@ from atlasae.root.branches import Arrays, Branch, free_name
 from atlasae.root.container import Part, digest
 
 if TYPE_CHECKING:
+    from atlasae.autoencoder import AutoencoderCodec
     from atlasae.codec import Codec
     from atlasae.root.blocktree import BlockRows, BlockTree
     from atlasae.root.branches import Plan
@@ -97,7 +97,9 @@ class LatentWriter(PartWriter):
 class BlockWriter(PartWriter):
     """A codec's blocks of jets."""
 
-    def __init__(self, codec: Codec, collection: Collection, blocks: BlockTree, number: int) -> None:
+    def __init__(
+        self, codec: Codec, collection: Collection, blocks: BlockTree, number: int
+    ) -> None:
         self.codec = codec
         self.collection = collection
         self.chosen = collection.choose(codec.features_)

@@ -52,9 +52,7 @@ class Restored(Source):
             compressed = run.manifest.compressed
             kept = [name for name in names if name not in compressed]
             parts = {id(part): part for name in names if (part := compressed.get(name))}
-            readers = [
-                part_reader(self.container, run, part, self.kept) for part in parts.values()
-            ]
+            readers = [part_reader(self.container, run, part, self.kept) for part in parts.values()]
             for first in range(max(start, run.start), min(stop, run.stop), step):
                 last = min(first + step, stop, run.stop)
                 arrays: Arrays = {}

@@ -6,12 +6,15 @@ from collections.abc import Collection as Names
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 from atlasae.errors import InputError, MissingNameError
 from atlasae.root.branches import RNTUPLE, TTREE, Branch
 from atlasae.root.layouts import Collection, collections_in, likely, not_found
 from atlasae.root.opening import refused
-from atlasae.root.source import Source
+
+if TYPE_CHECKING:
+    from atlasae.root.source import Source
 
 PACKS = ("none", "all")
 TARGETS = ("same", TTREE, RNTUPLE)
@@ -153,9 +156,7 @@ def _scheme(source: Source, selection: Selection, wanted: bool) -> Scheme:
         if why := refused(branch, kind):
             refusals[branch.name] = why
     branches = [b for b in branches if b.name not in refusals]
-    return Scheme(
-        source, kind, tuple(branches), coded, packs, selection.keep, refusals, dropped
-    )
+    return Scheme(source, kind, tuple(branches), coded, packs, selection.keep, refusals, dropped)
 
 
 def _check_patterns(schemes: Sequence[Scheme], selection: Selection) -> None:
