@@ -9,8 +9,8 @@ size, which costs no head for each and finds what columns share.
 from __future__ import annotations
 
 import lzma
-from dataclasses import dataclass
 from functools import lru_cache
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,13 +30,14 @@ if TYPE_CHECKING:
 LARGEST = 1 << 31  # bytes that the buffers of one block may have
 _WIDTHS = (1, 2, 4, 8)  # bytes of a word
 _NUMBERS = {f"{kind}{8 * width}" for kind in ("int", "uint") for width in _WIDTHS} | {
-    f"float{8 * width}" for width in _WIDTHS[1:]
+    "float32",
+    "float64",
 }
 _COUNT, _BOOL, _BITS = np.dtype("<u4"), np.dtype(bool), np.dtype(np.uint8)
 _CONSTANT, _SOLID, _ALONE, _AGAIN = range(4)  # how a buffer is stored; from _AGAIN on, which it is
 _LONGEST = 12  # bytes of the index for a buffer, at most
 _CHUNK = 1 << 20  # numbers that pcodec codes at once
-_SAMPLE = 1 << 21  # bytes of all buffers together on which the ways to code them are compared
+_SAMPLE = 1 << 20  # bytes of all buffers together on which the ways to code them are compared
 _CUTS = (0.0, 1.0, 1.05, 1.1, 1.3, 2.0)  # tried: how much more LZMA alone may take than pcodec
 
 
@@ -59,7 +60,7 @@ def pack(arrays: Mapping[str, ak.Array]) -> bytes:
     if len({len(array) for array in arrays.values()}) > 1:
         raise InputError("the columns of a block have different lengths")
     slots: list[int] = []
-    stored: list[_Stored] = []
+    stored: list[tuple[bool, Buffer]] = []
     places: dict[tuple[bool, int, bytes], int] = {}
     room = LARGEST
     for name, array in arrays.items():
@@ -69,10 +70,11 @@ def pack(arrays: Mapping[str, ak.Array]) -> bytes:
             room -= values.nbytes
             if room < 0:
                 raise InputError(f"the columns of a block have more than {LARGEST} bytes")
-            one = _Stored.of(values)
-            place = places.setdefault(one.key(), len(stored))
+            constant, words = _reduced(values)
+            key = constant, words.itemsize, words.tobytes()  # of whatever type the numbers are
+            place = places.setdefault(key, len(stored))
             if place == len(stored):
-                stored.append(one)
+                stored.append((constant, words))
             slots.append(place)
     return _write(slots, stored)
 
@@ -93,17 +95,20 @@ def unpack(
     """
     import awkward as ak
 
-    names = [name for name in types if wanted is None or name in wanted]
     try:
-        reader = _Reader(data, {name: _dtypes(datashape) for name, datashape in types.items()})
-        return {
-            name: ak.Array(_build(_parsed(types[name]), entries, reader.column(name)))
-            for name in names
-        }
+        dtypes = [_dtypes(datashape) for datashape in types.values()]
+        reader = _Reader(data, [dtype for column in dtypes for dtype in column])
+        columns, first = {}, 0
+        for (name, datashape), column in zip(types.items(), dtypes, strict=True):
+            if wanted is None or name in wanted:
+                take = reader.column(range(first, first + len(column)))
+                columns[name] = ak.Array(_build(_parsed(datashape), entries, take))
+            first += len(column)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # awkward and lzma raise what they like, pcodec panics
         raise DamagedFileError(f"packed columns are damaged: {error}") from error
+    return columns
 
 
 @lru_cache(maxsize=1024)
@@ -140,7 +145,7 @@ def _dtypes_of(entry: Any) -> Iterator[DType]:
             yield from _dtypes_of(entry.content)
         case ak.types.RegularType():
             yield from _dtypes_of(entry.content)
-        case ak.types.RecordType():
+        case ak.types.RecordType() if entry.contents:  # else it reads as a tuple, named or not
             for content in entry.contents:
                 yield from _dtypes_of(content)
         case ak.types.UnknownType():  # of lists that are all empty
@@ -202,42 +207,26 @@ def _build(entry: Any, length: int, take: Callable[[int], Buffer]) -> Any:
             return ak.contents.EmptyArray()
 
 
-@dataclass(frozen=True)
-class _Stored:
-    """A buffer as it is stored.
-
-    Attributes:
-        words: its numbers, little-endian; eight booleans a word.
-        constant: whether there is one word, for all that the buffer has.
-    """
-
-    words: Buffer
-    constant: bool
-
-    @classmethod
-    def of(cls, values: Buffer) -> _Stored:
-        words = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
-        patterns = words.view(f"<u{words.itemsize}")
-        constant = len(words) > 0 and bool((patterns == patterns[0]).all())
-        if words.dtype == _BOOL:
-            words = patterns if constant else np.packbits(words)
-        return cls(words[:1] if constant else words, constant)
-
-    def key(self) -> tuple[bool, int, bytes]:
-        """What equal buffers have in common, whatever the type of their numbers."""
-        return self.constant, self.words.itemsize, self.words.tobytes()
+def _reduced(values: Buffer) -> tuple[bool, Buffer]:
+    """Whether a buffer has one value only; it or all, little-endian, eight booleans a byte."""
+    words = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
+    patterns = words.view(f"<u{words.itemsize}")  # which tell -0.0 from 0.0
+    constant = len(words) > 0 and bool((patterns == patterns[0]).all())
+    if words.dtype == _BOOL:
+        words = patterns if constant else np.packbits(words)
+    return constant, words[:1] if constant else words
 
 
-def _write(slots: Sequence[int], stored: Sequence[_Stored]) -> bytes:
+def _write(slots: Sequence[int], stored: Sequence[tuple[bool, Buffer]]) -> bytes:
     """A block, given which buffer each slot of its columns has.
 
-    It has pcodec's head, the sizes of what follows, the index, the solid streams by width, and the
-    buffers coded alone. The index says how the buffer of each slot is stored, then how many bytes
-    each buffer has: raw if it is solid, coded if it is alone.
+    It has pcodec's head, the index, a solid stream for each width, and the buffers coded alone. The
+    index says how the buffer of each slot is stored, then how many bytes each buffer has: raw if it
+    is solid, coded if it is alone.
     """
     from pcodec import wrapped
 
-    configs = _configs([one.words for one in stored])
+    configs = _configs([words for _, words in stored])
     solid: dict[int, list[bytes]] = {width: [] for width in _WIDTHS}
     alone: list[bytes] = []
     kinds: list[int] = []
@@ -246,20 +235,74 @@ def _write(slots: Sequence[int], stored: Sequence[_Stored]) -> bytes:
         if place < len(sizes):
             kinds.append(_AGAIN + place)
             continue
-        words = stored[place].words
+        constant, words = stored[place]
         if place in configs:
-            coded = _pcodec(words, configs[place])
-            alone.append(coded)
             kinds.append(_ALONE)
-            sizes.append(len(coded))
+            pieces, piece = alone, _pcodec(words, configs[place])
         else:
-            solid[words.itemsize].append(words.tobytes())
-            kinds.append(_CONSTANT if stored[place].constant else _SOLID)
-            sizes.append(words.nbytes)
-    index = b"".join(map(number, kinds + sizes))
-    streams = [_lzma(index, 1), *(_lzma(b"".join(solid[width]), width) for width in _WIDTHS)]
-    head = b"".join(map(number, (len(index), *map(len, streams))))
-    return b"".join([wrapped.FileCompressor().write_header(), head, *streams, *alone])
+            kinds.append(_CONSTANT if constant else _SOLID)
+            pieces, piece = solid[words.itemsize], words.tobytes()
+        pieces.append(piece)
+        sizes.append(len(piece))
+    index = _stream(b"".join(map(number, kinds + sizes)), 1)
+    streams = [_stream(b"".join(pieces), width) for width, pieces in solid.items()]
+    return b"".join([wrapped.FileCompressor().write_header(), index, *streams, *alone])
+
+
+class _Reader:
+    """The buffers of a block whose slots have these dtypes."""
+
+    def __init__(self, data: bytes, dtypes: Sequence[DType]) -> None:
+        from pcodec import wrapped
+
+        self._room = LARGEST
+        self._decoder, at = wrapped.FileDecompressor.new(data)
+        index, at = _read_stream(data, at, 1, _LONGEST * len(dtypes))
+        solid, room = {}, LARGEST
+        for width in _WIDTHS:
+            raw, at = _read_stream(data, at, width, room)
+            room -= len(raw)
+            solid[width] = BytesIO(raw)
+        alone = BytesIO(data[at:])
+        kinds, at = _read_numbers(index, 0, len(dtypes))
+        sizes, at = _read_numbers(index, at, sum(kind < _AGAIN for kind in kinds))
+        stored: list[tuple[int, DType, bytes]] = []
+        self._slots = []
+        for kind, dtype in zip(kinds, dtypes, strict=True):
+            place = kind - _AGAIN
+            if kind < _AGAIN:
+                place = len(stored)
+                words = _BITS if dtype == _BOOL else dtype
+                pieces = alone if kind == _ALONE else solid[words.itemsize]
+                stored.append((kind, words, pieces.read(sizes[place])))
+            self._slots.append((dtype, *stored[place]))
+        if at != len(index) or any(pieces.read(1) for pieces in (alone, *solid.values())):
+            raise DamagedFileError("there is more than the index says")
+
+    def column(self, slots: range) -> Callable[[int], Buffer]:
+        """What gives the buffers of a column one after another, told how long each is."""
+        places = iter(slots)
+        return lambda length: self._buffer(next(places), length)
+
+    def _buffer(self, slot: int, length: int) -> Buffer:
+        dtype, kind, stored, piece = self._slots[slot]
+        self._room -= length * dtype.itemsize
+        if self._room < 0:
+            raise DamagedFileError("there is more than any block has")
+        in_bits = dtype == _BOOL and kind != _CONSTANT
+        count = -(-length // 8) if in_bits else length
+        if kind == _ALONE:
+            words = _unpcodec(self._decoder, piece, np.empty(count, stored))
+        else:
+            words = np.frombuffer(piece, stored)
+        if kind == _CONSTANT:
+            words = np.repeat(words[:1], length)
+        words = words.view(_BITS if dtype == _BOOL else dtype)
+        if len(words) != count:
+            raise DamagedFileError("a buffer has another length than its column")
+        if in_bits:
+            words = np.unpackbits(words, count=length)
+        return words.astype(bool) if dtype == _BOOL else words
 
 
 def _configs(buffers: Sequence[Buffer]) -> dict[int, Any]:
@@ -296,11 +339,11 @@ def _alone(samples: Mapping[int, Buffer], width: int) -> dict[int, Any]:
         trials = [len(_pcodec(sample, config)) for config in configs]
         sizes[place] = min(trials)
         best[place] = configs[trials.index(sizes[place])]
-        ratios[place] = len(_lzma(sample.tobytes(), width)) / sizes[place]
+        ratios[place] = len(_stream(sample.tobytes(), width)) / sizes[place]
 
     def total(cut: float) -> int:
         solid = b"".join(samples[place].tobytes() for place in samples if ratios[place] <= cut)
-        return len(_lzma(solid, width)) + sum(sizes[p] for p in samples if ratios[p] > cut)
+        return len(_stream(solid, width)) + sum(sizes[p] for p in samples if ratios[p] > cut)
 
     cut = min(_CUTS, key=total)
     return {place: best[place] for place in samples if ratios[place] > cut}
@@ -316,136 +359,50 @@ def _pcodec(words: Buffer, config: Any) -> bytes:
     return b"".join(pieces)
 
 
+def _unpcodec(decoder: Any, coded: bytes, words: Buffer) -> Buffer:
+    """The inverse, into ``words``."""
+    name = f"{words.dtype.kind}{8 * words.itemsize}"
+    for start in range(0, len(words), _CHUNK):
+        chunk = words[start : start + _CHUNK]
+        page, used = decoder.chunk_decompressor(coded, name)
+        coded = coded[used:]
+        progress, used = page.read_page_into(coded, len(chunk), chunk)
+        coded = coded[used:]
+        if progress.n_processed != len(chunk):
+            raise DamagedFileError("a buffer ends early")
+    if coded:
+        raise DamagedFileError("a buffer has more than its column")
+    return words
+
+
 def _filters(length: int, width: int) -> list[dict[str, int]]:
     """LZMA for so many bytes of words; what a byte is depends most on its place in the word."""
     place = width.bit_length() - 1
-    return [
-        {
-            "id": lzma.FILTER_LZMA1,
-            "preset": 9 | lzma.PRESET_EXTREME,
-            "dict_size": min(max(length, 1 << 12), 1 << 26),
-            "lc": 0,
-            "lp": place,
-            "pb": place,
-        }
-    ]
+    window = min(max(length, 1 << 12), 1 << 26)
+    preset = {"id": lzma.FILTER_LZMA1, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": window}
+    return [preset | {"lc": 0, "lp": place, "pb": place}]
 
 
-def _lzma(raw: bytes, width: int) -> bytes:
-    return lzma.compress(raw, lzma.FORMAT_RAW, filters=_filters(len(raw), width)) if raw else b""
+def _stream(raw: bytes, width: int) -> bytes:
+    """Bytes of words through LZMA, after their sizes raw and coded."""
+    coded = lzma.compress(raw, lzma.FORMAT_RAW, filters=_filters(len(raw), width))
+    return number(len(raw)) + number(len(coded)) + coded
 
 
-def _unlzma(coded: bytes, length: int, width: int) -> bytes:
-    if not length:
-        return b""
+def _read_stream(data: bytes, at: int, width: int, largest: int) -> tuple[bytes, int]:
+    (length, size), at = _read_numbers(data, at, 2)
+    if length > largest:
+        raise DamagedFileError("a stream is larger than any that is written")
     decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_filters(length, width))
-    raw = decoder.decompress(coded, length)
+    raw = decoder.decompress(data[at : at + size], length)
     if len(raw) != length:
-        raise DamagedFileError("a compressed stream ends early")
-    return raw
+        raise DamagedFileError("a stream ends early")
+    return raw, at + size
 
 
-@dataclass(frozen=True)
-class _Piece:
-    """A buffer in a block: how it is stored, its words, and where in its stream its bytes are."""
-
-    kind: int
-    dtype: DType
-    start: int
-    stop: int
-
-
-class _Reader:
-    """The buffers of a block, decoded when they are asked for."""
-
-    def __init__(self, data: bytes, columns: Mapping[str, Sequence[DType]]) -> None:
-        from pcodec import wrapped
-
-        self._room = LARGEST
-        self._decoder, at = wrapped.FileDecompressor.new(data)
-        head = []
-        for _ in range(2 + len(_WIDTHS)):
-            size, at = read_number(data, at)
-            head.append(size)
-        length, *sizes = head
-        streams = []
-        for size in sizes:
-            streams.append(data[at : at + size])
-            at += size
-        if length > _LONGEST * sum(map(len, columns.values())):
-            raise DamagedFileError("the index is longer than any that is written")
-        self._coded = dict(zip(_WIDTHS, streams[1:], strict=True))
-        self._alone = data[at:]
-        self._solid: dict[int, Buffer] = {}
-        self._read_index(_unlzma(streams[0], length, 1), columns)
-
-    def _read_index(self, index: bytes, columns: Mapping[str, Sequence[DType]]) -> None:
-        at = 0
-        self._slots: dict[str, list[tuple[int, DType]]] = {}
-        new: list[tuple[int, DType]] = []
-        for name, dtypes in columns.items():
-            self._slots[name] = []
-            for dtype in dtypes:
-                kind, at = read_number(index, at)
-                if kind < _AGAIN:
-                    new.append((kind, _BITS if dtype == _BOOL else dtype))
-                    place = len(new) - 1
-                else:
-                    place = kind - _AGAIN
-                self._slots[name].append((place, dtype))
-        self._pieces = []
-        self._ends = dict.fromkeys((0, *_WIDTHS), 0)
-        for kind, dtype in new:
-            size, at = read_number(index, at)
-            stream = 0 if kind == _ALONE else dtype.itemsize
-            start = self._ends[stream]
-            self._ends[stream] = start + size
-            self._pieces.append(_Piece(kind, dtype, start, start + size))
-        if at != len(index) or self._ends[0] != len(self._alone):
-            raise DamagedFileError("the index does not agree with what follows")
-        if sum(self._ends.values()) > LARGEST:
-            raise DamagedFileError("a block is larger than any that is written")
-
-    def column(self, name: str) -> Callable[[int], Buffer]:
-        """What gives the buffers of a column one after another, given their lengths."""
-        slots = iter(self._slots[name])
-        return lambda length: self._buffer(*next(slots), length)
-
-    def _buffer(self, place: int, dtype: DType, length: int) -> Buffer:
-        self._room -= length * dtype.itemsize
-        if self._room < 0:
-            raise DamagedFileError("a block is larger than any that is written")
-        piece = self._pieces[place]
-        if piece.kind == _CONSTANT:
-            words = np.repeat(self._take_solid(piece), length)
-            return words.astype(bool) if dtype == _BOOL else words.view(dtype)
-        count = -(-length // 8) if dtype == _BOOL else length
-        words = self._take_alone(piece, count) if piece.kind == _ALONE else self._take_solid(piece)
-        if len(words) != count:
-            raise DamagedFileError("a buffer has another length than its column")
-        if dtype == _BOOL:
-            return np.unpackbits(words.view(_BITS), count=length).view(bool)
-        return words.view(dtype)
-
-    def _take_solid(self, piece: _Piece) -> Buffer:
-        width = piece.dtype.itemsize
-        if width not in self._solid:
-            raw = _unlzma(self._coded[width], self._ends[width], width)
-            self._solid[width] = np.frombuffer(raw, np.uint8)
-        return self._solid[width][piece.start : piece.stop].copy().view(piece.dtype)
-
-    def _take_alone(self, piece: _Piece, length: int) -> Buffer:
-        coded = self._alone[piece.start : piece.stop]
-        words = np.empty(length, piece.dtype)
-        name = f"{piece.dtype.kind}{8 * piece.dtype.itemsize}"
-        for start in range(0, length, _CHUNK):
-            part = words[start : start + _CHUNK]
-            decoder, used = self._decoder.chunk_decompressor(coded, name)
-            coded = coded[used:]
-            progress, used = decoder.read_page_into(coded, len(part), part)
-            coded = coded[used:]
-            if progress.n_processed != len(part):
-                raise DamagedFileError("a buffer ends early")
-        if coded:
-            raise DamagedFileError("a buffer has more than its column")
-        return words
+def _read_numbers(data: bytes, at: int, count: int) -> tuple[list[int], int]:
+    numbers = []
+    for _ in range(count):
+        value, at = read_number(data, at)
+        numbers.append(value)
+    return numbers, at
