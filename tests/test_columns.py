@@ -107,7 +107,7 @@ def layouts(draw, length, depth=3):
     return ak.contents.RecordArray(contents, names, length, parameters=name)
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_every_bit_comes_back(data):
     length = data.draw(st.integers(0, 12))
@@ -151,7 +151,7 @@ def test_what_is_left_out_does_not_matter():
     assert len(pack({"x": ak.Array(np.arange(10_000) ** 2 % 977)[:2]})) < 100
 
 
-def collection(columns=20, events=300):
+def collection(columns=12, events=200):
     rng = np.random.default_rng(1)
     counts = rng.poisson(5, events)
     return {
@@ -223,15 +223,20 @@ def assert_harmless(data, types, entries):
         ak.to_packed(array)
 
 
-def test_damage_does_no_harm():
-    arrays = mixed()
+def alone():
+    """A column that pcodec is to code alone."""
+    return {"pt": ak.Array(np.random.default_rng(6).exponential(50, 400).astype(np.float32))}
+
+
+@pytest.mark.parametrize("arrays", [mixed(), alone()])
+def test_damage_does_no_harm(arrays):
     data, types = pack(arrays), types_of(arrays)
+    entries = len(next(iter(arrays.values())))
     rng = np.random.default_rng(5)
     for at in range(len(data)):
-        for flip in (0xFF, 1 << rng.integers(8)):
-            damaged = bytearray(data)
-            damaged[at] ^= int(flip)
-            assert_harmless(bytes(damaged), types, 40)
+        damaged = bytearray(data)
+        damaged[at] ^= int(rng.integers(1, 256))
+        assert_harmless(bytes(damaged), types, entries)
 
 
 def test_cut_or_longer_bytes_are_damaged():
