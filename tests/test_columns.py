@@ -185,6 +185,12 @@ def test_rounded_mantissas_take_less():
     assert len(pack({"pt": ak.Array(rounded)})) < 0.45 * rounded.nbytes
 
 
+def test_long_columns_are_coded_in_pieces(monkeypatch):
+    monkeypatch.setattr("atlasae.columns._CHUNK", 256)
+    values = np.random.default_rng(7).normal(size=1000)
+    assert_round_trip(x=ak.Array(values), y=ak.Array(values > 0))
+
+
 def mixed(entries=40):
     rng = np.random.default_rng(4)
     counts = rng.poisson(2, entries)
