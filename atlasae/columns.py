@@ -287,8 +287,9 @@ class _Reader:
     def _buffer(self, slot: int, length: int) -> Buffer:
         dtype, kind, stored, piece = self._slots[slot]
         self._room -= length * dtype.itemsize
-        if self._room < 0:
-            raise DamagedFileError("there is more than any block has")
+        as_words = _BITS if dtype == _BOOL else dtype
+        if self._room < 0 or stored.itemsize != as_words.itemsize:
+            raise DamagedFileError("there is more than any block has, or words of another size")
         in_bits = dtype == _BOOL and kind != _CONSTANT
         count = -(-length // 8) if in_bits else length
         if kind == _ALONE:
@@ -297,7 +298,7 @@ class _Reader:
             words = np.frombuffer(piece, stored)
         if kind == _CONSTANT:
             words = np.repeat(words[:1], length)
-        words = words.view(_BITS if dtype == _BOOL else dtype)
+        words = words.view(as_words)
         if len(words) != count:
             raise DamagedFileError("a buffer has another length than its column")
         if in_bits:
