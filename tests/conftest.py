@@ -92,8 +92,8 @@ def write_events(path, jets, counts, **options):
             counter_name=lambda name: "nMuon" if name.startswith("Muon") else "nJet",
         )  # fmt: skip
         half = n // 2
-        tree.extend({name: values[:half] for name, values in data.items()})
-        tree.extend({name: values[half:] for name, values in data.items()})
+        for part in (slice(0, half), slice(half, n)) if n else ():
+            tree.extend({name: values[part] for name, values in data.items()})
         runs = file.mktree("more/Runs", {"run": np.dtype("u4")})
         runs.extend({"run": np.arange(5, dtype=np.uint32)})
         file["cutflow"] = np.histogram(data["MET_pt"], bins=10, range=(0, 100))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -122,18 +123,30 @@ def compress(
             for path in directories_in(file):
                 out.mkdir(path)
             blocks, numbers = BlockTree(out), count()
-            manifests = []
+            manifests: list[Manifest] = []
             for scheme, own in zip(schemes, codings, strict=True):
                 writers = _writers(scheme, own, blocks, numbers)
                 _write_tree(scheme, writers, out, step_size, progress)
-                manifests.append(_manifest(file, scheme, writers, left_out))
-                left_out = {}  # stands in the first
+                manifests.append(_manifest(file, scheme, writers))
             blocks.flush()
             for path, item in objects.items():
                 out[path] = item
             stored = {c.codec.decoder_bytes(): None for own in codings for c in own}
-            write_container(out, manifests, stored)
+            write_container(out, _needed(manifests, schemes, left_out), stored)
     return info(target)
+
+
+def _needed(
+    manifests: Sequence[Manifest], schemes: Sequence[Scheme], left_out: dict[str, str]
+) -> list[Manifest]:
+    """The manifests of the trees that changed, at least one; the first takes the notes of all."""
+    pairs = zip(manifests, schemes, strict=True)
+    needed = [m for m, scheme in pairs if m.parts or m.kind != scheme.kind] or [manifests[0]]
+    rest = [manifest for manifest in manifests if manifest not in needed[1:]]
+    changed = {name: note for manifest in rest for name, note in manifest.changed.items()}
+    for manifest in rest:
+        left_out = left_out | manifest.left_out
+    return [replace(needed[0], changed=changed, left_out=left_out), *needed[1:]]
 
 
 def _several(names: str | Sequence[str]) -> tuple[str, ...]:
@@ -196,9 +209,7 @@ def _in_place(scheme: Scheme, writers: Sequence[PartWriter]) -> list[Branch]:
     return branches
 
 
-def _manifest(
-    file: Any, scheme: Scheme, writers: Sequence[PartWriter], left_out: dict[str, str]
-) -> Manifest:
+def _manifest(file: Any, scheme: Scheme, writers: Sequence[PartWriter]) -> Manifest:
     source = scheme.source
     names = [branch.name for branch in scheme.branches]
     dropped = dict.fromkeys(scheme.dropped, "left out as asked")
@@ -209,7 +220,7 @@ def _manifest(
         branches=scheme.branches,
         parts=tuple(writer.finish() for writer in writers),
         changed=notes_of(source.path, source.plan.changes(scheme.kind, names)),
-        left_out=left_out | notes_of(source.path, dropped),
+        left_out=notes_of(source.path, dropped),
         source=Path(file.file_path).name,
         source_bytes=int(file.file.source.num_bytes),
     )

@@ -186,9 +186,10 @@ def read_container(file: Any) -> Container:
             if part.codec and part.codec not in codecs:
                 raise DamagedFileError(f"{path}: no intact codec {part.codec[:12]} in {CODECS!r}")
             if not part.latents:
-                if rows is None:
+                if rows is None and manifest.entries:
                     raise DamagedFileError(f"{path}: no tree {BLOCKS!r}")
-                blocks[part.number] = rows.take(part.number, manifest.entries)
+                taken = rows.take(part.number, manifest.entries) if rows else []
+                blocks[part.number] = taken
         before = runs.setdefault(manifest.tree, [])
         start = before[-1].stop if before else 0
         before.append(Run(start, start + manifest.entries, manifest, blocks))

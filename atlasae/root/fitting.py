@@ -81,7 +81,8 @@ def _codec_for(
         if template.is_fitted:
             collection.choose(template.features_)  # raises where one is missing
             return template
-        names = tuple(collection.vector | collection.others)
+        floats = [name for name, branch in collection.others.items() if branch.is_float]
+        names = (*collection.vector, *(floats if scheme.selection.all_floats else ()))
         codec = _like(template, names)
         jets = _training_jets(source, collection.choose(codec.features or names))
         if len(to_table(jets)) < 2:

@@ -49,6 +49,8 @@ class Restored(Source):
         step = self.entries_for(step_size)
         stop = self.num_entries if stop is None else min(stop, self.num_entries)
         for run in self.runs:
+            if max(start, run.start) >= min(stop, run.stop):
+                continue
             compressed = run.manifest.compressed
             kept = [name for name in names if name not in compressed]
             parts = {id(part): part for name in names if (part := compressed.get(name))}

@@ -55,9 +55,9 @@ class Scheme:
         source: the tree.
         kind: what is written.
         branches: those that come along, compressed or not.
-        coded: collections to be compressed with a codec, only with the branches to compress.
+        coded: collections to be compressed with a codec, only with branches that may be.
         packs: whether the rest is packed.
-        keep: patterns of branches that are not packed.
+        selection: what the user wants.
         refused: branch to why it cannot come along.
         dropped: branches left out as asked.
     """
@@ -67,7 +67,7 @@ class Scheme:
     branches: tuple[Branch, ...]
     coded: list[Collection]
     packs: bool
-    keep: tuple[str, ...]
+    selection: Selection
     refused: dict[str, str] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
 
@@ -77,7 +77,11 @@ class Scheme:
         counters = {branch.counter for branch in self.branches}
         groups: dict[str, list[str]] = {}
         for branch in self.branches:
-            if self.packs and branch.name not in coded and not _matches(branch.name, self.keep):
+            if (
+                self.packs
+                and branch.name not in coded
+                and not _matches(branch.name, self.selection.keep)
+            ):
                 groups.setdefault(_group(branch, counters), []).append(branch.name)
         large = self.source.num_entries * len(self.branches) >= _LARGE
         small = [group for group in groups if not large or len(groups[group]) < _OWN_GROUP]
@@ -130,21 +134,17 @@ def _scheme(source: Source, selection: Selection, wanted: bool) -> Scheme:
     for collection in collections_in(plan).values() if wanted else ():
         if selection.collections and collection.name not in selection.collections:
             continue
-        chosen = collection.vector | (
-            {name: b for name, b in collection.others.items() if b.is_float}
-            if selection.all_floats
-            else {}
+        vector, others = (
+            {
+                name: branch
+                for name, branch in features.items()
+                if branch in branches
+                and _matches(branch.name, selection.branches)
+                and not _matches(branch.name, selection.keep)
+            }
+            for features in (collection.vector, collection.others)
         )
-        kept = {
-            name: b
-            for name, b in chosen.items()
-            if b in branches
-            and _matches(b.name, selection.branches)
-            and not _matches(b.name, selection.keep)
-        }
-        if kept:
-            vector = {name: b for name, b in kept.items() if name in collection.vector}
-            others = {name: b for name, b in kept.items() if name not in vector}
+        if vector:
             coded.append(Collection(collection.name, vector, others))
     packs = wanted and selection.pack == "all"
     refusals = {
@@ -156,7 +156,7 @@ def _scheme(source: Source, selection: Selection, wanted: bool) -> Scheme:
         if why := refused(branch, kind):
             refusals[branch.name] = why
     branches = [b for b in branches if b.name not in refusals]
-    return Scheme(source, kind, tuple(branches), coded, packs, selection.keep, refusals, dropped)
+    return Scheme(source, kind, tuple(branches), coded, packs, selection, refusals, dropped)
 
 
 def _check_patterns(schemes: Sequence[Scheme], selection: Selection) -> None:
