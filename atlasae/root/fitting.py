@@ -85,6 +85,10 @@ def _codec_for(
         names = (*collection.vector, *(floats if scheme.selection.all_floats else ()))
         codec = _like(template, names)
         jets = _training_jets(source, collection.choose(codec.features or names))
+        if scheme.selection.all_floats:  # vectors of one name need not be jagged alike
+            first = jets[names[0]]
+            jets = {name: own for name, own in jets.items() if _jagged_alike(first, own)}
+            codec = _like(template, tuple(jets))
         if len(to_table(jets)) < 2:
             return None
         if not isinstance(codec, BoundedCodec):
@@ -93,6 +97,13 @@ def _codec_for(
         share = min(1.0, TRAINING_ENTRIES / source.num_entries)
         codec.fit(jets, uses=1 / share, progress=progress)
         return codec if _pays(codec, jets, share) or not scheme.packs else None
+
+
+def _jagged_alike(one: Any, other: Any) -> bool:
+    """Whether two columns have as many elements in each entry."""
+    if one.ndim != other.ndim or len(one) != len(other):
+        return False
+    return one.ndim == 1 or bool(ak.all(ak.num(one) == ak.num(other)))
 
 
 def _like(template: Codec, names: Sequence[str]) -> Codec:
@@ -124,6 +135,6 @@ def _training_jets(source: Source, chosen: Mapping[str, Branch]) -> dict[str, An
         for _, arrays in source.iterate(names, STEP_SIZE, start, start + length)
     ]
     return {
-        feature: ak.concatenate([arrays[branch.name] for arrays in chunks]) if chunks else []
+        feature: ak.concatenate([arrays[branch.name] for arrays in chunks] or [[]])
         for feature, branch in chosen.items()
     }

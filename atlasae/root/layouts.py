@@ -154,5 +154,6 @@ def not_found(seen: Mapping[str, Sequence[str]], collection: str | None) -> Atla
         names = [name for some in seen.values() for name in some]
         return MissingNameError.of("collection", collection, f"tree {trees}", names)
     return InputError(
-        f"no jets in {trees}: no branches X_pt, X_eta, X_phi and X_mass (or X_m) of one X"
+        f"no jets in {trees}: no branches X_pt, X_eta, X_phi and X_mass (or X_m) of one X;"
+        " --pack all (pack='all') compresses any branches"
     )
