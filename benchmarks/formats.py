@@ -1,0 +1,116 @@
+"""``python -m benchmarks.formats FILE...``: real files there and back, into docs/formats.md."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import atlasae
+from atlasae import Codec
+from atlasae.root.checking import check
+from atlasae.root.compressing import compress
+from atlasae.root.contents import Contents
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "formats.md"
+_TABLE = re.compile(r"(<!-- files -->\n).*(<!-- end -->)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to compress a file: what the table calls it, and the options."""
+
+    name: str
+    tolerance: str
+    pack: str
+    all_floats: bool = False
+
+
+WAYS = (
+    Way("momenta within 1e-3", "default", "none"),
+    Way("`--pack all`, without loss", "lossless", "all"),
+    Way("`--pack all --tolerance nanoaod --all-floats`", "nanoaod", "all", all_floats=True),
+)
+
+
+def row(source: Path, way: Way, folder: Path) -> str:
+    """Compress, check, restore and check a file; a row of the table."""
+    small, back = folder / "small.root", folder / "back.root"
+    codec = Codec.bounded(tolerance=way.tolerance)
+    options = {"codec": codec, "pack": way.pack, "all_floats": way.all_floats, "force": True}
+    start = time.perf_counter()
+    extra = ""
+    try:
+        contents = compress(source, small, **options)
+    except atlasae.InputError as error:
+        if "--drop-unwritable" not in str(error):
+            return _cells(source.name, way.name, "refused", "", "", _after(str(error)), "")
+        extra = " (with `--drop-unwritable`)"
+        try:
+            contents = compress(source, small, **options, drop_unwritable=True)
+        except atlasae.InputError as second:
+            return _cells(source.name, way.name + extra, "refused", "", "", _after(str(second)), "")
+    seconds = time.perf_counter() - start
+    atlasae.decompress(small, back, drop_unwritable=True, force=True)
+    verdicts = [check(source, other).good for other in (small,)]
+    return _cells(
+        source.name,
+        way.name + extra,
+        f"{1 / contents.ratio:.3f}",
+        f"{seconds:.1f}",
+        "good" if all(verdicts) else "BAD",
+        _carried(contents),
+        _notes(contents),
+    )
+
+
+def _carried(contents: Contents) -> str:
+    coded = [part for part in contents.parts if part.jets]
+    packed = sum(len(part.before) for part in contents.parts if not part.jets)
+    names = ", ".join(f"{part.name or 'jets'} ({part.jets:,})" for part in coded)
+    others = [f"{packed:,} branches packed"] if packed else []
+    others += [f"{len(contents.kept):,} kept"] if contents.kept else []
+    return "; ".join(filter(None, [names, *others]))
+
+
+def _notes(contents: Contents) -> str:
+    """How many branches changed or were left out, by what happened to them."""
+    counted = Counter(re.sub(r"the counter \S+", "a counter", n) for n in contents.changed.values())
+    lines = [f"{count} × {note}" for note, count in counted.items()]
+    out = Counter(re.sub(r"basket .*", "…", note) for note in contents.left_out.values())
+    lines += [f"LEFT OUT {count} × {note}" for note, count in out.items()]
+    return "<br>".join(lines)
+
+
+def _after(message: str) -> str:
+    """A message without the path before it."""
+    return message.partition(": ")[2]
+
+
+def _cells(*texts: str) -> str:
+    return "| " + " | ".join(texts) + " |"
+
+
+def main() -> None:
+    """Write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="+", type=Path)
+    files: list[Path] = parser.parse_args().files
+    heads = "file", "way", "size, of the source's", "seconds", "check", "compressed", "notes"
+    lines = [_cells(*heads), "|---|---|---|---|---|---|---|"]
+    with tempfile.TemporaryDirectory() as folder:
+        for path in files:
+            for way in WAYS:
+                lines.append(row(path, way, Path(folder)))
+                print(lines[-1])
+    table = "\n".join(lines)
+    text = _TABLE.sub(lambda match: f"{match[1]}{table}\n{match[2]}", DOCUMENT.read_text())
+    DOCUMENT.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
