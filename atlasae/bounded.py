@@ -24,7 +24,7 @@ from atlasae.quantise import (
     patch,
 )
 from atlasae.quantised import FINE_BITS, Quantised, coarse, pack_odd, unpack_odd
-from atlasae.tolerance import Tolerance, tolerances
+from atlasae.tolerance import Tolerance, check_spec, tolerances
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -73,7 +73,8 @@ class BoundedCodec(Codec):
         bits_: cross-entropy reached on jets kept apart, bits a jet by feature.
 
     Raises:
-        InputError: the tolerance is none of these.
+        InputError: the tolerance is none of these, or a number in it is out of range.
+        MissingNameError: it names a feature that is not among ``features``.
     """
 
     codec_id: ClassVar[str] = "bounded"
@@ -87,6 +88,10 @@ class BoundedCodec(Codec):
     ) -> None:
         choose("order", order, ORDERS)
         check_common(features, seed)
+        if features is None:
+            check_spec(tolerance)
+        else:
+            tolerances(tolerance, tuple(features))
         self.tolerance = tolerance
         self.order = order
         self.features = None if features is None else tuple(features)

@@ -118,7 +118,7 @@ def _code_conditional(coder: Coder, known: Conditional | None) -> Conditional:
         raise DamagedFileError("the stored density is damaged: its bins are out of order")
     table = _code_table(coder, _part(known, "table"), count + 1)
     inputs = _one(coder, _part(known, "inputs"), _MOST)
-    network = _code_network(coder, _part(known, "network"), inputs, count + 1) if inputs else None
+    network = _code_network(coder, _part(known, "network"), inputs) if inputs else None
     return Conditional(Bins(edges), table, network, inputs)
 
 
@@ -132,11 +132,9 @@ def _code_table(coder: Coder, table: NDArray[np.uint16] | None, count: int) -> N
     return found
 
 
-def _code_network(
-    coder: Coder, known: IntegerNetwork | None, inputs: int, bins: int
-) -> IntegerNetwork:
-    units, order = (None, None) if known is None else known.mixing.shape
-    units, order = _one(coder, units, _MOST_UNITS), _one(coder, order, _MOST_UNITS)
+def _code_network(coder: Coder, known: IntegerNetwork | None, inputs: int) -> IntegerNetwork:
+    sizes = None if known is None else np.array([*known.mixing.shape, len(known.logits)])
+    units, order, bins = coder.uniform(sizes, np.full(3, _MOST_UNITS)).tolist()
     weights, biases, scales = [], [], []
     for i, width in enumerate((inputs, units)):
         weights.append(_code_array(coder, _part(known, "weights", i), (units, width), "i1"))

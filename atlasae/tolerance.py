@@ -148,6 +148,21 @@ def tolerances(spec: Spec, names: Sequence[str]) -> dict[str, Tolerance]:
     return {name: found.get(name, PRESETS["default"][not _is_angle(name)]) for name in names}
 
 
+def check_spec(spec: Spec) -> None:
+    """Check what of a spec can be checked before the features are known.
+
+    Raises:
+        InputError: the spec is none that ``tolerances`` takes, or a number in it is out of range.
+    """
+    if isinstance(spec, str):
+        spec = _parsed(spec.strip())
+    if isinstance(spec, Mapping):
+        for name, value in spec.items():
+            _tolerance(value, str(name))
+    elif not isinstance(spec, (str, Tolerance)):
+        _number(spec)
+
+
 def _is_angle(name: str) -> bool:
     return role(name) in ("eta", "phi")
 

@@ -29,7 +29,7 @@ from hypothesis.extra import numpy as arrays
 from atlasae import Codec
 from atlasae.blocks import MAGIC, Block, join, number, split
 from atlasae.entropy import Writer
-from atlasae.errors import DamagedFileError, InputError
+from atlasae.errors import DamagedFileError, InputError, MissingNameError
 from atlasae.features import Table, to_table
 from atlasae.tolerance import LOSSLESS, abs_, rel, tolerances
 
@@ -253,6 +253,25 @@ def test_truncated_mantissas_are_lossless_and_small():
     codec = Codec.bounded(tolerance="lossless").fit(cut)
     there_and_back(codec, cut)
     assert len(full.encode(jets)) - len(codec.encode(cut)) > 3000 * 4 * 12 / 8
+
+
+@pytest.mark.parametrize(
+    "tolerance",
+    ["nonsense", "", -1, np.nan, None, "pt=x", {"pt": "x"}, {"pt": -1}, {"eta": True}, {"pt": 0.7}],
+)
+def test_a_wrong_tolerance_is_refused_at_once(tolerance):
+    for features in (None, ("pt", "eta")):
+        with pytest.raises(InputError):
+            Codec.bounded(tolerance=tolerance, features=features)
+
+
+def test_a_tolerance_of_features_that_are_not_compressed_is_refused_at_once():
+    Codec.bounded(tolerance={"mass": 1e-3})
+    with pytest.raises(MissingNameError, match="no feature 'mass'"):
+        Codec.bounded(tolerance={"mass": 1e-3}, features=("pt", "eta"))
+    with pytest.raises(InputError, match="below 0.5"):
+        Codec.bounded(tolerance=0.7, features=("pt", "eta"))
+    Codec.bounded(tolerance=0.7, features=("phi", "eta"))
 
 
 def test_another_dtype_is_refused():
