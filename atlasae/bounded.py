@@ -23,7 +23,7 @@ from atlasae.quantise import (
     fit_lattice,
     patch,
 )
-from atlasae.quantised import FINE_BITS, Quantised, coarse, pack_odd, unpack_odd
+from atlasae.quantised import FINE_BITS, Quantised, coarse, origin_of, pack_odd, unpack_odd
 from atlasae.tolerance import Tolerance, check_spec, tolerances
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ class BoundedCodec(Codec):
         self.features = None if features is None else tuple(features)
         self.seed = seed
         self._model: JetModel | None = None
+        self._phi_origin = 0  # of its lattice, at 0, pi or -pi
 
     @property
     def is_fitted(self) -> bool:
@@ -134,6 +135,11 @@ class BoundedCodec(Codec):
             name: fit_lattice(table.columns[name], self.tolerances_[name])
             for name in _in_order(names)
         }
+        self._phi_origin = 0
+        if (circle := self._layout().circle) and (phi := self._layout().phi):
+            self._phi_origin = origin_of(
+                self.lattices_[phi].to_integers(table.columns[phi]), circle
+            )
         sample, held_out = self._split(table)
         train = self._quantise(sample)
         with progress_bar("densities", shown=progress) as bar:
@@ -257,6 +263,7 @@ class BoundedCodec(Codec):
             values = table.columns[name]
             whole, positions = exceptions(lattice, values, self.tolerances_[name])
             if name == layout.phi and layout.circle:
+                whole -= self._phi_origin
                 beyond = np.flatnonzero(np.abs(whole) > layout.circle // 2)
                 positions = np.union1d(positions, beyond)
                 whole[beyond] = 0
@@ -343,11 +350,13 @@ class BoundedCodec(Codec):
         return quantised
 
     def _restored(self, quantised: Quantised) -> Table:
-        columns = {}
+        columns, phi = {}, self._layout().phi
         for name, lattice in self.lattices_.items():
             whole = quantised.integers[name]
             if name in quantised.fine:
                 whole = (whole << FINE_BITS) | quantised.fine[name]
+            if name == phi:
+                whole = whole + self._phi_origin
             values = lattice.to_values(whole)
             if name in quantised.odd:
                 values = patch(values, *quantised.odd[name])
@@ -356,12 +365,14 @@ class BoundedCodec(Codec):
 
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         assert self._model is not None
-        state = {
+        state: dict[str, Any] = {
             "coder": CODER,
             "features": list(self.features_),
             "dtypes": list(self.dtypes_),
             "bits": list(self.bits_.values()),
         }
+        if self._phi_origin:
+            state["phi_origin"] = self._phi_origin
         writer = Writer()
         lattices = list(self.lattices_.values())
         code_lattices(writer, lattices, [lattice.dtype for lattice in lattices])
@@ -375,6 +386,7 @@ class BoundedCodec(Codec):
         self.dtypes_ = tuple(state["dtypes"])
         self.tolerances_ = tolerances(self.tolerance, self.features_)
         names = _in_order(self.features_)
+        self._phi_origin = int(state.get("phi_origin", 0))
         self.bits_ = dict(zip(names, state["bits"], strict=True))
         dtypes = dict(zip(self.features_, self.dtypes_, strict=True))
         reader = Reader(tensors["model"].tobytes())
