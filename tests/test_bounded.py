@@ -204,6 +204,37 @@ def test_one_jet_none_and_all_the_same(spec):
         there_and_back(codec, ak.unflatten(ak.zip(none), np.zeros(0, int)))
 
 
+def one_jet(jets):
+    return {name: np.resize(values[:1], 1000) for name, values in jets.items()}
+
+
+EDGES = {
+    "two jets": (make_jets(2), 160),
+    "all the same": (one_jet(make_jets(1)), 170),
+    "nothing but zeros": ({name: np.zeros(1000, "f4") for name in make_jets(1)}, 170),
+    "scores": ({"b": make_jets(1200)["phi"], "c": make_jets(1200, 1)["phi"]}, 200),
+    "many columns": ({f"x{i}": make_jets(500, i)["phi"] for i in range(40)}, 1500),
+}
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_codecs_at_the_edges_are_small(edge):
+    jets, most = EDGES[edge]
+    codec = Codec.bounded().fit(jets, uses=1)
+    assert len(codec.to_bytes()) <= most
+    there_and_back(Codec.from_bytes(codec.to_bytes()), jets)
+
+
+def test_one_jet_an_event_costs_as_much_as_jets_alone():
+    jets = make_jets(900)
+    sizes = []
+    for each in (jets, ak.unflatten(ak.zip(jets), np.ones(900, int))):
+        codec = Codec.bounded(tolerance=1e-3).fit(each, uses=1)
+        there_and_back(codec, each)
+        sizes.append(len(codec.to_bytes()) + len(codec.encode(each)))
+    assert abs(sizes[0] - sizes[1]) < 60
+
+
 @pytest.mark.parametrize("counts", [[300], [300, 0], [0] * 50 + [300], [150, 150]])
 def test_jets_in_a_single_event_can_be_fitted(counts):
     jets = ak.unflatten(ak.zip(make_jets(300)), counts)
