@@ -16,16 +16,15 @@ from atlasae.entropy import CODER, Reader, Writer
 from atlasae.errors import DamagedFileError, InputError, choose
 from atlasae.features import Table, joined, role, to_records, to_table
 from atlasae.jetmodel import JetModel
-from atlasae.jetmodel_store import from_blob, to_blob
+from atlasae.jetmodel_store import code_lattices, code_model
 from atlasae.quantise import (
     bits_of,
     exceptions,
     fit_lattice,
-    lattice_from_json,
     patch,
 )
-from atlasae.quantised import FINE_BITS, Quantised, coarse, pack_odd, unpack_odd
-from atlasae.tolerance import Tolerance, tolerances
+from atlasae.quantised import FINE_BITS, Quantised, coarse, origin_of, pack_odd, unpack_odd
+from atlasae.tolerance import Tolerance, check_spec, tolerances
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -74,7 +73,8 @@ class BoundedCodec(Codec):
         bits_: cross-entropy reached on jets kept apart, bits a jet by feature.
 
     Raises:
-        InputError: the tolerance is none of these.
+        InputError: the tolerance is none of these, or a number in it is out of range.
+        MissingNameError: it names a feature that is not among ``features``.
     """
 
     codec_id: ClassVar[str] = "bounded"
@@ -88,11 +88,16 @@ class BoundedCodec(Codec):
     ) -> None:
         choose("order", order, ORDERS)
         check_common(features, seed)
+        if features is None:
+            check_spec(tolerance)
+        else:
+            tolerances(tolerance, tuple(features))
         self.tolerance = tolerance
         self.order = order
         self.features = None if features is None else tuple(features)
         self.seed = seed
         self._model: JetModel | None = None
+        self._phi_origin = 0  # of its lattice, at 0, pi or -pi
 
     @property
     def is_fitted(self) -> bool:
@@ -108,8 +113,9 @@ class BoundedCodec(Codec):
         Args:
             jets: in any form that ``atlasae.features.to_table`` takes; with events, what earlier
                 jets of an event tell of the next is learned too.
-            uses: how many times as many jets will be coded with it; networks that would not earn
-                back the bytes they take in a file are left out.
+            uses: how many times as many jets will be coded with it; bins and networks that would
+                not earn back the bytes they take in a file are left out. With 1, codec and coded
+                jets together are smallest.
             progress: show a progress bar on the error stream.
 
         Raises:
@@ -129,6 +135,11 @@ class BoundedCodec(Codec):
             name: fit_lattice(table.columns[name], self.tolerances_[name])
             for name in _in_order(names)
         }
+        self._phi_origin = 0
+        if (circle := self._layout().circle) and (phi := self._layout().phi):
+            self._phi_origin = origin_of(
+                self.lattices_[phi].to_integers(table.columns[phi]), circle
+            )
         sample, held_out = self._split(table)
         train = self._quantise(sample)
         with progress_bar("densities", shown=progress) as bar:
@@ -146,7 +157,7 @@ class BoundedCodec(Codec):
             )
         apart = self._quantise(held_out)
         total = self._model.bits(apart.integers, apart.counts)
-        self.bits_ = {name: round(bits / len(held_out), 4) for name, bits in total.items()}
+        self.bits_ = {name: round(bits / len(held_out), 2) for name, bits in total.items()}
         return self
 
     def encode(self, jets: Any) -> bytes:
@@ -218,14 +229,14 @@ class BoundedCodec(Codec):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        spec = config["tolerance"]
+        spec = config.get("tolerance")
         if isinstance(spec, dict):
             given = {
                 name: Tolerance.from_json(value) if isinstance(value, dict) else value
                 for name, value in spec.items()
             }
-            spec = given.get("", given)
-        return cls(**{**config, "tolerance": spec})
+            config = {**config, "tolerance": given.get("", given)}
+        return cls(**config)
 
     def _layout(self) -> Layout:
         return Layout.of({name: coarse(lattice)[0] for name, lattice in self.lattices_.items()})
@@ -252,6 +263,7 @@ class BoundedCodec(Codec):
             values = table.columns[name]
             whole, positions = exceptions(lattice, values, self.tolerances_[name])
             if name == layout.phi and layout.circle:
+                whole -= self._phi_origin
                 beyond = np.flatnonzero(np.abs(whole) > layout.circle // 2)
                 positions = np.union1d(positions, beyond)
                 whole[beyond] = 0
@@ -338,11 +350,13 @@ class BoundedCodec(Codec):
         return quantised
 
     def _restored(self, quantised: Quantised) -> Table:
-        columns = {}
+        columns, phi = {}, self._layout().phi
         for name, lattice in self.lattices_.items():
             whole = quantised.integers[name]
             if name in quantised.fine:
                 whole = (whole << FINE_BITS) | quantised.fine[name]
+            if name == phi:
+                whole = whole + self._phi_origin
             values = lattice.to_values(whole)
             if name in quantised.odd:
                 values = patch(values, *quantised.odd[name])
@@ -351,26 +365,34 @@ class BoundedCodec(Codec):
 
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         assert self._model is not None
-        state = {
+        state: dict[str, Any] = {
             "coder": CODER,
             "features": list(self.features_),
             "dtypes": list(self.dtypes_),
-            "tolerances": {name: t.to_json() for name, t in self.tolerances_.items()},
-            "lattices": {name: lattice.to_json() for name, lattice in self.lattices_.items()},
-            "bits": self.bits_,
+            "bits": list(self.bits_.values()),
         }
-        return state, {"model": np.frombuffer(to_blob(self._model), np.uint8)}
+        if self._phi_origin:
+            state["phi_origin"] = self._phi_origin
+        writer = Writer()
+        lattices = list(self.lattices_.values())
+        code_lattices(writer, lattices, [lattice.dtype for lattice in lattices])
+        code_model(writer, self._model, self._layout())
+        return state, {"model": np.frombuffer(writer.to_bytes(), np.uint8)}
 
     def _restore(self, state: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
         if state["coder"] != CODER:
             raise InputError(f"coded with {state['coder']}, this atlasae has {CODER}")
         self.features_ = tuple(state["features"])
         self.dtypes_ = tuple(state["dtypes"])
-        self.tolerances_ = {n: Tolerance.from_json(t) for n, t in state["tolerances"].items()}
-        lattices = {n: lattice_from_json(config) for n, config in state["lattices"].items()}
-        self.lattices_ = {name: lattices[name] for name in _in_order(self.features_)}
-        self.bits_ = state["bits"]
-        self._model = from_blob(self._layout(), tensors["model"].tobytes())
+        self.tolerances_ = tolerances(self.tolerance, self.features_)
+        names = _in_order(self.features_)
+        self._phi_origin = int(state.get("phi_origin", 0))
+        self.bits_ = dict(zip(names, state["bits"], strict=True))
+        dtypes = dict(zip(self.features_, self.dtypes_, strict=True))
+        reader = Reader(tensors["model"].tobytes())
+        lattices = code_lattices(reader, None, [dtypes[name] for name in names])
+        self.lattices_ = dict(zip(names, lattices, strict=True))
+        self._model = code_model(reader, None, self._layout())
 
 
 def _in_order(names: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ import inspect
 import json
 import os
 import struct
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from importlib import import_module
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
 
     Tensors = dict[str, NDArray[Any]]
 
-FORMAT = 1
+MAGIC = b"atc\x01"  # the last byte is the format's version
+_DIGEST = 16  # bytes of SHA-256: against damage, as a file of this size has no one to forge it
+_LARGEST = 1 << 28  # bytes that a stored codec may unpack to
 ENTRY_POINTS = "atlasae.codecs"
 
 # The codecs of this package, as "module:class"; others register in the entry-point group.
@@ -43,6 +46,18 @@ _BUILT_IN = {
     "autoencoder": "atlasae.autoencoder:AutoencoderCodec",
     "bounded": "atlasae.bounded:BoundedCodec",
 }
+
+# What most headers say, for deflate to refer to; part of the format. The likeliest is last.
+_USUAL = (
+    rb"\"order\":\"free\",\"seed\":,\"features\":[\"eta\",\"tolerance\":{\"\":{\"kind\":"
+    rb"\"relative\",\"value\":\"absolute\",\"lossless\",\"nanoaod\",\"floor\":0.0},"
+    rb"[\"m\",\"pt\",\"phi\",\"eta\"],[\"float64\",\"float64\",\"float64\",\"float64\"],"
+    b"\x00\x00\x00\x00\x00\x00"
+    rb'{"__metadata__":{"atlasae":"{\"codec\":\"bounded\",\"config\":{\"tolerance\":'
+    rb"0.001},\"state\":{\"coder\":\"constriction 0.5 range\",\"features\":[\"mass\",\"pt\","
+    rb"\"phi\",\"eta\"],\"dtypes\":[\"float32\",\"float32\",\"float32\",\"float32\"],\"bits\":["
+    rb']}}"},"model":{"dtype":"U8","shape":[],"data_offsets":[0,]}}        '
+)
 
 
 class Codec(ABC):
@@ -143,7 +158,7 @@ class Codec(ABC):
             raise NotFittedError(f"{self!r} is not trained: call fit(jets), or Codec.load(file)")
 
     def to_bytes(self) -> bytes:
-        """The trained codec in its stored form: safetensors with a JSON header.
+        """The trained codec in its stored form: safetensors with a JSON header, compressed.
 
         Raises:
             NotFittedError: the codec is not trained.
@@ -167,7 +182,7 @@ class Codec(ABC):
         try:
             codec = codec_class(header["codec"]).from_config(header["config"])
             codec._restore(header["state"], tensors)  # noqa: SLF001  (a Codec, like this)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, AssertionError) as error:
             if isinstance(error, MissingNameError):
                 raise
             raise DamagedFileError(f"the stored codec is damaged: {error!r}") from error
@@ -227,14 +242,13 @@ def pack(codec: Codec, state: dict[str, Any], tensors: Tensors) -> bytes:
     """The stored form of a codec with this state and these arrays."""
     from safetensors.numpy import save
 
-    header = {
-        "format": FORMAT,
-        "codec": codec.codec_id,
-        "config": codec.get_config(),
-        "state": state,
-    }
-    header["digest"] = _digest(header, tensors)
-    return save(tensors, metadata={"atlasae": json.dumps(header, sort_keys=True)})
+    parameters = inspect.signature(type(codec)).parameters
+    config = {k: v for k, v in codec.get_config().items() if v != parameters[k].default}
+    header = {"codec": codec.codec_id, "config": config, "state": state}
+    text = json.dumps(header, separators=(",", ":"))
+    packing = zlib.compressobj(9, wbits=-zlib.MAX_WBITS, zdict=_USUAL)
+    packed = packing.compress(save(tensors, metadata={"atlasae": text})) + packing.flush()
+    return MAGIC + _digest(packed) + packed
 
 
 def _unpack(data: bytes) -> tuple[dict[str, Any], Tensors]:
@@ -242,27 +256,26 @@ def _unpack(data: bytes) -> tuple[dict[str, Any], Tensors]:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    try:
-        tensors = load(data)
-        (length,) = struct.unpack_from("<Q", data)
-        header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["atlasae"])
-        written = int(header["format"])
-    except (SafetensorError, struct.error, ValueError, KeyError, TypeError) as error:
-        raise DamagedFileError(f"not a codec of atlasae ({error})") from error
-    if written > FORMAT:
+    version, start = len(MAGIC) - 1, len(MAGIC) + _DIGEST
+    if data[:version] != MAGIC[:version] or len(data) <= start or not data[version]:
+        raise DamagedFileError("not a codec of atlasae")
+    if data[version] > MAGIC[version]:
         raise DamagedFileError(
-            f"the codec has format {written}, this atlasae reads up to {FORMAT}:"
+            f"the codec has format {data[version]}, this atlasae reads up to {MAGIC[version]}:"
             " upgrade with pip install -U atlasae"
         )
-    if header.pop("digest", None) != _digest(header, tensors):
+    if data[len(MAGIC) : start] != _digest(data[start:]):
         raise DamagedFileError("the codec is damaged: its digest does not agree")
+    try:
+        unpacking = zlib.decompressobj(-zlib.MAX_WBITS, zdict=_USUAL)
+        plain = unpacking.decompress(data[start:], _LARGEST)
+        tensors = load(plain)
+        (length,) = struct.unpack_from("<Q", plain)
+        header = json.loads(json.loads(plain[8 : 8 + length])["__metadata__"]["atlasae"])
+    except (zlib.error, SafetensorError, struct.error, ValueError, KeyError, TypeError) as error:
+        raise DamagedFileError(f"not a codec of atlasae ({error})") from error
     return header, tensors
 
 
-def _digest(header: dict[str, Any], tensors: Tensors) -> str:
-    """SHA-256 of everything that makes the codec."""
-    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
-    for name in sorted(tensors):
-        digest.update(name.encode())
-        digest.update(tensors[name].tobytes())
-    return digest.hexdigest()
+def _digest(packed: bytes) -> bytes:
+    return hashlib.sha256(packed).digest()[:_DIGEST]

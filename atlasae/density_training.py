@@ -12,7 +12,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from atlasae.density import HIDDEN_LIMIT, OCTAVE, Bins, Conditional, IntegerNetwork, basis
+from atlasae.density import (
+    BIAS_UNIT,
+    HIDDEN_LIMIT,
+    OCTAVE,
+    Bins,
+    Conditional,
+    IntegerNetwork,
+    basis,
+)
+from atlasae.jetmodel_store import stored_bits
 from atlasae.training import one_thread
 
 if TYPE_CHECKING:
@@ -49,10 +58,11 @@ def fit_conditional(
         weight_decay: decoupled, on the matrices.
         epochs: passes over the values.
         seed: of the initial weights and the shuffling.
-        uses: how often each value here stands for one that will be coded. A network is kept
-            where it saves more bits than it takes to store, and is worth its time.
+        uses: how often each value here stands for one that will be coded. Bins, and a network,
+            are kept where they save more bits than they take to store; a network has to be worth
+            its time as well.
     """
-    plain = _best_table(values, inputs, bins, power)
+    plain = _best_table(values, inputs, bins, power, uses)
     if units == 0 or len(inputs) == 1 or not np.ptp(inputs[1:], axis=1).any():
         return plain
     edges = Bins.fit(values, bins, power)
@@ -67,26 +77,38 @@ def fit_conditional(
             hidden = [layer.numpy() for layer in network.hidden(rows[:100_000])]
     learned = Conditional(edges, table, network.round(hidden), len(inputs) - 1)
     saved = plain.bits(values, inputs) - learned.bits(values, inputs)
-    assert learned.network is not None
-    stored = 8 * learned.network.nbytes
+    stored = stored_bits(learned) - stored_bits(plain)
     worth_it = saved > _WORTH * len(values) and uses * saved > stored
     return learned if worth_it else plain
 
 
+def worth_storing(
+    learned: Conditional, other: Conditional, values: Integers, inputs: Array, uses: float
+) -> bool:
+    """Whether it saves more, over another that is stored already, than it takes to store."""
+    saved = other.bits(values, inputs) - learned.bits(values, inputs)
+    return uses * saved > stored_bits(learned)
+
+
 _WORTH = 0.005  # bits a value that a network has to save, for the time it takes
+_FEWEST_BINS = 3
+_BIN = 14  # bits that a bin takes to store, roughly
 _INPUT_UNIT = 128.0  # inputs of about +-300 become of order one
 
 
-def _best_table(values: Integers, inputs: Array, bins: int, power: float) -> Conditional:
+def _best_table(
+    values: Integers, inputs: Array, bins: int, power: float, uses: float
+) -> Conditional:
     """The table that should do best on other values: each bin is fitted, at 1/ln(2) bits.
 
     Source: Akaike, IEEE Transactions on Automatic Control 19, 1974.
     """
-    tables = []
-    for count in sorted({bins, bins // 2, bins // 4, min(bins, 8)}):
-        edges = Bins.fit(values, count, power)
+    tables, each = [], 1 / np.log(2) + _BIN / uses
+    while bins >= _FEWEST_BINS:
+        edges = Bins.fit(values, bins, power)
         tables.append(Conditional(edges, edges.histogram(values)))
-    return min(tables, key=lambda t: t.bits(values, inputs) + len(t.bins) / np.log(2))
+        bins = bins * 3 // 4
+    return min(tables, key=lambda t: t.bits(values, inputs) + each * len(t.bins))
 
 
 class _Network(nn.Module):
@@ -121,7 +143,7 @@ class _Network(nn.Module):
             (first[2], second[2]),
             np.rint(octaves * 2.0**shift * OCTAVE / 512).astype(np.int16),
             shift,
-            np.rint(_values(self.bias) / np.log(2) * 128).astype(np.int16),
+            np.rint(_values(self.bias) / np.log(2) * 16).astype(np.int16),
         )
 
 
@@ -162,7 +184,7 @@ def _round_layer(
     inside = np.minimum(inside, _power(2.0**21 / np.maximum(np.abs(bias), 1e-9)))
     live = activations.max(axis=0) > 0
     rounded = np.where(live[:, None], np.rint(weight * 2.0 ** inside[:, None]), 0)
-    offsets = np.where(live, np.rint(bias * 2.0**inside), 0)
+    offsets = np.where(live, np.rint(bias * 2.0**inside / BIAS_UNIT), 0)
     scale = (out - inside).astype(np.int8)
     return (rounded.astype(np.int8), offsets.astype(np.int32), scale), out
 

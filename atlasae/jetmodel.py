@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from atlasae.context import GROUPS, Event, Layout, walk
+from atlasae.context import GROUPS, SIGN, Event, Layout, walk
 from atlasae.density import INPUT_LIMIT, OUTERMOST, Bins, Conditional
 from atlasae.errors import DamagedFileError
 from atlasae.features import role
@@ -45,7 +45,7 @@ _SETTINGS = {
 }
 _OTHER = Settings(48, 0.5, 0.3)
 _LATER_UNITS = 16  # of the networks of later jets, which have more inputs
-_MOST_NUMBERS = 200  # of jets in an event that have a bin to themselves
+MOST_NUMBERS = 200  # of jets in an event that have a bin to themselves
 EPOCHS = 40
 
 
@@ -68,6 +68,7 @@ class Scale:
         powers = np.floor(np.log2(INPUT_SPREAD / np.maximum(spread, 1e-20)))
         factors = np.where(spread > 0, 2.0 ** np.clip(powers, -60, 60), 0)
         middle = rows.mean(axis=1, dtype=np.float64) if rows.size else np.zeros(len(rows))
+        factors[np.abs(middle) * factors > _FURTHEST_CENTER] = 0  # a spread of rounding alone
         return cls(factors.astype(np.float32), np.rint(middle * factors).astype(np.float32))
 
     def whole(self, row: Array, i: int, out: Array) -> None:
@@ -78,6 +79,7 @@ class Scale:
         np.clip(out, -INPUT_LIMIT, INPUT_LIMIT, out=out)
 
 
+_FURTHEST_CENTER = 2.0**60
 _NOTHING = Scale(np.zeros(0, np.float32), np.zeros(0, np.float32))
 
 
@@ -169,7 +171,7 @@ class JetModel:
             seed: of the training.
             progress: called with each group and feature that is done.
         """
-        from atlasae.density_training import fit_conditional
+        from atlasae.density_training import fit_conditional, worth_storing
 
         recorder = _Recorder()
         walk(recorder, layout, counts, columns, len(next(iter(columns.values()))))
@@ -180,18 +182,18 @@ class JetModel:
             if not features:
                 continue
             _, rows = recorder.of(group, features[-1])
-            scales[group] = Scale.fit(rows)
-            whole = _Whole(scales[group], rows.shape[1])
+            scale = Scale.fit(rows)
+            whole = _Whole(scale, rows.shape[1])
             whole.add(list(rows))
             for feature in features:
                 values, own = recorder.of(group, feature)
                 matrix = whole.matrix[: 1 + len(own)]
                 settings = _SETTINGS.get(role(feature) or "", _OTHER)
                 units = settings.units if group == GROUPS[0] else _LATER_UNITS
-                conditionals[group, feature] = fit_conditional(
+                learned = fit_conditional(
                     values,
                     matrix,
-                    bins=min(settings.bins, max(len(values) // 60, 8)),
+                    bins=min(settings.bins, max(len(values) // 30, 8)),
                     power=settings.power,
                     units=units if networks else 0,
                     weight_decay=settings.weight_decay,
@@ -199,9 +201,15 @@ class JetModel:
                     seed=seed,
                     uses=uses,
                 )
+                earlier = table_before(conditionals, group, feature)
+                if earlier is None or worth_storing(learned, earlier, values, matrix, uses):
+                    conditionals[group, feature] = learned
                 if progress:
                     progress(group, feature)
-        return cls(layout, scales, conditionals, _numbers(counts), counts is not None)
+            used = max((c.inputs for (of, _), c in conditionals.items() if of == group), default=0)
+            if used:
+                scales[group] = Scale(scale.factors[:used], scale.centers[:used])
+        return cls(layout, scales, conditionals, numbers_table(counts), counts is not None)
 
     def code_sorted_numbers(self, coder: Coder, counts: Integers | None, events: int) -> Integers:
         """The same for events ordered by falling number: how many there are of each."""
@@ -268,11 +276,10 @@ class JetModel:
         return counting.total
 
     def conditional(self, group: str, feature: str) -> Conditional:
-        """The density of a feature; of a group that was never seen, the first jets' table."""
+        """The density of a feature; where a group has none, the table of the group before."""
         found = self.conditionals.get((group, feature))
-        if found is None:
-            first = self.conditionals[GROUPS[0], feature]
-            return Conditional(first.bins, first.table)
+        found = found or table_before(self.conditionals, group, feature)
+        assert found is not None
         return found
 
     def _events(self, counts: Integers | None, jets: int) -> Integers | None:
@@ -282,14 +289,27 @@ class JetModel:
         return np.ones(jets, np.int64) if counts is None else counts
 
 
-def _numbers(counts: Integers | None) -> Conditional:
-    """A table with a bin for each number of jets that an event had, and wider ones for more."""
-    seen = np.zeros(1, np.int64) if counts is None or not len(counts) else counts
-    most = min(int(seen.max()), _MOST_NUMBERS)
+def number_bins(most: int) -> Bins:
+    """A bin for each number of jets up to the most that an event had, and wider ones for more."""
     more = most + (1 << np.arange(22))
-    edges = np.concatenate([[-OUTERMOST], np.arange(most + 1), more, [OUTERMOST]])
-    bins = Bins(edges)
+    return Bins(np.concatenate([[-OUTERMOST], np.arange(most + 1), more, [OUTERMOST]]))
+
+
+def numbers_table(counts: Integers | None) -> Conditional:
+    """The distribution of the numbers of jets an event."""
+    seen = np.zeros(1, np.int64) if counts is None or not len(counts) else counts
+    bins = number_bins(min(int(seen.max()), MOST_NUMBERS))
     return Conditional(bins, bins.histogram(seen))
+
+
+def table_before(
+    conditionals: dict[tuple[str, str], Conditional], group: str, feature: str
+) -> Conditional | None:
+    """The table of the nearest earlier group that has one."""
+    for earlier in reversed(GROUPS[: GROUPS.index(group)]):
+        if found := conditionals.get((earlier, feature)):
+            return Conditional(found.bins, found.table)
+    return None
 
 
 @dataclass
@@ -354,5 +374,7 @@ class _Counting(_Modelled):
     def visit(self, group: str, feature: str, values: Integers | None, inputs: Any) -> Integers:
         assert values is not None
         bits = self.model.conditional(group, feature).bits(values, inputs.matrix)
+        if feature == SIGN:
+            feature = self.model.layout.eta or SIGN
         self.total[feature] = self.total.get(feature, 0.0) + bits
         return values

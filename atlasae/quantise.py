@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from atlasae.errors import InputError, choose
+from atlasae.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,9 +48,11 @@ class Lattice(ABC):
 
     Attributes:
         dtype: numpy's name of the values' type, such as ``float32``.
+        dtypes: those that this kind can have.
     """
 
     kind: ClassVar[str]
+    dtypes: ClassVar[tuple[str, ...]] = _FLOATS
     dtype: str
 
     def to_integers(self, values: Values) -> Integers:
@@ -94,10 +96,6 @@ class Lattice(ABC):
             raise InputError(f"these values are {values.dtype.name}, not {self.dtype} as at fit")
         return np.asarray(values, self.dtype)
 
-    def to_json(self) -> dict[str, Any]:
-        """The lattice as plain numbers and strings; json writes its floats exactly."""
-        return {"kind": self.kind, **asdict(self)}
-
 
 @dataclass(frozen=True)
 class RelativeLattice(Lattice):
@@ -134,8 +132,8 @@ class RelativeLattice(Lattice):
         step, nudge = up - down, (up + down) / 2
         floor = min(tolerance.floor, float(info.max) / 4)
         if floor * bound < float(info.tiny):
-            smallest = info.minexp - info.nmant  # log2 of the smallest subnormal, at integer 1
-            return cls(dtype, step, smallest + nudge - step, nudge)
+            # below log2 of the smallest subnormal, so that every value has an integer from 1 on
+            return cls(dtype, step, float(info.minexp - info.nmant) - 1, nudge)
         linear, width = math.floor(0.5 / bound), 2 * bound * floor
         edge = math.log2((linear + 0.5) * width)
         return cls(dtype, step, edge + nudge - (linear + 0.5) * step, nudge, linear, width)
@@ -275,6 +273,7 @@ class IntegerLattice(Lattice):
     """
 
     kind: ClassVar[str] = "integer"
+    dtypes: ClassVar[tuple[str, ...]] = _WHOLE
 
     def _quantised(self, values: Values) -> Values:
         return values.astype(np.int64)
@@ -283,28 +282,11 @@ class IntegerLattice(Lattice):
         return integers.astype(self.dtype)
 
 
-#: Kind of lattice, as stored, to its class.
+#: Kind of lattice to its class, in the order in which a stored one counts them.
 LATTICES: dict[str, type[Lattice]] = {
     lattice.kind: lattice
     for lattice in (RelativeLattice, AbsoluteLattice, FloatLattice, IntegerLattice)
 }
-
-
-def lattice_from_json(config: Mapping[str, Any]) -> Lattice:
-    """The inverse of ``Lattice.to_json``.
-
-    Raises:
-        InputError: it is not what ``to_json`` gives.
-    """
-    numbers = dict(config)
-    kind = str(numbers.pop("kind", None))
-    choose("kind of lattice", kind, LATTICES)
-    types = {field.name: field.type for field in fields(LATTICES[kind])}
-    found = {name: type(value).__name__ for name, value in numbers.items()}
-    if found != types:
-        raise InputError(f"a stored lattice of kind {kind!r} has {types}, not {found}")
-    choose("dtype", numbers["dtype"], _WHOLE if kind == "integer" else _FLOATS)
-    return LATTICES[kind](**numbers)
 
 
 def fit_lattice(values: Values, tolerance: Tolerance) -> Lattice:

@@ -75,6 +75,15 @@ def coarse(lattice: Lattice) -> tuple[Lattice, int]:
     return lattice, 0
 
 
+def origin_of(integers: Integers, circle: int) -> int:
+    """The middle of the turn in which most integers of phi lie: 0, or half a circle up or down.
+
+    So that phi from 0 to 2 pi is no dearer than phi from -pi to pi.
+    """
+    half = circle // 2
+    return min((0, half, -half), key=lambda origin: np.sum(np.abs(integers - origin) > half))
+
+
 def pack_odd(odd: dict[str, tuple[Integers, NDArray[Any]]]) -> bytes:
     """Positions and bit patterns by feature, compressed; nothing where there are none."""
     if not odd:

@@ -167,6 +167,21 @@ def restricted(spec: Spec, names: Sequence[str], *, strict: bool = False) -> Spe
     return {key: value for key, value in spec.items() if key not in missing}
 
 
+def check_spec(spec: Spec) -> None:
+    """Check what of a spec can be checked before the features are known.
+
+    Raises:
+        InputError: the spec is none that ``tolerances`` takes, or a number in it is out of range.
+    """
+    if isinstance(spec, str):
+        spec = _parsed(spec.strip())
+    if isinstance(spec, Mapping):
+        for name, value in spec.items():
+            _tolerance(value, str(name))
+    elif not isinstance(spec, (str, Tolerance)):
+        _number(spec)
+
+
 def _is_angle(name: str) -> bool:
     return role(name) in ("eta", "phi")
 

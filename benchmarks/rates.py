@@ -29,7 +29,7 @@ from atlasae.entropy import Writer
 from atlasae.features import Table, role, to_table
 from atlasae.files import whole_file
 from atlasae.tolerance import Tolerance, abs_, rel
-from benchmarks import machine, peers
+from benchmarks import machine, peers, small
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -274,18 +274,24 @@ def main(pickle: str, events: str, output: str, repeats: int) -> None:
     console = Console()
     if not console.is_terminal:
         console.width = 128
-    work = track(cases(pickle, events), "measuring", console=Console(stderr=True), transient=True)
+    measured = cases(pickle, events)
+    work = track(measured, "measuring", console=Console(stderr=True), transient=True)
     rows = [measure(case, repeats) for case in work]
+    few = small.measure(
+        {case.name.split(",")[0]: case.train for case in (measured[0], measured[3])}
+    )
     result = {
         "machine": machine.facts(),
         "versions": peers.versions(),
         "bars": BARS,
         "rows": rows,
+        "small": few,
     }
     Path(output).parent.mkdir(parents=True, exist_ok=True)
     with whole_file(output, force=True) as beside:
         beside.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     show(rows, console)
+    small.show(few, console)
     console.print(f"written: {output}")
 
 

@@ -29,7 +29,7 @@ from hypothesis.extra import numpy as arrays
 from atlasae import Codec
 from atlasae.blocks import MAGIC, Block, join, number, split
 from atlasae.entropy import Writer
-from atlasae.errors import DamagedFileError, InputError
+from atlasae.errors import DamagedFileError, InputError, MissingNameError
 from atlasae.features import Table, to_table
 from atlasae.tolerance import LOSSLESS, abs_, rel, tolerances
 
@@ -204,6 +204,37 @@ def test_one_jet_none_and_all_the_same(spec):
         there_and_back(codec, ak.unflatten(ak.zip(none), np.zeros(0, int)))
 
 
+def one_jet(jets):
+    return {name: np.resize(values[:1], 1000) for name, values in jets.items()}
+
+
+EDGES = {
+    "two jets": (make_jets(2), 160),
+    "all the same": (one_jet(make_jets(1)), 170),
+    "nothing but zeros": ({name: np.zeros(1000, "f4") for name in make_jets(1)}, 170),
+    "scores": ({"b": make_jets(1200)["phi"], "c": make_jets(1200, 1)["phi"]}, 200),
+    "many columns": ({f"x{i}": make_jets(500, i)["phi"] for i in range(40)}, 1500),
+}
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_codecs_at_the_edges_are_small(edge):
+    jets, most = EDGES[edge]
+    codec = Codec.bounded().fit(jets, uses=1)
+    assert len(codec.to_bytes()) <= most
+    there_and_back(Codec.from_bytes(codec.to_bytes()), jets)
+
+
+def test_one_jet_an_event_costs_as_much_as_jets_alone():
+    jets = make_jets(900)
+    sizes = []
+    for each in (jets, ak.unflatten(ak.zip(jets), np.ones(900, int))):
+        codec = Codec.bounded(tolerance=1e-3).fit(each, uses=1)
+        there_and_back(codec, each)
+        sizes.append(len(codec.to_bytes()) + len(codec.encode(each)))
+    assert abs(sizes[0] - sizes[1]) < 60
+
+
 @pytest.mark.parametrize("counts", [[300], [300, 0], [0] * 50 + [300], [150, 150]])
 def test_jets_in_a_single_event_can_be_fitted(counts):
     jets = ak.unflatten(ak.zip(make_jets(300)), counts)
@@ -243,6 +274,28 @@ def test_phi_beyond_pi_comes_back_bit_for_bit():
     np.testing.assert_array_equal(bits(found["phi"][:5]), bits(jets["phi"][:5]))
 
 
+@pytest.mark.parametrize("order", ["preserved", "free"])
+@pytest.mark.parametrize("turn", [1, -1])
+def test_phi_from_0_to_2_pi_costs_no_more(order, turn):
+    jets = make_events(2300)
+    table = to_table(jets)
+    other = Table(dict(table.columns), table.counts)
+    other.columns["phi"] = (turn * (table.columns["phi"] % np.float32(2 * np.pi))).astype("f4")
+    other.columns["phi"][:4] = [np.nan, -np.inf, 400, -400]
+    codecs = [
+        Codec.bounded(tolerance=1e-3, order=order).fit(each, uses=1) for each in (table, other)
+    ]
+    sizes = [len(codec.encode(each)) for codec, each in zip(codecs, (table, other), strict=True)]
+    assert sizes[1] < 1.01 * sizes[0]
+    if order == "preserved":
+        there_and_back(codecs[1], other)
+    back = Codec.from_bytes(codecs[1].to_bytes()).decode(codecs[1].encode(other))
+    assert ak.array_equal(back, codecs[1].decode(codecs[1].encode(other)), equal_nan=True)
+    finite = np.sort(other.columns["phi"][np.isfinite(other.columns["phi"])])
+    found = to_table(back).columns["phi"]
+    np.testing.assert_allclose(np.sort(found[np.isfinite(found)]), finite, rtol=0, atol=1e-3)
+
+
 def test_truncated_mantissas_are_lossless_and_small():
     jets = make_jets(3000)
     full = Codec.bounded(tolerance="lossless").fit(jets)
@@ -253,6 +306,25 @@ def test_truncated_mantissas_are_lossless_and_small():
     codec = Codec.bounded(tolerance="lossless").fit(cut)
     there_and_back(codec, cut)
     assert len(full.encode(jets)) - len(codec.encode(cut)) > 3000 * 4 * 12 / 8
+
+
+@pytest.mark.parametrize(
+    "tolerance",
+    ["nonsense", "", -1, np.nan, None, "pt=x", {"pt": "x"}, {"pt": -1}, {"eta": True}, {"pt": 0.7}],
+)
+def test_a_wrong_tolerance_is_refused_at_once(tolerance):
+    for features in (None, ("pt", "eta")):
+        with pytest.raises(InputError):
+            Codec.bounded(tolerance=tolerance, features=features)
+
+
+def test_a_tolerance_of_features_that_are_not_compressed_is_refused_at_once():
+    Codec.bounded(tolerance={"mass": 1e-3})
+    with pytest.raises(MissingNameError, match="no feature 'mass'"):
+        Codec.bounded(tolerance={"mass": 1e-3}, features=("pt", "eta"))
+    with pytest.raises(InputError, match=r"below 0\.5"):
+        Codec.bounded(tolerance=0.7, features=("pt", "eta"))
+    Codec.bounded(tolerance=0.7, features=("phi", "eta"))
 
 
 def test_another_dtype_is_refused():
@@ -277,24 +349,35 @@ def test_real_bytes_are_those_of_the_cross_entropy(network, flat):
     assert ideal * 0.999 <= 8 * len(network.encode(jets)) <= ideal * 1.005
 
 
-def pcodec_bytes(codec, jets):
-    """What pcodec takes for the same integers."""
+def pcodec_bytes(codec, table):
+    """What pcodec takes for the same integers, numbers of jets included."""
     pcodec = pytest.importorskip("pcodec")
-    config = pcodec.ChunkConfig(compression_level=12)
-    quantised = codec._quantise(to_table(jets).select(codec.features_))
+    columns = [codec.lattices_[name].to_integers(table.columns[name]) for name in codec.features_]
+    columns += [] if table.counts is None else [table.counts]
+    configs = [pcodec.ChunkConfig(compression_level=level) for level in (8, 10, 12)]
     compress = pcodec.standalone.simple_compress
-    return sum(len(compress(values, config)) for values in quantised.integers.values())
+    return sum(
+        min(len(compress(column.astype(np.int32), config)) for config in configs)
+        for column in columns
+    )
 
 
+@pytest.mark.parametrize("in_events", [False, True])
 @pytest.mark.parametrize("jets", [1000, 3000])
-def test_streams_are_smaller_than_pcodec_makes_them(jets):
-    sample = {name: values[:jets] for name, values in flat_columns(make_events(jets)).items()}
-    codec = Codec.bounded(tolerance=1e-3).fit(sample)
-    assert len(codec.encode(sample)) < 0.97 * pcodec_bytes(codec, sample)
+def test_codec_and_stream_are_smaller_than_what_pcodec_makes(jets, in_events):
+    table = to_table(make_events(jets))
+    table = table.span(0, int(np.searchsorted(np.cumsum(table.counts), jets)))
+    table = table if in_events else table.flat()
+    codec = Codec.bounded(tolerance=1e-3).fit(table, uses=1)
+    assert len(codec.to_bytes()) + len(codec.encode(table)) < 0.99 * pcodec_bytes(codec, table)
 
 
-def flat_columns(events):
-    return to_table(ak.flatten(events)).columns
+def test_a_codec_that_is_used_more_says_more():
+    jets = make_events(2300)
+    once, often = (Codec.bounded(tolerance=1e-3).fit(jets, uses=uses) for uses in (1, 100))
+    assert len(once.to_bytes()) < len(often.to_bytes())
+    assert len(once.encode(jets)) > len(often.encode(jets))
+    assert not any(c.network for c in once._model.conditionals.values())
 
 
 # Blocks

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
+import zlib
 
 import awkward as ak
 import numpy as np
 import pytest
-from safetensors.numpy import load
+from safetensors.numpy import load, save
 
 from atlasae import Codec
-from atlasae.codec import _digest, codec_class
+from atlasae.codec import _DIGEST, _USUAL, MAGIC, codec_class
 from atlasae.errors import (
     DamagedFileError,
     InputError,
@@ -135,19 +137,25 @@ def test_damaged_codecs_are_refused(trained):
     for cut in range(1, len(data), len(data) // 40):
         with pytest.raises(DamagedFileError):
             Codec.from_bytes(data[:cut])
-    with pytest.raises(DamagedFileError):
-        Codec.from_bytes(struct.pack("<Q", 2**60) + data[8:])
-    for at in range(0, len(data), max(1, len(data) // 60)):
+    for more in (b"\0", data):
+        with pytest.raises(DamagedFileError):
+            Codec.from_bytes(data + more)
+    for at in [*range(24), *range(24, len(data), max(1, len(data) // 60)), len(data) - 1]:
         flipped = bytearray(data)
         flipped[at] ^= 0x04
-        with pytest.raises((DamagedFileError, MissingNameError)):
+        with pytest.raises(DamagedFileError):
             Codec.from_bytes(bytes(flipped))
+
+
+def test_a_codec_of_a_newer_format_says_so(trained):
+    data = trained.to_bytes()
+    with pytest.raises(DamagedFileError, match="upgrade with pip"):
+        Codec.from_bytes(data[: len(MAGIC) - 1] + b"\x02" + data[len(MAGIC) :])
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 99}, "upgrade with pip"),
         ({"state": {}}, "damaged"),
         ({"config": {"nonsense": 1}}, "damaged"),
     ],
@@ -164,14 +172,14 @@ def test_a_codec_of_an_unknown_kind_names_those_there_are(trained):
 
 def with_header(data, change):
     """A stored codec with some of its header replaced."""
-    (length,) = struct.unpack_from("<Q", data)
-    outer = json.loads(data[8 : 8 + length])
-    header = json.loads(outer["__metadata__"]["atlasae"]) | change
-    header.pop("digest")
-    header["digest"] = _digest(header, load(data))
-    outer["__metadata__"]["atlasae"] = json.dumps(header)
-    text = json.dumps(outer).encode()
-    return struct.pack("<Q", len(text)) + text + data[8 + length :]
+    start = len(MAGIC) + _DIGEST
+    plain = zlib.decompressobj(-15, zdict=_USUAL).decompress(data[start:])
+    (length,) = struct.unpack_from("<Q", plain)
+    header = json.loads(json.loads(plain[8 : 8 + length])["__metadata__"]["atlasae"]) | change
+    packing = zlib.compressobj(wbits=-15, zdict=_USUAL)
+    packed = packing.compress(save(load(plain), metadata={"atlasae": json.dumps(header)}))
+    packed += packing.flush()
+    return MAGIC + hashlib.sha256(packed).digest()[:_DIGEST] + packed
 
 
 def test_loading_from_nowhere_or_from_nonsense(tmp_path):

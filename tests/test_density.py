@@ -86,7 +86,7 @@ def random_network(seed, inputs=20, units=16, bins=64):
 
     def layer(width):
         weight = rng.integers(-31, 32, (units, width)).astype(np.int8)
-        bias = rng.integers(-20_000, 20_000, units).astype(np.int32)
+        bias = rng.integers(-1200, 1200, units).astype(np.int32)
         return weight, bias, rng.integers(-8, -4, units).astype(np.int8)
 
     first, second = layer(inputs), layer(units)
@@ -96,7 +96,7 @@ def random_network(seed, inputs=20, units=16, bins=64):
         (first[2], second[2]),
         rng.integers(-127, 128, (units, 12)).astype(np.int16),
         6,
-        rng.integers(-1500, 0, bins).astype(np.int16),
+        rng.integers(-190, 0, bins).astype(np.int16),
     )
 
 
@@ -111,12 +111,12 @@ def weigh_in(dtype, network, inputs):
     hidden = inputs[1:].astype(dtype)
     layers = zip(network.weights, network.biases, network.scales, strict=True)
     for weight, bias, scale in layers:
-        sums = weight.astype(dtype) @ hidden + bias.astype(dtype)[:, None]
+        sums = weight.astype(dtype) @ hidden + 16 * bias.astype(dtype)[:, None]
         exact = sums.astype(np.float64) * 2.0 ** scale.astype(np.float64)[:, None]
         hidden = np.rint(np.clip(exact, 0, HIDDEN_LIMIT)).astype(dtype)
     mixed = network.mixing.astype(np.int64) @ basis(network.mixing.shape[1], len(network.logits))
     last = (mixed + (1 << (network.mixing_shift - 1))) >> network.mixing_shift
-    octaves = hidden.T @ last.astype(dtype) + (network.logits.astype(dtype) * 32)
+    octaves = hidden.T @ last.astype(dtype) + (network.logits.astype(dtype) * 256)
     z = np.clip(octaves.astype(np.int64), -16 * 4096, 4096)
     whole, fraction = z >> 12, z & 4095
     return np.ldexp(1 + fraction / 4096, whole)

@@ -1,0 +1,86 @@
+"""Few jets: a codec fitted to them and what it codes them to, together, beside pcodec.
+
+pcodec packs the same integers, each column apart at its best settings, and the numbers of jets.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from atlasae.bounded import BoundedCodec
+from atlasae.quantise import IntegerLattice
+from atlasae.tolerance import LOSSLESS
+from benchmarks import peers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import Console
+
+    from atlasae.features import Table
+
+SIZES = (1000, 2000, 3000, 5000, 10_000)
+TOLERANCE = 1e-3
+
+
+def measure(tables: Mapping[str, Table]) -> list[dict[str, Any]]:
+    """Bytes for the first jets of each table, and of those in events for flat jets as well."""
+    rows = []
+    for name, table in tables.items():
+        rows += [_row(name, _first(table, size)) for size in SIZES]
+        if table.counts is not None:
+            rows += [_row(f"{name}, flat", _first(table.flat(), size)) for size in SIZES]
+    return rows
+
+
+def _first(table: Table, jets: int) -> Table:
+    """At least so many jets, in whole events."""
+    if table.counts is None:
+        return table.span(0, jets)
+    return table.span(0, int(np.searchsorted(np.cumsum(table.counts), jets)) + 1)
+
+
+def _row(name: str, table: Table) -> dict[str, Any]:
+    codec = BoundedCodec(TOLERANCE).fit(table, uses=1)
+    columns = {
+        feature: peers.Column(
+            table.columns[feature],
+            lattice.to_integers(table.columns[feature]),
+            lattice,
+            codec.tolerances_[feature],
+        )
+        for feature, lattice in codec.lattices_.items()
+    }
+    if table.counts is not None:
+        counts = np.asarray(table.counts, np.int64)
+        columns["numbers of jets"] = peers.Column(counts, counts, IntegerLattice("int64"), LOSSLESS)
+    model, payload = len(codec.to_bytes()), len(codec.encode(table))
+    pcodec = peers.rate(peers.PCODEC, columns).bits
+    return {
+        "name": name,
+        "jets": len(table),
+        "codec_bytes": model,
+        "payload_bytes": payload,
+        "sum": model + payload,
+        "pcodec_bytes": None if pcodec is None else round(pcodec * len(table) / 8),
+    }
+
+
+def show(rows: list[dict[str, Any]], console: Console) -> None:
+    """Print a table of sizes in bytes."""
+    from rich.table import Table as Printed
+
+    printed = Printed(title=f"Bytes of codec and jets together, within {TOLERANCE:g}")
+    for column in ("jets", "", "codec", "jets coded", "sum", "pcodec", "sum/pcodec"):
+        printed.add_column(column, justify="left" if not column else "right")
+    for row in rows:
+        pcodec = row["pcodec_bytes"]
+        printed.add_row(
+            f"{row['jets']:,}",
+            row["name"],
+            *(f"{row[key]:,}" for key in ("codec_bytes", "payload_bytes", "sum")),
+            *(("-", "-") if pcodec is None else (f"{pcodec:,}", f"{row['sum'] / pcodec:.3f}")),
+        )
+    console.print(printed)
