@@ -42,7 +42,7 @@ BIAS_UNIT = 16  # of the biases of hidden units: finer ones would be lost in the
 _ENDS = 3  # bins that there are in any case: the values' range, and what is beyond it
 _GRAINS = 8  # to the width that a bin has around the middle: its edges are multiples of a grain
 _MOST_GAPS = 2  # that bins stop at
-_GAP = 50  # times the width of the middle half of the values: a hole in which nothing lies
+_GAP = 50  # times the width of half of the values: a hole in which nothing lies
 _FURTHEST = 0.002  # of the values, on either side, do not shape the bins
 _FAR = 96  # powers of two within which no sum leaves float32's normal numbers
 _BIAS = 127  # of a float32's exponent
@@ -76,11 +76,12 @@ class Bins:
         fine = np.unique(ordered[np.rint(ranks).astype(np.int64)])
         fine = np.append(fine, fine[-1] + 1)
         # what lies very far from the rest has bins of its own, and what is between none
-        low, high = ordered[last // 4], ordered[3 * last // 4]
-        grain = 1 << max(0, int(np.log2(max((high - low) / (_GRAINS * count), 1))))
+        half = ordered[last // 2 :] - ordered[: last - last // 2 + 1]
+        spread = float(half.min())  # of the half of the values that lie closest together
+        grain = 1 << max(0, int(np.log2(max(spread / (_GRAINS * count), 1))))
         distances = np.diff(ordered)
         gaps = np.argsort(distances)[-_MOST_GAPS:]
-        gaps = gaps[distances[gaps] > _GAP * (float(high - low) + 1)]
+        gaps = gaps[distances[gaps] > _GAP * (spread + 1)]
         before, after = _above(ordered[gaps], grain), ordered[gaps + 1] // grain * grain
         fine = np.unique(np.concatenate([fine, before, after]))
         widths = np.diff(fine)

@@ -8,13 +8,18 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from atlasae.root.checking import check
 
 import atlasae
 from atlasae import Codec
-from atlasae.root.checking import check
 from atlasae.root.compressing import compress
-from atlasae.root.contents import Contents
+
+if TYPE_CHECKING:
+    from atlasae.root.contents import Contents
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "formats.md"
 _TABLE = re.compile(r"(<!-- files -->\n).*(<!-- end -->)", re.DOTALL)
@@ -41,17 +46,19 @@ def row(source: Path, way: Way, folder: Path) -> str:
     """Compress, check, restore and check a file; a row of the table."""
     small, back = folder / "small.root", folder / "back.root"
     codec = Codec.bounded(tolerance=way.tolerance)
-    options = {"codec": codec, "pack": way.pack, "all_floats": way.all_floats, "force": True}
+    compressed = partial(
+        compress, source, small, codec=codec, pack=way.pack, all_floats=way.all_floats, force=True
+    )
     start = time.perf_counter()
     extra = ""
     try:
-        contents = compress(source, small, **options)
+        contents = compressed()
     except atlasae.InputError as error:
         if "--drop-unwritable" not in str(error):
             return _cells(source.name, way.name, "refused", "", "", _after(str(error)), "")
         extra = " (with `--drop-unwritable`)"
         try:
-            contents = compress(source, small, **options, drop_unwritable=True)
+            contents = compressed(drop_unwritable=True)
         except atlasae.InputError as second:
             return _cells(source.name, way.name + extra, "refused", "", "", _after(str(second)), "")
     seconds = time.perf_counter() - start
@@ -80,9 +87,9 @@ def _carried(contents: Contents) -> str:
 def _notes(contents: Contents) -> str:
     """How many branches changed or were left out, by what happened to them."""
     counted = Counter(re.sub(r"the counter \S+", "a counter", n) for n in contents.changed.values())
-    lines = [f"{count} × {note}" for note, count in counted.items()]
+    lines = [f"{count} x {note}" for note, count in counted.items()]
     out = Counter(re.sub(r"basket .*", "…", note) for note in contents.left_out.values())
-    lines += [f"LEFT OUT {count} × {note}" for note, count in out.items()]
+    lines += [f"LEFT OUT {count} x {note}" for note, count in out.items()]
     return "<br>".join(lines)
 
 

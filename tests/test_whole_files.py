@@ -97,7 +97,7 @@ def test_names_that_are_not_there(nano, tmp_path):
         ({"collection": "Jet,Foton"}, "no collection 'Foton'.* did you mean 'Photon'"),
         ({"branches": "Jett_*"}, "no branch .Jett_.*did you mean"),
         ({"drop": "HLT*,nope"}, "no branch 'nope'"),
-        ({"codec": Codec.bounded(tolerance="mas=1")}, "no feature 'mas'"),
+        ({"codec": Codec.bounded(tolerance="mas=0.1")}, "no feature 'mas'"),
     ):
         with pytest.raises(MissingNameError, match=rf"nano\.root: {message}"):
             atlasae.compress(nano, target, **options)

@@ -16,12 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BLOCKS = "atlasae/blocks"
-_NUMBERS: dict[str, np.dtype[Any]] = {
-    "part": np.dtype(np.int32),
-    "entries": np.dtype(np.int64),
-    "jets": np.dtype(np.int64),
-    "checksum": np.dtype(np.uint32),
-}
+# in one branch: each costs more in a small file than what it says
+_NUMBERS = ("part", "entries", "jets", "checksum")
+_TYPES = {"payload": "var * uint8", "numbers": np.dtype((np.int64, (len(_NUMBERS),)))}
 _SIZE = "npayload"  # the counter that uproot makes
 _HELD = 4_000_000  # bytes of payloads written at a time: each time costs baskets
 
@@ -45,14 +42,15 @@ class BlockTree:
         if not self._rows:
             return
         if self._tree is None:
-            self._tree = self._out.mktree(BLOCKS, {"payload": "var * uint8", **_NUMBERS})
-        payloads, *numbers = zip(*self._rows, strict=True)
-        columns = {
-            name: np.array(values, dtype)
-            for (name, dtype), values in zip(_NUMBERS.items(), numbers, strict=True)
-        }
+            self._tree = self._out.mktree(BLOCKS, _TYPES)
+        payloads, numbers = zip(*((row[0], row[1:]) for row in self._rows), strict=True)
         data = np.frombuffer(b"".join(payloads), np.uint8)
-        self._tree.extend({"payload": ak.unflatten(data, list(map(len, payloads))), **columns})
+        self._tree.extend(
+            {
+                "payload": ak.unflatten(data, list(map(len, payloads))),
+                "numbers": np.array(numbers, np.int64),
+            }
+        )
         self._rows = []
 
 
@@ -77,7 +75,9 @@ class BlockRows:
         where = f"{file.file_path}: tree {BLOCKS!r}"
         with reading(where):
             tree = file[BLOCKS]
-            return cls(tree, where, tree.arrays([*_NUMBERS, _SIZE], library="np"))
+            rows = tree["numbers"].array(library="np").T
+            sizes = tree[_SIZE].array(library="np")
+            return cls(tree, where, {_SIZE: sizes, **dict(zip(_NUMBERS, rows, strict=True))})
 
     def take(self, part: int, entries: int) -> list[int]:
         """The next blocks of a part, until they hold so many entries.
