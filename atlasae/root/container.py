@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -174,9 +175,9 @@ def read_container(file: Any) -> Container:
     path = file.file_path
     if not is_compressed(file):
         raise InputError(f"{path} was not compressed by atlasae")
-    with reading(f"{path}: the codecs"):
+    with _reading(f"{path}: the codecs"):
         codecs = {digest(data): Codec.from_bytes(data) for data in _payloads(file, CODECS)}
-    with reading(f"{path}: the manifests"):
+    with _reading(f"{path}: the manifests"):
         manifests = [Manifest.from_bytes(data) for data in _payloads(file, MANIFESTS)]
     rows = BlockRows.read(file) if BLOCKS in file.keys(cycle=False) else None
     runs: dict[str, list[Run]] = {}
@@ -194,6 +195,16 @@ def read_container(file: Any) -> Container:
         start = before[-1].stop if before else 0
         before.append(Run(start, start + manifest.entries, manifest, blocks))
     return Container(runs, codecs, rows)
+
+
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """As ``reading``, for codecs and manifests, which do not know what file they are of."""
+    with reading(what):
+        try:
+            yield
+        except DamagedFileError as error:
+            raise DamagedFileError(f"{what}: {error}") from error
 
 
 def _payloads(file: Any, path: str) -> list[bytes]:
