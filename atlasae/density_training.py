@@ -72,7 +72,9 @@ def fit_conditional(
         torch.manual_seed(seed)
         network = _Network(len(inputs) - 1, units, table)
         rows = torch.from_numpy(np.ascontiguousarray(inputs[1:].T)) / _INPUT_UNIT
-        _train(network, rows, targets, weight_decay, epochs)
+        least = max(_WORTH, _WEIGHT * network.size / (uses * len(values))) * np.log(2)
+        if not _train(network, rows, targets, weight_decay, epochs, least):
+            return plain
         with torch.no_grad():
             hidden = [layer.numpy() for layer in network.hidden(rows[:100_000])]
     learned = Conditional(edges, table, network.round(hidden), len(inputs) - 1)
@@ -92,6 +94,11 @@ def worth_storing(
 
 _WORTH = 0.005  # bits a value that a network has to save, for the time it takes
 _FEWEST_BINS = 3
+_WEIGHT = 6.0  # bits that a weight takes to store, roughly
+_APART = 5000  # values, or an eighth of them, that are looked at to see whether training pays
+_LOOK = 0.2  # of the epochs, after which that is looked at, ...
+_LOOK_STEPS = 300  # ... but no earlier than after so many steps: the first ones are small, ...
+_GROWTH = 3.0  # ... and the most that what is saved then can still grow by
 _BIN = 14  # bits that a bin takes to store, roughly
 _INPUT_UNIT = 128.0  # inputs of about +-300 become of order one
 
@@ -122,6 +129,7 @@ class _Network(nn.Module):
         self.bias = nn.Parameter(torch.from_numpy(np.log(shares)).float())
         with torch.no_grad():
             self.mixing.weight.mul_(0.1)
+        self.size = sum(parameter.numel() for parameter in self.parameters())
 
     def hidden(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         one = torch.relu(self.first(rows))
@@ -148,8 +156,18 @@ class _Network(nn.Module):
 
 
 def _train(
-    network: _Network, rows: torch.Tensor, targets: torch.Tensor, weight_decay: float, epochs: int
-) -> None:
+    network: _Network,
+    rows: torch.Tensor,
+    targets: torch.Tensor,
+    weight_decay: float,
+    epochs: int,
+    least: float = 0.0,
+) -> bool:
+    """Train, unless what a fifth of it saves on rows kept apart until then is far from ``least``.
+
+    That is in nats a value, below what the bias says alone. A schedule that ends in small steps
+    gains most in its last epochs, so that nothing else tells early when to stop.
+    """
     matrices = [network.first.weight, network.second.weight, network.mixing.weight]
     others = [network.first.bias, network.second.bias, network.bias]
     groups: list[dict[str, Any]] = [
@@ -161,8 +179,19 @@ def _train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, RATE, total_steps=steps, pct_start=0.2
     )
-    for _ in range(epochs):
-        for batch in torch.randperm(len(rows)).split(BATCH):  # type: ignore[no-untyped-call]
+    look = max(int(_LOOK * epochs), _LOOK_STEPS * epochs // steps)
+    few = min(_APART, len(rows) // 8) if look < epochs else 0
+    apart, seen = torch.randperm(len(rows)).tensor_split([few])
+    plain = nn.functional.cross_entropy(network.bias.detach().repeat(few, 1), targets[apart])
+    for epoch in range(epochs):
+        if epoch == look and few:
+            with torch.no_grad():
+                reached = nn.functional.cross_entropy(network(rows[apart]), targets[apart])
+            if _GROWTH * float(plain - reached) < least:
+                return False
+            seen = torch.arange(len(rows))
+        for places in torch.randperm(len(seen)).split(BATCH):  # type: ignore[no-untyped-call]
+            batch = seen[places]
             logits = network(rows[batch])
             total = torch.logsumexp(logits, 1)
             chosen = logits.gather(1, targets[batch, None])[:, 0]
@@ -171,6 +200,7 @@ def _train(
             loss.backward()
             optimiser.step()
             schedule.step()
+    return True
 
 
 def _round_layer(

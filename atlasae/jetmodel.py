@@ -47,6 +47,7 @@ _OTHER = Settings(48, 0.5, 0.3)
 _LATER_UNITS = 16  # of the networks of later jets, which have more inputs
 MOST_NUMBERS = 200  # of jets in an event that have a bin to themselves
 EPOCHS = 40
+_MOST_EPOCHS = 640  # of all networks together; half as many epochs cost 0.01 bits a jet
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ class JetModel:
             counts: numbers of jets an event, or None.
             networks: whether to try networks; tables alone are smaller and less.
             uses: how many jets will be coded for each one here.
-            epochs: passes over the jets.
+            epochs: passes over the jets, at most: of many features each has fewer.
             seed: of the training.
             progress: called with each group and feature that is done.
         """
@@ -175,6 +176,7 @@ class JetModel:
 
         recorder = _Recorder()
         walk(recorder, layout, counts, columns, len(next(iter(columns.values()))))
+        epochs = min(epochs, max(_MOST_EPOCHS // len(recorder.seen), EPOCHS // 8))
         scales: dict[str, Scale] = {}
         conditionals: dict[tuple[str, str], Conditional] = {}
         for group in GROUPS:

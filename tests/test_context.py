@@ -11,7 +11,7 @@ from atlasae import exact
 from atlasae.context import GROUPS, SIGN, Layout, walk
 from atlasae.entropy import Reader, Writer
 from atlasae.jetmodel import JetModel
-from atlasae.quantise import exceptions, fit_lattice
+from atlasae.quantise import AbsoluteLattice, exceptions, fit_lattice
 from atlasae.tolerance import tolerances
 
 from .conftest import make_jets
@@ -247,3 +247,21 @@ def test_earlier_jets_are_of_use():
     alone = JetModel.fit(layout(), columns, None, uses=1e9, epochs=20).bits(columns, None)
     taught = JetModel.fit(layout(), columns, counts, uses=1e9, epochs=20).bits(columns, counts)
     assert alone["eta"] - taught["eta"] > 1.0 * 2000
+
+
+def test_of_many_features_each_is_trained_less(monkeypatch):
+    from atlasae import density_training
+
+    seen, fit = [], density_training.fit_conditional
+
+    def noting(*arguments, epochs, **options):
+        seen.append(epochs)
+        return fit(*arguments, epochs=epochs, **options)
+
+    monkeypatch.setattr(density_training, "fit_conditional", noting)
+    for features in (4, 40):
+        names = [f"x{i}" for i in range(features)]
+        lattices = {name: AbsoluteLattice("float32", 0.01) for name in names}
+        columns = {name: np.arange(100) for name in names}
+        JetModel.fit(Layout.of(lattices), columns, None, networks=False)
+    assert seen == [40] * 4 + [16] * 40

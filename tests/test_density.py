@@ -234,6 +234,21 @@ def test_a_network_learns_and_its_integers_code_what_they_say():
     np.testing.assert_array_equal(network.code(Reader(writer.to_bytes()), None, known), fresh)
 
 
+@pytest.mark.parametrize(("of_use", "least"), [(True, 0.1), (False, 0.1), (True, 50.0)])
+def test_training_stops_early_where_it_cannot_pay(of_use, least):
+    import torch
+
+    values, inputs = learnable()
+    if not of_use:
+        values = np.random.default_rng(5).permutation(values)
+    bins = Bins.fit(values, 48, 0.6)
+    torch.manual_seed(0)
+    network = _Network(3, 16, bins.histogram(values))
+    rows = torch.from_numpy(np.ascontiguousarray(inputs[1:].T)) / _INPUT_UNIT
+    targets = torch.from_numpy(bins.find(values))
+    assert _train(network, rows, targets, 0.1, 40, least) == (of_use and least < 1)
+
+
 def test_rounding_to_integers_costs_little():
     import torch
 
