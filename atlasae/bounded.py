@@ -333,6 +333,8 @@ class BoundedCodec(Codec):
             for name, lattice in self.lattices_.items()
             if coarse(lattice)[1]
         }
+        if not reader.is_done:
+            raise DamagedFileError("it has more than the jets it says")
         quantised = Quantised(integers, fine, odd, counts)
         block.check(quantised.checksum())
         return quantised

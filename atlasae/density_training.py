@@ -32,6 +32,7 @@ def fit_conditional(
     *,
     bins: int,
     power: float,
+    groups: int,
     units: int,
     weight_decay: float,
     epochs: int,
@@ -45,6 +46,7 @@ def fit_conditional(
         inputs: shape (1 + features, n), the first row one; none but that give a table.
         bins: the most bins to use.
         power: of the density that the bins share equally; see ``Bins.fit``.
+        groups: the most groups of bins that a network tells apart, a quarter of the bins or more.
         units: of each hidden layer; 0 for a table.
         weight_decay: decoupled, on the matrices.
         epochs: passes over the values.
@@ -57,10 +59,12 @@ def fit_conditional(
         return plain
     edges = Bins.fit(values, bins, power)
     table = edges.histogram(values)
-    targets = torch.from_numpy(edges.find(values))
+    parts = -(-len(edges) // groups)
+    targets = torch.from_numpy(edges.find(values) // parts)
     with one_thread(), torch.random.fork_rng():
         torch.manual_seed(seed)
-        network = _Network(len(inputs) - 1, units, table)
+        weights = np.add.reduceat(table, np.arange(0, len(table), parts), dtype=np.float64)
+        network = _Network(len(inputs) - 1, units, weights)
         rows = torch.from_numpy(np.ascontiguousarray(inputs[1:].T)) / _INPUT_UNIT
         _train(network, rows, targets, weight_decay, epochs)
         with torch.no_grad():
@@ -90,10 +94,10 @@ def _best_table(values: Integers, inputs: Array, bins: int, power: float) -> Con
 
 
 class _Network(nn.Module):
-    def __init__(self, features: int, units: int, table: NDArray[np.uint16]) -> None:
+    def __init__(self, features: int, units: int, weights: NDArray[np.float64]) -> None:
         super().__init__()
-        shares = table / table.sum(dtype=np.float64)
-        functions = torch.from_numpy(basis(ORDER, len(table)) / 512.0).float()
+        shares = weights / weights.sum()
+        functions = torch.from_numpy(basis(ORDER, len(shares)) / 512.0).float()
         self.register_buffer("functions", functions)
         self.first, self.second = nn.Linear(features, units), nn.Linear(units, units)
         self.mixing = nn.Linear(units, ORDER, bias=False)
