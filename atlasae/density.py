@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Slots = NDArray[np.int32]
     Array = NDArray[np.float32]
 
-CHUNK = 8192  # rows at a time: part of the format, since it orders the symbols
+CHUNK = 32768  # rows at a time: part of the format, since it orders the symbols
 MOST_PARTS = 4  # bins in a group
 INPUT_LIMIT = 511  # of the integers a network is given
 HIDDEN_LIMIT = 255  # of its hidden units
@@ -217,7 +217,8 @@ class CompiledNetwork:
         """
         layers = (self.first, self.second, self.last)
         size = max(_PRODUCT // max(layer.size for layer in layers), 1)
-        ends = np.zeros((1 + len(self.last), inputs.shape[1]), np.int32)
+        ends = np.empty((1 + len(self.last), inputs.shape[1]), np.int32)
+        ends[0] = 0
         for start in range(0, inputs.shape[1], size):
             rows = slice(start, start + size)
             hidden = _hidden(self.second, _hidden(self.first, inputs[:, rows]))
@@ -264,7 +265,8 @@ class Slotted:
         return totals
 
     def find(self, slots: Slots) -> tuple[Integers, Slots, Slots]:
-        groups = np.add.reduce(self.ends[1:-1] <= slots, axis=0, dtype=np.int8).astype(np.int64)
+        passed = (self.ends[1:-1] <= slots).view(np.int8)
+        groups = np.add.reduce(passed, axis=0, dtype=np.int8).astype(np.int64)
         first, spare = self._group(groups)
         part = np.zeros(len(groups), np.int32)
         within = slots - first
@@ -336,7 +338,7 @@ class Conditional:
         if self.network is None:
             bins = coder.table(known, inputs.shape[1], self.table.astype(np.float32))
         else:
-            bins = coder.choose(known, self._slotted(inputs))
+            bins = coder.choose(known, self, inputs[: 1 + self.inputs])
         return self.bins.code(coder, values, bins)
 
     def shares(self, inputs: Array) -> NDArray[np.float64]:
@@ -344,7 +346,7 @@ class Conditional:
         weights = self.table.astype(np.float64)
         if self.network is not None:
             bins = np.arange(len(self.bins))
-            slotted = self._slotted(np.repeat(inputs, len(bins), axis=1))
+            slotted = self.choice(np.repeat(inputs[: 1 + self.inputs], len(bins), axis=1))
             weights = slotted.span(bins)[1].astype(np.float64)
         shares: NDArray[np.float64] = weights / weights.sum()
         return shares
@@ -356,14 +358,15 @@ class Conditional:
             weights = self.table.astype(np.float64)
             share = weights[bins] / weights.sum()
         else:
-            slotted = self._slotted(inputs)
+            slotted = self.choice(inputs[: 1 + self.inputs])
             share = slotted.span(bins)[1] / slotted.totals()
         return float(np.log2(self.bins.widths[bins] / share).sum())
 
-    def _slotted(self, inputs: Array) -> Slotted:
+    def choice(self, inputs: Array) -> Slotted:
+        """Slots of the bins by the network."""
         compiled: CompiledNetwork = self._compiled  # type: ignore[attr-defined]
         cuts: Slots = self._slots_of_groups  # type: ignore[attr-defined]
-        return Slotted(compiled.ends(inputs[: 1 + self.inputs]), cuts)
+        return Slotted(compiled.ends(inputs), cuts)
 
     def _cuts(self, groups: int) -> Slots:
         parts = -(-len(self.table) // groups)

@@ -77,7 +77,7 @@ def fit_conditional(
     return learned if worth_it else plain
 
 
-_WORTH = 0.005  # bits a value that a network has to save, for the time it takes
+_WORTH = 0.08  # bits a value that a network has to save, for the time it takes
 _INPUT_UNIT = 128.0  # inputs of about +-300 become of order one
 
 

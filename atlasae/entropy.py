@@ -23,7 +23,7 @@ import numpy as np
 from atlasae.blocks import number, read_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -58,11 +58,21 @@ class Choice(Protocol):
         """The first slot of a symbol of each row, and how many it has."""
 
 
+class Source(Protocol):
+    """What makes choices: the same of the same inputs, always."""
+
+    def choice(self, inputs: Weights) -> Choice:
+        """The choice that inputs make, shape (features, n)."""
+
+
+Made = tuple[Source, "Weights", Choice]
+
+
 class Coder(ABC):
     """What a model needs of a writer or a reader."""
 
     @abstractmethod
-    def choose(self, symbols: Integers | None, choice: Choice) -> Integers:
+    def choose(self, symbols: Integers | None, source: Source, inputs: Weights) -> Integers:
         """Code one symbol a row of a choice."""
 
     def table(self, symbols: Integers | None, count: int, weights: Weights) -> Integers:
@@ -96,12 +106,11 @@ class Coder(ABC):
 
     def _wide(self, values: Integers | None, sizes: Integers) -> Integers:
         wide = np.flatnonzero(sizes > _FULL)
-        low, high, narrow = None, None, sizes.copy()
-        narrow[wide] = _FULL
+        low = high = None
         if values is not None:
             low, high = values.copy(), values[wide] >> _PIECE
             low[wide] &= _FULL - 1
-        found = self.uniform(low, narrow)
+        found = self.uniform(low, np.minimum(sizes, _FULL))
         found[wide] |= self.uniform(high, ((sizes[wide] - 1) >> _PIECE) + 1) << _PIECE
         return found
 
@@ -111,13 +120,20 @@ class Coder(ABC):
 
 
 class Writer(Coder):
-    """Codes integers into bytes; a stack is written from its end, so they are kept until then."""
+    """Codes integers into bytes; a stack is written from its end, so they are kept until then.
+
+    Attributes:
+        made: the choices, for a reader that is to check what was written.
+    """
 
     def __init__(self) -> None:
         self._kept: list[Callable[[Any], None] | tuple[Slots, Slots, Slots]] = []
+        self.made: list[Made] = []
 
-    def choose(self, symbols: Integers | None, choice: Choice) -> Integers:
+    def choose(self, symbols: Integers | None, source: Source, inputs: Weights) -> Integers:
         assert symbols is not None
+        choice = source.choice(inputs)
+        self.made.append((source, inputs, choice))
         self._kept.append((*choice.span(symbols), choice.totals()))
         return symbols
 
@@ -159,9 +175,16 @@ class Writer(Coder):
 
 
 class Reader(Coder):
-    """Decodes what a Writer wrote, asked in the same order."""
+    """Decodes what a Writer wrote, asked in the same order.
 
-    def __init__(self, data: bytes) -> None:
+    Args:
+        data: what it wrote.
+        made: choices that it made. Those whose inputs come out equal are not made again, which
+            gives the same, sooner.
+    """
+
+    def __init__(self, data: bytes, made: Sequence[Made] = ()) -> None:
+        self._made = iter(made)
         self._whole, at = read_number(data, 0) if data else (0, 0)
         words = np.frombuffer(data[at:] + bytes((at - len(data)) % 4), "<u4").astype(np.uint32)
         self._stack = constriction.stream.stack.AnsCoder(*[words] if len(words) else [])
@@ -171,8 +194,11 @@ class Reader(Coder):
         """Whether nothing is left, as must be where all that was written was read."""
         return bool(self._stack.is_empty())
 
-    def choose(self, symbols: Integers | None, choice: Choice) -> Integers:
+    def choose(self, symbols: Integers | None, source: Source, inputs: Weights) -> Integers:
         assert symbols is None
+        by, given, choice = next(self._made, (None, inputs, None))
+        if choice is None or by is not source or not np.array_equal(given, inputs):
+            choice = source.choice(inputs)
         found = np.empty(len(choice), np.int64)
         for rows in _pieces(len(choice)) if self._whole <= 0 else [slice(None)]:
             part = choice[rows]

@@ -45,7 +45,7 @@ _SETTINGS = {
     "eta": Settings(64, 0.5, 0.15, 32),
 }
 _OTHER = Settings(48, 0.5, 0.3)
-_LATER_UNITS = 8  # of the networks of later jets, of which each teaches less
+_UNITS_IN_EVENTS = 8  # where many small networks share the time
 _TURNING = 48  # groups of a phi that is not coded from where momentum is missing: its peak moves
 _MOST_NUMBERS = 200  # of jets in an event that have a bin to themselves
 EPOCHS = 40
@@ -191,7 +191,7 @@ class JetModel:
                 values, own = recorder.of(group, feature)
                 matrix = whole.matrix[: 1 + len(own)]
                 settings = _SETTINGS.get(role(feature) or "", _OTHER)
-                units = settings.units if group == GROUPS[0] else _LATER_UNITS
+                units = settings.units if counts is None else _UNITS_IN_EVENTS
                 conditionals[group, feature] = fit_conditional(
                     values,
                     matrix,

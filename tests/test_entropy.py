@@ -12,6 +12,20 @@ seeds = st.integers(0, 2**32 - 1)
 lengths = st.integers(0, 60)
 
 
+class Weights:
+    """A source of choices by weights, shape (n, k)."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def choice(self, weights):
+        self.asked += 1
+        return Weighted(weights)
+
+
+SOURCE = Weights()
+
+
 class Weighted:
     """A choice by whole weights, shape (n, k)."""
 
@@ -52,8 +66,8 @@ def test_chosen_symbols_come_back(seed, length, bins):
     weights = np.exp2(rng.uniform(-10, 5, (length, bins))).astype(np.float32)
     symbols = rng.integers(0, bins, length)
     writer = Writer()
-    np.testing.assert_array_equal(writer.choose(symbols, Weighted(weights)), symbols)
-    found = Reader(writer.to_bytes()).choose(None, Weighted(weights))
+    np.testing.assert_array_equal(writer.choose(symbols, SOURCE, weights), symbols)
+    found = Reader(writer.to_bytes()).choose(None, SOURCE, weights)
     assert found.dtype == np.int64
     np.testing.assert_array_equal(found, symbols)
 
@@ -96,7 +110,7 @@ def test_all_kinds_one_after_another(pieces, seed):
             symbols = rng.integers(0, 5, length) if kind != "u" else rng.integers(0, sizes)
             given_ = symbols if known else None
             if kind == "c":
-                found = coder.choose(given_, Weighted(weights))
+                found = coder.choose(given_, SOURCE, weights)
             elif kind == "t":
                 found = coder.table(given_, length, np.ones(5, np.float32))
             else:
@@ -108,9 +122,37 @@ def test_all_kinds_one_after_another(pieces, seed):
     walk(Reader(writer.to_bytes()), known=False)
 
 
+def test_choices_are_made_again_unless_source_and_inputs_are_the_same():
+    writer, weights, source = Writer(), np.ones((50, 7)), Weights()
+    symbols = np.arange(50) % 7
+    for _ in range(2):
+        writer.choose(symbols, source, weights)
+    data = writer.to_bytes()
+    other = Weights()
+    for asked, others in [(source, weights), (source, weights * 2), (other, weights)]:
+        before = asked.asked
+        reader = Reader(data, writer.made)
+        np.testing.assert_array_equal(reader.choose(None, asked, weights), symbols)
+        made = asked.asked - before
+        assert made == (asked is other)
+        reader.choose(None, asked, others)
+        assert asked.asked - before - made == (asked is other or others is not weights)
+
+
+def test_a_reader_knows_that_all_is_read():
+    writer, weights = Writer(), np.ones((50, 7))
+    for _ in range(2):
+        writer.choose(np.arange(50) % 7, SOURCE, weights)
+    reader = Reader(writer.to_bytes())
+    reader.choose(None, SOURCE, weights)
+    assert not reader.is_done
+    reader.choose(None, SOURCE, weights)
+    assert reader.is_done
+
+
 def test_nothing_takes_no_bytes():
     writer = Writer()
-    assert not len(writer.choose(np.zeros(0, np.int64), Weighted(np.ones((0, 4)))))
+    assert not len(writer.choose(np.zeros(0, np.int64), SOURCE, np.ones((0, 4))))
     assert not len(writer.table(np.zeros(0, np.int64), 0, np.ones(4, np.float32)))
     assert not len(writer.uniform(np.zeros(0, np.int64), np.zeros(0, np.int64)))
     writer.uniform(np.zeros(5, np.int64), np.ones(5, np.int64))
@@ -138,7 +180,7 @@ def test_chosen_symbols_take_what_their_probabilities_say():
     symbols = drawn(rng, weights)
     shares = weights[np.arange(len(symbols)), symbols] / weights.sum(axis=1, dtype=np.float64)
     writer = Writer()
-    writer.choose(symbols, Weighted(weights))
+    writer.choose(symbols, SOURCE, weights)
     ideal = -np.log2(shares).sum() / 8
     assert abs(len(writer.to_bytes()) - ideal) <= 0.005 * ideal + 8
 
@@ -161,7 +203,7 @@ def test_other_bytes_give_symbols_in_range_or_an_ordinary_exception(data, length
     try:
         reader = Reader(data)
         for read, limit in [
-            (lambda: reader.choose(None, Weighted(weights)), 7),
+            (lambda: reader.choose(None, SOURCE, weights), 7),
             (lambda: reader.table(None, length, weights[0]), 7),
             (lambda: reader.uniform(None, sizes), None),
         ]:
