@@ -151,7 +151,7 @@ class BoundedCodec(Codec):
         return self
 
     def encode(self, jets: Any) -> bytes:
-        """Code jets, numbers of jets an event included, in blocks of about 65,536 jets.
+        """Code jets, numbers of jets an event included, in blocks of about 131,072 jets.
 
         Raises:
             NotFittedError: the codec is not trained.
