@@ -183,7 +183,7 @@ class IntegerNetwork:
             layers.append((both * 2.0 ** scale.astype(np.float64)[:, None]).astype(np.float32))
         shift = self.mixing_shift
         _check(1 <= shift <= 40 and self.mixing.shape[1] >= 2)
-        _check(len(self.logits) <= _MOST_GROUPS)
+        _check(1 <= len(self.logits) <= _MOST_GROUPS)
         mixed = self.mixing.astype(np.int64) @ basis(self.mixing.shape[1], len(self.logits))
         last = (mixed + (1 << (shift - 1))) >> shift
         bias = (self.logits.astype(np.int64) << 5) + (_BIAS + _SLOTS) * OCTAVE

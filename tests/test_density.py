@@ -221,6 +221,7 @@ def largest(array, at, value):
         lambda _: {"mixing_shift": 63},
         lambda n: {"mixing": n.mixing[:, :1]},
         lambda _: {"logits": np.zeros(129, np.int16)},
+        lambda _: {"logits": np.zeros(0, np.int16)},
         lambda n: {"scales": (largest(n.scales[0], 2, 127), n.scales[1])},
         lambda n: {"scales": (n.scales[0], largest(n.scales[1], 2, -128))},
     ],
