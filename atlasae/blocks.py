@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from atlasae.errors import DamagedFileError
 
 MAGIC = b"atl\x01"  # the last byte is the format's version
-BLOCK_JETS = 65_536  # about as many in a block
+BLOCK_JETS = 131_072  # about as many in a block
 _CHECKSUM = struct.Struct("<I")
 _LARGEST = 1 << 35  # of the numbers in a head; a longer one is damage
 

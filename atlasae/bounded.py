@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from atlasae.context import Columns
+    from atlasae.entropy import Made
     from atlasae.tolerance import Spec
 
     Integers = NDArray[np.int64]
@@ -161,7 +162,7 @@ class BoundedCodec(Codec):
         return self
 
     def encode(self, jets: Any) -> bytes:
-        """Code jets, numbers of jets an event included, in blocks of about 65,536 jets.
+        """Code jets, numbers of jets an event included, in blocks of about 131,072 jets.
 
         Raises:
             NotFittedError: the codec is not trained.
@@ -196,9 +197,10 @@ class BoundedCodec(Codec):
             if (free := self._free_order(quantised)) is not None:
                 quantised = self._quantise(part.events(free))
             events = None if part.counts is None else len(part.counts)
-            block = Block.of(events, len(part), self._coded(quantised), quantised.checksum())
+            coded, made = self._coded(quantised)
+            block = Block.of(events, len(part), coded, quantised.checksum())
             try:
-                same = self._decoded(block).same_as(quantised)
+                same = self._decoded(block, made).same_as(quantised)
             except DamagedFileError:
                 same = False
             if not same:
@@ -298,7 +300,8 @@ class BoundedCodec(Codec):
             return model.code_sorted_numbers, model.code_free
         return model.code_numbers, model.code
 
-    def _coded(self, quantised: Quantised) -> bytes:
+    def _coded(self, quantised: Quantised) -> tuple[bytes, list[Made]]:
+        """The payload of a block, and the choices made in it."""
         assert self._model is not None
         writer = Writer()
         jets = len(next(iter(quantised.integers.values())))
@@ -310,28 +313,28 @@ class BoundedCodec(Codec):
             writer.uniform(values, np.full(jets, 1 << FINE_BITS))
         coded = writer.to_bytes()
         odd = pack_odd(quantised.odd)
-        return number(len(odd)) + odd + coded
+        return number(len(odd)) + odd + coded, writer.made
 
-    def _decoded(self, block: Block) -> Quantised:
-        """What a block holds, checked.
+    def _decoded(self, block: Block, made: Sequence[Made] = ()) -> Quantised:
+        """What a block holds, checked; ``made`` are the choices of who has just written it.
 
         Raises:
             DamagedFileError: it is damaged, or was written by another codec.
         """
         try:
-            return self._read(block)
+            return self._read(block, made)
         except DamagedFileError as error:
             raise DamagedFileError(f"{block.name} does not decode: {error}") from error
         except (IndexError, struct.error, zlib.error, ValueError, AssertionError) as error:
             raise DamagedFileError(f"{block.name} does not decode: damaged ({error})") from error
 
-    def _read(self, block: Block) -> Quantised:
+    def _read(self, block: Block, made: Sequence[Made]) -> Quantised:
         assert self._model is not None
         if max(block.jets, block.events or 0) > _LARGEST_BLOCK:
             raise DamagedFileError(f"{block.jets} jets are more than any block has")
         length, at = read_number(block.payload, 0)
         odd = unpack_odd(block.payload[at : at + length], self.lattices_, block.jets)
-        reader = Reader(block.payload[at + length :])
+        reader = Reader(block.payload[at + length :], made)
         counts = None
         code_numbers, code = self._coding(block.events is not None)
         if block.events is not None:
@@ -345,6 +348,8 @@ class BoundedCodec(Codec):
             for name, lattice in self.lattices_.items()
             if coarse(lattice)[1]
         }
+        if not reader.is_done:
+            raise DamagedFileError("it has more than the jets it says")
         quantised = Quantised(integers, fine, odd, counts)
         block.check(quantised.checksum())
         return quantised

@@ -9,7 +9,7 @@ of it is exact (``atlasae.exact``), since decoding repeats it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
@@ -35,6 +35,19 @@ _FLAG = np.float32(128)  # inputs are of about this size before they are scaled
 _MOST_JETS = np.float32(9)
 _DEEPEST = 64  # jets of an event that are seen together; of more, the next 64 start anew
 _FINEST_TURN = 1e-12  # steps of phi below are not counted around the circle
+
+
+class Direction(NamedTuple):
+    """Where momentum is missing: angle from the leading jet, its cosine and sine, squared size."""
+
+    angle: Array
+    cosine: Array
+    sine: Array
+    square: Array
+
+    def toward(self, cosine: Array, sine: Array) -> tuple[Array, Array]:
+        """Cosine and sine of the angles of others from it."""
+        return cosine * self.cosine + sine * self.sine, sine * self.cosine - cosine * self.sine
 
 
 class Inputs(Protocol):
@@ -109,11 +122,11 @@ def walk(
         The integers by feature, as they were given or found.
     """
     if counts is None:
-        order, places = np.arange(jets), [jets]
+        order, places = np.arange(jets), [jets] if jets else []
         starts, numbers = order, None
     else:
         counts = _shallow(counts)
-        order = np.argsort(-counts, kind="stable")
+        order = np.argsort((_DEEPEST - counts).astype(np.uint8), kind="stable")
         most = int(counts.max(initial=0))
         places = [int(np.count_nonzero(counts > place)) for place in range(most)]
         starts = (np.cumsum(counts) - counts)[order]
@@ -123,12 +136,16 @@ def walk(
     with np.errstate(all="ignore"):  # sizes beyond float32 become the largest there are
         for place, length in enumerate(places):
             rows = starts[:length] + place
+            here = {name: np.empty(length, np.int64) for name in layout.lattices}
             for start in range(0, length, CHUNK):
                 chunk = slice(start, min(start + CHUNK, length))
                 known = columns and {name: values[rows[chunk]] for name, values in columns.items()}
                 for name, values in event.visit(visitor, place, chunk, known).items():
-                    found[name][rows[chunk]] = values
-            event.add({name: values[rows] for name, values in found.items()})
+                    here[name][chunk] = values
+            for name, values in here.items():
+                found[name][rows] = values
+            if place + 1 < len(places):
+                event.add(here)
     return found
 
 
@@ -150,7 +167,10 @@ class Event:
         self.told: list[list[Array]] = []  # what each jet tells the next ones of itself
         self.sign = self.side = np.ones(0, np.int64)
         self.lead_pt = self.lead_angle = np.zeros(0, np.float32)
-        self.angles: list[Array] = []  # from the leading jet
+        self.lead_turn: list[Array] = []  # cosine and sine of its phi
+        self.pts: list[Array] = []  # of the chunks of the place that is being coded
+        self.turns: list[tuple[Array, ...]] = []  # of the same, from the leading jet: see _turned
+        self.angles: list[tuple[Array, ...]] = []  # of the places before
         self.momenta: list[tuple[Array, Array]] = []  # summed, in units of the leading pt
 
     def visit(self, visitor: Visitor, place: int, chunk: slice, known: Columns | None) -> Columns:
@@ -216,28 +236,39 @@ class Event:
             ]
         )
         self.integers.append(integers)
-        if layout.pt is not None and layout.phi is not None:
-            self._add_momentum(place, self._value(layout.pt, integers), self._angle(integers))
+        if self.pts and self.turns:
+            turned = tuple(np.concatenate(parts) for parts in zip(*self.turns, strict=True))
+            self._add_momentum(place, np.concatenate(self.pts), turned)
+            self.pts, self.turns = [], []
 
-    def _add_momentum(self, place: int, pt: Array, angle: Array) -> None:
+    def _add_momentum(self, place: int, pt: Array, turned: tuple[Array, ...]) -> None:
         count = len(pt)
         if place == 0:
-            self.lead_pt, self.lead_angle = np.maximum(pt, np.float32(1e-30)), angle
-        angle = exact.wrap(angle - self.lead_angle[:count])
+            self.lead_pt = np.maximum(pt, np.float32(1e-30))
+            self.lead_angle, *self.lead_turn = turned
+            turned = np.zeros_like(pt), np.ones_like(pt), np.zeros_like(pt)
+        angle, cosine, sine = turned
         if place == 1:
             self.side[:count] = np.where(angle < 0, -1, 1)
-        cosine, sine = exact.cos_sin(angle)
         share = np.clip(pt / self.lead_pt[:count], np.float32(-1e9), np.float32(1e9))
         x, y = share * cosine, share * sine
         if place:
             x, y = self.momenta[-1][0][:count] + x, self.momenta[-1][1][:count] + y
-        self.angles.append(angle)
+        self.angles.append(turned)
         self.momenta.append((x, y))
+
+    def _turned(self, place: int, chunk: slice, found: Columns) -> tuple[Array, ...]:
+        """Phi from the leading jet's, with cosine and sine; the leading jet's as it is."""
+        angle = self._angle(found)
+        if place:
+            angle = exact.wrap(angle - self.lead_angle[chunk])
+        return angle, *exact.cos_sin(angle)
 
     def _value(self, feature: str, integers: Columns) -> Array:
         """A feature itself, as a finite float32."""
         values = self.layout.lattices[feature].to_values(integers[feature]).astype(np.float32)
-        return np.fmax(np.fmin(values, _LARGEST), -_LARGEST)
+        np.fmin(values, _LARGEST, out=values)
+        return np.fmax(values, -_LARGEST, out=values)
 
     def _angle(self, integers: Columns) -> Array:
         """Phi itself; whatever lies beyond pi counts as pi."""
@@ -255,17 +286,19 @@ class Event:
             return q.astype(np.float32)
         return self._value(feature, integers)
 
-    def _recoil(self, place: int, chunk: slice) -> tuple[Array, Array] | None:
-        """Where momentum is missing: angle from the leading jet, square in units of its pt."""
+    def _recoil(self, place: int, chunk: slice) -> Direction | None:
         if place == 0 or not self.momenta:
             return None
         x, y = (component[chunk] for component in self.momenta[place - 1])
         if place == 1:  # exactly opposite
-            return np.full(len(x), exact.PI), np.ones(len(x), np.float32)
-        return exact.arctan2(-y, -x), x * x + y * y + np.float32(1e-6)
+            one = np.ones_like(x)
+            return Direction(np.full_like(x, exact.PI), -one, np.zeros_like(x), one)
+        square = x * x + y * y + np.float32(1e-6)
+        size: Array = np.sqrt(square)
+        return Direction(exact.arctan2(-y, -x), -x / size, -y / size, square)
 
     def _axis(
-        self, feature: str, place: int, chunk: slice, recoil: Any
+        self, feature: str, place: int, chunk: slice, recoil: Direction | None
     ) -> tuple[Integers | int, Integers | int]:
         """Sign and origin of the coordinate in which a feature is coded."""
         layout = self.layout
@@ -278,11 +311,11 @@ class Event:
             return sign, (sign - 1) // 2  # mirrors a float's patterns, where -0.0 is -1
         if feature == layout.phi and layout.circle and recoil is not None:
             step = np.float32(layout.lattices[feature].step)  # type: ignore[attr-defined]
-            toward = exact.wrap(self.lead_angle[chunk] + recoil[0])
+            toward = exact.wrap(self.lead_angle[chunk] + recoil.angle)
             return self.side[chunk] if place > 1 else 1, np.rint(toward / step).astype(np.int64)
         return 1, 0
 
-    def before(self, place: int, chunk: slice, recoil: Any) -> list[Array]:
+    def before(self, place: int, chunk: slice, recoil: Direction | None) -> list[Array]:
         """Inputs from the event and its earlier jets."""
         if self.numbers is None:
             return []
@@ -302,19 +335,21 @@ class Event:
             rows += [told[chunk] for told in self.told[earlier]]
         if recoil is None:
             return rows
-        toward, square = recoil
         if place > 1:
-            rows.append(exact.log2(square))
+            rows.append(exact.log2(recoil.square))
             side = self.side[chunk].astype(np.float32)
             for earlier in self._earlier(place):
-                cosine, sine = exact.cos_sin(exact.wrap(self.angles[earlier][chunk] - toward))
+                _, cosine, sine = self.angles[earlier]
+                cosine, sine = recoil.toward(cosine[chunk], sine[chunk])
                 rows += [cosine, sine * side]
         if not self.layout.circle:
-            rows += exact.cos_sin(exact.wrap(self.lead_angle[chunk] + toward))
+            cosine, sine = (part[chunk] for part in self.lead_turn)
+            rows.append(cosine * recoil.cosine - sine * recoil.sine)
+            rows.append(sine * recoil.cosine + cosine * recoil.sine)
         return rows
 
     def _after(
-        self, feature: str, place: int, chunk: slice, recoil: Any, found: Columns
+        self, feature: str, place: int, chunk: slice, recoil: Direction | None, found: Columns
     ) -> list[Array]:
         """Inputs from a feature of the jet itself, once it is coded."""
         layout = self.layout
@@ -322,26 +357,33 @@ class Event:
             return self._angles_after(place, chunk, recoil, found)
         told = self._tell(feature, found)
         rows = [self._mirrored(feature, told, chunk) if place else told]
-        if feature == layout.pt and place:
-            rows.append(self._tell(feature, self._at(place - 1, chunk)) - told)
+        if feature == layout.pt and self.numbers is not None:
+            self.pts.append(self._value(feature, found))
+            if place:
+                rows.append(self._tell(feature, self._at(place - 1, chunk)) - told)
             if recoil is not None and place > 1:
-                share = self._value(feature, found) / self.lead_pt[chunk]
+                share = self.pts[-1] / self.lead_pt[chunk]
                 share = np.clip(share, np.float32(1e-9), np.float32(1e9))
-                rows.append(exact.log2(share * share / recoil[1]))
+                rows.append(exact.log2(share * share / recoil.square))
         return rows
 
-    def _angles_after(self, place: int, chunk: slice, recoil: Any, found: Columns) -> list[Array]:
-        if recoil is None or self.layout.phi is None:
+    def _angles_after(
+        self, place: int, chunk: slice, recoil: Direction | None, found: Columns
+    ) -> list[Array]:
+        if self.numbers is None:
             return []
-        angle = exact.wrap(self._angle(found) - self.lead_angle[chunk])
-        away = np.abs(exact.wrap(angle - recoil[0]))
+        self.turns.append(self._turned(place, chunk, found))
+        if recoil is None:
+            return []
+        angle, cosine, sine = self.turns[-1]
+        away = np.abs(exact.wrap(angle - recoil.angle))
         if place == 1:
             return [away]
         near = [
-            np.minimum(np.abs(exact.wrap(angle - self.angles[earlier][chunk])), np.float32(1))
+            np.minimum(np.abs(exact.wrap(angle - self.angles[earlier][0][chunk])), np.float32(1))
             for earlier in self._earlier(place)
         ]
-        return [exact.cos_sin(away)[0], away, *near]
+        return [recoil.toward(cosine, sine)[0], away, *near]
 
     def _at(self, place: int, chunk: slice) -> Columns:
         return {name: values[chunk] for name, values in self.integers[place].items()}

@@ -4,16 +4,17 @@ A decoder has to compute the very probabilities that the encoder used, or the st
 nonsense (Balle, Johnston and Minnen, Integer Networks for Data Compression, ICLR 2019). So the
 networks here work on integers, carried in float32 and below 2^24 in every sum, which makes them
 exact in whatever order a machine adds them; and probabilities are powers of two, piecewise linear
-in the exponent, made by reading the bits of an integer as those of a float. No function of a maths
-library takes part.
+in the exponent, made by reading the bits of an integer as those of a float, and rounded to whole
+numbers of slots. No function of a maths library takes part.
 
-An integer is coded as a bin, whose distribution the network gives, and an offset in the bin,
-uniform.
+An integer is coded as a bin and an offset in the bin, uniform. A network gives the distribution of
+groups of a few bins; within a group the bins have shares of a table.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
     from atlasae.entropy import Coder
 
     Integers = NDArray[np.int64]
+    Slots = NDArray[np.int32]
     Array = NDArray[np.float32]
 
-CHUNK = 4096  # rows at a time: part of the format, since it orders the symbols
+CHUNK = 32768  # rows at a time: part of the format, since it orders the symbols
+MOST_PARTS = 4  # bins in a group
 INPUT_LIMIT = 511  # of the integers a network is given
 HIDDEN_LIMIT = 255  # of its hidden units
 EXACT = 1 << 24  # whole numbers up to here are exact in float32
@@ -47,8 +50,12 @@ _FURTHEST = 0.002  # of the values, on either side, do not shape the bins
 _FAR = 96  # powers of two within which no sum leaves float32's normal numbers
 _BIAS = 127  # of a float32's exponent
 _MANTISSA = 23
-_LOWEST = np.float32((_BIAS - 16) * 2.0**_MANTISSA)  # weights from 2^-16 ...
-_HIGHEST = np.float32((_BIAS + 1) * 2.0**_MANTISSA)  # ... to 2: their sum cannot overflow
+_SLOTS = 15  # log2 of the slots of probability one, about: networks give nearly normalised weights
+_LOWEST = np.float32((_BIAS + 3) * 2.0**_MANTISSA)  # groups have from 2 slots a part ...
+_HIGHEST = np.float32((_BIAS + _SLOTS + 1) * 2.0**_MANTISSA)  # ... to twice those of certainty
+_MOST_GROUPS = 128  # so that a row has fewer than 2^24 slots
+_SHARE = 8  # log2 of the units of a bin's share of its group
+_PRODUCT = 950_000  # multiplications at a time: matrix libraries are quick with small products
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,11 @@ class Bins:
         edges = np.unique(np.concatenate([inner, *ends]))
         return cls(np.concatenate([[-OUTERMOST], edges, [OUTERMOST]]).astype(np.int64))
 
+    @cached_property
+    def widths(self) -> Integers:
+        """How many integers each bin has."""
+        return np.diff(self.edges)
+
     def __len__(self) -> int:
         return len(self.edges) - 1
 
@@ -112,9 +124,10 @@ class Bins:
 
     def code(self, coder: Coder, values: Integers | None, bins: Integers) -> Integers:
         """Code the offsets in bins already coded, and give the integers."""
-        low = self.edges[bins]
+        low = self.edges.take(bins)
         offsets = None if values is None else values - low
-        return low + coder.uniform(offsets, self.edges[bins + 1] - low)
+        low += coder.uniform(offsets, self.widths.take(bins))
+        return low
 
 
 def _above(values: Integers, grain: int) -> Integers:
@@ -139,10 +152,10 @@ def basis(order: int, bins: int) -> Integers:
 
 @dataclass(frozen=True)
 class IntegerNetwork:
-    """Two hidden layers of integers, then weights of bins.
+    """Two hidden layers of integers, then weights of groups.
 
     Hidden units are ``rint(clip(2^scale (weight . input + 16 bias), 0, 255))``; the logits of the
-    bins, in units of 2^-12 octaves, are ``basis`` functions mixed by the last layer, and a bias.
+    groups, in units of 2^-12 octaves, are ``basis`` functions mixed by the last layer, and a bias.
 
     Attributes:
         weights: two matrices (units, inputs), int8.
@@ -150,7 +163,7 @@ class IntegerNetwork:
         scales: two vectors (units,), int8: powers of two.
         mixing: (units, order of the basis), int16.
         mixing_shift: power of two the mixing is divided by.
-        logits: bias of each bin in 2^-4 octaves, int16.
+        logits: bias of each group in 2^-4 octaves, int16.
     """
 
     weights: tuple[NDArray[np.int8], NDArray[np.int8]]
@@ -177,15 +190,16 @@ class IntegerNetwork:
             layers.append((both * 2.0 ** scale.astype(np.float64)[:, None]).astype(np.float32))
         shift = self.mixing_shift
         _check(1 <= shift <= 40 and self.mixing.shape[1] >= 2)
+        _check(1 <= len(self.logits) <= _MOST_GROUPS)
         mixed = self.mixing.astype(np.int64) @ basis(self.mixing.shape[1], len(self.logits))
         last = (mixed + (1 << (shift - 1))) >> shift
-        bias = (self.logits.astype(np.int64) << 8) + _BIAS * OCTAVE
+        bias = (self.logits.astype(np.int64) << 8) + (_BIAS + _SLOTS) * OCTAVE
         _check((np.abs(last).sum(axis=0) * HIDDEN_LIMIT + np.abs(bias)).max() < EXACT)
         unit = 2.0**_MANTISSA / OCTAVE
         return CompiledNetwork(
             layers[0],
             layers[1],
-            (np.concatenate([bias[None], last]) * unit).astype(np.float32),
+            np.ascontiguousarray((np.concatenate([bias[None], last]) * unit).T, np.float32),
         )
 
 
@@ -196,35 +210,120 @@ def _check(holds: bool | np.bool_) -> None:
 
 @dataclass(frozen=True)
 class CompiledNetwork:
-    """An IntegerNetwork as three matrices whose first column, or row, is the bias."""
+    """An IntegerNetwork as three matrices whose first column is the bias."""
 
     first: Array
     second: Array
     last: Array
 
-    def weigh(self, inputs: Array) -> Array:
-        """Weights of the bins, shape (n, bins), from inputs (1 + features, n), the first row one."""
-        hidden = inputs
-        for layer in (self.first, self.second):
-            units = np.empty((len(layer) + 1, inputs.shape[1]), np.float32)
-            units[0] = 1
-            np.matmul(layer, hidden, out=units[1:])
-            np.clip(units[1:], 0, HIDDEN_LIMIT, out=units[1:])
-            np.rint(units[1:], out=units[1:])
-            hidden = units
-        exponents = hidden.T @ self.last
-        np.clip(exponents, _LOWEST, _HIGHEST, out=exponents)
-        return exponents.astype(np.int32).view(np.float32)  # 2^z, piecewise linear
+    def ends(self, inputs: Array) -> Slots:
+        """Where the slots of the groups end, after a row of zeros, shape (groups + 1, n).
+
+        Args:
+            inputs: shape (1 + features, n), the first row one.
+        """
+        layers = (self.first, self.second, self.last)
+        size = max(_PRODUCT // max(layer.size for layer in layers), 1)
+        ends = np.empty((1 + len(self.last), inputs.shape[1]), np.int32)
+        ends[0] = 0
+        for start in range(0, inputs.shape[1], size):
+            rows = slice(start, start + size)
+            hidden = _hidden(self.second, _hidden(self.first, inputs[:, rows]))
+            exponents = self.last @ hidden
+            exponents.clip(_LOWEST, _HIGHEST, out=exponents)
+            # 2^z, piecewise linear
+            ends[1:, rows] = exponents.astype(np.int32).view(np.float32)
+            for i in range(2, len(ends)):
+                ends[i, rows] += ends[i - 1, rows]
+        return ends
+
+
+def _hidden(layer: Array, inputs: Array) -> Array:
+    """Units of a layer, below a row of ones."""
+    kept = np.empty((1 + len(layer), inputs.shape[1]), np.float32)
+    kept[0] = 1
+    units = np.matmul(layer, inputs, out=kept[1:])
+    units.clip(0, HIDDEN_LIMIT, out=units)
+    np.rint(units, out=units)
+    return kept
+
+
+@dataclass(frozen=True)
+class Slotted:
+    """Slots of bins for each of n rows: groups one after another, each cut into its bins.
+
+    Attributes:
+        ends: where groups end, after a row of zeros, shape (groups + 1, n).
+        cuts: where the bins of a group end in units of 2^-8 of it, after a row of zeros, shape
+            (parts + 1, groups).
+    """
+
+    ends: Slots
+    cuts: Slots
+
+    def __len__(self) -> int:
+        return int(self.ends.shape[1])
+
+    def __getitem__(self, rows: slice) -> Slotted:
+        return Slotted(np.ascontiguousarray(self.ends[:, rows]), self.cuts)
+
+    def totals(self) -> Slots:
+        totals: Slots = self.ends[-1]
+        return totals
+
+    def find(self, slots: Slots) -> tuple[Integers, Slots, Slots]:
+        passed = (self.ends[1:-1] <= slots).view(np.int8)
+        groups = np.add.reduce(passed, axis=0, dtype=np.int8).astype(np.int64)
+        first, spare = self._group(groups)
+        part = np.zeros(len(groups), np.int32)
+        within = slots - first
+        for i in range(1, len(self.cuts) - 1):
+            part += self._cut(i, self.cuts[i].take(groups), spare) <= within
+        groups *= len(self.cuts) - 1
+        groups += part
+        return (groups, *self._span(groups, part, first, spare))
+
+    def span(self, symbols: Integers) -> tuple[Slots, Slots]:
+        groups, part = np.divmod(symbols, len(self.cuts) - 1)
+        return self._span(symbols, part.astype(np.int32), *self._group(groups))
+
+    def _group(self, groups: Integers) -> tuple[Slots, Slots]:
+        """Where groups start, and the slots they have beyond two for each part."""
+        at = groups * len(self)
+        at += np.arange(len(self))
+        first = self.ends[:-1].reshape(-1).take(at)
+        spare = self.ends[1:].reshape(-1).take(at)
+        spare -= first
+        spare -= np.int32(2 * (len(self.cuts) - 1))
+        return first, spare
+
+    def _span(
+        self, symbols: Integers, part: Slots, first: Slots, spare: Slots
+    ) -> tuple[Slots, Slots]:
+        """``span`` of symbols that are a part of a group."""
+        start = self._cut(part, self.cuts[:-1].T.reshape(-1).take(symbols), spare)
+        counts = self._cut(part + np.int32(1), self.cuts[1:].T.reshape(-1).take(symbols), spare)
+        counts -= start
+        start += first
+        return start, counts
+
+    @staticmethod
+    def _cut(part: Slots | int, cut: Slots, spare: Slots) -> Slots:
+        """Where a part starts in a group, from where the table has it."""
+        cut *= spare
+        cut >>= _SHARE
+        cut += np.int32(2) * part
+        return cut
 
 
 @dataclass(frozen=True)
 class Conditional:
-    """The distribution of one integer: bins, and a network or one table for their weights.
+    """The distribution of one integer: bins, their table, and perhaps a network for groups of them.
 
     Attributes:
         bins: of the integer.
-        table: weights of the bins where no input tells anything, uint16.
-        network: where inputs do.
+        table: weights of the bins, uint16; with a network, within each group.
+        network: where inputs tell something.
         inputs: how many of the rows of inputs it takes.
     """
 
@@ -234,37 +333,54 @@ class Conditional:
     inputs: int = 0
 
     def __post_init__(self) -> None:
-        compiled = None if self.network is None else self.network.compile()
+        compiled = cuts = None
+        if self.network is not None:
+            compiled, cuts = self.network.compile(), self._cuts(len(self.network.logits))
         object.__setattr__(self, "_compiled", compiled)
+        object.__setattr__(self, "_slots_of_groups", cuts)
 
     def code(self, coder: Coder, values: Integers | None, inputs: Array) -> Integers:
         """Code one integer a column of ``inputs`` (1 + features, n), and give them."""
-        compiled: CompiledNetwork | None = self._compiled  # type: ignore[attr-defined]
         known = None if values is None else self.bins.find(values)
-        if compiled is None:
+        if self.network is None:
             bins = coder.table(known, inputs.shape[1], self.table.astype(np.float32))
         else:
-            bins = coder.categorical(known, compiled.weigh(inputs[: 1 + self.inputs]))
+            bins = coder.choose(known, self, inputs[: 1 + self.inputs])
         return self.bins.code(coder, values, bins)
 
     def shares(self, inputs: Array) -> NDArray[np.float64]:
         """Probabilities of the bins for one column of inputs; the sum is exact in any order."""
-        compiled: CompiledNetwork | None = self._compiled  # type: ignore[attr-defined]
         weights = self.table.astype(np.float64)
-        if compiled is not None:
-            weights = compiled.weigh(inputs[: 1 + self.inputs])[0].astype(np.float64)
+        if self.network is not None:
+            bins = np.arange(len(self.bins))
+            slotted = self.choice(np.repeat(inputs[: 1 + self.inputs], len(bins), axis=1))
+            weights = slotted.span(bins)[1].astype(np.float64)
         shares: NDArray[np.float64] = weights / weights.sum()
         return shares
 
     def bits(self, values: Integers, inputs: Array) -> float:
         """Cross-entropy of integers, in bits summed over them: what coding them should take."""
-        compiled: CompiledNetwork | None = self._compiled  # type: ignore[attr-defined]
         bins = self.bins.find(values)
-        width = np.diff(self.bins.edges)[bins]
-        if compiled is None:
+        if self.network is None:
             weights = self.table.astype(np.float64)
             share = weights[bins] / weights.sum()
         else:
-            weights = compiled.weigh(inputs[: 1 + self.inputs]).astype(np.float64)
-            share = weights[np.arange(len(bins)), bins] / weights.sum(axis=1)
-        return float(np.log2(width / share).sum())
+            slotted = self.choice(inputs[: 1 + self.inputs])
+            share = slotted.span(bins)[1] / slotted.totals()
+        return float(np.log2(self.bins.widths[bins] / share).sum())
+
+    def choice(self, inputs: Array) -> Slotted:
+        """Slots of the bins by the network."""
+        compiled: CompiledNetwork = self._compiled  # type: ignore[attr-defined]
+        cuts: Slots = self._slots_of_groups  # type: ignore[attr-defined]
+        return Slotted(compiled.ends(inputs), cuts)
+
+    def _cuts(self, groups: int) -> Slots:
+        parts = -(-len(self.table) // groups)
+        _check(parts <= MOST_PARTS)
+        weights = np.zeros(groups * parts, np.int64)
+        weights[: len(self.table)] = self.table
+        ends = np.cumsum(weights.reshape(groups, parts), axis=1)
+        cuts = np.zeros((parts + 1, groups), np.int32)
+        cuts[1:] = ((ends << _SHARE) // np.maximum(ends[:, -1:], 1)).T
+        return cuts

@@ -41,6 +41,7 @@ def fit_conditional(
     *,
     bins: int,
     power: float,
+    groups: int,
     units: int,
     weight_decay: float,
     epochs: int,
@@ -54,6 +55,7 @@ def fit_conditional(
         inputs: shape (1 + features, n), the first row one; none but that give a table.
         bins: the most bins to use.
         power: of the density that the bins share equally; see ``Bins.fit``.
+        groups: the most groups of bins that a network tells apart, a quarter of the bins or more.
         units: of each hidden layer; 0 for a table.
         weight_decay: decoupled, on the matrices.
         epochs: passes over the values.
@@ -67,10 +69,12 @@ def fit_conditional(
         return plain
     edges = Bins.fit(values, bins, power)
     table = edges.histogram(values)
-    targets = torch.from_numpy(edges.find(values))
+    parts = -(-len(edges) // groups)
+    targets = torch.from_numpy(edges.find(values) // parts)
     with one_thread(), torch.random.fork_rng():
         torch.manual_seed(seed)
-        network = _Network(len(inputs) - 1, units, table)
+        weights = np.add.reduceat(table, np.arange(0, len(table), parts), dtype=np.float64)
+        network = _Network(len(inputs) - 1, units, weights)
         rows = torch.from_numpy(np.ascontiguousarray(inputs[1:].T)) / _INPUT_UNIT
         least = max(_WORTH, _WEIGHT * network.size / (uses * len(values))) * np.log(2)
         if not _train(network, rows, targets, weight_decay, epochs, least):
@@ -92,7 +96,7 @@ def worth_storing(
     return uses * saved > stored_bits(learned)
 
 
-_WORTH = 0.005  # bits a value that a network has to save, for the time it takes
+_WORTH = 0.08  # bits a value that a network has to save, for the time it takes
 _FEWEST_BINS = 3
 _WEIGHT = 6.0  # bits that a weight takes to store, roughly
 _APART = 5000  # values, or an eighth of them, that are looked at to see whether training pays
@@ -119,10 +123,10 @@ def _best_table(
 
 
 class _Network(nn.Module):
-    def __init__(self, features: int, units: int, table: NDArray[np.uint16]) -> None:
+    def __init__(self, features: int, units: int, weights: NDArray[np.float64]) -> None:
         super().__init__()
-        shares = table / table.sum(dtype=np.float64)
-        functions = torch.from_numpy(basis(ORDER, len(table)) / 512.0).float()
+        shares = weights / weights.sum()
+        functions = torch.from_numpy(basis(ORDER, len(shares)) / 512.0).float()
         self.register_buffer("functions", functions)
         self.first, self.second = nn.Linear(features, units), nn.Linear(units, units)
         self.mixing = nn.Linear(units, ORDER, bias=False)

@@ -1,8 +1,8 @@
 """Functions of float32 arrays that give the same bits on every machine.
 
-Only elementwise + - * / and the reading of bits, which IEEE 754 rounds in one way; sin, cos, atan2
-and log of a maths library differ in the last bit from one to the next. They need not be accurate,
-and are to about 1e-5.
+Only elementwise + - * /, square roots and the reading of bits, which IEEE 754 rounds in one way;
+sin, cos, atan2 and log of a maths library differ in the last bit from one to the next. They need
+not be accurate, and are to about 1e-5.
 """
 
 from __future__ import annotations
@@ -48,15 +48,18 @@ def arctan2(y: Array, x: Array) -> Array:
     larger = np.maximum(np.maximum(width, height), np.float32(1e-30))
     slope = np.minimum(width, height) / larger
     angle = slope * _polynomial(slope * slope, _ATAN)
-    angle = np.where(height > width, PI / np.float32(2) - angle, angle)
-    angle = np.where(x < 0, PI - angle, angle)
-    return np.where(y < 0, -angle, angle)
+    np.subtract(PI / np.float32(2), angle, out=angle, where=height > width)
+    np.subtract(PI, angle, out=angle, where=x < 0)
+    signed: Array = np.copysign(angle, y)
+    return signed
 
 
 def wrap(angle: Array) -> Array:
-    """Angles within +-3 pi brought into +-pi."""
-    angle = np.where(angle > PI, angle - _TWO_PI, angle)
-    return np.where(angle < -PI, angle + _TWO_PI, angle)
+    """Angles brought into +-pi."""
+    turns = angle * np.float32(0.5 / np.pi)
+    np.rint(turns, out=turns)
+    turns *= _TWO_PI
+    return angle - turns
 
 
 def log2(x: Array) -> Array:

@@ -34,6 +34,7 @@ class Settings:
     power: float
     weight_decay: float
     units: int = 16
+    groups: int = 16
 
 
 # By what the feature is; chosen on jets kept apart, where each moves the rate by a few 0.01 bits.
@@ -44,7 +45,8 @@ _SETTINGS = {
     "eta": Settings(64, 0.5, 0.15, 32),
 }
 _OTHER = Settings(48, 0.5, 0.3)
-_LATER_UNITS = 16  # of the networks of later jets, which have more inputs
+_UNITS_IN_EVENTS = 8  # where many small networks share the time
+_TURNING = 48  # groups of a phi that is not coded from where momentum is missing: its peak moves
 MOST_NUMBERS = 200  # of jets in an event that have a bin to themselves
 EPOCHS = 40
 _MOST_EPOCHS = 640  # of all networks together; half as many epochs cost 0.01 bits a jet
@@ -72,10 +74,11 @@ class Scale:
         factors[np.abs(middle) * factors > _FURTHEST_CENTER] = 0  # a spread of rounding alone
         return cls(factors.astype(np.float32), np.rint(middle * factors).astype(np.float32))
 
-    def whole(self, row: Array, i: int, out: Array) -> None:
-        """Row ``i`` in whole numbers, into ``out``."""
-        np.multiply(row, self.factors[i], out=out)
-        out -= self.centers[i]
+    def whole(self, rows: list[Array], start: int, out: Array) -> None:
+        """Rows from the place ``start`` on in whole numbers, into ``out``."""
+        for row, factor, whole in zip(rows, self.factors[start:], out, strict=False):
+            np.multiply(row, factor, out=whole)
+        out -= self.centers[start : start + len(out), None]
         np.floor(out, out=out)
         np.clip(out, -INPUT_LIMIT, INPUT_LIMIT, out=out)
 
@@ -99,14 +102,15 @@ class _Whole:
 
     def __init__(self, scale: Scale, count: int) -> None:
         self.scale = scale
-        self.matrix = np.ones((1 + len(scale.factors), count), np.float32)
+        self.matrix = np.empty((1 + len(scale.factors), count), np.float32)
+        self.matrix[0] = 1
         self.filled = 0
 
     def add(self, rows: list[Array]) -> None:
-        for row in rows:
-            if self.filled < len(self.scale.factors):
-                self.scale.whole(row, self.filled, self.matrix[1 + self.filled])
-                self.filled += 1
+        out = self.matrix[1 + self.filled :][: len(rows)]
+        if len(out):
+            self.scale.whole(rows, self.filled, out)
+            self.filled += len(out)
 
 
 class _Recorder:
@@ -191,12 +195,13 @@ class JetModel:
                 values, own = recorder.of(group, feature)
                 matrix = whole.matrix[: 1 + len(own)]
                 settings = _SETTINGS.get(role(feature) or "", _OTHER)
-                units = settings.units if group == GROUPS[0] else _LATER_UNITS
+                units = settings.units if counts is None else _UNITS_IN_EVENTS
                 learned = fit_conditional(
                     values,
                     matrix,
                     bins=min(settings.bins, max(len(values) // 30, 8)),
                     power=settings.power,
+                    groups=settings.groups if feature != layout.phi or layout.circle else _TURNING,
                     units=units if networks else 0,
                     weight_decay=settings.weight_decay,
                     epochs=epochs,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Bits = NDArray[np.unsignedinteger[Any]]
 
-CHUNK = 4096  # values at a time: the steps' outputs stay in a core's cache
+CHUNK = 16384  # values at a time: the steps' outputs stay in a core's cache
 
 _LN2 = 0.6931471805599453
 # ln(2)^k / k!, the Taylor series of 2^f: with abs(f) <= 1/2 what follows is below 2e-16. Each
@@ -258,10 +258,12 @@ class FloatLattice(Lattice):
 
     def _restored(self, integers: Integers) -> Values:
         size = np.dtype(self.dtype).itemsize
-        negative = integers >> 63
-        patterns = (integers ^ negative) << self.shift
+        patterns = integers.astype(f"i{size}")  # what is too wide for it is damage
+        negative = patterns >> (8 * size - 1)
+        patterns ^= negative
+        patterns <<= self.shift
         patterns ^= negative << (8 * size - 1)
-        return patterns.astype(f"i{size}").view(self.dtype)
+        return patterns.view(self.dtype)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from atlasae.density import (
     Bins,
     Conditional,
     IntegerNetwork,
+    Slotted,
     basis,
 )
 from atlasae.density_training import _INPUT_UNIT, _Network, _train, fit_conditional
@@ -64,7 +65,14 @@ def test_odd_data_can_be_fitted(values):
     inputs = np.ones((2, len(values)), np.float32)
     inputs[1] = np.arange(len(values)) % 300
     for units in (0, 4):
-        options = {"bins": 64, "power": 0.5, "weight_decay": 0.1, "epochs": 2, "seed": 0}
+        options = {
+            "bins": 64,
+            "groups": 16,
+            "power": 0.5,
+            "weight_decay": 0.1,
+            "epochs": 2,
+            "seed": 0,
+        }
         conditional = fit_conditional(values, inputs, units=units, **options)
         assert np.isfinite(conditional.bits(values, inputs))
         writer = Writer()
@@ -76,7 +84,7 @@ def test_odd_data_can_be_fitted(values):
 def test_values_all_the_same_cost_nothing_much():
     values, inputs = np.full(1000, 3), np.ones((1, 1000), np.float32)
     conditional = fit_conditional(
-        values, inputs, bins=64, power=0.5, units=0, weight_decay=0, epochs=0, seed=0
+        values, inputs, bins=64, groups=16, power=0.5, units=0, weight_decay=0, epochs=0, seed=0
     )
     assert conditional.bits(values, inputs) < 5
 
@@ -106,8 +114,8 @@ def random_inputs(seed, inputs=20, rows=CHUNK):
     return matrix.astype(np.float32)
 
 
-def weigh_in(dtype, network, inputs):
-    """The weights as the docstring defines them, in wide integers or wide floats."""
+def ends_in(dtype, network, inputs):
+    """Ends of slots as the docstrings define them, in wide integers or wide floats."""
     hidden = inputs[1:].astype(dtype)
     layers = zip(network.weights, network.biases, network.scales, strict=True)
     for weight, bias, scale in layers:
@@ -116,26 +124,27 @@ def weigh_in(dtype, network, inputs):
         hidden = np.rint(np.clip(exact, 0, HIDDEN_LIMIT)).astype(dtype)
     mixed = network.mixing.astype(np.int64) @ basis(network.mixing.shape[1], len(network.logits))
     last = (mixed + (1 << (network.mixing_shift - 1))) >> network.mixing_shift
-    octaves = hidden.T @ last.astype(dtype) + (network.logits.astype(dtype) * 256)
-    z = np.clip(octaves.astype(np.int64), -16 * 4096, 4096)
+    octaves = last.T.astype(dtype) @ hidden + (network.logits.astype(dtype) * 256)[:, None]
+    z = np.clip(octaves.astype(np.int64) + 15 * 4096, 3 * 4096, 16 * 4096)
     whole, fraction = z >> 12, z & 4095
-    return np.ldexp(1 + fraction / 4096, whole)
+    weights = np.floor(np.ldexp(1 + fraction / 4096, whole)).astype(np.int64)
+    return np.concatenate([np.zeros_like(weights[:1]), np.cumsum(weights, axis=0)])
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_networks_are_exact(seed):
     network, inputs = random_network(seed), random_inputs(seed)
-    weights = network.compile().weigh(inputs)
-    assert weights.dtype == np.float32
-    assert weights.min() == 2.0**-16 or weights.max() == 2.0 or np.ptp(weights) > 0
+    ends = network.compile().ends(inputs)
+    assert ends.dtype == np.int32
+    assert len(np.unique(np.diff(ends, axis=0))) > 100
     for dtype in (np.int64, np.float64):
-        np.testing.assert_array_equal(weights, weigh_in(dtype, network, inputs))
+        np.testing.assert_array_equal(ends, ends_in(dtype, network, inputs))
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_order_of_summation_does_not_matter(seed):
     network, inputs = random_network(seed), random_inputs(seed)
-    expected = network.compile().weigh(inputs)
+    expected = network.compile().ends(inputs)
     rng = np.random.default_rng(seed)
     columns, first, second = (rng.permutation(n) for n in (20, 16, 16))
     shuffled = replace(
@@ -149,15 +158,38 @@ def test_the_order_of_summation_does_not_matter(seed):
         mixing=network.mixing[second],
     )
     rows = np.concatenate([[0], 1 + columns])
-    np.testing.assert_array_equal(shuffled.compile().weigh(inputs[rows]), expected)
+    np.testing.assert_array_equal(shuffled.compile().ends(inputs[rows]), expected)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 4])
+@pytest.mark.parametrize("groups", [1, 2, 16, 64])
+def test_every_slot_belongs_to_one_bin(groups, parts):
+    rng = np.random.default_rng(groups)
+    sizes = rng.choice([8, 9, 100, 30_000, 65_536], (groups, 500))
+    ends = np.concatenate([np.zeros((1, 500)), np.cumsum(sizes, axis=0)]).astype(np.int32)
+    inner = np.sort(rng.integers(0, 257, (groups, parts - 1)), axis=1).T
+    cuts = np.concatenate([np.zeros((1, groups)), inner, np.full((1, groups), 256)])
+    slotted = Slotted(ends, cuts.astype(np.int32))
+    start = np.zeros(500, np.int64)
+    for symbol in range(groups * parts):
+        symbols = np.full(500, symbol)
+        first, counts = slotted.span(symbols)
+        assert counts.min() >= 2
+        np.testing.assert_array_equal(first, start)
+        for slots in (first, first + rng.integers(0, counts).astype(np.int32), first + counts - 1):
+            for found, expected in zip(slotted.find(slots), (symbols, first, counts), strict=True):
+                np.testing.assert_array_equal(found, expected)
+        start = start + counts
+    np.testing.assert_array_equal(start, slotted.totals())
 
 
 @pytest.mark.parametrize("size", [1, 3, 17, 1000])
 def test_the_size_of_a_chunk_does_not_matter(size):
     compiled, inputs = random_network(1).compile(), random_inputs(1, rows=2000)
     stop = 60 if size == 1 else 2000
-    parts = [compiled.weigh(inputs[:, i : i + size]) for i in range(0, stop, size)]
-    np.testing.assert_array_equal(np.concatenate(parts)[:stop], compiled.weigh(inputs)[:stop])
+    parts = [compiled.ends(inputs[:, i : i + size]) for i in range(0, stop, size)]
+    whole = compiled.ends(inputs)[:, :stop]
+    np.testing.assert_array_equal(np.concatenate(parts, axis=1)[:, :stop], whole)
 
 
 def test_the_number_of_threads_does_not_matter():
@@ -167,7 +199,7 @@ def test_the_number_of_threads_does_not_matter():
     found = []
     for threads in (1, 2):
         with threadpool_limits(threads):
-            found.append(compiled.weigh(inputs))
+            found.append(compiled.ends(inputs))
     np.testing.assert_array_equal(*found)
 
 
@@ -188,6 +220,8 @@ def largest(array, at, value):
         lambda _: {"mixing_shift": -1},
         lambda _: {"mixing_shift": 63},
         lambda n: {"mixing": n.mixing[:, :1]},
+        lambda _: {"logits": np.zeros(129, np.int16)},
+        lambda _: {"logits": np.zeros(0, np.int16)},
         lambda n: {"scales": (largest(n.scales[0], 2, 127), n.scales[1])},
         lambda n: {"scales": (n.scales[0], largest(n.scales[1], 2, -128))},
     ],
@@ -220,7 +254,7 @@ def learnable(rows=6000, seed=0):
     return values.astype(np.int64), inputs
 
 
-OPTIONS = {"bins": 48, "power": 0.6, "weight_decay": 0.1, "seed": 0}
+OPTIONS = {"bins": 48, "groups": 12, "power": 0.6, "weight_decay": 0.1, "seed": 0}
 
 
 def test_a_network_learns_and_its_integers_code_what_they_say():
@@ -256,7 +290,7 @@ def test_rounding_to_integers_costs_little():
     bins = Bins.fit(values, 48, 0.6)
     table = bins.histogram(values)
     torch.manual_seed(0)
-    network = _Network(3, 16, table)
+    network = _Network(3, 16, table.astype(np.float64))
     rows = torch.from_numpy(np.ascontiguousarray(inputs[1:].T)) / _INPUT_UNIT
     targets = torch.from_numpy(bins.find(values))
     _train(network, rows, targets, 0.1, 12)
