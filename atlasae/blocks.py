@@ -5,9 +5,14 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from atlasae.errors import DamagedFileError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MAGIC = b"atl\x01"  # the last byte is the format's version
 BLOCK_JETS = 131_072  # about as many in a block
@@ -26,6 +31,8 @@ class Block:
         checksum: of all that, and of the integers that the payload decodes to: one number tells
             damage, and a codec that is not the one that wrote it.
         name: what errors call it.
+        order: positions of its events, or jets, among those that were given, where it has them
+            in another order; not stored.
     """
 
     events: int | None
@@ -33,11 +40,20 @@ class Block:
     payload: bytes
     checksum: int
     name: str = "a block"
+    order: NDArray[np.int64] | None = field(default=None, compare=False)
 
     @classmethod
-    def of(cls, events: int | None, jets: int, payload: bytes, content: int) -> Block:
+    def of(
+        cls,
+        events: int | None,
+        jets: int,
+        payload: bytes,
+        content: int,
+        order: NDArray[np.int64] | None = None,
+    ) -> Block:
         """A block whose integers have the checksum ``content``."""
-        return cls(events, jets, payload, _checksum(events, jets, payload, content))
+        checksum = _checksum(events, jets, payload, content)
+        return cls(events, jets, payload, checksum, order=order)
 
     def check(self, content: int) -> None:
         """Raise DamagedFileError unless the integers decoded have the checksum of those coded."""

@@ -108,6 +108,10 @@ class BoundedCodec(Codec):
     def gives_blocks(self) -> bool:
         return True
 
+    @property
+    def reorders(self) -> bool:
+        return self.order == "free"
+
     def fit(self, jets: Any, *, uses: float = 10.0, progress: bool = False) -> Self:
         """Choose the quantisers and learn the density, from jets or a sample of them.
 
@@ -190,7 +194,8 @@ class BoundedCodec(Codec):
         """The blocks of ``encode``, each decoded again and compared before it is given."""
         self.require_fitted()
         table = to_table(jets).select(self.features_)
-        for part in _parts(table):
+        for start, stop in pairwise(_edges(table)):
+            part = table.span(start, stop)
             if len(part) > _LARGEST_BLOCK:
                 raise InputError(f"an event of {len(part)} jets is larger than a block can be")
             quantised = self._quantise(part)
@@ -198,7 +203,8 @@ class BoundedCodec(Codec):
                 quantised = self._quantise(part.events(free))
             events = None if part.counts is None else len(part.counts)
             coded, made = self._coded(quantised)
-            block = Block.of(events, len(part), coded, quantised.checksum())
+            order = None if free is None else start + free
+            block = Block.of(events, len(part), coded, quantised.checksum(), order)
             try:
                 same = self._decoded(block, made).same_as(quantised)
             except DamagedFileError:
@@ -405,16 +411,13 @@ def _in_order(names: Sequence[str]) -> list[str]:
     return sorted(names, key=lambda name: _ORDER.index(what) if (what := role(name)) else 9)
 
 
-def _parts(table: Table) -> Iterator[Table]:
-    """The table in pieces of about BLOCK_JETS jets, whole events each; at least one."""
+def _edges(table: Table) -> list[int]:
+    """Where blocks of about BLOCK_JETS jets start and end, whole events each; at least one."""
     if table.counts is None:
-        edges = [*range(0, max(len(table), 1), BLOCK_JETS), len(table)]
-    else:
-        edges, ends = [0], np.cumsum(table.counts)
-        while edges[-1] < len(ends) or len(edges) == 1:
-            before = ends[edges[-1] - 1] if edges[-1] else 0
-            reach = int(np.searchsorted(ends, before + BLOCK_JETS, side="right"))
-            reach = min(max(reach, edges[-1] + 1), edges[-1] + 4 * BLOCK_JETS, len(ends))
-            edges.append(reach)
-    for start, stop in pairwise(edges):
-        yield table.span(start, stop)
+        return [*range(0, max(len(table), 1), BLOCK_JETS), len(table)]
+    edges, ends = [0], np.cumsum(table.counts)
+    while edges[-1] < len(ends) or len(edges) == 1:
+        before = ends[edges[-1] - 1] if edges[-1] else 0
+        reach = int(np.searchsorted(ends, before + BLOCK_JETS, side="right"))
+        edges.append(min(max(reach, edges[-1] + 1), edges[-1] + 4 * BLOCK_JETS, len(ends)))
+    return edges

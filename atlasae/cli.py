@@ -159,6 +159,7 @@ def fit(
 @_target
 @click.option("--codec", type=click.Path(), help="A trained codec, of atlasae fit or train.")
 @click.option("--tolerance", help=f"{TOLERANCE_HELP}  [default: 1e-3; with --pack all lossless]")
+@click.option("--order", default="preserved", show_default=True, help="free: entries may move.")
 @click.option("--latent", type=int, help="Use an autoencoder with so many numbers a jet.")
 @click.option("--tree", help="Path of the tree.  [default: all with collections]")
 @click.option("--collection", default="", help="Names, such as Jet,Muon.  [default: all]")
@@ -177,6 +178,7 @@ def compress(
     target: str,
     codec: str | None,
     tolerance: str | None,
+    order: str,
     latent: int | None,
     step_size: str,
     **options: Any,
@@ -191,8 +193,9 @@ def compress(
     if sum(option is not None for option in (codec, tolerance, latent)) > 1:
         raise InputError("give one of --codec, --tolerance and --latent: each says which codec")
     ready: atlasae.Codec | str | None = codec
-    if tolerance is not None:
-        ready = atlasae.Codec.bounded(tolerance=tolerance)
+    if tolerance is not None or order != "preserved":
+        unless_given = "lossless" if options["pack"] == "all" else "default"
+        ready = atlasae.Codec.bounded(tolerance=tolerance or unless_given, order=order)
     if latent is not None:
         ready = atlasae.Codec.autoencoder(latent=latent)
     contents = atlasae.compress(

@@ -107,6 +107,11 @@ class Codec(ABC):
         """Whether it codes into blocks, by ``encode_blocks`` and ``decode_blocks``."""
         return False
 
+    @property
+    def reorders(self) -> bool:
+        """Whether blocks have events, or jets, in another order than they were given in."""
+        return False
+
     def encode_blocks(self, jets: Any) -> Iterator[Block]:
         """Code jets into blocks, each of which is decodable alone."""
         raise NotImplementedError(f"{self!r} gives no blocks")

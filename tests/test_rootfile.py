@@ -348,6 +348,26 @@ def test_merged_blocks_decode_to_both(events_file, blocks_file, tmp_path):
     assert ak.array_equal(atlasae.read_jets(tmp_path / "back.root").eta, wanted.eta)
 
 
+@pytest.mark.parametrize("pack", ["none", "all"])
+def test_entries_whose_order_is_free_move_together(events_file, blocks_file, tmp_path, pack):
+    small, back = tmp_path / "small.root", tmp_path / "back.root"
+    codec = Codec.bounded(tolerance=1e-3, order="free")
+    contents = atlasae.compress(events_file, small, codec=codec, step_size=200, pack=pack)
+    assert contents.changed == {"Events": "its entries are in another order, as asked"}
+    ordered = atlasae.compress(events_file, tmp_path / "b.root", pack=pack, codec=Codec.bounded())
+    assert contents.parts[0].after < ordered.parts[0].after - 300  # log2(n!)/8 of some 450 events
+    atlasae.decompress(small, back)
+    with uproot.open(events_file) as a, uproot.open(back) as b:
+        before, after = a["Events"].arrays(), b["Events"].arrays()
+    assert after.event.tolist() != before.event.tolist()
+    after = after[np.argsort(after.event)]
+    for name in before.fields:
+        if name not in JETS:
+            assert ak.array_equal(before[name], after[name], equal_nan=True), name
+    assert ak.num(after.Jet_pt).tolist() == ak.num(before.Jet_pt).tolist()
+    assert ak.all(abs(after.Jet_pt - before.Jet_pt) <= 1e-3 * before.Jet_pt)
+
+
 def test_a_damaged_block_is_named(blocks_file, tmp_path):
     with uproot.open(blocks_file) as file:
         basket = file["atlasae/blocks/payload"].member("fBasketSeek")[0]

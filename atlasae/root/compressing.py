@@ -38,6 +38,7 @@ from atlasae.root.source import STEP_SIZE, check_step_size
 PathLike = str | os.PathLike[str]
 # a tree needs a branch: stands where every branch of it is compressed
 _PLACEHOLDER = Branch("atlasae_placeholder", "uint8")
+REORDERED = "its entries are in another order, as asked"
 
 
 def compress(
@@ -127,7 +128,10 @@ def compress(
             for scheme, own in zip(schemes, codings, strict=True):
                 writers = _writers(scheme, own, blocks, numbers)
                 _write_tree(scheme, writers, out, step_size, progress)
-                manifests.append(_manifest(file, scheme, writers))
+                manifest = _manifest(file, scheme, writers)
+                if any(coding.codec.reorders for coding in own):
+                    manifest.changed[scheme.source.path] = REORDERED
+                manifests.append(manifest)
             blocks.flush()
             for path, item in objects.items():
                 out[path] = item
@@ -158,6 +162,8 @@ def _writers(
     scheme: Scheme, codings: Sequence[Coding], blocks: BlockTree, numbers: Iterator[int]
 ) -> list[PartWriter]:
     """The writers of a tree's parts."""
+    if sum(coding.codec.reorders for coding in codings) > 1:
+        raise InputError("the order can be left free for one collection of a tree, not for several")
     writers: list[PartWriter] = []
     for coding in codings:
         codec, collection = coding.codec, coding.collection
@@ -186,12 +192,11 @@ def _write_tree(
     names = [branch.name for branch in scheme.branches]
     with progress_bar("entries", shown=progress) as bar, located(f"tree {source.path!r}"):
         task = bar.add_task(f"compressing {source.path}", total=source.num_entries)
-        for start, arrays in source.iterate(names, step_size):
-            entries = len(next(iter(arrays.values())))
-            added = {_PLACEHOLDER.name: np.zeros(entries, np.uint8)}
+        for start, chunk in source.iterate(names, step_size):
+            entries, arrays = len(next(iter(chunk.values()))), chunk
             for writer in writers:
-                added |= writer.add(arrays)
-            sink.extend(arrays | added)
+                arrays = writer.add(arrays)
+            sink.extend({_PLACEHOLDER.name: np.zeros(entries, np.uint8), **arrays})
             bar.update(task, completed=start + entries)
 
 

@@ -63,14 +63,24 @@ def fit_codecs(schemes: Sequence[Scheme], template: Codec, *, progress: bool) ->
     every = [name for s in schemes for c in s.coded for name in (c.vector | c.others)]
     if isinstance(template, BoundedCodec) and every:
         restricted(template.tolerance, every, strict=True)
-    return [
-        [
-            Coding(collection, codec)
-            for collection in scheme.coded
-            if (codec := _codec_for(scheme, collection, template, progress)) is not None
-        ]
-        for scheme in schemes
-    ]
+    return [_codings(scheme, template, progress) for scheme in schemes]
+
+
+def _codings(scheme: Scheme, template: Codec, progress: bool) -> list[Coding]:
+    found: list[Coding] = []
+    for collection in scheme.coded:
+        codec = _codec_for(scheme, collection, template, progress)
+        if codec is not None:
+            found.append(Coding(collection, codec))
+            template = _in_order(template)  # all branches follow the first
+    return found
+
+
+def _in_order(codec: Codec) -> Codec:
+    """The same settings, with the order preserved; a trained codec is as it is."""
+    if codec.reorders and not codec.is_fitted:
+        return type(codec).from_config({**codec.get_config(), "order": "preserved"})
+    return codec
 
 
 def _codec_for(

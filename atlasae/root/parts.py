@@ -41,7 +41,7 @@ class PartWriter(ABC):
 
     @abstractmethod
     def add(self, arrays: Arrays) -> Arrays:
-        """Take the next entries and give the arrays of ``branches`` for them."""
+        """Take the next entries; gives all of them as they are stored, and those of ``branches``."""
 
     @abstractmethod
     def finish(self) -> Part:
@@ -78,7 +78,7 @@ class LatentWriter(PartWriter):
             columns = list(encoded.T)
         else:
             columns = [encoded[field] for field in encoded.fields]
-        return {  # as float32: ROOT's half floats are another format
+        return arrays | {  # as float32: ROOT's half floats are another format
             branch.name: ak.values_astype(ak.Array(column), np.float32)
             for branch, column in zip(self.branches, columns, strict=True)
         }
@@ -112,16 +112,20 @@ class BlockWriter(PartWriter):
     def add(self, arrays: Arrays) -> Arrays:
         self._waiting.append(_table(self.chosen, arrays))
         self.jets += len(self._waiting[-1])
+        if self.codec.reorders:  # the other branches follow at once
+            order = np.concatenate([block.order for block in self._flush()])
+            return {name: array[order] for name, array in arrays.items()}
         if sum(map(len, self._waiting)) >= BLOCK_JETS:
             self._flush()
-        return {}
+        return arrays
 
-    def _flush(self) -> None:
-        if self._waiting:
-            for block in self.codec.encode_blocks(joined(self._waiting)):
-                entries = block.jets if block.events is None else block.events
-                self.blocks.add(self.number, entries, block)
-        self._waiting = []
+    def _flush(self) -> list[Block]:
+        waiting, self._waiting = self._waiting, []
+        written = list(self.codec.encode_blocks(joined(waiting))) if waiting else []
+        for block in written:
+            entries = block.jets if block.events is None else block.events
+            self.blocks.add(self.number, entries, block)
+        return written
 
     def finish(self) -> Part:
         self._flush()
@@ -151,7 +155,7 @@ class ColumnWriter(PartWriter):
         held = sum(array.nbytes for chunk in self._waiting for array in chunk.values())
         if held >= _COLUMN_BYTES:
             self._flush()
-        return {}
+        return arrays
 
     def _flush(self) -> None:
         if self._waiting:
