@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +15,11 @@ from atlasae.features import Table, is_energy, role, to_table
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Floats = NDArray[np.float64]
+
+CENTRAL_68 = (0.1587, 0.8413)  # the quantiles a normal has at one sigma
+CENTRAL_95 = (0.0228, 0.9772)  # and at two
+
 
 @dataclass(frozen=True)
 class Residuals:
@@ -21,14 +28,23 @@ class Residuals:
     Attributes:
         feature: its name.
         relative: whether they are divided by the original: masses, momenta and energies.
-        values: one for each jet that has one, shape (n,), float64.
-        undefined: jets left out: the original is zero, or one of the two is not finite.
+        by_jet: one for each jet, shape (n,), float64; not finite where there is none, since the
+            original is zero, or one of the two is not finite.
     """
 
     feature: str
     relative: bool
-    values: NDArray[np.float64]
-    undefined: int
+    by_jet: Floats
+
+    @cached_property
+    def values(self) -> Floats:
+        """The finite ones, shape (m,)."""
+        return self.by_jet[np.isfinite(self.by_jet)]
+
+    @property
+    def undefined(self) -> int:
+        """How many jets have no residual."""
+        return self.by_jet.size - self.values.size
 
     @property
     def mean(self) -> float:
@@ -58,10 +74,25 @@ class Residuals:
     @property
     def half_width(self) -> float:
         """Half the width of the central 68.3 %, which outliers do not move."""
-        if not self.values.size:
-            return float("nan")
-        low, high = np.quantile(self.values, (0.1587, 0.8413))
-        return float(high - low) / 2
+        return half_width(self.values, CENTRAL_68)
+
+    @property
+    def half_width_95(self) -> float:
+        """Half the width of the central 95.4 %."""
+        return half_width(self.values, CENTRAL_95)
+
+    @property
+    def maximum(self) -> float:
+        """The largest in size."""
+        return float(np.abs(self.values).max()) if self.values.size else float("nan")
+
+
+def half_width(values: Floats, central: tuple[float, float]) -> float:
+    """Half the distance between two quantiles; NaN of no values."""
+    if not values.size:
+        return float("nan")
+    low, high = np.quantile(values, central)
+    return float(high - low) / 2
 
 
 def wrap(angle: NDArray[Any]) -> NDArray[Any]:
@@ -114,8 +145,7 @@ def _residuals(name: str, original: NDArray[Any], decoded: NDArray[Any]) -> Resi
             values = values / np.abs(before)
         elif role(name) == "phi":
             values = wrap(values)
-    good = np.isfinite(values)
-    return Residuals(name, relative, values[good], int(np.count_nonzero(~good)))
+    return Residuals(name, relative, values)
 
 
 def standard_rmse(original: Any, decoded: Any, reference: Any) -> float:
@@ -129,3 +159,100 @@ def standard_rmse(original: Any, decoded: Any, reference: Any) -> float:
     first, second = matched(original, decoded)
     units = to_table(reference).select(list(first.columns)).matrix().std(axis=0)
     return float(np.sqrt((((second.matrix() - first.matrix()) / units) ** 2).mean()))
+
+
+def correlation(results: Mapping[str, Residuals]) -> Floats:
+    """Spearman's rank correlation of the residuals of every two features, shape (k, k).
+
+    Ranks, since a few far outliers would make the correlation of the values. Jets without a
+    residual in one of the features do not count; where a feature has no spread it is NaN.
+    """
+    from scipy.stats import rankdata
+
+    matrix = np.stack([result.by_jet for result in results.values()])
+    ranks = rankdata(matrix[:, np.isfinite(matrix).all(axis=0)], axis=1)
+    deviations = ranks - ranks.mean(axis=1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        units = deviations / np.sqrt((deviations**2).sum(axis=1, keepdims=True))
+        return np.asarray(units @ units.T)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Central values in bins of something else.
+
+    Attributes:
+        edges: of the bins, shape (bins + 1,).
+        median: of the values in each bin; NaN where there are none.
+        low: the quantile that 15.87 % of the values lie below.
+        high: the quantile that 15.87 % lie above.
+    """
+
+    edges: Floats
+    median: Floats
+    low: Floats
+    high: Floats
+
+
+def profile(values: Floats, against: Floats, edges: Floats) -> Profile:
+    """The median and the central 68.3 % of ``values`` in bins of ``against``.
+
+    Args:
+        values: such as ``Residuals.by_jet``, shape (n,); those not finite do not count.
+        against: shape (n,).
+        edges: of the bins, growing; the last one belongs to its bin.
+    """
+    places = np.searchsorted(edges, against, side="right") - 1
+    places[against == edges[-1]] -= 1
+    rows = np.full((3, len(edges) - 1), np.nan)
+    for i in range(len(edges) - 1):
+        inside = values[(places == i) & np.isfinite(values)]
+        if inside.size:
+            rows[:, i] = np.quantile(inside, (0.5, *CENTRAL_68))
+    return Profile(edges, rows[0], rows[1], rows[2])
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Two tests of whether two samples come from one distribution.
+
+    Both take the samples for independent. An original and its decoded copy are the same jets, so
+    the tests pass far too easily; residuals jet by jet say more.
+
+    Attributes:
+        ks: Kolmogorov and Smirnov's statistic, the largest distance of the two cumulative shares.
+        ks_p: the probability of one so large.
+        chi2: of the two binned samples.
+        bins: that chi2 has a term for.
+    """
+
+    ks: float
+    ks_p: float
+    chi2: float
+    bins: int
+
+
+def agreement(original: Floats, decoded: Floats, edges: Floats) -> Agreement:
+    """Compare two samples by Kolmogorov and Smirnov's test, and by chi-square in bins.
+
+    Args:
+        original: finite values, shape (n,).
+        decoded: finite values, shape (m,).
+        edges: of the bins; values outside do not count for chi-square.
+
+    Raises:
+        InputError: one of them is empty.
+    """
+    from scipy.stats import ks_2samp
+
+    if not original.size or not decoded.size:
+        raise InputError("an empty sample agrees with nothing")
+    test = ks_2samp(original, decoded, method="asymp")
+    first, second = (np.histogram(values, edges)[0] for values in (original, decoded))
+    filled = first + second > 0
+    # for samples of unequal sizes: Press et al., Numerical Recipes, section 14.3
+    scale = np.sqrt(second.sum() / max(first.sum(), 1))
+    terms = (scale * first - second / max(scale, 1e-300))[filled] ** 2 / (first + second)[filled]
+    return Agreement(
+        float(test.statistic), float(test.pvalue), float(terms.sum()), int(filled.sum())
+    )

@@ -1,0 +1,47 @@
+"""Figures of what compression did to the jets, and of how a codec was trained.
+
+Each function draws on the axes it is given, or on those of a new figure, and returns the artists
+that show the data. A ``Style`` says for which experiment: its ``context()`` sets the fonts, and
+given to a function it writes the label and the units.
+
+    style = plots.Style("CMS", "Simulation Preliminary")
+    with style.context():
+        plots.distribution(jets, {"bounded": back}, "pt", style=style)
+        plt.savefig("pt.pdf")
+"""
+
+from __future__ import annotations
+
+from atlasae.plots.derived import dijet_mass_shift, observable
+from atlasae.plots.features import corner, distribution
+from atlasae.plots.latents import latent_pairs, latent_space
+from atlasae.plots.rates import Rate, rate_distortion, read_rates
+from atlasae.plots.residuals import (
+    residual,
+    residual_correlation,
+    residual_profile,
+    residual_sizes,
+)
+from atlasae.plots.style import ATLAS, EXPERIMENTS, Style
+from atlasae.plots.training import learning_rates, training
+
+__all__ = [
+    "ATLAS",
+    "EXPERIMENTS",
+    "Rate",
+    "Style",
+    "corner",
+    "dijet_mass_shift",
+    "distribution",
+    "latent_pairs",
+    "latent_space",
+    "learning_rates",
+    "observable",
+    "rate_distortion",
+    "read_rates",
+    "residual",
+    "residual_correlation",
+    "residual_profile",
+    "residual_sizes",
+    "training",
+]

@@ -1,0 +1,126 @@
+"""Samples laid over one another, and below them their ratios to the first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import hist
+import mplhep
+import numpy as np
+
+from atlasae.metrics import agreement
+from atlasae.plots.style import NEUTRAL, ORIGINAL, legend, make_room, series
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from atlasae.plots.style import Artists
+
+    Floats = NDArray[np.float64]
+
+BINS = 50
+_TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # how far from 1 those of the ratio panel may be
+
+
+def overlay(
+    original: Floats,
+    decoded: Mapping[str, Floats],
+    limits: tuple[float, float],
+    *,
+    log: bool,
+    axes: Sequence[Axes],
+) -> Artists:
+    """Draw histograms and ratios; the legend says how the samples agree.
+
+    Args:
+        original: shape (n,).
+        decoded: name to the same, decoded.
+        limits: of the axis.
+        log: whether counts are on a logarithmic scale.
+        axes: two, for the histograms and for the ratios.
+    """
+    upper, lower = axes
+    axis = hist.axis.Regular(BINS, *limits)
+    before = hist.Hist(axis).fill(original)
+    artists = _histogram(before, upper, histtype="fill", color=ORIGINAL, alpha=0.35,
+                         label="Original")  # fmt: skip
+    artists += _uncertainty(before, lower)
+    afters = {name: hist.Hist(axis).fill(values) for name, values in decoded.items()}
+    tick = _tick([_ratio(before, after) for after in afters.values()])
+    span = 1.1 * tick
+    for i, (name, after) in enumerate(afters.items()):
+        look = series(i)
+        test = agreement(_finite(original), _finite(decoded[name]), axis.edges)
+        label = f"{name}\nKS {test.ks:.2g}, $\\chi^2$ {test.chi2:.1f} / {test.bins}"
+        artists += _histogram(after, upper, color=look["color"], linestyle=look["linestyle"],
+                              yerr=False, label=label)  # fmt: skip
+        artists += _points(_ratio(before, after), axis.centers, span, lower, look)
+    upper.set(xlabel="")  # hist has named it
+    upper.set_ylabel("Jets", loc="top")
+    upper.tick_params(labelbottom=False)
+    if log:
+        upper.set_yscale("log")
+        upper.set_ylim(0.5, 2 * max(float(before.values().max()), 1))
+    for ax in axes:
+        ax.set_xlim(*limits)
+    make_room(upper, log=log, share=min(0.14 + 0.05 * (1 + 2 * len(decoded)), 0.6))
+    legend(upper)
+    lower.axhline(1, color=NEUTRAL, linewidth=1)
+    lower.set_ylim(1 - span, 1 + span)
+    lower.set_yticks([1 - tick, 1, 1 + tick])
+    lower.set_ylabel("Decoded /\noriginal", loc="center", fontsize=14)
+    upper.figure.align_ylabels([upper, lower])
+    return artists
+
+
+def _histogram(histogram: hist.Hist, ax: Axes, **options: object) -> Artists:
+    drawn = mplhep.histplot(histogram, ax=ax, flow="none", **options)
+    return [artist for part in drawn for artist in part if artist is not None]
+
+
+def _finite(values: Floats) -> Floats:
+    return values[np.isfinite(values)]
+
+
+def _ratio(before: hist.Hist, after: hist.Hist) -> Floats:
+    """Counts after over counts before; NaN in empty bins."""
+    counts = before.values()
+    ratio = np.full_like(counts, np.nan)
+    np.divide(after.values(), counts, out=ratio, where=counts > 0)
+    return np.asarray(ratio)
+
+
+def _tick(ratios: Sequence[Floats]) -> float:
+    """The tick that is just beyond nearly all ratios."""
+    distances = np.abs(np.concatenate(ratios) - 1)
+    reach = float(np.nanquantile(distances, 0.9)) if np.isfinite(distances).any() else 0.0
+    return next((tick for tick in _TICKS if reach <= tick), _TICKS[-1])
+
+
+def _uncertainty(before: hist.Hist, ax: Axes) -> Artists:
+    """The statistical uncertainty of the original, as a band about 1."""
+    counts = before.values()
+    spread = np.divide(1, np.sqrt(counts), out=np.zeros_like(counts), where=counts > 0)
+    edges = before.axes[0].edges
+    return [
+        ax.stairs(
+            1 + spread, edges, baseline=1 - spread, fill=True, color=NEUTRAL, alpha=0.25,
+            linewidth=0,
+        )
+    ]  # fmt: skip
+
+
+def _points(
+    ratio: Floats, centers: Floats, span: float, ax: Axes, look: Mapping[str, Any]
+) -> Artists:
+    """The ratios, and at the edge of the panel an arrowhead for each that lies beyond it."""
+    options: dict[str, Any] = {"linestyle": "", "color": look["color"], "markersize": 4.5}
+    drawn = ax.plot(centers, ratio, marker=look["marker"], **options)
+    for beyond, edge, marker in ((ratio > 1 + span, 0.94, "^"), (ratio < 1 - span, -0.94, "v")):
+        drawn += ax.plot(
+            centers[beyond], np.full(beyond.sum(), 1 + edge * span), marker=marker,
+            markerfacecolor="none", **options,
+        )  # fmt: skip
+    return list(drawn)

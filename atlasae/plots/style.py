@@ -1,0 +1,282 @@
+"""How figures look: an experiment's style and label, axis titles, and colours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.pyplot as plt
+import mplhep
+import numpy as np
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from atlasae.errors import choose
+from atlasae.features import Table, energy_unit, is_energy, role
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from numpy.typing import NDArray
+
+    from atlasae.metrics import Residuals
+
+    Artists = list[Artist]
+
+# blue and grey of Okabe and Ito's palette, which every eye tells apart
+ORIGINAL, NEUTRAL = "#0072B2", "#6B6B6B"
+GREYS = ("#555555", "#888888", "#B0B0B0")
+# the others of it, ordered so that neighbours differ in grey print too; lines and markers differ
+# as well, so that no two series have only their colour to tell them apart
+_COLOURS = ("#D55E00", "#009E73", "#000000", "#CC79A7", "#E69F00", "#56B4E9")
+_LINES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
+_MARKERS = ("o", "s", "^", "D", "v", "P")
+
+_SYMBOLS = {"m": "m", "pt": r"p_{\mathrm{T}}", "phi": r"\phi", "eta": r"\eta", "e": "E"}
+# one layout holds for all: sizes of fonts and ticks are not the experiments' own
+_LAYOUT = {
+    "figure.dpi": 100,
+    "figure.facecolor": "white",
+    "savefig.bbox": None,
+    "font.size": 14,
+    "axes.labelsize": 17,
+    "axes.labelpad": 5,
+    "axes.linewidth": 1,
+    "axes.unicode_minus": True,
+    "axes.formatter.use_mathtext": True,
+    "legend.fontsize": 13,
+    "legend.handlelength": 2,
+    "legend.borderpad": 0,
+    "legend.labelspacing": 0.35,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5,
+    "lines.markeredgewidth": 1,
+    "patch.linewidth": 1.8,
+    "xtick.labelsize": 14,
+    "ytick.labelsize": 14,
+    **{f"{axis}.major.{what}": size for axis in ("xtick", "ytick")
+       for what, size in {"size": 7, "width": 1, "pad": 5}.items()},
+    **{f"{axis}.minor.{what}": size for axis in ("xtick", "ytick")
+       for what, size in {"size": 4, "width": 1}.items()},
+}  # fmt: skip
+_UNITS = {"ATLAS": "[{}]", "CMS": "({})", "LHCb": "[{}]", "plain": "[{}]"}
+EXPERIMENTS = tuple(_UNITS)
+
+
+@dataclass(frozen=True)
+class Style:
+    """An experiment's way to draw.
+
+    Attributes:
+        experiment: ``ATLAS``, ``CMS``, ``LHCb``, or ``plain`` for none.
+        text: stands behind the experiment's name.
+
+    Raises:
+        InputError: there is no style of this experiment.
+    """
+
+    experiment: str = "ATLAS"
+    text: str = "Simulation Internal"
+
+    def __post_init__(self) -> None:
+        choose("experiment", self.experiment, EXPERIMENTS)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The experiment's style of mplhep, as settings of matplotlib, with one layout for all."""
+        name = {"LHCb": "LHCb2", "plain": "ATLAS"}.get(self.experiment, self.experiment)
+        return {**getattr(mplhep.style, name), **_LAYOUT}
+
+    def context(self) -> AbstractContextManager[None]:
+        """Within it, matplotlib draws in this style."""
+        return plt.style.context(self.settings)
+
+    def label(self, ax: Axes) -> None:
+        """Write the experiment's name and the text into the upper left corner."""
+        if self.experiment == "plain":
+            ax.text(0.05, 0.95, self.text, transform=ax.transAxes, va="top", fontsize=15)
+            return
+        experiment = getattr(mplhep, self.experiment.lower())
+        sizes = (18, 16, 14, 14)
+        experiment.label(self.text, data=True, rlabel="", ax=ax, loc=1, fontsize=sizes)
+
+    def label_figure(self, figure: Any) -> None:
+        """Write them at the top of a figure of many axes, or of axes without corners."""
+        height = 0.62 / figure.get_figheight()
+        strip = figure.add_axes((0.0, 1 - height, 1.0, height))
+        strip.set_axis_off()
+        self.label(strip)
+
+    def unit(self, unit: str) -> str:
+        """A unit as it stands behind an axis title, after a space."""
+        return " " + _UNITS[self.experiment].format(unit)
+
+    def energy_unit(self, what: str | None) -> str:
+        """The unit of an energy, a mass (``m``) or a momentum (``pt``), as in ``unit``."""
+        if self.experiment != "LHCb":
+            return self.unit("GeV")
+        return self.unit({"m": "GeV/$c^2$", "pt": "GeV/$c$"}.get(what or "", "GeV"))
+
+    def axis_title(self, feature: str) -> str:
+        """The title of a feature's axis; energies are drawn in GeV."""
+        what = role(feature)
+        if what is None:
+            return f"Jet {feature}"
+        unit = self.energy_unit(what) if is_energy(feature) else ""
+        return f"Jet ${_SYMBOLS[what]}$" + (self.unit("rad") if what == "phi" else unit)
+
+    def residual_title(self, result: Residuals, power: int = 0, *, size: bool = False) -> str:
+        """The title of the axis of a feature's residuals, or of their sizes.
+
+        ``power`` is of the ten that the numbers at the ticks are multiplied by.
+        """
+        what, bar = role(result.feature), "|" if size else ""
+        units = [f"$\\mathrm{{10^{{{power}}}}}$"] if power else []
+        if what == "phi":
+            units.append("rad")
+        unit = self.unit(" ".join(units)) if units else ""
+        if what is None:
+            return f"{bar}decoded $-$ original{bar} of {result.feature}{unit}"
+        symbol = _SYMBOLS[what]
+        decoded, original = (
+            # one superscript on a symbol that has a subscript
+            symbol + f"^{{\\mathrm{{{word}}}}}"
+            if "_" in symbol
+            else f"{symbol}^{{\\,\\mathrm{{{word}}}}}"
+            for word in ("decoded", "original")
+        )
+        if result.relative:
+            return f"${bar}{decoded} / {original} - \\mathrm{{1}}{bar}$" + unit
+        return f"${bar}{decoded} - {original}{bar}$" + unit
+
+
+ATLAS = Style()
+
+
+def symbol(feature: str) -> str:
+    """A feature's symbol, in TeX where it has one."""
+    what = role(feature)
+    return f"${_SYMBOLS[what]}$" if what else feature
+
+
+def series(i: int) -> dict[str, Any]:
+    """Colour, line and marker of the ``i``-th decoded sample; the first six differ in all three."""
+    n = len(_COLOURS)
+    turn = i // n  # lines move on by one each turn, so that a colour comes back with another
+    return {
+        "color": _COLOURS[i % n],
+        "linestyle": _LINES[(i + turn) % n],
+        "marker": _MARKERS[(i + turn) % n],
+    }
+
+
+def single() -> Axes:
+    """Axes of a new figure."""
+    figure, ax = plt.subplots(figsize=(7, 5.6))
+    figure.subplots_adjust(left=0.16, right=0.96, bottom=0.14, top=0.96)
+    return ax
+
+
+def stacked() -> Sequence[Axes]:
+    """Axes of a new figure, one above the other: for a distribution, and for a ratio."""
+    figure, axes = plt.subplots(2, 1, figsize=(7, 6.6), sharex=True, height_ratios=(3, 1))
+    figure.subplots_adjust(left=0.16, right=0.96, bottom=0.12, top=0.96, hspace=0.07)
+    return list(axes)
+
+
+def beside() -> Sequence[Axes]:
+    """Axes of a new figure, side by side, with one scale of y."""
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.8), sharey=True)
+    figure.subplots_adjust(left=0.115, right=0.975, bottom=0.16, top=0.955, wspace=0.07)
+    return list(axes)
+
+
+def grid(k: int) -> NDArray[Any]:
+    """Axes of a new figure, ``k`` rows of ``k``."""
+    inches = 2.6 * k + 1.2
+    figure, axes = plt.subplots(k, k, figsize=(inches, inches), squeeze=False)
+    figure.subplots_adjust(
+        left=1.0 / inches, right=1 - 0.25 / inches, bottom=0.8 / inches, top=1 - 0.55 / inches,
+        wspace=0.09, hspace=0.09,
+    )  # fmt: skip
+    return axes
+
+
+def make_room(ax: Axes, *, log: bool, share: float = 0.31) -> None:
+    """Leave a share of the height above the data for the label and the legend."""
+    if log:
+        ax.set_yscale("log")
+        low, high = ax.get_ylim()
+        ax.set_ylim(low, low * (high / low) ** (1 / (1 - share)))
+    else:
+        low, high = ax.get_ylim()
+        ax.set_ylim(low, low + (high - low) / (1 - share))
+
+
+def minus(number: str) -> str:
+    """A number with a minus sign in place of the hyphen."""
+    return number.replace("-", "\N{MINUS SIGN}")
+
+
+def few_ticks(axis: Axis, bins: int = 6) -> None:
+    """Few ticks, at round numbers."""
+    axis.set_major_locator(MaxNLocator(bins, steps=[1, 2, 2.5, 5, 10]))
+
+
+def scaled_ticks(axis: Axis, reach: float) -> int:
+    """Few ticks; where numbers up to ``reach`` want many zeros, without their power of ten.
+
+    Returns:
+        The power, for the axis title; 0 where the numbers are written out.
+    """
+    few_ticks(axis)
+    power = int(np.floor(np.log10(reach)))
+    if power >= -2:
+        return 0
+    unit = 10.0**power
+    axis.set_major_formatter(FuncFormatter(lambda value, _: minus(f"{value / unit:.4g}")))
+    return power
+
+
+def log_ticks(axis: Axis, subs: Sequence[float] = (1, 2, 5)) -> None:
+    """A logarithmic scale with numbers written out, at these multiples of powers of ten."""
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})  # type: ignore[attr-defined]
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def legend(ax: Axes, **options: Any) -> None:
+    """The legend at the right, under the line that the label takes."""
+    ax.legend(loc="upper right", bbox_to_anchor=(0.97, 0.88), **options)
+
+
+def to_gev(feature: str, jets: Table) -> float:
+    """What brings a feature to the unit it is drawn in: energies to GeV, told by the pt."""
+    if not is_energy(feature):
+        return 1.0
+    pt = [values for name, values in jets.columns.items() if role(name) == "pt"]
+    return 1e-3 if energy_unit((pt or [jets.columns[feature]])[0]) == "MeV" else 1.0
+
+
+def limits_of(feature: str, values: NDArray[np.float64]) -> tuple[float, float]:
+    """The range to draw a feature in: all but its furthest tails."""
+    if role(feature) == "phi":  # some count from 0 to 2 pi
+        return (0, 2 * np.pi) if np.nanmax(values, initial=0) > np.pi + 0.01 else (-np.pi, np.pi)
+    return spread_of(values, from_zero=is_energy(feature))
+
+
+def spread_of(values: NDArray[np.float64], *, from_zero: bool) -> tuple[float, float]:
+    """From the lowest to the highest of the values but one in a thousand at either end.
+
+    ``from_zero`` lets it begin with the lowest of all, or with 0 where that is near.
+    """
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return 0.0, 1.0
+    low, high = map(float, np.quantile(finite, (0.0 if from_zero else 0.001, 0.999)))
+    if from_zero and 0 <= low < 0.05 * high:
+        low = 0.0
+    return low, high if high > low else low + 1
