@@ -309,3 +309,22 @@ def _widths(text: str) -> tuple[int, ...]:
 
 def _step_size(text: str) -> str | int:
     return int(text) if text.isdigit() else text
+
+
+@main.command()
+@click.argument("original", type=click.Path())
+@click.argument("other", type=click.Path())
+@click.option("--tolerance", help="Of the floats in collections, where OTHER is not compressed.")
+@click.option("--step-size", default="100 MB", show_default=True, help=STEP_SIZE_HELP)
+def check(original: str, other: str, tolerance: str | None, step_size: str) -> None:
+    """Compare OTHER with the ORIGINAL it was made of, branch by branch.
+
+    A compressed OTHER has to keep its own tolerances, any other every bit. Ends with exit code 1
+    where something is missing or differs.
+    """
+    from atlasae.console import print_check
+    from atlasae.root.checking import check
+
+    result = check(original, other, tolerance=tolerance, step_size=_step_size(step_size))
+    print_check(result)
+    sys.exit(0 if result.good else 1)
