@@ -328,3 +328,20 @@ def check(original: str, other: str, tolerance: str | None, step_size: str) -> N
     result = check(original, other, tolerance=tolerance, step_size=_step_size(step_size))
     print_check(result)
     sys.exit(0 if result.good else 1)
+
+
+@main.command()
+@click.argument("sources", type=click.Path(), nargs=-1, required=True)
+@_target
+@_write_options
+def merge(sources: tuple[str, ...], target: str, step_size: str, force: bool) -> None:
+    """Merge the compressed files SOURCES into TARGET, tree by tree, as hadd does.
+
+    Histograms are summed; codecs that are the same are stored once.
+    """
+    from atlasae.console import print_contents
+    from atlasae.root.merging import merge
+
+    print_contents(
+        merge(sources, target, step_size=_step_size(step_size), force=force, progress=True)
+    )

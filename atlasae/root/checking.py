@@ -16,7 +16,7 @@ from atlasae.columns import buffers
 from atlasae.errors import DamagedFileError, InputError, located
 from atlasae.root.container import OWN
 from atlasae.root.layouts import collections_in
-from atlasae.root.objects import directories_in, objects_in
+from atlasae.root.objects import bins_of, directories_in, objects_in
 from atlasae.root.opening import older_cycles, open_root
 from atlasae.root.restored import CompressedTrees, Restored, trees_of
 from atlasae.root.source import STEP_SIZE, Source, check_step_size, reading
@@ -338,7 +338,5 @@ def _contents(item: Any) -> list[str] | list[bytes]:
     """What makes a string or a histogram: its values, variances, edges and labels."""
     if not hasattr(item, "axes"):
         return [str(item)]
-    arrays = [item.values(flow=True), item.variances(flow=True)]
-    for axis in item.axes:
-        arrays += [axis.edges(flow=True), axis.labels() or ()]
-    return [np.asarray(array).tobytes() for array in arrays]
+    arrays = (item.values(flow=True), item.variances(flow=True))
+    return [*(np.asarray(array).tobytes() for array in arrays), *bins_of(item)]

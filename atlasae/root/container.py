@@ -175,7 +175,7 @@ def read_container(file: Any) -> Container:
     if not is_compressed(file):
         raise InputError(f"{path} was not compressed by atlasae")
     with reading(f"{path}: the codecs"):
-        codecs = {digest(data): Codec.from_bytes(data) for data in _payloads(file, CODECS)}
+        codecs = {digest(data): Codec.from_bytes(data) for data in stored_codecs(file)}
     with reading(f"{path}: the manifests"):
         manifests = [Manifest.from_bytes(data) for data in _payloads(file, MANIFESTS)]
     rows = BlockRows.read(file) if BLOCKS in file.keys(cycle=False) else None
@@ -194,6 +194,11 @@ def read_container(file: Any) -> Container:
         start = before[-1].stop if before else 0
         before.append(Run(start, start + manifest.entries, manifest, blocks))
     return Container(runs, codecs, rows)
+
+
+def stored_codecs(file: Any) -> list[bytes]:
+    """The bytes of the codecs in a compressed file."""
+    return _payloads(file, CODECS)
 
 
 def _payloads(file: Any, path: str) -> list[bytes]:
