@@ -97,18 +97,28 @@ class Manifest:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Manifest:
-        values = json.loads(data)
-        if values["format"] > FORMAT:
-            raise DamagedFileError(
-                f"compressed in format {values['format']}, this atlasae reads up to {FORMAT}:"
-                " upgrade with pip install -U atlasae"
+        """The inverse of ``to_bytes``.
+
+        Raises:
+            DamagedFileError: these bytes are no manifest, or one of a newer format.
+        """
+        try:
+            values = json.loads(data)
+            if values["format"] > FORMAT:
+                raise DamagedFileError(
+                    f"compressed in format {values['format']}, this atlasae reads up to {FORMAT}:"
+                    " upgrade with pip install -U atlasae"
+                )
+            known = {field.name: values[field.name] for field in fields(cls)}
+            known["branches"] = tuple(Branch.from_json(branch) for branch in known["branches"])
+            known["parts"] = tuple(
+                Part(**{**part, "latents": tuple(part["latents"])}) for part in known["parts"]
             )
-        known = {field.name: values[field.name] for field in fields(cls)}
-        known["branches"] = tuple(Branch.from_json(branch) for branch in known["branches"])
-        known["parts"] = tuple(
-            Part(**{**part, "latents": tuple(part["latents"])}) for part in known["parts"]
-        )
-        return cls(**known)
+            return cls(**known)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, DamagedFileError):
+                raise
+            raise DamagedFileError(f"a manifest is damaged: {error!r}") from error
 
 
 @dataclass(frozen=True)
@@ -150,7 +160,7 @@ class Container:
 
 def is_compressed(file: Any) -> bool:
     """Whether an open ROOT file was written by ``atlasae.compress``."""
-    return MANIFESTS in file.keys(cycle=False)
+    return not {CODECS, MANIFESTS, BLOCKS}.isdisjoint(file.keys(cycle=False))
 
 
 def write_container(out: Any, manifests: Iterable[Manifest], codecs: Iterable[bytes]) -> None:
@@ -174,10 +184,11 @@ def read_container(file: Any) -> Container:
     path = file.file_path
     if not is_compressed(file):
         raise InputError(f"{path} was not compressed by atlasae")
-    with reading(f"{path}: the codecs"):
+    try:
         codecs = {digest(data): Codec.from_bytes(data) for data in stored_codecs(file)}
-    with reading(f"{path}: the manifests"):
         manifests = [Manifest.from_bytes(data) for data in _payloads(file, MANIFESTS)]
+    except DamagedFileError as error:
+        raise DamagedFileError(f"{path}: {error}") from error
     rows = BlockRows.read(file) if BLOCKS in file.keys(cycle=False) else None
     runs: dict[str, list[Run]] = {}
     for manifest in manifests:
@@ -202,7 +213,8 @@ def stored_codecs(file: Any) -> list[bytes]:
 
 
 def _payloads(file: Any, path: str) -> list[bytes]:
-    return [np.asarray(row).tobytes() for row in file[path][_BYTES].array()]
+    with reading(f"tree {path!r}"):
+        return [np.asarray(row).tobytes() for row in file[path][_BYTES].array()]
 
 
 def codec_bytes(file: Any) -> int:

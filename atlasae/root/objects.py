@@ -72,10 +72,12 @@ def add_histogram(total: Any, other: Any) -> None:
 
 def _added(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
     """Two arrays added in the dtype they have; integers stop at its largest, as in ROOT."""
-    if one.dtype.kind != "i":
-        return (one + other).astype(one.dtype)
-    limits = np.iinfo(one.dtype)
-    return np.add(one, other, dtype=np.int64).clip(limits.min, limits.max).astype(one.dtype)
+    if one.dtype.kind == "i":
+        limits = np.iinfo(one.dtype)
+        total: NDArray[Any] = np.add(one, other, dtype=np.int64).clip(limits.min, limits.max)
+    else:
+        total = np.add(one, other)
+    return total.astype(one.dtype, copy=False)
 
 
 def _add_members(total: Any, other: Any) -> None:
