@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
@@ -262,7 +262,11 @@ class AutoencoderCodec(Codec):
             self._latents(to_table(jets).select(self.features_))
         )
 
-    def decode_blocks(self, blocks: Iterator[Block]) -> ak.Array:
+    def decode_blocks(
+        self,
+        blocks: Iterator[Block],
+        features: Collection[str] | None = None,  # noqa: ARG002  (each takes all latents)
+    ) -> ak.Array:
         """The jets of blocks, one after another."""
         assert self._latent_codec is not None
         return self._decode_latents(self._latent_codec.decode_blocks(blocks))

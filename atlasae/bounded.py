@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from atlasae.blocks import BLOCK_JETS, Block, join, number, read_number, split
+from atlasae.blocks import BLOCK_JETS, Block, join, split
 from atlasae.codec import Codec, check_common
 from atlasae.context import Layout
 from atlasae.entropy import CODER, Reader, Writer
@@ -17,24 +15,23 @@ from atlasae.errors import DamagedFileError, InputError, choose
 from atlasae.features import Table, joined, role, to_records, to_table
 from atlasae.jetmodel import JetModel
 from atlasae.jetmodel_store import code_lattices, code_model
+from atlasae.payloads import LARGEST_BLOCK, Payloads
 from atlasae.quantise import (
     bits_of,
     exceptions,
     fit_lattice,
     patch,
 )
-from atlasae.quantised import FINE_BITS, Quantised, coarse, origin_of, pack_odd, unpack_odd
+from atlasae.quantised import FINE_BITS, Quantised, coarse, origin_of
 from atlasae.tolerance import Tolerance, check_spec, tolerances
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     import awkward as ak
     from numpy.typing import NDArray
     from typing_extensions import Self
 
-    from atlasae.context import Columns
-    from atlasae.entropy import Made
     from atlasae.tolerance import Spec
 
     Integers = NDArray[np.int64]
@@ -42,7 +39,6 @@ if TYPE_CHECKING:
 TRAINING_JETS = 100_000  # more teach a network this small nothing
 ORDERS = ("preserved", "free")
 _ORDER = ("pt", "m", "e", "phi", "eta")  # of coding: each helps to predict those after it
-_LARGEST_BLOCK = 1 << 21  # jets or events; only a single event could reach this
 _TRAINABLE = 1000  # jets from which a network is tried
 _APART = 1000  # events, or jets without, that are measured on and not trained on
 
@@ -196,27 +192,22 @@ class BoundedCodec(Codec):
         table = to_table(jets).select(self.features_)
         for start, stop in pairwise(_edges(table)):
             part = table.span(start, stop)
-            if len(part) > _LARGEST_BLOCK:
+            if len(part) > LARGEST_BLOCK:
                 raise InputError(f"an event of {len(part)} jets is larger than a block can be")
             quantised = self._quantise(part)
             if (free := self._free_order(quantised)) is not None:
                 quantised = self._quantise(part.events(free))
-            events = None if part.counts is None else len(part.counts)
-            coded, made = self._coded(quantised)
-            order = None if free is None else start + free
-            block = Block.of(events, len(part), coded, quantised.checksum(), order)
-            try:
-                same = self._decoded(block, made).same_as(quantised)
-            except DamagedFileError:
-                same = False
-            if not same:
-                raise AssertionError("a block did not decode to what was coded: please report this")
-            yield block
+            yield self._payloads.block(quantised, None if free is None else start + free)
 
-    def decode_blocks(self, blocks: Iterator[Block]) -> ak.Array:
-        """The jets of blocks, one after another; each block is decodable alone."""
+    def decode_blocks(
+        self, blocks: Iterator[Block], features: Collection[str] | None = None
+    ) -> ak.Array:
+        """The jets of blocks, one after another; each block is decodable alone.
+
+        Momenta are decoded whole; of other features only those up to the last of ``features``.
+        """
         self.require_fitted()
-        decoded = [self._restored(self._decoded(block)) for block in blocks]
+        decoded = [self._restored(self._payloads.read(block, features)) for block in blocks]
         if not decoded:
             raise DamagedFileError("a stream of coded jets without a block")
         if len({table.counts is None for table in decoded}) > 1:
@@ -297,73 +288,15 @@ class BoundedCodec(Codec):
             )
         return found
 
-    def _coding(self, in_events: bool) -> tuple[Callable[..., Integers], Callable[..., Columns]]:
-        """What codes the numbers of jets an event, and the jets."""
+    @property
+    def _payloads(self) -> Payloads:
         assert self._model is not None
-        model = self._model
-        free = self.order == "free" and (model.in_events or not in_events)
-        if free:
-            return model.code_sorted_numbers, model.code_free
-        return model.code_numbers, model.code
-
-    def _coded(self, quantised: Quantised) -> tuple[bytes, list[Made]]:
-        """The payload of a block, and the choices made in it."""
-        assert self._model is not None
-        writer = Writer()
-        jets = len(next(iter(quantised.integers.values())))
-        code_numbers, code = self._coding(quantised.counts is not None)
-        if quantised.counts is not None:
-            code_numbers(writer, quantised.counts, len(quantised.counts))
-        code(writer, quantised.counts, quantised.integers, jets)
-        for values in quantised.fine.values():
-            writer.uniform(values, np.full(jets, 1 << FINE_BITS))
-        coded = writer.to_bytes()
-        odd = pack_odd(quantised.odd)
-        return number(len(odd)) + odd + coded, writer.made
-
-    def _decoded(self, block: Block, made: Sequence[Made] = ()) -> Quantised:
-        """What a block holds, checked; ``made`` are the choices of who has just written it.
-
-        Raises:
-            DamagedFileError: it is damaged, or was written by another codec.
-        """
-        try:
-            return self._read(block, made)
-        except DamagedFileError as error:
-            raise DamagedFileError(f"{block.name} does not decode: {error}") from error
-        except (IndexError, struct.error, zlib.error, ValueError, AssertionError) as error:
-            raise DamagedFileError(f"{block.name} does not decode: damaged ({error})") from error
-
-    def _read(self, block: Block, made: Sequence[Made]) -> Quantised:
-        assert self._model is not None
-        if max(block.jets, block.events or 0) > _LARGEST_BLOCK:
-            raise DamagedFileError(f"{block.jets} jets are more than any block has")
-        length, at = read_number(block.payload, 0)
-        odd = unpack_odd(block.payload[at : at + length], self.lattices_, block.jets)
-        reader = Reader(block.payload[at + length :], made)
-        counts = None
-        code_numbers, code = self._coding(block.events is not None)
-        if block.events is not None:
-            counts = code_numbers(reader, None, block.events)
-            among = counts.min(initial=0) >= 0 and counts.max(initial=0) <= block.jets
-            if not among or counts.sum() != block.jets:
-                raise DamagedFileError("it has other numbers of jets than it says")
-        integers = code(reader, counts, None, block.jets)
-        fine = {
-            name: reader.uniform(None, np.full(block.jets, 1 << FINE_BITS))
-            for name, lattice in self.lattices_.items()
-            if coarse(lattice)[1]
-        }
-        if not reader.is_done:
-            raise DamagedFileError("it has more than the jets it says")
-        quantised = Quantised(integers, fine, odd, counts)
-        block.check(quantised.checksum())
-        return quantised
+        return Payloads(self._model, self._layout(), self.lattices_, free=self.order == "free")
 
     def _restored(self, quantised: Quantised) -> Table:
         columns, phi = {}, self._layout().phi
-        for name, lattice in self.lattices_.items():
-            whole = quantised.integers[name]
+        for name, coarse_part in quantised.integers.items():
+            lattice, whole = self.lattices_[name], coarse_part
             if name in quantised.fine:
                 whole = (whole << FINE_BITS) | quantised.fine[name]
             if name == phi:
@@ -372,7 +305,8 @@ class BoundedCodec(Codec):
             if name in quantised.odd:
                 values = patch(values, *quantised.odd[name])
             columns[name] = values
-        return Table({name: columns[name] for name in self.features_}, quantised.counts)
+        found = {name: columns[name] for name in self.features_ if name in columns}
+        return Table(found, quantised.counts)
 
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         assert self._model is not None

@@ -9,7 +9,7 @@ import os
 import struct
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -116,8 +116,10 @@ class Codec(ABC):
         """Code jets into blocks, each of which is decodable alone."""
         raise NotImplementedError(f"{self!r} gives no blocks")
 
-    def decode_blocks(self, blocks: Iterator[Block]) -> ak.Array:
-        """The jets of blocks, one after another."""
+    def decode_blocks(
+        self, blocks: Iterator[Block], features: Collection[str] | None = None
+    ) -> ak.Array:
+        """The jets of blocks, one after another; at least the features asked for."""
         raise NotImplementedError(f"{self!r} gives no blocks")
 
     @abstractmethod
@@ -194,13 +196,15 @@ class Codec(ABC):
         return codec
 
     def save(self, path: str | os.PathLike[str], *, force: bool = True) -> None:
-        """Write the trained codec to a file that ``Codec.load`` reads.
+        """Write the trained codec to a file that ``Codec.load`` reads: plain safetensors.
 
         Raises:
             NotFittedError: the codec is not trained.
             TargetExistsError: the file is there and ``force`` is false.
         """
-        data = self.to_bytes()
+        self.require_fitted()
+        state, tensors = self._state()
+        data = _plain(_header(self, state), tensors, digest=True)
         with whole_file(path, force=force) as beside:
             beside.write_bytes(data)
 
@@ -244,43 +248,89 @@ def codec_class(codec_id: str) -> type[Codec]:
 
 
 def pack(codec: Codec, state: dict[str, Any], tensors: Tensors) -> bytes:
-    """The stored form of a codec with this state and these arrays."""
-    from safetensors.numpy import save
+    """The compact form of a codec with this state and these arrays."""
+    packing = zlib.compressobj(9, wbits=-zlib.MAX_WBITS, zdict=_USUAL)
+    plain = _plain(_header(codec, state), tensors)
+    packed = packing.compress(plain) + packing.flush()
+    return MAGIC + _digest(packed)[:_DIGEST] + packed
 
+
+def _header(codec: Codec, state: dict[str, Any]) -> str:
+    """What is stored of a codec beside its arrays."""
     parameters = inspect.signature(type(codec)).parameters
     config = {k: v for k, v in codec.get_config().items() if v != parameters[k].default}
     header = {"codec": codec.codec_id, "config": config, "state": state}
-    text = json.dumps(header, separators=(",", ":"))
-    packing = zlib.compressobj(9, wbits=-zlib.MAX_WBITS, zdict=_USUAL)
-    packed = packing.compress(save(tensors, metadata={"atlasae": text})) + packing.flush()
-    return MAGIC + _digest(packed) + packed
+    return json.dumps(header, separators=(",", ":"))
+
+
+def _plain(header: str, tensors: Tensors, *, digest: bool = False) -> bytes:
+    """Safetensors with the header in their metadata, and on its own a digest of both."""
+    from safetensors.numpy import save
+
+    more = {}
+    if digest:
+        more = {"digest": _content(header, tensors).hex(), "format": str(MAGIC[-1])}
+    return save(tensors, metadata={"atlasae": header, **more})
 
 
 def _unpack(data: bytes) -> tuple[dict[str, Any], Tensors]:
-    """Header and tensors of a stored codec, from bytes nobody vouches for."""
+    """Header and tensors of a stored codec, compact or plain, from bytes nobody vouches for."""
+    version = len(MAGIC) - 1
+    plain = data[:version] != MAGIC[:version]
+    try:
+        metadata, tensors = _read_plain(data if plain else _inflated(data))
+        header = metadata["atlasae"]
+        if plain:
+            _check_format(int(metadata["format"]))
+        if plain and bytes.fromhex(metadata["digest"]) != _content(header, tensors):
+            raise DamagedFileError("the codec is damaged: its digest does not agree")
+        found: dict[str, Any] = json.loads(header)
+    except (zlib.error, struct.error, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, DamagedFileError):
+            raise
+        raise DamagedFileError(f"not a codec of atlasae ({error})") from error
+    return found, tensors
+
+
+def _inflated(data: bytes) -> bytes:
+    """The plain form of the compact one, whose digest agrees."""
+    version, start = len(MAGIC) - 1, len(MAGIC) + _DIGEST
+    if len(data) <= start or not data[version]:
+        raise DamagedFileError("not a codec of atlasae")
+    _check_format(data[version])
+    if data[len(MAGIC) : start] != _digest(data[start:])[:_DIGEST]:
+        raise DamagedFileError("the codec is damaged: its digest does not agree")
+    return zlib.decompressobj(-zlib.MAX_WBITS, zdict=_USUAL).decompress(data[start:], _LARGEST)
+
+
+def _check_format(written: int) -> None:
+    if written > MAGIC[-1]:
+        raise DamagedFileError(
+            f"the codec has format {written}, this atlasae reads up to {MAGIC[-1]}:"
+            " upgrade with pip install -U atlasae"
+        )
+
+
+def _read_plain(data: bytes) -> tuple[dict[str, str], Tensors]:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    version, start = len(MAGIC) - 1, len(MAGIC) + _DIGEST
-    if data[:version] != MAGIC[:version] or len(data) <= start or not data[version]:
-        raise DamagedFileError("not a codec of atlasae")
-    if data[version] > MAGIC[version]:
-        raise DamagedFileError(
-            f"the codec has format {data[version]}, this atlasae reads up to {MAGIC[version]}:"
-            " upgrade with pip install -U atlasae"
-        )
-    if data[len(MAGIC) : start] != _digest(data[start:]):
-        raise DamagedFileError("the codec is damaged: its digest does not agree")
     try:
-        unpacking = zlib.decompressobj(-zlib.MAX_WBITS, zdict=_USUAL)
-        plain = unpacking.decompress(data[start:], _LARGEST)
-        tensors = load(plain)
-        (length,) = struct.unpack_from("<Q", plain)
-        header = json.loads(json.loads(plain[8 : 8 + length])["__metadata__"]["atlasae"])
-    except (zlib.error, SafetensorError, struct.error, ValueError, KeyError, TypeError) as error:
+        tensors = load(data)
+    except SafetensorError as error:
         raise DamagedFileError(f"not a codec of atlasae ({error})") from error
-    return header, tensors
+    (length,) = struct.unpack_from("<Q", data)
+    return json.loads(data[8 : 8 + length])["__metadata__"], tensors
 
 
-def _digest(packed: bytes) -> bytes:
-    return hashlib.sha256(packed).digest()[:_DIGEST]
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def _content(header: str, tensors: Tensors) -> bytes:
+    """SHA-256 of everything that makes the codec."""
+    pieces = [header.encode()]
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        pieces += [f"{name} {tensor.dtype} {tensor.shape}".encode(), tensor.tobytes()]
+    return _digest(b"".join(pieces))

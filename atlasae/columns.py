@@ -66,7 +66,7 @@ def pack(arrays: Mapping[str, ak.Array]) -> bytes:
     for name, array in arrays.items():
         if not can_pack(str(array.type.content)):
             raise InputError(f"column {name!r} has a type that cannot be packed: {array.type}")
-        for values in _split(array.layout):
+        for values in buffers(array.layout):
             room -= values.nbytes
             if room < 0:
                 raise InputError(f"the columns of a block have more than {LARGEST} bytes")
@@ -111,6 +111,31 @@ def unpack(
     return columns
 
 
+def buffers(layout: Any) -> Iterator[Buffer]:
+    """The flat buffers that make a column: of whatever lies outside first, its numbers last."""
+    layout = layout.to_packed()
+    if layout.is_numpy:
+        layout = layout.to_RegularArray()  # which changes those of one dimension not at all
+    if layout.is_numpy:
+        yield layout.data
+    elif layout.is_option:
+        yield layout.mask_as_bool(valid_when=True)
+        yield from buffers(layout.project())
+    elif layout.is_regular:
+        yield from buffers(layout.content)
+    elif layout.is_list:
+        lists = layout.to_ListOffsetArray64(True)
+        yield np.diff(lists.offsets.data).astype(_COUNT)
+        yield from buffers(lists.content)
+    elif layout.is_union:
+        yield layout.tags.data
+        for content in layout.contents:
+            yield from buffers(content)
+    elif layout.is_record:
+        for content in layout.contents:
+            yield from buffers(content)
+
+
 @lru_cache(maxsize=1024)
 def _parsed(datashape: str) -> Any:
     import awkward as ak
@@ -152,27 +177,6 @@ def _dtypes_of(entry: Any) -> Iterator[DType]:
             pass
         case _:
             raise InputError(f"{entry} cannot be packed")
-
-
-def _split(layout: Any) -> Iterator[Buffer]:
-    """The buffers of a column."""
-    layout = layout.to_packed()
-    if layout.is_numpy:
-        layout = layout.to_RegularArray()  # which changes those of one dimension not at all
-    if layout.is_numpy:
-        yield layout.data
-    elif layout.is_option:
-        yield layout.mask_as_bool(valid_when=True)
-        yield from _split(layout.project())
-    elif layout.is_regular:
-        yield from _split(layout.content)
-    elif layout.is_list:
-        lists = layout.to_ListOffsetArray64(True)
-        yield np.diff(lists.offsets.data).astype(_COUNT)
-        yield from _split(lists.content)
-    elif layout.is_record:
-        for content in layout.contents:
-            yield from _split(content)
 
 
 def _build(entry: Any, length: int, take: Callable[[int], Buffer]) -> Any:

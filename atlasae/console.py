@@ -12,6 +12,7 @@ from atlasae.root.contents import PACKED
 
 if TYPE_CHECKING:
     from atlasae.metrics import Residuals
+    from atlasae.root.checking import Check
     from atlasae.root.contents import Contents
 
 SHOWN_BRANCHES = 20  # of the kept ones, the largest
@@ -113,3 +114,32 @@ def _number(value: int) -> str:
 def _known(size: int) -> str:
     """A size, or nothing where the file does not tell it."""
     return f"{size:,}" if size else ""
+
+
+def print_check(result: Check) -> None:
+    """How two files compare: how much of each verdict, and whatever is not simply the same."""
+    table = Table(title="the other file against the original", title_justify="left")
+    table.add_column("verdict")
+    table.add_column("how many", justify="right")
+    table.add_column("largest error", justify="right")
+    for verdict, count in result.counts.items():
+        worst = max(found.error for found in result.findings if found.verdict == verdict)
+        unit = "" if verdict == "no promise" else " of the tolerance"
+        known = 0 < worst < float("inf") and verdict != "differs"
+        table.add_row(verdict, _number(count), f"{worst:.3g}{unit}" if known else "")
+    console = Console(highlight=False)
+    console.print(table)
+    for found in result.findings:
+        if found.note or not found.good:
+            where = f"{found.path}:{found.name}" if found.name else found.path
+            console.print(
+                f"{found.verdict if found.good else found.verdict.upper()}: {where}"
+                f"{found.note and ': '}{found.note}",
+                markup=False,
+                soft_wrap=True,
+                style=None if found.good else "red",
+            )
+    console.print(
+        "all as promised" if result.good else f"{_number(len(result.bad))} not as promised",
+        style="bold",
+    )

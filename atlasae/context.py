@@ -1,7 +1,6 @@
 """What is known of a jet before it is coded: its event, the event's earlier jets, its own features.
 
-Jets are coded place by place: the first jets of all events, then all second jets, and so on. Each
-feature becomes a coordinate in which it is predictable (the drop in pt from the jet before, the
+Each feature becomes a coordinate in which it is predictable (the drop in pt from the jet before, the
 angle from the recoil of the jets before), and each coded feature becomes inputs for the next. All
 of it is exact (``atlasae.exact``), since decoding repeats it.
 """
@@ -9,12 +8,12 @@ of it is exact (``atlasae.exact``), since decoding repeats it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
 from atlasae import exact
-from atlasae.density import CHUNK
 from atlasae.features import is_energy, role
 from atlasae.quantise import AbsoluteLattice, FloatLattice, Lattice, RelativeLattice
 
@@ -33,7 +32,6 @@ _LARGEST = np.float32(3e38)
 _LIGHT = 1 << 52  # beyond the difference of any two integers of a lattice
 _FLAG = np.float32(128)  # inputs are of about this size before they are scaled
 _MOST_JETS = np.float32(9)
-_DEEPEST = 64  # jets of an event that are seen together; of more, the next 64 start anew
 _FINEST_TURN = 1e-12  # steps of phi below are not counted around the circle
 
 
@@ -76,6 +74,8 @@ class Layout:
         pt, mass, phi, eta: the features that play these parts, where there are any.
         ratio: whether the mass is coded against pt: both have steps of one size.
         circle: how many steps of phi there are in a turn; 0 where its steps are unequal.
+        momentum: those features, in the order of coding.
+        others: the rest, coded after the momenta of all jets.
     """
 
     lattices: dict[str, Lattice]
@@ -98,63 +98,37 @@ class Layout:
             circle = 2 * int(np.ceil(np.pi / steps.step)) + 1
         return cls(dict(lattices), pt, mass, phi, parts.get("eta"), ratio, circle)
 
+    @cached_property
+    def momentum(self) -> tuple[str, ...]:
+        parts = (self.pt, self.mass, self.phi, self.eta)
+        return tuple(name for name in self.lattices if name in parts)
+
+    @cached_property
+    def others(self) -> tuple[str, ...]:
+        return tuple(name for name in self.lattices if name not in self.momentum)
+
+    def value(self, feature: str, integers: Columns) -> Array:
+        """A feature itself, as a finite float32."""
+        values = self.lattices[feature].to_values(integers[feature]).astype(np.float32)
+        np.fmin(values, _LARGEST, out=values)
+        return np.fmax(values, -_LARGEST, out=values)
+
+    def tell(self, feature: str, integers: Columns) -> Array:
+        """A feature as an input: energies on a logarithmic axis, others on their own."""
+        q = integers[feature]
+        if feature == self.mass and self.ratio:
+            assert self.pt is not None
+            return (q - integers[self.pt]).astype(np.float32)
+        if is_energy(feature) or not isinstance(self.lattices[feature], FloatLattice):
+            return q.astype(np.float32)
+        return self.value(feature, integers)
+
 
 def _same_steps(one: Lattice, other: Lattice) -> bool:
     """Whether a difference of the integers is the logarithm of a ratio."""
     if isinstance(one, RelativeLattice) and isinstance(other, RelativeLattice):
         return one.step == other.step
     return isinstance(one, FloatLattice) and one == other
-
-
-def walk(
-    visitor: Visitor, layout: Layout, counts: Integers | None, columns: Columns | None, jets: int
-) -> Columns:
-    """Visit every feature of every jet in the order of coding.
-
-    Args:
-        visitor: what is done with each.
-        layout: of the features.
-        counts: numbers of jets an event; None for jets without events.
-        columns: integers by feature, shape (jets,); None to have the visitor give them.
-        jets: how many there are.
-
-    Returns:
-        The integers by feature, as they were given or found.
-    """
-    if counts is None:
-        order, places = np.arange(jets), [jets] if jets else []
-        starts, numbers = order, None
-    else:
-        counts = _shallow(counts)
-        order = np.argsort((_DEEPEST - counts).astype(np.uint8), kind="stable")
-        most = int(counts.max(initial=0))
-        places = [int(np.count_nonzero(counts > place)) for place in range(most)]
-        starts = (np.cumsum(counts) - counts)[order]
-        numbers = counts[order].astype(np.float32)
-    found = {name: np.empty(jets, np.int64) for name in layout.lattices}
-    event = Event(layout, numbers)
-    with np.errstate(all="ignore"):  # sizes beyond float32 become the largest there are
-        for place, length in enumerate(places):
-            rows = starts[:length] + place
-            here = {name: np.empty(length, np.int64) for name in layout.lattices}
-            for start in range(0, length, CHUNK):
-                chunk = slice(start, min(start + CHUNK, length))
-                known = columns and {name: values[rows[chunk]] for name, values in columns.items()}
-                for name, values in event.visit(visitor, place, chunk, known).items():
-                    here[name][chunk] = values
-            for name, values in here.items():
-                found[name][rows] = values
-            if place + 1 < len(places):
-                event.add(here)
-    return found
-
-
-def _shallow(counts: Integers) -> Integers:
-    """Numbers of jets an event where those of the largest events are taken apart."""
-    pieces = np.maximum(-(-counts // _DEEPEST), 1)
-    shallow = np.full(pieces.sum(), _DEEPEST)
-    shallow[np.cumsum(pieces) - 1] = counts - (pieces - 1) * _DEEPEST
-    return shallow
 
 
 class Event:
@@ -181,7 +155,7 @@ class Event:
         inputs = visitor.inputs(group, chunk.stop - chunk.start)
         recoil = self._recoil(place, chunk)
         inputs.add(self.before(place, chunk, recoil))
-        for feature in layout.lattices:
+        for feature in layout.momentum:
             sign: Integers | int
             origin: Integers | int
             if feature == layout.mass and layout.ratio:
@@ -230,8 +204,8 @@ class Event:
         whole = slice(0, count)
         self.told.append(
             [
-                self._mirrored(feature, self._tell(feature, integers), whole)
-                for feature in layout.lattices
+                self._mirrored(feature, self.layout.tell(feature, integers), whole)
+                for feature in layout.momentum
                 if feature != layout.phi
             ]
         )
@@ -264,27 +238,10 @@ class Event:
             angle = exact.wrap(angle - self.lead_angle[chunk])
         return angle, *exact.cos_sin(angle)
 
-    def _value(self, feature: str, integers: Columns) -> Array:
-        """A feature itself, as a finite float32."""
-        values = self.layout.lattices[feature].to_values(integers[feature]).astype(np.float32)
-        np.fmin(values, _LARGEST, out=values)
-        return np.fmax(values, -_LARGEST, out=values)
-
     def _angle(self, integers: Columns) -> Array:
         """Phi itself; whatever lies beyond pi counts as pi."""
         assert self.layout.phi is not None
-        return np.clip(self._value(self.layout.phi, integers), -exact.PI, exact.PI)
-
-    def _tell(self, feature: str, integers: Columns) -> Array:
-        """A feature as an input: energies on a logarithmic axis, others on their own."""
-        layout = self.layout
-        q = integers[feature]
-        if feature == layout.mass and layout.ratio:
-            assert layout.pt is not None
-            return (q - integers[layout.pt]).astype(np.float32)
-        if is_energy(feature) or not isinstance(layout.lattices[feature], FloatLattice):
-            return q.astype(np.float32)
-        return self._value(feature, integers)
+        return np.clip(self.layout.value(self.layout.phi, integers), -exact.PI, exact.PI)
 
     def _recoil(self, place: int, chunk: slice) -> Direction | None:
         if place == 0 or not self.momenta:
@@ -355,12 +312,12 @@ class Event:
         layout = self.layout
         if feature == layout.phi:
             return self._angles_after(place, chunk, recoil, found)
-        told = self._tell(feature, found)
+        told = self.layout.tell(feature, found)
         rows = [self._mirrored(feature, told, chunk) if place else told]
         if feature == layout.pt and self.numbers is not None:
-            self.pts.append(self._value(feature, found))
+            self.pts.append(self.layout.value(feature, found))
             if place:
-                rows.append(self._tell(feature, self._at(place - 1, chunk)) - told)
+                rows.append(self.layout.tell(feature, self._at(place - 1, chunk)) - told)
             if recoil is not None and place > 1:
                 share = self.pts[-1] / self.lead_pt[chunk]
                 share = np.clip(share, np.float32(1e-9), np.float32(1e9))

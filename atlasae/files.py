@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from atlasae.errors import FileError, InputError, TargetExistsError
+
+_END = ".part"  # of the name of a file that is being written
 
 
 def check_target(path: str | os.PathLike[str], *, force: bool) -> None:
@@ -26,7 +30,8 @@ def check_target(path: str | os.PathLike[str], *, force: bool) -> None:
 def whole_file(path: str | os.PathLike[str], *, force: bool) -> Iterator[Path]:
     """Give a path beside ``path`` to write to; it takes the final name when the block ends well.
 
-    An exception in the block removes what was written and leaves ``path`` as it was.
+    An exception in the block removes what was written and leaves ``path`` as it was. What a
+    process left here that was killed before it could do so is removed first.
 
     Raises:
         TargetExistsError: the file is there and ``force`` is false.
@@ -34,7 +39,8 @@ def whole_file(path: str | os.PathLike[str], *, force: bool) -> Iterator[Path]:
     """
     check_target(path, force=force)
     target = Path(path).resolve()  # through a symbolic link, which stays
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    _remove_stale(target)
+    beside = target.with_name(f".{target.name}.{platform.node()}.{os.getpid()}{_END}")
     try:
         yield beside
         beside.replace(target)
@@ -44,6 +50,32 @@ def whole_file(path: str | os.PathLike[str], *, force: bool) -> Iterator[Path]:
         raise FileError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _remove_stale(target: Path) -> None:
+    """Remove what processes of this machine that run no longer left half-written beside a target.
+
+    Those of other machines are let be: nobody here knows whether they still run.
+    """
+    start = f".{target.name}.{platform.node()}."
+    for left in target.parent.glob(f"{glob.escape(start)}*{_END}"):
+        number = left.name.removeprefix(start).removesuffix(_END)
+        if number.isdecimal() and not _runs(int(number)):
+            with suppress(OSError):  # not ours to remove, or gone already
+                left.unlink()
+
+
+def _runs(process: int) -> bool:
+    """Whether there is a process of this number, or no way to tell."""
+    if os.name != "posix":  # elsewhere signal 0 is none that does nothing
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
 
 
 def check_apart(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:

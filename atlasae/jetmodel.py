@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from atlasae.context import GROUPS, SIGN, Event, Layout, walk
+from atlasae.context import GROUPS, SIGN, Event, Layout
 from atlasae.density import INPUT_LIMIT, OUTERMOST, Bins, Conditional
 from atlasae.errors import DamagedFileError
 from atlasae.features import role
 from atlasae.multiset import code_cells, order_of
+from atlasae.walk import ALL_GROUPS, walk, walk_others
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
-    from atlasae.context import Columns
+    from atlasae.context import Columns, Visitor
     from atlasae.entropy import Coder
 
     Integers = NDArray[np.int64]
@@ -179,11 +182,11 @@ class JetModel:
         from atlasae.density_training import fit_conditional, worth_storing
 
         recorder = _Recorder()
-        walk(recorder, layout, counts, columns, len(next(iter(columns.values()))))
+        _visit_all(recorder, layout, counts, columns)
         epochs = min(epochs, max(_MOST_EPOCHS // len(recorder.seen), EPOCHS // 8))
         scales: dict[str, Scale] = {}
         conditionals: dict[tuple[str, str], Conditional] = {}
-        for group in GROUPS:
+        for group in ALL_GROUPS:
             features = [feature for of, feature in recorder.seen if of == group]
             if not features:
                 continue
@@ -239,8 +242,14 @@ class JetModel:
     def code(
         self, coder: Coder, counts: Integers | None, columns: Columns | None, jets: int
     ) -> Columns:
-        """Write jets, or with ``columns`` None read them; gives their integers by feature."""
+        """Write momenta, or with ``columns`` None read them; gives their integers by feature."""
         return walk(_Coding(self, coder), self.layout, self._events(counts, jets), columns, jets)
+
+    def code_others(
+        self, coder: Coder, momentum: Columns, columns: Columns | None, jets: int
+    ) -> Iterator[tuple[str, Integers]]:
+        """Write the other features one by one, or read them; gives each with its integers."""
+        return walk_others(_Coding(self, coder), self.layout, momentum, columns, jets)
 
     def free_order(self, columns: Columns, counts: Integers | None) -> Integers | None:
         """The order of events in which ``code_free`` takes them; None where it takes none.
@@ -279,7 +288,7 @@ class JetModel:
         """Cross-entropy by feature, in bits summed over these jets."""
         counting = _Counting(self)
         jets = len(next(iter(columns.values())))
-        walk(counting, self.layout, self._events(counts, jets), columns, jets)
+        _visit_all(counting, self.layout, self._events(counts, jets), columns)
         return counting.total
 
     def conditional(self, group: str, feature: str) -> Conditional:
@@ -294,6 +303,13 @@ class JetModel:
         if not self.in_events:
             return None
         return np.ones(jets, np.int64) if counts is None else counts
+
+
+def _visit_all(visitor: Visitor, layout: Layout, counts: Integers | None, columns: Columns) -> None:
+    jets = len(next(iter(columns.values())))
+    momentum = walk(visitor, layout, counts, columns, jets)
+    for _ in walk_others(visitor, layout, momentum, columns, jets):
+        pass
 
 
 def number_bins(most: int) -> Bins:
@@ -313,7 +329,8 @@ def table_before(
     conditionals: dict[tuple[str, str], Conditional], group: str, feature: str
 ) -> Conditional | None:
     """The table of the nearest earlier group that has one."""
-    for earlier in reversed(GROUPS[: GROUPS.index(group)]):
+    place = GROUPS.index(group) if group in GROUPS else 0
+    for earlier in reversed(GROUPS[:place]):
         if found := conditionals.get((earlier, feature)):
             return Conditional(found.bins, found.table)
     return None

@@ -17,6 +17,7 @@ from atlasae.entropy import Writer
 from atlasae.errors import DamagedFileError, choose
 from atlasae.jetmodel import MOST_NUMBERS, JetModel, Scale, number_bins, numbers_table
 from atlasae.quantise import LATTICES, Lattice
+from atlasae.walk import ALL_GROUPS, OTHERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +73,8 @@ def code_model(coder: Coder, model: JetModel | None, layout: Layout) -> JetModel
         DamagedFileError: what is read is no model with this layout.
     """
     signs = [(GROUPS[0], SIGN)] if layout.eta else []
-    keys = [(group, feature) for group in GROUPS for feature in layout.lattices] + signs
+    keys = [(group, feature) for group in GROUPS for feature in layout.momentum] + signs
+    keys += [(OTHERS, feature) for feature in layout.others]
     flags = None
     if model is not None:
         present = [key in model.conditionals for key in keys]
@@ -84,7 +86,7 @@ def code_model(coder: Coder, model: JetModel | None, layout: Layout) -> JetModel
         if there
     }
     scales = {}
-    for group in GROUPS:
+    for group in ALL_GROUPS:
         inputs = [c.inputs for (of, _), c in conditionals.items() if of == group]
         if max(inputs, default=0):
             scales[group] = _code_scale(coder, _part(model, "scales", group), max(inputs))

@@ -13,7 +13,7 @@ from atlasae.errors import DamagedFileError
 from atlasae.quantise import FloatLattice, IntegerLattice, Lattice
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -40,12 +40,15 @@ class Quantised:
     odd: dict[str, tuple[Integers, NDArray[Any]]]
     counts: Integers | None
 
-    def checksum(self) -> int:
-        """CRC-32 of all that goes through the coder."""
+    def checksum(self, names: Iterable[str], counts: Integers | None = None) -> int:
+        """CRC-32 of some features, and of numbers of jets."""
+        pieces = [counts]
+        for name in names:
+            pieces += [self.integers[name], self.fine.get(name)]
         checksum = 0
-        counts = () if self.counts is None else (self.counts,)
-        for values in (*counts, *self.integers.values(), *self.fine.values()):
-            checksum = zlib.crc32(values.astype("<i8", copy=False), checksum)
+        for values in pieces:
+            if values is not None:
+                checksum = zlib.crc32(values.astype("<i8", copy=False).data, checksum)
         return checksum
 
     def same_as(self, other: Quantised) -> bool:

@@ -177,7 +177,10 @@ def check_spec(spec: Spec) -> None:
         spec = _parsed(spec.strip())
     if isinstance(spec, Mapping):
         for name, value in spec.items():
-            _tolerance(value, str(name))
+            if role(str(name)):
+                _tolerance(value, str(name))
+            elif not isinstance(value, Tolerance):  # of a name that may not be a feature's
+                _number(value)
     elif not isinstance(spec, (str, Tolerance)):
         _number(spec)
 

@@ -29,7 +29,7 @@ from atlasae.entropy import Writer
 from atlasae.features import Table, role, to_table
 from atlasae.files import whole_file
 from atlasae.tolerance import Tolerance, abs_, rel
-from benchmarks import machine, peers, small
+from benchmarks import machine, orders, peers, small
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -280,18 +280,21 @@ def main(pickle: str, events: str, output: str, repeats: int) -> None:
     few = small.measure(
         {case.name.split(",")[0]: case.train for case in (measured[0], measured[3])}
     )
+    free = orders.measure(measured[0], measured[3])
     result = {
         "machine": machine.facts(),
         "versions": peers.versions(),
         "bars": BARS,
         "rows": rows,
         "small": few,
+        "orders": free,
     }
     Path(output).parent.mkdir(parents=True, exist_ok=True)
     with whole_file(output, force=True) as beside:
         beside.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     show(rows, console)
     small.show(few, console)
+    orders.show(free, console)
     console.print(f"written: {output}")
 
 

@@ -79,6 +79,17 @@ def rates(result: dict[str, Any]) -> str:
         f" thread, beside Python's lzma at preset 9; bars {bars['encode']:g} and"
         f" {bars['decode']:g}. {result['machine']['processor']}; {versions}."
     )
+    notes += [
+        f"{row['name']}, order free: {row['bits']:.2f} bits a jet, {row['saved']:.2f} saved for"
+        f" each of {row['orders_of']:,} {'events' if row['bar_saved'] else 'jets'} of"
+        f" {row['there_is']:.2f} that their orders are worth."
+        for row in result["orders"]
+    ]
+    ratios = [row["sum"] / row["pcodec_bytes"] for row in result["small"] if row["pcodec_bytes"]]
+    notes.append(
+        f"Of 1,000 to 10,000 jets, codec and jets together take {min(ratios):.2f} to"
+        f" {max(ratios):.2f} of what pcodec takes."
+    )
     return "\n".join([*lines, "", " ".join([summary, *notes])])
 
 

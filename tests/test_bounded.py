@@ -31,6 +31,7 @@ from atlasae.blocks import MAGIC, Block, join, number, split
 from atlasae.entropy import Writer
 from atlasae.errors import DamagedFileError, InputError, MissingNameError
 from atlasae.features import Table, to_table
+from atlasae.payloads import Payloads
 from atlasae.tolerance import LOSSLESS, abs_, rel, tolerances
 
 from .conftest import make_jets
@@ -406,15 +407,15 @@ def test_blocks_are_decodable_alone(network, monkeypatch):
 
 
 def test_a_block_is_checked_before_it_is_given(network, monkeypatch):
-    coded = type(network)._coded
+    coded = Payloads._written
 
-    def other(self, quantised):
+    def other(self, quantised, jets):
         quantised.integers["pt"] += 1
-        data = coded(self, quantised)
+        data = coded(self, quantised, jets)
         quantised.integers["pt"] -= 1
         return data
 
-    monkeypatch.setattr(type(network), "_coded", other)
+    monkeypatch.setattr(Payloads, "_written", other)
     with pytest.raises(AssertionError, match="please report"):
         network.encode(make_events(20))
 

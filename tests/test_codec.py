@@ -130,8 +130,17 @@ def test_no_jets_cannot_be_fitted(make):
         codec().fit(make_jets(0), **options)
 
 
-def test_damaged_codecs_are_refused(trained):
-    data = trained.to_bytes()
+def saved(codec, folder):
+    """The bytes of a codec's file, which safetensors reads."""
+    codec.save(folder / "codec.safetensors")
+    data = (folder / "codec.safetensors").read_bytes()
+    assert load(data)
+    return data
+
+
+@pytest.mark.parametrize("form", ["compact", "saved"])
+def test_damaged_codecs_are_refused(trained, tmp_path, form):
+    data = trained.to_bytes() if form == "compact" else saved(trained, tmp_path)
     with pytest.raises(DamagedFileError):
         Codec.from_bytes(b"")
     for cut in range(1, len(data), len(data) // 40):
@@ -147,10 +156,14 @@ def test_damaged_codecs_are_refused(trained):
             Codec.from_bytes(bytes(flipped))
 
 
-def test_a_codec_of_a_newer_format_says_so(trained):
+def test_a_codec_of_a_newer_format_says_so(trained, tmp_path):
     data = trained.to_bytes()
     with pytest.raises(DamagedFileError, match="upgrade with pip"):
         Codec.from_bytes(data[: len(MAGIC) - 1] + b"\x02" + data[len(MAGIC) :])
+    data = saved(trained, tmp_path)
+    assert b'"format":"1"' in data
+    with pytest.raises(DamagedFileError, match="upgrade with pip"):
+        Codec.from_bytes(data.replace(b'"format":"1"', b'"format":"2"'))
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atlasae import exact
-from atlasae.context import GROUPS, SIGN, Layout, walk
+from atlasae.context import GROUPS, SIGN, Layout
 from atlasae.entropy import Reader, Writer
 from atlasae.jetmodel import JetModel
 from atlasae.quantise import AbsoluteLattice, exceptions, fit_lattice
 from atlasae.tolerance import tolerances
+from atlasae.walk import OTHERS, walk, walk_others
 
 from .conftest import make_jets
 
@@ -265,3 +266,20 @@ def test_of_many_features_each_is_trained_less(monkeypatch):
         columns = {name: np.arange(100) for name in names}
         JetModel.fit(Layout.of(lattices), columns, None, networks=False)
     assert seen == [40] * 4 + [16] * 40
+
+
+def test_other_features_follow_all_momenta_one_by_one():
+    lattices = layout().lattices
+    of = Layout.of({"score": lattices["phi"], **lattices, "area": lattices["eta"]})
+    assert of.momentum == ORDER
+    columns = integers(20) | {"score": np.arange(20), "area": np.arange(20)[::-1].copy()}
+    watcher = Watcher()
+    momentum = walk(watcher, of, np.full(10, 2), columns, 20)
+    assert set(momentum) == set(ORDER)
+    assert not {"score", "area"} & {feature for _, feature, *_ in watcher.visits}
+    others = walk_others(watcher, of, momentum, columns, 20)
+    name, values = next(others)
+    assert (name, values.tolist()) == ("score", list(range(20)))
+    assert "area" not in {feature for _, feature, *_ in watcher.visits}
+    assert watcher.visits[-1][:2] == (OTHERS, "score")
+    assert dict(others).keys() == {"area"}

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from atlasae.errors import FileError, TargetExistsError
@@ -40,3 +44,26 @@ def test_what_cannot_be_written_is_a_file_error(tmp_path):
         pytest.fail("the block ran")
     with pytest.raises(FileError, match=r"cannot write .*No space"), whole_file(full, force=True):
         raise OSError(28, "No space left on device")
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    target = tmp_path / "a[1].root"  # a name that is a pattern, too
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    with whole_file(target, force=False) as beside:
+        name = beside.name
+        beside.write_text("x")
+    target.unlink()
+    mine = str(os.getpid())
+    stale = tmp_path / name.replace(mine, str(ended.pid))
+    others = [
+        tmp_path / name.replace(mine, str(os.getppid())),  # that process runs
+        tmp_path / name.replace(mine, str(ended.pid)).replace("a[1]", "a1"),
+        tmp_path / name.replace(mine, f"example.org.{ended.pid}"),  # another machine
+        tmp_path / name.replace(mine, "notes"),
+    ]
+    for path in (stale, *others):
+        path.write_text("half")
+    with whole_file(target, force=False) as beside:
+        beside.write_text("new")
+    assert set(tmp_path.iterdir()) == {target, *others}

@@ -6,7 +6,7 @@ import pytest
 import uproot
 
 import atlasae
-from atlasae import Codec, bounded
+from atlasae import Codec, bounded, jetmodel
 from atlasae.errors import (
     DamagedFileError,
     InputError,
@@ -14,11 +14,13 @@ from atlasae.errors import (
     MissingNameError,
     TargetExistsError,
 )
+from atlasae.payloads import Payloads
 from atlasae.report import draw_comparison
 from atlasae.root import parts
 from atlasae.root.decompressing import Notes
 from atlasae.root.jets import read_codec, read_latents
 from atlasae.root.opening import Trees, make_tree
+from atlasae.root.restored import trees_of
 
 from .conftest import make_jets, write_events
 from .test_trees import assert_same_tree
@@ -322,17 +324,49 @@ def test_the_tree_keeps_its_counter_and_loses_the_jets(blocks_file):
 def test_some_entries_decode_only_their_blocks(blocks_file, monkeypatch):
     whole = atlasae.read_jets(blocks_file)
     decoded = []
-    decode = bounded.BoundedCodec._decoded
+    read = Payloads.read
     monkeypatch.setattr(
-        bounded.BoundedCodec,
-        "_decoded",
-        lambda self, block: decoded.append(1) or decode(self, block),
+        Payloads, "read", lambda self, *given: decoded.append(1) or read(self, *given)
     )
     some = atlasae.read_jets(blocks_file, entry_start=150, entry_stop=153)
     assert some.pt.tolist() == whole.pt[150:153].tolist()
     assert 1 <= len(decoded) <= 2
     with pytest.raises(InputError, match="no entries from 10000"):
         atlasae.read_jets(blocks_file, entry_start=10_000)
+
+
+def test_of_other_features_only_those_asked_for_are_decoded(tmp_path, monkeypatch):
+    jets, counts = make_jets(400), np.full(200, 2)
+    columns = {f"Jet_{name}": ak.unflatten(values, counts) for name, values in jets.items()}
+    for name in ("area", "score", "width"):
+        columns[f"Jet_{name}"] = ak.unflatten(make_jets(400, ord(name[0]))["phi"], counts)
+    source, small = tmp_path / "a.root", tmp_path / "b.root"
+    with uproot.recreate(source) as file:
+        types = dict.fromkeys(columns, "var * float32")
+        file.mktree("Events", types, counter_name=lambda _: "nJet").extend(columns)
+    atlasae.compress(source, small, all_floats=True)
+    seen = []
+    visit = jetmodel._Coding.visit
+    monkeypatch.setattr(
+        jetmodel._Coding,
+        "visit",
+        lambda self, group, feature, *more: (
+            seen.append(feature) or visit(self, group, feature, *more)
+        ),
+    )
+    with uproot.open(small) as file:
+        tree = trees_of(file)["Events"]
+        for names, decoded in (
+            (["Jet_pt"], set()),
+            (["Jet_score"], {"area", "score"}),
+            (["Jet_width", "Jet_m"], {"area", "score", "width"}),
+        ):
+            seen.clear()
+            ((_, arrays),) = tree.iterate(names)
+            assert set(arrays) == set(names)
+            assert {"area", "score", "width"} & set(seen) == decoded
+            for name in names:
+                assert ak.all(abs(arrays[name] - columns[name]) <= 1e-3 * abs(columns[name]))
 
 
 def test_merged_blocks_decode_to_both(events_file, blocks_file, tmp_path):

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -98,18 +97,28 @@ class Manifest:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Manifest:
-        values = json.loads(data)
-        if values["format"] > FORMAT:
-            raise DamagedFileError(
-                f"compressed in format {values['format']}, this atlasae reads up to {FORMAT}:"
-                " upgrade with pip install -U atlasae"
+        """The inverse of ``to_bytes``.
+
+        Raises:
+            DamagedFileError: these bytes are no manifest, or one of a newer format.
+        """
+        try:
+            values = json.loads(data)
+            if values["format"] > FORMAT:
+                raise DamagedFileError(
+                    f"compressed in format {values['format']}, this atlasae reads up to {FORMAT}:"
+                    " upgrade with pip install -U atlasae"
+                )
+            known = {field.name: values[field.name] for field in fields(cls)}
+            known["branches"] = tuple(Branch.from_json(branch) for branch in known["branches"])
+            known["parts"] = tuple(
+                Part(**{**part, "latents": tuple(part["latents"])}) for part in known["parts"]
             )
-        known = {field.name: values[field.name] for field in fields(cls)}
-        known["branches"] = tuple(Branch.from_json(branch) for branch in known["branches"])
-        known["parts"] = tuple(
-            Part(**{**part, "latents": tuple(part["latents"])}) for part in known["parts"]
-        )
-        return cls(**known)
+            return cls(**known)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, DamagedFileError):
+                raise
+            raise DamagedFileError(f"a manifest is damaged: {error!r}") from error
 
 
 @dataclass(frozen=True)
@@ -151,7 +160,7 @@ class Container:
 
 def is_compressed(file: Any) -> bool:
     """Whether an open ROOT file was written by ``atlasae.compress``."""
-    return MANIFESTS in file.keys(cycle=False)
+    return not {CODECS, MANIFESTS, BLOCKS}.isdisjoint(file.keys(cycle=False))
 
 
 def write_container(out: Any, manifests: Iterable[Manifest], codecs: Iterable[bytes]) -> None:
@@ -175,10 +184,11 @@ def read_container(file: Any) -> Container:
     path = file.file_path
     if not is_compressed(file):
         raise InputError(f"{path} was not compressed by atlasae")
-    with _reading(f"{path}: the codecs"):
-        codecs = {digest(data): Codec.from_bytes(data) for data in _payloads(file, CODECS)}
-    with _reading(f"{path}: the manifests"):
+    try:
+        codecs = {digest(data): Codec.from_bytes(data) for data in stored_codecs(file)}
         manifests = [Manifest.from_bytes(data) for data in _payloads(file, MANIFESTS)]
+    except DamagedFileError as error:
+        raise DamagedFileError(f"{path}: {error}") from error
     rows = BlockRows.read(file) if BLOCKS in file.keys(cycle=False) else None
     runs: dict[str, list[Run]] = {}
     for manifest in manifests:
@@ -197,18 +207,14 @@ def read_container(file: Any) -> Container:
     return Container(runs, codecs, rows)
 
 
-@contextmanager
-def _reading(what: str) -> Iterator[None]:
-    """As ``reading``, for codecs and manifests, which do not know what file they are of."""
-    with reading(what):
-        try:
-            yield
-        except DamagedFileError as error:
-            raise DamagedFileError(f"{what}: {error}") from error
+def stored_codecs(file: Any) -> list[bytes]:
+    """The bytes of the codecs in a compressed file."""
+    return _payloads(file, CODECS)
 
 
 def _payloads(file: Any, path: str) -> list[bytes]:
-    return [np.asarray(row).tobytes() for row in file[path][_BYTES].array()]
+    with reading(f"tree {path!r}"):
+        return [np.asarray(row).tobytes() for row in file[path][_BYTES].array()]
 
 
 def codec_bytes(file: Any) -> int:

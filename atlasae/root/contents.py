@@ -87,7 +87,9 @@ def info(path: str | os.PathLike[str]) -> Contents:
         container = read_container(file)
         trees = Trees(file, OWN)
         manifests = container.manifests
-        source_bytes = sum({m.source: m.source_bytes for m in manifests}.values())
+        # each of several files merged has a run of every tree
+        sizes = [sum(r.manifest.source_bytes for r in runs) for runs in container.runs.values()]
+        source_bytes = max(sizes, default=0)
         parts: dict[tuple[str, str, str], PartSize] = {}
         kept: list[BranchSize] = []
         for tree, runs in container.runs.items():

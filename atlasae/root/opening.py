@@ -25,7 +25,7 @@ def open_root(path: str | os.PathLike[str]) -> Iterator[Any]:
     Raises:
         MissingFileError: it is not there.
         FileError: it may not be read, or is a directory.
-        DamagedFileError: it is not a ROOT file, or ends in its header.
+        DamagedFileError: it is not a ROOT file, or is cut short.
     """
     name = os.fspath(path)
     try:
@@ -43,6 +43,13 @@ def open_root(path: str | os.PathLike[str]) -> Iterator[Any]:
             f"{name!r} names an object in a file; give the file, and the tree as an option"
         )
     with file:
+        with reading(f"{name}: what it holds"):
+            size = file.file.source.num_bytes
+            file.keys()  # goes through all directories
+        if size < file.file.fEND:
+            raise DamagedFileError(
+                f"{name} is cut short: it has {size} bytes, and its header says {file.file.fEND}"
+            )
         yield file
 
 

@@ -255,7 +255,8 @@ class BlockReader(PartReader):
 
     def _unpacked(self, block: Block, names: tuple[str, ...]) -> Arrays:
         if self.codec is not None:
-            jets = self.codec.decode_blocks(iter([block]))
+            wanted = [f for f, branch in self.part.features.items() if branch in names]
+            jets = self.codec.decode_blocks(iter([block]), wanted)
             return {
                 branch: ak.values_astype(jets[feature], self.dtypes[branch])
                 for feature, branch in self.part.features.items()

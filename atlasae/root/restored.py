@@ -71,6 +71,10 @@ class CompressedTrees(Trees):
     def __init__(self, file: Any) -> None:
         super().__init__(file, OWN)
         self.container = read_container(file)
+        for path in self.container.runs.keys() - self.keys():
+            raise DamagedFileError(
+                f"{file.file_path}: no tree {path!r}, of which it has a manifest"
+            )
 
     def raw(self, path: str) -> Source:
         """A tree as it stands in the file."""
