@@ -4,8 +4,8 @@ READY := .venv/.ready
 
 .PHONY: demo env test test-all lint bench figures clean
 
-demo: env  ## compress, restore and plot the shipped sample
-	$(BIN)/atlasae demo
+demo: env  ## compress and restore the shipped sample, and write a report of it
+	$(BIN)/atlasae demo --rates benchmarks/results/rates.json
 
 env: $(READY)
 

@@ -36,6 +36,7 @@ from atlasae.errors import (
 if TYPE_CHECKING:
     from atlasae import cycles, metrics, plots
     from atlasae.pickles import read_pickle
+    from atlasae.report import compare
     from atlasae.root.compressing import compress
     from atlasae.root.contents import info
     from atlasae.root.decompressing import decompress
@@ -57,6 +58,7 @@ __all__ = [
     "TargetExistsError",
     "UnsafePickleError",
     "__version__",
+    "compare",
     "compress",
     "cycles",
     "decompress",
@@ -69,6 +71,7 @@ __all__ = [
 ]
 
 _FUNCTIONS = {
+    "compare": "report",
     "compress": "root.compressing",
     "decompress": "root.decompressing",
     "info": "root.contents",

@@ -55,6 +55,11 @@ _write_options = _options(
     click.option("--step-size", default="100 MB", show_default=True, help=STEP_SIZE_HELP),
     click.option("--force", is_flag=True, help="Overwrite the target."),
 )
+_rates = click.option(
+    "--rates",
+    type=click.Path(path_type=Path),
+    help="Rates of other tools to draw beside: JSON of benchmarks.rates.",
+)
 _source = click.argument("source", type=click.Path())
 _target = click.argument("target", type=click.Path())
 
@@ -258,28 +263,35 @@ def info(source: str) -> None:
 
 @main.command()
 @click.argument("original", type=click.Path())
-@click.argument("decoded", type=click.Path())
+@click.argument("compressed", type=click.Path(), nargs=-1, required=True)
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), default=Path("plots"), show_default=True
+    "-o", "--output", type=click.Path(path_type=Path), default=Path("report"), show_default=True
 )
-@click.option("--label", default="Simulation Internal", show_default=True, help="Behind ATLAS.")
 @_tree_options
-def plot(
-    original: str, decoded: str, output: Path, label: str, tree: str | None, collection: str | None
+@click.option("--experiment", default="ATLAS", show_default=True, help="Or CMS, LHCb or plain.")
+@click.option("--label", default="Simulation Internal", show_default=True, help="Behind the name.")
+@_rates
+def compare(
+    original: str,
+    compressed: tuple[str, ...],
+    output: Path,
+    experiment: str,
+    label: str,
+    **options: Any,
 ) -> None:
-    """Draw what compression did: ORIGINAL against DECODED.
+    """Show what compression did to the jets of ORIGINAL: a page, figures, and their numbers.
 
-    DECODED is a restored file, or a compressed one; for the latter the latents and the training
-    are drawn too.
+    COMPRESSED are compressed or restored files, several side by side. By default the jets are
+    compared that the first one has compressed.
     """
     from atlasae.console import print_residuals
-    from atlasae.report import draw_comparison
+    from atlasae.plots import Style
 
-    results, written = draw_comparison(
-        original, decoded, output, label=label, tree=tree, collection=collection
-    )
-    print_residuals(results)
-    click.echo(f"{len(written)} figures in {output}")
+    style = Style(experiment, label)
+    report = atlasae.compare(original, compressed, output, style=style, progress=True, **options)
+    for file in report.comparison.files:
+        print_residuals(file.name, file.residuals)
+    click.echo(f"{len(report.figures)} figures; {report.page}")
 
 
 @main.command()
@@ -290,11 +302,12 @@ def plot(
     default=Path("atlasae-demo"),
     show_default=True,
 )
-def demo(output: Path) -> None:
-    """Compress, restore and plot the sample that ships with atlasae."""
+@_rates
+def demo(output: Path, rates: Path | None) -> None:
+    """Compress, restore and compare the sample that ships with atlasae."""
     from atlasae.demo import run_demo
 
-    run_demo(output)
+    run_demo(output, rates)
 
 
 def _jets(source: str, tree: str | None, collection: str | None) -> Any:

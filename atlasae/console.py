@@ -75,18 +75,19 @@ def print_notes(changed: Mapping[str, str], left_out: Mapping[str, str]) -> None
             console.print(f"{title}: {name}: {note}", markup=False, soft_wrap=True)
 
 
-def print_residuals(results: Mapping[str, Residuals]) -> None:
-    """Mean, sigma and central width of the residuals by feature."""
-    table = Table(title="residuals, decoded - original", title_justify="left")
+def print_residuals(name: str, results: Mapping[str, Residuals]) -> None:
+    """Mean, sigma, central width and largest of the residuals by feature, of the file ``name``."""
+    table = Table(title=f"{name}: residuals, decoded - original", title_justify="left")
     table.add_column("feature")
-    for name in ("mean", "sigma", "68 % within", "jets"):
-        table.add_column(name, justify="right")
+    for heading in ("mean", "sigma", "68 % within", "all within", "jets"):
+        table.add_column(heading, justify="right")
     for result in results.values():
         table.add_row(
             f"{result.feature}, relative" if result.relative else result.feature,
             f"{result.mean:+.1e} ± {result.mean_error:.0e}",
             f"{result.sigma:.2e} ± {result.sigma_error:.0e}",
             f"± {result.half_width:.2e}",
+            f"± {result.maximum:.2e}",
             f"{result.values.size:,}",
         )
     console = Console()

@@ -13,7 +13,7 @@ import atlasae
 PUBLIC = [
     "AtlasaeError", "Codec", "DamagedFileError", "FileError", "InputError", "MissingFileError",
     "MissingNameError", "MissingPackageError", "NotFittedError", "TargetExistsError",
-    "UnsafePickleError", "__version__", "compress", "cycles", "decompress", "info", "metrics",
+    "UnsafePickleError", "__version__", "compare", "compress", "cycles", "decompress", "info", "metrics",
     "plots", "read_jets", "read_pickle", "sample",
 ]  # fmt: skip
 

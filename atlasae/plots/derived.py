@@ -11,7 +11,7 @@ from atlasae.errors import choose
 from atlasae.metrics import profile
 from atlasae.observables import OBSERVABLES, dijet_mass_resolution, jet_energy_resolution
 from atlasae.plots import style as styles
-from atlasae.plots.ratio import overlay
+from atlasae.plots.ratio import BINS, overlay
 from atlasae.plots.style import ATLAS, NEUTRAL, Style, series, spread_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_BINS = 14
+_MASS_BINS = 14
 
 
 def observable(
@@ -48,13 +48,10 @@ def observable(
     choose("observable", name, OBSERVABLES)
     what = OBSERVABLES[name]
     upper, lower = axes if axes is not None else styles.stacked()
-    limits = spread_of(original[name], from_zero=what.energy or name == "delta_r")
-    if name == "delta_phi":
-        limits = (0.0, float(np.pi))
     artists = overlay(
         original[name],
         {sample: values[name] for sample, values in decoded.items()},
-        limits,
+        observable_edges(name, original[name]),
         log=what.energy,
         axes=(upper, lower),
     )
@@ -62,6 +59,12 @@ def observable(
     lower.set_xlabel(observable_title(name, style), loc="right")
     style.label(upper)
     return artists
+
+
+def observable_edges(name: str, values: Floats) -> Floats:
+    """The bins that ``observable`` counts in, for the original's values."""
+    limits = spread_of(values, from_zero=OBSERVABLES[name].energy)
+    return np.linspace(*((0, np.pi) if name == "delta_phi" else limits), BINS + 1)
 
 
 def dijet_mass_shift(
@@ -88,7 +91,7 @@ def dijet_mass_shift(
     upper, lower = axes if axes is not None else styles.stacked()
     positive = original[np.isfinite(original) & (original > 0)]
     low, high = np.quantile(positive, (0.005, 0.999)) if positive.size else (1.0, 2.0)
-    edges = np.geomspace(low, high if high > low else low + 1, _BINS + 1)
+    edges = np.geomspace(low, high if high > low else low + 1, _MASS_BINS + 1)
     centers = np.sqrt(edges[1:] * edges[:-1])
     fine = np.geomspace(edges[0], edges[-1], 200)
     artists: Artists = [

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from atlasae.features import is_energy, to_table
 from atlasae.metrics import matched
 from atlasae.plots import style as styles
-from atlasae.plots.ratio import overlay
+from atlasae.plots.ratio import BINS, overlay
 from atlasae.plots.style import ATLAS, ORIGINAL, Style, limits_of, series, to_gev
 
 if TYPE_CHECKING:
@@ -57,13 +57,18 @@ def distribution(
     artists = overlay(
         values,
         {name: _values(jets, feature, before) for name, jets in after.items()},
-        limits_of(feature, values),
+        distribution_edges(feature, values),
         log=is_energy(feature),
         axes=(upper, lower),
     )
     lower.set_xlabel(style.axis_title(feature), loc="right")
     style.label(upper)
     return artists
+
+
+def distribution_edges(feature: str, values: Floats) -> Floats:
+    """The bins that ``distribution`` counts in, for the original's values."""
+    return np.linspace(*limits_of(feature, values), BINS + 1)
 
 
 def corner(

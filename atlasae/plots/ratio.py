@@ -27,7 +27,7 @@ _TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # how far from 1 those of the ratio p
 def overlay(
     original: Floats,
     decoded: Mapping[str, Floats],
-    limits: tuple[float, float],
+    edges: Floats,
     *,
     log: bool,
     axes: Sequence[Axes],
@@ -37,12 +37,12 @@ def overlay(
     Args:
         original: shape (n,).
         decoded: name to the same, decoded.
-        limits: of the axis.
+        edges: of the bins, shape (bins + 1,).
         log: whether counts are on a logarithmic scale.
         axes: two, for the histograms and for the ratios.
     """
     upper, lower = axes
-    axis = hist.axis.Regular(BINS, *limits)
+    axis = hist.axis.Variable(edges)
     before = hist.Hist(axis).fill(original)
     artists = _histogram(before, upper, histtype="fill", color=ORIGINAL, alpha=0.35,
                          label="Original")  # fmt: skip
@@ -52,7 +52,7 @@ def overlay(
     span = 1.1 * tick
     for i, (name, after) in enumerate(afters.items()):
         look = series(i)
-        test = agreement(_finite(original), _finite(decoded[name]), axis.edges)
+        test = agreement(_finite(original), _finite(decoded[name]), edges)
         label = f"{name}\nKS {test.ks:.2g}, $\\chi^2$ {test.chi2:.1f} / {test.bins}"
         artists += _histogram(after, upper, color=look["color"], linestyle=look["linestyle"],
                               yerr=False, label=label)  # fmt: skip
@@ -64,7 +64,7 @@ def overlay(
         upper.set_yscale("log")
         upper.set_ylim(0.5, 2 * max(float(before.values().max()), 1))
     for ax in axes:
-        ax.set_xlim(*limits)
+        ax.set_xlim(edges[0], edges[-1])
     make_room(upper, log=log, share=min(0.14 + 0.05 * (1 + 2 * len(decoded)), 0.6))
     legend(upper)
     lower.axhline(1, color=NEUTRAL, linewidth=1)

@@ -1,0 +1,349 @@
+"""Reads an original file and those compressed from it, and sees that they hold the same jets."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import awkward as ak
+import numpy as np
+
+from atlasae.bounded import BoundedCodec
+from atlasae.errors import InputError, located
+from atlasae.features import Table, energy_unit, plain_name, to_table
+from atlasae.metrics import Residuals, correlation, residuals
+from atlasae.observables import OBSERVABLES, observables
+from atlasae.root.contents import info
+from atlasae.root.jets import momenta
+from atlasae.root.layouts import PREFERRED_COLLECTION, PREFERRED_TREE, find_collection
+from atlasae.root.opening import open_root
+from atlasae.root.parts import LatentReader, part_reader
+from atlasae.root.restored import CompressedTrees, trees_of
+from atlasae.tolerance import LOSSLESS, Tolerance
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from atlasae.codec import Codec
+    from atlasae.root.container import Part, Run
+    from atlasae.root.contents import Contents
+    from atlasae.root.layouts import Collection
+    from atlasae.root.source import Source
+
+    Floats = NDArray[np.float64]
+
+PathLike = str | os.PathLike[str]
+
+# what numbers an event, in NanoAOD, ATLAS's formats, Delphes and flat trees
+_NUMBERS = re.compile(r"(.*[._])?(run|lumi|luminosityblock|event)(_?number)?", re.IGNORECASE)
+_LEAST_CORRELATION = 0.1  # the worst autoencoder does better in one feature
+_FEW = 100  # of jets, whose correlation says nothing
+
+
+@dataclass(frozen=True)
+class JetFile:
+    """Jets of one file.
+
+    Attributes:
+        path: of the file.
+        file_bytes: its size.
+        jets: in their events.
+        jet_bytes: what their momenta take in the file, or what stands for them; None where other
+            branches share it.
+        numbers: what numbers the entries, by branch, each of shape (entries,).
+    """
+
+    path: Path
+    file_bytes: int
+    jets: Table
+    jet_bytes: int | None
+    numbers: dict[str, NDArray[Any]]
+
+    @property
+    def bits(self) -> float:
+        """What a jet takes; NaN where the file does not tell."""
+        return 8 * self.jet_bytes / len(self.jets) if self.jet_bytes else float("nan")
+
+
+@dataclass(frozen=True)
+class DecodedFile(JetFile):
+    """The jets of a compressed or restored file, beside the original ones.
+
+    Attributes:
+        name: what figures call it.
+        codec: the calls that make what its jets went through; empty where they stand in the file
+            as they are, as in a restored one.
+        codecs: the same, ready to decode; none of columns packed without one.
+        latents: of an autoencoder, as records; None of other codecs.
+        residuals: by feature.
+        observables: of ``atlasae.observables``; empty where jets stand in no events.
+    """
+
+    name: str
+    codec: str
+    codecs: tuple[Codec, ...]
+    latents: ak.Array | None
+    residuals: dict[str, Residuals]
+    observables: dict[str, Floats]
+
+    def tolerance(self, feature: str) -> Tolerance | None:
+        """The tolerance that all its values of a feature keep, or None where none is known."""
+        if not self.codec:
+            return None
+        kept = [] if self.codecs else [LOSSLESS]
+        for codec in self.codecs:
+            if not isinstance(codec, BoundedCodec):
+                return None
+            by_name = {plain_name(name): found for name, found in codec.tolerances_.items()}
+            kept.append(by_name.get(feature, LOSSLESS))  # one that was kept as it is
+        alike = len({(tolerance.kind, tolerance.floor) for tolerance in kept}) == 1
+        return max(kept, key=lambda tolerance: tolerance.value) if alike else None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An original file and those compressed from it.
+
+    Attributes:
+        original: its jets.
+        tree: path of the tree that was compared.
+        collection: name of the collection.
+        files: the others, in the order given.
+        observables: of the original; empty where jets stand in no events, or no event has two.
+    """
+
+    original: JetFile
+    tree: str
+    collection: str
+    files: tuple[DecodedFile, ...]
+    observables: dict[str, Floats]
+
+    @property
+    def features(self) -> list[str]:
+        """Those that all the files have."""
+        names = list(self.original.jets.columns)
+        return [name for name in names if all(name in file.residuals for file in self.files)]
+
+    def observable_residuals(self, file: DecodedFile, name: str) -> Residuals:
+        """How far an observable is from the original's: relative for energies."""
+        before, after = self.observables[name], file.observables[name]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = after / before - 1 if OBSERVABLES[name].energy else after - before
+        return Residuals(name, OBSERVABLES[name].energy, values)
+
+
+def read_comparison(
+    original: PathLike,
+    compressed: Sequence[PathLike],
+    *,
+    tree: str | None = None,
+    collection: str | None = None,
+) -> Comparison:
+    """Read the jets of an original file and of files compressed or restored from it.
+
+    Entries that were moved (``order="free"``) are brought back by what numbers the events.
+
+    Args:
+        original: the file before compression.
+        compressed: files that ``atlasae.compress`` or ``decompress`` wrote.
+        tree: path of the tree; by default the one whose jets the first file has compressed.
+        collection: its name; by default ``Jet``, else another that the first file has compressed.
+
+    Raises:
+        InputError: they do not hold the same jets, or no jets at all.
+        MissingNameError: a file has no such tree or collection.
+        FileError: a file is missing or damaged.
+    """
+    if not compressed:
+        raise InputError("no compressed file to compare with")
+    tree, collection = _chosen(compressed[0], tree, collection)
+    with open_root(original) as file, located(os.fspath(original)):
+        source, found = find_collection(trees_of(file), tree, collection)
+        before = JetFile(*_contents(original, file, source, found))
+    if not len(before.jets):
+        raise InputError(f"{os.fspath(original)}: no jets in tree {tree!r}")
+    unit = _unit(before.jets)
+    names = _names(compressed)
+    files = tuple(
+        _decoded(path, name, before, tree, collection, unit)
+        for path, name in zip(compressed, names, strict=True)
+    )
+    return Comparison(before, tree, collection, files, _observables(before.jets, unit))
+
+
+def _chosen(path: PathLike, tree: str | None, collection: str | None) -> tuple[str, str]:
+    """The tree and the collection to compare: what was compressed comes first."""
+    with open_root(path) as file, located(os.fspath(path)):
+        trees = trees_of(file)
+        if isinstance(trees, CompressedTrees):
+            parts = [
+                (part.name != PREFERRED_COLLECTION, name != PREFERRED_TREE, name, part.name)
+                for name, runs in trees.container.runs.items()
+                for part in runs[0].manifest.parts
+                if part.codec and tree in (None, name) and collection in (None, part.name)
+            ]
+            if parts:
+                return min(parts)[2:]
+        source, found = find_collection(trees, tree, collection)
+        return source.path, found.name
+
+
+def _contents(path: PathLike, file: Any, source: Source, found: Collection) -> tuple[Any, ...]:
+    """What makes a JetFile."""
+    jets = to_table(momenta(source, found, 0, None))
+    numbers = [
+        branch.name
+        for branch in source.plan.branches
+        if _NUMBERS.fullmatch(branch.name)
+        and branch.dtype is not None
+        and not branch.jagged
+        and np.dtype(branch.dtype).kind in "iu"
+    ]
+    chunks = [arrays for _, arrays in source.iterate(numbers)]
+    size = sum(branch.source_bytes for branch in found.vector.values())
+    return (
+        Path(path),
+        int(file.file.source.num_bytes),
+        jets,
+        size,
+        {name: ak.to_numpy(ak.concatenate([chunk[name] for chunk in chunks])) for name in numbers},
+    )
+
+
+def _decoded(
+    path: PathLike, name: str, original: JetFile, tree: str, collection: str, unit: str
+) -> DecodedFile:
+    codecs: dict[str, Codec] = {}
+    latents = []
+    with open_root(path) as file, located(os.fspath(path)):
+        trees = trees_of(file)
+        source, found = find_collection(trees, tree, collection)
+        after = JetFile(*_contents(path, file, source, found))
+        codec, size = "", after.jet_bytes
+        if isinstance(trees, CompressedTrees):
+            codec, size = _compressed(info(path), tree, found)
+            for run, part in _parts_of(trees, tree, found):
+                if part.codec:
+                    codecs[part.codec] = trees.container.codecs[part.codec]
+                reader = part_reader(trees.container, run, part, trees.raw(tree))
+                if isinstance(reader, LatentReader):
+                    latents.append(reader.latents(run.start, run.stop))
+    with located(f"{os.fspath(path)} against {os.fspath(original.path)}"):
+        moved = any(its.reorders for its in codecs.values())
+        jets = _in_order(original, after, moved)
+        results = residuals(original.jets, jets)
+        _check_same(results, original.jets, jets)
+    return DecodedFile(
+        after.path,
+        after.file_bytes,
+        jets,
+        size,
+        after.numbers,
+        name,
+        codec,
+        tuple(codecs.values()),
+        ak.concatenate(latents) if latents else None,
+        results,
+        _observables(jets, unit),
+    )
+
+
+def _parts_of(trees: CompressedTrees, tree: str, found: Collection) -> list[tuple[Run, Part]]:
+    """What the momenta of a collection were compressed in, run by run."""
+    branches = {branch.name for branch in found.vector.values()}
+    return [
+        (run, part)
+        for run in trees.container.runs.get(tree, [])
+        for part in run.manifest.parts
+        if branches & set(part.features.values())
+    ]
+
+
+def _compressed(contents: Contents, tree: str, found: Collection) -> tuple[str, int | None]:
+    """The codecs of a collection's momenta, and the bytes that these take."""
+    branches = {branch.name for branch in found.vector.values()}
+    parts = [part for part in contents.parts if part.tree == tree and branches & set(part.before)]
+    kept = sum(b.after for b in contents.kept if b.tree == tree and b.name in branches)
+    alone = all(set(part.before) <= branches for part in parts)
+    size = sum(part.after for part in parts) + kept if alone else None
+    return " and ".join(dict.fromkeys(part.codec for part in parts)), size
+
+
+def _names(paths: Sequence[PathLike]) -> list[str]:
+    """File names without suffix, or whole paths where two would be alike."""
+    stems = [Path(path).stem for path in paths]
+    return stems if len(set(stems)) == len(stems) else [os.fspath(path) for path in paths]
+
+
+def _unit(jets: Table) -> str:
+    pt = jets.columns.get("pt")
+    return energy_unit(pt) if pt is not None else "GeV"
+
+
+def _observables(jets: Table, unit: str) -> dict[str, Floats]:
+    """The observables, or none where there is nothing to derive."""
+    try:
+        return observables(jets, unit=unit)
+    except InputError:
+        return {}
+
+
+def _in_order(original: JetFile, other: JetFile, moved: bool) -> Table:
+    """The jets of the other file in the entries' order of the original.
+
+    Raises:
+        InputError: the events are others, or were moved and have no numbers to tell them by.
+    """
+    shared = [name for name in original.numbers if name in other.numbers]
+    if not shared:
+        if moved:
+            raise InputError(
+                "entries were moved (order='free'), and no branch such as 'event' tells where to"
+            )
+        return other.jets
+    first, second = (_rows(file.numbers, shared) for file in (original, other))
+    if np.array_equal(first, second):
+        return other.jets
+    orders = [np.argsort(rows) for rows in (first, second)]
+    if len(first) != len(second) or not np.array_equal(first[orders[0]], second[orders[1]]):
+        raise InputError(
+            f"not the same events: {', '.join(shared)} begin with {first[:1].tolist()} and"
+            f" {second[:1].tolist()}, of {len(first):,} and {len(second):,} entries"
+        )
+    if len(np.unique(first)) < len(first):
+        raise InputError(f"entries were moved, and {', '.join(shared)} are not unique")
+    order = np.empty(len(first), np.int64)
+    order[orders[0]] = orders[1]
+    return other.jets.events(order)
+
+
+def _rows(numbers: Mapping[str, NDArray[Any]], names: Sequence[str]) -> NDArray[Any]:
+    """Several numbers of each entry as one that can be sorted and compared."""
+    # an unsigned branch of the original may be a signed one after compression
+    columns = [numbers[name].astype(np.int64) for name in names]
+    kinds = [(f"f{i}", np.int64) for i in range(len(names))]
+    return np.array(list(zip(*columns, strict=True)), dtype=kinds)
+
+
+def _check_same(results: Mapping[str, Residuals], original: Table, decoded: Table) -> None:
+    """Raise InputError where nothing of the decoded jets follows the originals."""
+    if len(original) < _FEW:
+        return
+    # angles first: those of one event's jets are not ordered, as their pt are
+    angles = [name for name in results if name in ("eta", "phi")] or list(results)
+    followed = []
+    for name in angles:
+        pair = {
+            which: Residuals(name, False, table.columns[name].astype(np.float64))
+            for which, table in (("original", original), ("decoded", decoded))
+        }
+        followed.append(abs(correlation(pair)[0, 1]))
+    if max(np.nan_to_num(followed, nan=1.0)) < _LEAST_CORRELATION:
+        raise InputError(
+            f"not the same jets: decoded {' and '.join(angles)} have nothing to do with the"
+            " originals; is this another file, or are its entries in another order?"
+        )
