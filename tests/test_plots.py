@@ -2,33 +2,71 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+import awkward as ak
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from atlasae import metrics, plots
-from atlasae.errors import InputError
+from atlasae.errors import DamagedFileError, InputError, MissingFileError, MissingNameError
 from atlasae.history import History, LearningRates
+from atlasae.observables import OBSERVABLES, observables
+from atlasae.plots.style import series
+from atlasae.tolerance import abs_, rel
 
 from .conftest import make_jets
 
+RATES = Path(__file__).parents[1] / "benchmarks" / "results" / "rates.json"
+
 compared = pytest.mark.mpl_image_compare(
-    baseline_dir="baseline", tolerance=6, style=plots.ATLAS, savefig_kwargs={"dpi": 60}
+    baseline_dir="baseline", tolerance=6, style=plots.ATLAS.settings, savefig_kwargs={"dpi": 60}
 )
 
 
-@pytest.fixture
+def smeared(jets, size, seed=4, shape="normal"):
+    """The same jets with relative errors of energies and absolute ones of angles."""
+    rng = np.random.default_rng(seed)
+    n = len(jets["pt"])
+    errors = {
+        name: rng.normal(0, size, n) if shape == "normal" else rng.uniform(-size, size, n)
+        for name in jets
+    }
+    return {
+        name: values * (1 + errors[name]) if name in ("m", "pt") else values + errors[name]
+        for name, values in jets.items()
+    }
+
+
+@pytest.fixture(scope="module")
 def original():
     return make_jets(5000)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def decoded(original):
-    rng = np.random.default_rng(4)
+    """Two decoded samples: a tight one within 1e-3, and a wide one."""
     return {
-        name: (values * rng.normal(1.01, 0.1, 5000) if name in ("m", "pt") else values + rng.normal(0, 0.05, 5000))
-        for name, values in original.items()
-    }  # fmt: skip
+        "bounded": smeared(original, 0.99e-3, shape="uniform"),
+        "autoencoder": smeared(original, 0.08),
+    }
+
+
+@pytest.fixture(scope="module")
+def results(original, decoded):
+    return {name: metrics.residuals(original, jets) for name, jets in decoded.items()}
+
+
+@pytest.fixture(scope="module")
+def derived(original, decoded):
+    """Observables of the original and of the decoded, of two jets an event."""
+
+    def of(jets):
+        return observables(ak.unflatten(ak.zip(jets), 2))
+
+    return of(original), {name: of(jets) for name, jets in decoded.items()}
 
 
 @pytest.fixture
@@ -46,11 +84,18 @@ def latents():
     return z
 
 
-def drawn(function, *arguments, **options):
-    with plt.style.context(plots.ATLAS):
-        figure = function(*arguments, **options)
+def drawn(function, *arguments, style=plots.ATLAS, **options):
+    """The figure that a function draws; its artists are in it."""
+    with style.context():
+        artists = function(*arguments, style=style, **options)
+        figure = plt.gcf()
         figure.canvas.draw()
+    assert artists
     return figure
+
+
+def words(figure):
+    return " ".join(text.get_text() for text in figure.findobj(plt.Text))
 
 
 @compared
@@ -60,9 +105,61 @@ def test_distribution(original, decoded, feature):
 
 
 @compared
+def test_corner(original, decoded):
+    return drawn(plots.corner, original, decoded["autoencoder"])
+
+
+@compared
 @pytest.mark.parametrize("feature", ["pt", "m", "eta", "phi"])
-def test_residual(original, decoded, feature):
-    return drawn(plots.residual, metrics.residuals(original, decoded)[feature])
+def test_residual(results, feature):
+    return drawn(plots.residual, results["autoencoder"][feature])
+
+
+@compared
+@pytest.mark.parametrize("experiment", plots.EXPERIMENTS)
+def test_residual_within_a_tolerance(results, experiment):
+    style = plots.Style(experiment, "Simulation Preliminary")
+    return drawn(plots.residual, results["bounded"]["phi"], abs_(1e-3), style=style)
+
+
+@compared
+def test_residual_sizes(results):
+    of_pt = {name: by_feature["pt"] for name, by_feature in results.items()}
+    return drawn(plots.residual_sizes, of_pt, {"bounded": rel(1e-3)})
+
+
+@compared
+def test_residual_profile(original, results):
+    return drawn(plots.residual_profile, results["bounded"]["pt"], original, rel(1e-3))
+
+
+@compared
+def test_residual_correlation(results):
+    return drawn(plots.residual_correlation, results["autoencoder"])
+
+
+@compared
+@pytest.mark.parametrize("name", OBSERVABLES)
+def test_observable(derived, name):
+    return drawn(plots.observable, *derived, name)
+
+
+@compared
+def test_dijet_mass_shift(derived):
+    before, after = derived
+    masses = {name: values["m_jj"] for name, values in after.items()}
+    return drawn(plots.dijet_mass_shift, before["m_jj"], masses)
+
+
+@compared
+def test_rate_distortion():
+    measured = [plots.Rate("small", 41.0, 1e-3, True), plots.Rate("latents", 92.0, 0.09, False)]
+    published = [
+        plots.Rate(name, bits - 4.3 * np.log2(error / 1e-3), error, True)
+        for name, bits in (("atlasae, bounded", 41.3), ("pcodec", 43.3), ("zfp", 68.8))
+        for error in (1e-4, 1e-3, 1e-2)
+    ]
+    return drawn(plots.rate_distortion, measured, published)
 
 
 @compared
@@ -87,16 +184,36 @@ def test_latent_pairs(latents):
     return drawn(plots.latent_pairs, latents)
 
 
-def test_a_figure_shows_the_numbers_of_the_metrics(original, decoded):
-    result = metrics.residuals(original, decoded)["eta"]
-    figure = drawn(plots.residual, result, label="Preliminary")
-    text = " ".join(t.get_text() for t in figure.axes[0].texts)
-    assert f"{result.mean:.5f}" in text
-    assert f"{result.sigma:.5f}" in text
-    everything = " ".join(t.get_text() for t in figure.findobj(plt.Text))
-    assert "Preliminary" in everything
-    assert "ATLAS" in everything
-    plt.close(figure)
+def test_a_figure_shows_the_numbers_of_the_metrics(results):
+    result = results["autoencoder"]["eta"]
+    shown = words(drawn(plots.residual, result, style=plots.Style("ATLAS", "Preliminary")))
+    assert f"{result.sigma:.5f}" in shown
+    for value in (result.half_width, result.half_width_95, result.maximum):
+        assert f"{value:.2g}" in shown
+    assert "tolerance" not in shown
+    assert "Preliminary" in shown
+    assert "ATLAS" in shown
+    plt.close("all")
+
+
+def test_the_drawn_profile_is_that_of_numpy(original, results):
+    result = results["autoencoder"]["pt"]
+    figure = drawn(plots.residual_profile, result, original)
+    band = figure.axes[1].patches[0].get_data()
+    inside = (original["eta"] >= band.edges[3]) & (original["eta"] < band.edges[4])
+    low, high = np.quantile(result.by_jet[inside], metrics.CENTRAL_68)
+    assert band.baseline[3] == pytest.approx(low)
+    assert band.values[3] == pytest.approx(high)
+    plt.close("all")
+
+
+def test_another_resolution_is_drawn(derived):
+    before, after = derived
+    masses = {"it": after["bounded"]["m_jj"]}
+    with plots.ATLAS.context():
+        curve = plots.dijet_mass_shift(before["m_jj"], masses, lambda pt: 0.2 + 0 * pt)[0]
+    np.testing.assert_allclose(curve.get_ydata(), 0.2 / np.sqrt(2))
+    plt.close("all")
 
 
 def test_energies_in_mev_are_drawn_in_gev(original, decoded):
@@ -104,44 +221,92 @@ def test_energies_in_mev_are_drawn_in_gev(original, decoded):
     for unit in (1, 1000):
         first, second = (
             {n: v * (unit if n in ("m", "pt") else 1) for n, v in jets.items()}
-            for jets in (original, decoded)
+            for jets in (original, decoded["bounded"])
         )
-        figure = drawn(plots.distribution, first, second, "pt")
+        figure = drawn(plots.distribution, first, {"it": second}, "pt")
         limits.append(figure.axes[1].get_xlim())
         plt.close(figure)
     np.testing.assert_allclose(limits[0], limits[1], rtol=1e-5)
 
 
+def test_phi_from_0_to_2_pi_is_drawn_so(original):
+    jets = {"phi": original["phi"] % (2 * np.pi)}
+    figure = drawn(plots.distribution, jets, {"it": jets}, "phi")
+    np.testing.assert_allclose(figure.axes[0].get_xlim(), (0, 2 * np.pi))
+    plt.close("all")
+
+
+@pytest.mark.parametrize(
+    ("experiment", "title"),
+    [
+        ("ATLAS", r"Jet $p_{\mathrm{T}}$ [GeV]"),
+        ("CMS", r"Jet $p_{\mathrm{T}}$ (GeV)"),
+        ("LHCb", r"Jet $p_{\mathrm{T}}$ [GeV/$c$]"),
+        ("plain", r"Jet $p_{\mathrm{T}}$ [GeV]"),
+    ],
+)
+def test_units_stand_as_the_experiment_writes_them(experiment, title):
+    assert plots.Style(experiment).axis_title("pt") == title
+
+
+def test_an_unknown_experiment_is_refused():
+    with pytest.raises(InputError, match="did you mean 'ATLAS'"):
+        plots.Style("Atlas")
+
+
+def test_six_samples_differ_in_colour_line_and_marker_and_more_differ_somehow():
+    looks = [series(i) for i in range(18)]
+    for part in ("color", "linestyle", "marker"):
+        assert len({str(look[part]) for look in looks[:6]}) == 6
+    assert len({str(look) for look in looks}) == 18
+
+
 def test_given_axes_are_drawn_on(original, decoded, history):
     figure, axes = plt.subplots(2, 2)
-    assert plots.training(history, ax=axes[0, 0]) is figure
-    assert plots.distribution(original, decoded, "eta", axes=axes[:, 1]) is figure
-    assert axes[0, 0].lines
+    artists = plots.training(history, ax=axes[0, 0])
+    artists += plots.distribution(original, decoded, "eta", axes=axes[:, 1])
+    assert {artist.figure for artist in artists} == {figure}
+    assert plt.get_fignums() == [figure.number]
     assert axes[1, 1].get_xlabel() == r"Jet $\eta$"
     plt.close(figure)
 
 
 @pytest.mark.parametrize("values", [[], [0.0, 0.0], [1.0], [np.pi] * 50 + [0.0]])
 def test_odd_residuals_are_drawn_all_the_same(values):
-    figure = drawn(plots.residual, metrics.Residuals("eta", False, np.array(values), 0))
+    result = metrics.Residuals("eta", False, np.array(values))
+    figure = drawn(plots.residual, result)
     low, high = figure.axes[0].get_xlim()
     assert low < 0 < high
-    plt.close(figure)
+    drawn(plots.residual_sizes, {"it": result})
+    jets = {"pt": np.ones(len(values)), "eta": np.zeros(len(values))}
+    drawn(plots.residual_profile, result, jets)
+    plt.close("all")
 
 
-def test_few_latents(tmp_path, latents, original, decoded):
+def test_few_latents_and_no_epochs(latents):
     with pytest.raises(InputError, match="2 latents"):
         plots.latent_space(latents[:, :2])
-    written = plots.save_figures(tmp_path, original, decoded, latents=latents[:, :2])
-    names = {path.stem for path in written}
-    assert "latent_pairs" in names
-    assert "latent_space" not in names
-    assert plt.get_fignums() == []
-    assert all(path.stat().st_size > 5000 for path in written)
+    with pytest.raises(InputError, match="without epochs"):
+        plots.training(History())
+    assert len(drawn(plots.latent_pairs, latents[:, :1]).axes) == 2  # and the label's
+    plt.close("all")
 
 
-def test_jets_that_are_not_the_same_are_refused(tmp_path, original, decoded):
-    shorter = {name: values[:-1] for name, values in decoded.items()}
-    with pytest.raises(InputError, match="not the same jets"):
-        plots.save_figures(tmp_path / "plots", original, shorter)
-    assert not (tmp_path / "plots").exists()
+def test_an_unknown_observable_is_refused(derived):
+    with pytest.raises(InputError, match="did you mean 'm_jj'"):
+        plots.observable(*derived, "mjj")
+
+
+def test_rates_of_benchmarks_are_read(tmp_path):
+    rates = plots.read_rates(RATES)
+    rows = json.loads(RATES.read_text())["rows"]
+    assert plots.Rate("atlasae, bounded", rows[0]["bits"], 1e-3, True) in rates
+    assert {rate.error for rate in rates} == {1e-2, 1e-3, 1e-4}
+    assert not any("lossless" in rate.name for rate in rates)
+    with pytest.raises(MissingNameError, match="did you mean 'dijets'"):
+        plots.read_rates(RATES, "dijet")
+    with pytest.raises(MissingFileError, match="no file"):
+        plots.read_rates(tmp_path / "none.json")
+    (tmp_path / "a.json").write_text("{}")
+    with pytest.raises(DamagedFileError, match=r"not a result of benchmarks\.rates"):
+        plots.read_rates(tmp_path / "a.json")

@@ -48,6 +48,7 @@ def observable(
     choose("observable", name, OBSERVABLES)
     what = OBSERVABLES[name]
     upper, lower = axes if axes is not None else styles.stacked()
+    style.label(upper)
     artists = overlay(
         original[name],
         {sample: values[name] for sample, values in decoded.items()},
@@ -57,14 +58,15 @@ def observable(
     )
     upper.set_ylabel("Events", loc="top")
     lower.set_xlabel(observable_title(name, style), loc="right")
-    style.label(upper)
     return artists
 
 
 def observable_edges(name: str, values: Floats) -> Floats:
     """The bins that ``observable`` counts in, for the original's values."""
-    limits = spread_of(values, from_zero=OBSERVABLES[name].energy)
-    return np.linspace(*((0, np.pi) if name == "delta_phi" else limits), BINS + 1)
+    low, high = spread_of(values, from_zero=OBSERVABLES[name].energy)
+    if name == "delta_phi":
+        low, high = 0.0, float(np.pi)
+    return np.linspace(low, high, BINS + 1)
 
 
 def dijet_mass_shift(
@@ -89,6 +91,7 @@ def dijet_mass_shift(
         axes: two to draw on; by default a new figure's.
     """
     upper, lower = axes if axes is not None else styles.stacked()
+    style.label(upper)
     positive = original[np.isfinite(original) & (original > 0)]
     low, high = np.quantile(positive, (0.005, 0.999)) if positive.size else (1.0, 2.0)
     edges = np.geomspace(low, high if high > low else low + 1, _MASS_BINS + 1)
@@ -128,7 +131,6 @@ def dijet_mass_shift(
     lower.set_ylabel("Shift /\nresolution", loc="center", fontsize=14)
     lower.set_xlabel(observable_title("m_jj", style), loc="right")
     upper.figure.align_ylabels([upper, lower])
-    style.label(upper)
     return artists
 
 

@@ -53,6 +53,7 @@ def distribution(
     before = to_table(original)
     after = {name: matched(before, jets)[1] for name, jets in decoded.items()}
     upper, lower = axes if axes is not None else styles.stacked()
+    style.label(upper)
     values = _values(before, feature, before)
     artists = overlay(
         values,
@@ -62,7 +63,6 @@ def distribution(
         axes=(upper, lower),
     )
     lower.set_xlabel(style.axis_title(feature), loc="right")
-    style.label(upper)
     return artists
 
 
@@ -91,6 +91,8 @@ def corner(
     before, after = matched(original, decoded)
     names = list(before.columns)
     axes = axes if axes is not None else styles.grid(len(names))
+    figure = axes[0, 0].figure
+    style.label_figure(figure)
     look = series(0)
     first, second = (
         {name: _values(jets, name, before) for name in names} for jets in (before, after)
@@ -122,7 +124,6 @@ def corner(
             ax.tick_params(labelsize=11, labelbottom=outer[0], labelleft=outer[1])
             ax.set_xlabel(style.axis_title(of_x) if outer[0] else "", loc="center", fontsize=14)
             ax.set_ylabel(style.axis_title(of_y) if outer[1] else "", loc="center", fontsize=14)
-    figure = axes[0, 0].figure
     figure.legend(
         handles=[
             Patch(color=ORIGINAL, alpha=0.45, label="Original"),
@@ -133,7 +134,6 @@ def corner(
         ncols=2,
     )
     figure.align_ylabels(axes[:, 0])
-    style.label_figure(figure)
     return artists
 
 

@@ -39,6 +39,7 @@ def latent_space(latents: Any, *, style: Style = ATLAS, ax: Any = None) -> Artis
         raise InputError(f"{z.shape[1]} latents do not fill a space of three dimensions")
     if ax is None:
         ax = plt.figure(figsize=(7, 6.4)).add_axes((0.0, 0.04, 0.92, 0.88), projection="3d")
+    style.label_figure(ax.figure)
     limits = np.quantile(z, (0.005, 0.995), axis=0)
     inside = z[np.all((z >= limits[0]) & (z <= limits[1]), axis=1)].T
     points = ax.scatter(*inside[:3], c=inside[2], s=3, cmap="cividis", linewidths=0)
@@ -46,7 +47,6 @@ def latent_space(latents: Any, *, style: Style = ATLAS, ax: Any = None) -> Artis
         getattr(ax, f"set_{name}label")(_name(i), labelpad=8)
         getattr(ax, f"{name}axis").set_major_locator(MaxNLocator(5))
     ax.tick_params(labelsize=10)
-    style.label_figure(ax.figure)
     return [points]
 
 
@@ -63,6 +63,7 @@ def latent_pairs(
     z = _matrix(latents)
     k = z.shape[1]
     axes = axes if axes is not None else styles.grid(k)
+    style.label_figure(axes[0, 0].figure)
     limits = np.quantile(z, (0.002, 0.998), axis=0).T
     artists: Artists = []
     for row in range(k):
@@ -93,9 +94,7 @@ def latent_pairs(
             ax.tick_params(labelsize=11, labelbottom=outer[0], labelleft=outer[1])
             ax.set_xlabel(_name(column) if outer[0] else "", loc="center", fontsize=14)
             ax.set_ylabel(_name(row) if outer[1] else "", loc="center", fontsize=14)
-    figure = axes[0, 0].figure
-    figure.align_ylabels(axes[:, 0])
-    style.label_figure(figure)
+    axes[0, 0].figure.align_ylabels(axes[:, 0])
     return artists
 
 

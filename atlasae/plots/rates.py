@@ -98,6 +98,7 @@ def rate_distortion(
         ax: to draw on; by default a new figure's.
     """
     ax = ax or styles.single()
+    style.label(ax)
     artists: Artists = []
     for i, name in enumerate(dict.fromkeys(rate.name for rate in published)):
         points = sorted((r.error, r.bits) for r in published if r.name == name)
@@ -128,5 +129,4 @@ def rate_distortion(
     ax.set_ylabel("Bits a jet", loc="top")
     title = "at the tolerance kept; open: none kept, at the 68 % half-width"
     styles.legend(ax, fontsize=11, ncols=2, title=title, title_fontsize=11, columnspacing=1)
-    style.label(ax)
     return artists

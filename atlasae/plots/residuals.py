@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 BINS = 60
 _PROFILE_BINS = 16
+_WORTH_SAYING = 0.01  # a share of jets without any error
 
 
 def residual(
@@ -59,6 +60,7 @@ def residual(
         ax: to draw on; by default a new figure's.
     """
     ax = ax or styles.single()
+    style.label(ax)
     look = series(0)
     bound = drawn_bound(result, tolerance)
     reach = _reach(result, bound)
@@ -94,7 +96,6 @@ def residual(
     ax.set_ylabel("Jets", loc="top")
     ax.set_xlabel(style.residual_title(result, power), loc="right")
     make_room(ax, log=False, share=0.15 + 0.05 * len(lines))
-    style.label(ax)
     return artists
 
 
@@ -114,6 +115,7 @@ def residual_sizes(
         ax: to draw on; by default a new figure's.
     """
     ax = ax or styles.single()
+    style.label(ax)
     sizes = {name: np.abs(result.values[result.values != 0]) for name, result in results.items()}
     edges = _log_edges(list(sizes.values()))
     artists: Artists = []
@@ -121,7 +123,7 @@ def residual_sizes(
         look = series(i)
         count = results[name].values.size
         exact = 1 - values.size / count if count else 0.0
-        label = f"{name}, {100 * exact:.3g} % exact" if exact else name
+        label = f"{name}, {100 * exact:.0f} % exact" if exact > _WORTH_SAYING else name
         shares = np.histogram(values, edges)[0] / max(count, 1)
         line = {"color": look["color"], "linestyle": look["linestyle"]}
         artists.append(ax.stairs(shares, edges, label=label, linewidth=1.8, **line))
@@ -135,7 +137,6 @@ def residual_sizes(
     ax.set_xlabel(style.residual_title(first, size=True), loc="right")
     make_room(ax, log=False, share=min(0.14 + 0.055 * len(results), 0.6))
     legend(ax)
-    style.label(ax)
     return artists
 
 
@@ -160,6 +161,7 @@ def residual_profile(
         MissingNameError: the jets have no pt or no eta.
     """
     left, right = axes if axes is not None else styles.beside()
+    style.label(left)
     table = to_table(jets)
     look = series(0)
     bound = drawn_bound(result, tolerance)
@@ -201,7 +203,6 @@ def residual_profile(
     right.tick_params(labelleft=False)
     left.set_ylabel(style.residual_title(result, power), loc="top")
     right.legend(loc="upper right", bbox_to_anchor=(0.97, 0.96))
-    style.label(left)
     return artists
 
 
@@ -219,6 +220,9 @@ def residual_correlation(
     matrix = correlation(results)
     k = len(matrix)
     image = ax.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
+    bar = ax.figure.colorbar(image, ax=ax, pad=0.03)
+    bar.set_label("Rank correlation of the residuals", fontsize=14)
+    style.label(ax)  # after the bar, which moves the axes
     artists: Artists = [image]
     for row in range(k):
         for column in range(k):
@@ -235,9 +239,6 @@ def residual_correlation(
     ax.tick_params(which="both", length=0)
     ax.minorticks_off()
     ax.set_ylim(k - 0.5, -0.5 - 0.16 * k)  # room for the label
-    bar = ax.figure.colorbar(image, ax=ax, pad=0.03)
-    bar.set_label("Rank correlation of the residuals", fontsize=14)
-    style.label(ax)
     return artists
 
 
@@ -274,12 +275,13 @@ def _value(value: float, error: float) -> str:
 
 
 def _log_edges(samples: Sequence[Floats]) -> Floats:
-    """Bins that hold all but the smallest sizes."""
+    """Bins that hold all but the smallest and the largest sizes."""
     filled = [values for values in samples if values.size]
     if not filled:
         return np.geomspace(1e-6, 1, BINS + 1)
     low = min(float(np.quantile(values, 0.005)) for values in filled)
-    high = 1.3 * max(float(values.max()) for values in filled)
+    high = max(float(np.quantile(values, 0.9995)) for values in filled)
+    high = max(1.3 * high, 10 * low)
     return np.geomspace(low, high, BINS + 1)
 
 

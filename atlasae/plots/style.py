@@ -45,6 +45,7 @@ _LAYOUT = {
     "axes.labelpad": 5,
     "axes.linewidth": 1,
     "axes.unicode_minus": True,
+    "axes.formatter.limits": (-3, 6),
     "axes.formatter.use_mathtext": True,
     "legend.fontsize": 13,
     "legend.handlelength": 2,
@@ -94,7 +95,10 @@ class Style:
         return plt.style.context(self.settings)
 
     def label(self, ax: Axes) -> None:
-        """Write the experiment's name and the text into the upper left corner."""
+        """Write the experiment's name and the text into the upper left corner.
+
+        mplhep draws the whole figure to find the place, so this is quick on empty axes only.
+        """
         if self.experiment == "plain":
             ax.text(0.05, 0.95, self.text, transform=ax.transAxes, va="top", fontsize=15)
             return

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from atlasae.errors import InputError
 from atlasae.plots import style as styles
-from atlasae.plots.style import ATLAS, ORIGINAL, Style, legend, series
+from atlasae.plots.style import ATLAS, ORIGINAL, Style, legend, log_ticks, series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,6 +32,7 @@ def training(history: History, *, style: Style = ATLAS, ax: Axes | None = None) 
     if not len(history):
         raise InputError("a history without epochs")
     ax = ax or styles.single()
+    style.label(ax)
     look = series(0)
     epochs = np.arange(1, len(history) + 1)
     artists: Artists = list(ax.plot(epochs, history.train, color=ORIGINAL, label="Training"))
@@ -43,7 +44,7 @@ def training(history: History, *, style: Style = ATLAS, ax: Axes | None = None) 
     artists += ax.plot(
         kept, history.kept_loss, "o", color=look["color"], markersize=8, label=f"Kept: epoch {kept}"
     )
-    ax.set_yscale("log")
+    log_ticks(ax.yaxis)
     ax.set_xlabel("Epoch", loc="right")
     ax.set_ylabel("Loss", loc="top")
     ax.set_xlim(0, len(history) + 1)
@@ -53,7 +54,6 @@ def training(history: History, *, style: Style = ATLAS, ax: Axes | None = None) 
     low, high = losses.min(), losses.max()
     ax.set_ylim(0.8 * low, high * max(high / low, 2.0) ** 0.8)
     legend(ax)
-    style.label(ax)
     return artists
 
 
@@ -68,6 +68,7 @@ def learning_rates(
         ax: to draw on; by default a new figure's.
     """
     ax = ax or styles.single()
+    style.label(ax)
     artists: Artists = list(ax.plot(found.rates, found.losses, color=ORIGINAL))
     artists.append(
         ax.axvline(
@@ -81,5 +82,4 @@ def learning_rates(
     lowest, first = min(found.losses), found.losses[0]
     ax.set_ylim(0.8 * lowest, lowest + 1.7 * max(first - lowest, 0.1 * lowest))
     ax.legend(loc="upper left", bbox_to_anchor=(0.03, 0.88))  # the loss rises at the right
-    style.label(ax)
     return artists

@@ -81,10 +81,11 @@ def compare(
     target = make_directory(output)
     directory = make_directory(target / "figures")
     figures = list(figures_of(comparison, published))
-    drawn = []
     with progress_bar("figures", shown=progress) as bar:
-        for figure in bar.track(figures, description="drawing"):
-            drawn.append(Drawn(figure, save(figure, directory, style)))
+        drawn = [
+            Drawn(figure, save(figure, directory, style))
+            for figure in bar.track(figures, description="drawing")
+        ]
     summary["figures"] = [
         {
             "name": one.figure.name,

@@ -42,6 +42,7 @@ class Figure:
     Attributes:
         name: of its files, without suffix.
         section: one of ``SECTIONS``.
+        group: a heading within the section, or nothing.
         caption: what it shows, for a paper.
         draw: draws it on a new figure, in the style it is given.
         wide: whether it takes the whole width of a page.
@@ -51,6 +52,7 @@ class Figure:
     section: str
     caption: str
     draw: Callable[..., Artists]
+    group: str = ""
     wide: bool = False
 
 
@@ -88,10 +90,9 @@ def _features(comparison: Comparison) -> Iterator[Figure]:
             f"distribution_{feature}",
             "features",
             f"Jet {_called(feature)} before compression (filled) and after (lines), and the ratio"
-            " to the original with its statistical uncertainty (band). An arrowhead is a ratio"
-            " beyond the axis. KS is the largest distance of the cumulative distributions;"
-            " chi-square is given with the number of bins. Both compare the same jets with"
-            " themselves, so residuals say more.",
+            " to the original with its statistical uncertainty (band; arrowheads lie beyond the"
+            " axis). KS is the largest distance of the cumulative distributions, chi-square is"
+            " given with the number of bins.",
             partial(plots.distribution, original, decoded, feature),
         )
     for file in comparison.files:
@@ -107,6 +108,7 @@ def _features(comparison: Comparison) -> Iterator[Figure]:
 
 def _residuals(comparison: Comparison) -> Iterator[Figure]:
     for feature in comparison.features:
+        group = _called(feature).capitalize()
         tolerances = {file.name: file.tolerance(feature) for file in comparison.files}
         if len(comparison.files) > 1:
             yield Figure(
@@ -119,6 +121,7 @@ def _residuals(comparison: Comparison) -> Iterator[Figure]:
                     {file.name: file.residuals[feature] for file in comparison.files},
                     tolerances,
                 ),
+                group,
             )
         for file in comparison.files:
             result, tolerance = file.residuals[feature], tolerances[file.name]
@@ -133,6 +136,7 @@ def _residuals(comparison: Comparison) -> Iterator[Figure]:
                 f" ± {result.half_width:.2g}, 95 % within ± {result.half_width_95:.2g},"
                 f" all within ± {result.maximum:.2g}.{kept}",
                 partial(plots.residual, result, tolerance),
+                group,
             )
             if {"pt", "eta"} <= set(comparison.features):
                 yield Figure(
@@ -141,6 +145,7 @@ def _residuals(comparison: Comparison) -> Iterator[Figure]:
                     f"{file.name}: median (points) and central 68 % (band) of the residuals of the"
                     f" jet {_called(feature)} against pt and against eta.{kept}",
                     partial(plots.residual_profile, result, comparison.original.jets, tolerance),
+                    group,
                     wide=True,
                 )
     for file in comparison.files:
@@ -149,6 +154,7 @@ def _residuals(comparison: Comparison) -> Iterator[Figure]:
             "residuals",
             f"{file.name}: Spearman's rank correlation of the residuals of every two features.",
             partial(plots.residual_correlation, file.residuals),
+            "Correlations",
         )
 
 

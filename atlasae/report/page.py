@@ -95,7 +95,7 @@ def _residuals(compared: Sequence[dict[str, Any]], what: str) -> str:
                 continue
             row = file[what][name]
             cells = [
-                _called(name) + (", relative" if row["relative"] else ""),
+                _called(name),
                 escape(file["name"]),
                 f"{_number(row['mean'], 2)} ± {_number(row['mean_error'], 1)}",
                 *(
@@ -109,7 +109,7 @@ def _residuals(compared: Sequence[dict[str, Any]], what: str) -> str:
                 cells.append(f"{_number(row.get('ks'), 2)}, p {_number(row.get('ks_p'), 2)}")
                 cells.append(f"{_number(row.get('chi2'), 3)} / {row.get('chi2_bins', '')}")
             rows.append(tuple(cells))
-    heads = ["", "file", "mean", "σ", "68 % within ±", "95 % within ±", "largest"]
+    heads = ["", "file", "mean", "sigma", "68 % within ±", "95 % within ±", "largest"]
     heads += ["tolerance"] if what == "features" else ["KS", "chi-square / bins"]
     return _table(heads, rows, words=2)
 
@@ -124,35 +124,51 @@ def _tolerance(row: dict[str, Any]) -> str:
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, words: int) -> str:
-    """A table whose first ``words`` columns are words, the others numbers."""
+    """A table whose first ``words`` columns are words, the others numbers.
+
+    Each cell knows its heading, for narrow screens that show a row as a list.
+    """
     head = "".join(f"<th>{head}</th>" for head in heads)
-    body = "".join(
-        "<tr>"
-        + "".join(
-            f"<{tag}{'' if i < words else ' class=number'}>{cell}</{tag}>"
-            for i, cell in enumerate(row)
-            for tag in ["th" if i == 0 else "td"]
-        )
-        + "</tr>"
-        for row in rows
-    )
-    return f'<div class="table"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    body = "".join(f"<tr>{_cells(heads, row, words)}</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cells(heads: Sequence[str], row: Sequence[str], words: int) -> str:
+    first, *others = row
+    cells = [f"<th>{first}</th>"]
+    for i, (head, cell) in enumerate(zip(heads[1:], others, strict=True), start=1):
+        kind = "" if i < words else ' class="number"'
+        cells.append(f'<td{kind} data-head="{head}">{cell}</td>')
+    return "".join(cells)
 
 
 def _section(section: str, shown: Sequence[Drawn]) -> str:
-    figures = "".join(_figure(one) for one in shown)
-    return (
-        f'<section id="{section}"><h2>{escape(SECTIONS[section])}</h2>'
-        f'<div class="figures">{figures}</div></section>'
-    )
+    groups: dict[str, list[Drawn]] = {}
+    for one in shown:
+        groups.setdefault(one.figure.group, []).append(one)
+    parts = [f'<section id="{section}"><h2>{escape(SECTIONS[section])}</h2>']
+    for name, of_group in groups.items():
+        parts.append(f"<h3>{escape(name)}</h3>" if name else "")
+        parts.append(_grid([one for one in of_group if not one.figure.wide], 3))
+        parts.append(_grid([one for one in of_group if one.figure.wide], 2))
+    return "".join([*parts, "</section>"])
+
+
+def _grid(shown: Sequence[Drawn], columns: int) -> str:
+    """Figures in at most so many columns, in fewer where one would stand alone in its row."""
+    if not shown:
+        return ""
+    if len(shown) % columns == 1 or len(shown) < columns:
+        columns = 2
+    figures = "".join(map(_figure, shown))
+    return f'<div class="figures" style="--columns: {columns}">{figures}</div>'
 
 
 def _figure(one: Drawn) -> str:
     data = base64.b64encode(one.paths[0].read_bytes()).decode("ascii")
     caption = escape(one.figure.caption)
-    wide = ' class="wide"' if one.figure.wide else ""
     return (
-        f'<figure{wide}><img src="data:image/png;base64,{data}" alt="{caption}">'
+        f'<figure><img src="data:image/png;base64,{data}" alt="{caption}">'
         f"<figcaption>{caption}</figcaption></figure>"
     )
 

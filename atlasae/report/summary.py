@@ -39,7 +39,7 @@ def summarise(comparison: Comparison, command: str) -> dict[str, Any]:
         command: that makes the report again.
     """
     original = comparison.original
-    return _jsonable(
+    found: dict[str, Any] = _jsonable(
         {
             "format": FORMAT,
             "command": command,
@@ -62,6 +62,7 @@ def summarise(comparison: Comparison, command: str) -> dict[str, Any]:
             "files": [_file(comparison, file) for file in comparison.files],
         }
     )
+    return found
 
 
 def _file(comparison: Comparison, file: DecodedFile) -> dict[str, Any]:
@@ -124,10 +125,10 @@ def _residuals(result: Residuals) -> dict[str, Any]:
 def _agreement(
     original: NDArray[np.float64], decoded: NDArray[np.float64], edges: NDArray[np.float64]
 ) -> dict[str, Any]:
-    finite = [values[np.isfinite(values)] for values in (original, decoded)]
-    if not all(values.size for values in finite):
+    first, second = (values[np.isfinite(values)] for values in (original, decoded))
+    if not first.size or not second.size:
         return {}
-    test = agreement(*finite, edges)
+    test = agreement(first, second, edges)
     return {"ks": test.ks, "ks_p": test.ks_p, "chi2": test.chi2, "chi2_bins": test.bins}
 
 
