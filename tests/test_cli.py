@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from itertools import islice
 
 import awkward as ak
 import numpy as np
@@ -27,6 +28,18 @@ def run():
     return invoke
 
 
+@pytest.fixture
+def few_figures(monkeypatch):
+    """A function that lets reports have so many figures only, since drawing takes its time."""
+    from atlasae import report
+
+    def limit(number):
+        monkeypatch.setattr(report, "figures_of", lambda *a: islice(figures_of(*a), number))
+
+    figures_of = report.figures_of
+    return limit
+
+
 @pytest.fixture(scope="module")
 def codec_file(codec, tmp_path_factory):
     path = tmp_path_factory.mktemp("codec") / "codec.safetensors"
@@ -34,7 +47,7 @@ def codec_file(codec, tmp_path_factory):
     return path
 
 
-def test_compress_info_decompress_plot(run, events_file, codec_file, tmp_path):
+def test_compress_info_decompress_compare(run, events_file, codec_file, tmp_path, few_figures):
     small, back = tmp_path / "small.root", tmp_path / "back.root"
     shown = run("compress", events_file, small, "--codec", codec_file, "--step-size", 100).output
     contents = atlasae.info(small)
@@ -43,14 +56,17 @@ def test_compress_info_decompress_plot(run, events_file, codec_file, tmp_path):
     assert "Jet" in run("info", small).output
     assert "written" in run("decompress", small, back).output
     assert ak.array_equal(atlasae.read_jets(back).pt, atlasae.read_jets(small).pt)
-    shown = run("plot", events_file, back, "-o", tmp_path / "plots").output
+    few_figures(2)
+    report = tmp_path / "report"
+    shown = run("compare", events_file, small, back, "-o", report, "--experiment", "CMS").output
     assert "pt, relative" in shown
-    names = {path.name for path in (tmp_path / "plots").iterdir()}
-    assert {"residual_pt.png", "distribution_phi.pdf"} <= names
-    assert "training.png" not in names
-    run("plot", events_file, small, "-o", tmp_path / "more", "--label", "Preliminary")
-    names = {path.name for path in (tmp_path / "more").iterdir()}
-    assert {"training.pdf", "latent_space.png", "latent_pairs.png"} <= names
+    assert "4 figures; " in shown
+    assert {path.name for path in report.iterdir()} == {
+        "index.html", "summary.json", "captions.md", "figures",
+    }  # fmt: skip
+    summary = json.loads((report / "summary.json").read_text())
+    assert [file["name"] for file in summary["files"]] == ["small", "back"]
+    assert summary["command"].endswith("--experiment CMS --label 'Simulation Internal'")
 
 
 def test_train_and_decode(run, events_file, tmp_path):
@@ -116,7 +132,11 @@ def test_errors_are_one_line_and_exit_code_2(run, events_file, codec_file, tmp_p
         ("decompress", events_file, target): "not compressed by atlasae",
         ("decode", events_file, "--npy", target): "not compressed by atlasae",
         ("info", events_file): "not compressed by atlasae",
-        ("plot", events_file, "none.root", "-o", target): "no file 'none.root'",
+        ("compare", events_file, "none.root", "-o", target): "no file 'none.root'",
+        ("compare", events_file, events_file, "-o", target, "--tree", "Evts"): "'Events'",
+        ("compare", events_file, atlasae.sample(), "-o", target): "not the same events",
+        ("compare", events_file, events_file, "--experiment", "CDF"): "there is ATLAS, CMS",
+        ("compare", events_file, events_file, "--rates", text): "not a result of benchmarks",
         ("train", events_file, target, "--activation", "tan"): "did you mean 'tanh'",
         ("train", events_file, target, "--hidden", "a,b"): "not a list of widths",
         ("train", "none.pkl", target): "none.pkl",
@@ -158,26 +178,26 @@ def test_help_is_fast_and_complete():
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = run.stdout.partition("loaded")[2].split()
     assert not {"torch", "uproot", "matplotlib"} & set(loaded)
-    for command in ("fit", "train", "compress", "decompress", "decode", "info", "plot", "demo"):
+    for command in ("fit", "train", "compress", "decompress", "decode", "info", "compare", "demo"):
         assert command in run.stdout
 
 
-def test_the_demonstration(run, tmp_path, monkeypatch):
+def test_the_demonstration(run, tmp_path, monkeypatch, few_figures):
     from atlasae import demo
 
     monkeypatch.setattr(demo, "EPOCHS", 1)
+    few_figures(3)
     out = tmp_path / "demo"
     shown = run("demo", "-o", out).output
     assert "ratio" in shown
     assert "compressed: " in shown
     names = {path.name for path in out.iterdir()}
     assert names == {
-        *("bounded.root", "bounded-restored.root", "bounded.safetensors", "plots-bounded"),
+        *("bounded.root", "bounded-restored.root", "bounded.safetensors", "report"),
         *("autoencoder.root", "autoencoder-restored.root", "autoencoder.safetensors"),
-        *("plots-autoencoder", "reduced_features.npy"),
+        "reduced_features.npy",
     }
-    assert len(list((out / "plots-autoencoder").glob("*.png"))) == 11
-    assert len(list((out / "plots-bounded").glob("*.png"))) == 8
+    assert len(list((out / "report" / "figures").glob("*.png"))) == 3
     run("demo", "-o", out)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import awkward as ak
 import numpy as np
 import pytest
+from scipy import stats
 
 from atlasae import metrics
 from atlasae.errors import InputError
@@ -33,15 +34,53 @@ def test_a_negative_original_gives_the_sign_of_the_difference():
 def test_the_errors_are_the_spread_of_repeated_experiments(draw):
     rng = np.random.default_rng(0)
     samples = getattr(rng, draw)(size=(1000, 500))
-    made = [metrics.Residuals("x", False, sample, 0) for sample in samples]
+    made = [metrics.Residuals("x", False, sample) for sample in samples]
     for value, error in (("mean", "mean_error"), ("sigma", "sigma_error")):
         spread = np.std([getattr(m, value) for m in made])
         assert np.mean([getattr(m, error) for m in made]) == pytest.approx(spread, rel=0.08)
 
 
-def test_the_half_width_of_a_normal_is_its_sigma():
+def test_the_half_widths_of_a_normal_are_one_and_two_sigma():
     values = np.random.default_rng(0).normal(1, 3, 200_000)
-    assert metrics.Residuals("x", False, values, 0).half_width == pytest.approx(3, rel=0.01)
+    result = metrics.Residuals("x", False, values)
+    assert result.half_width == pytest.approx(3, rel=0.01)
+    assert result.half_width_95 == pytest.approx(6, rel=0.01)
+    assert result.maximum == np.abs(values).max()
+
+
+def test_correlations_are_those_of_scipy_without_the_jets_that_have_no_residual():
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=500)
+    columns = {"a": a, "b": 0.5 * a + rng.normal(size=500), "c": rng.integers(0, 5, 500) * 1.0}
+    columns["b"][7] = np.nan
+    found = metrics.correlation(
+        {name: metrics.Residuals(name, False, values) for name, values in columns.items()}
+    )
+    whole = np.delete(np.stack(list(columns.values())), 7, axis=1)
+    np.testing.assert_allclose(found, stats.spearmanr(whole, axis=1).statistic)
+
+
+def test_a_profile_has_the_quantiles_of_each_bin():
+    against = np.array([0.0, 0.5, 1.0, 1.5, 2.0, 5.0])
+    found = metrics.profile(
+        np.array([1.0, 3.0, 10.0, np.nan, 20.0, 99.0]), against, np.array([0.0, 1.0, 2.0, 3.0])
+    )
+    np.testing.assert_allclose(found.median, [2, 10, 20])
+    np.testing.assert_allclose(found.high[:2], [1 + 2 * 0.8413, 10])
+    closed = metrics.profile(np.array([7.0]), np.array([3.0]), np.array([2.0, 3.0]))
+    assert closed.median == [7]  # the last edge belongs to its bin
+
+
+def test_the_agreement_of_samples_of_one_distribution_is_chance():
+    rng = np.random.default_rng(1)
+    edges = np.linspace(-2, 2, 41)
+    found = [
+        metrics.agreement(rng.normal(size=900), rng.normal(size=400), edges) for _ in range(200)
+    ]
+    assert np.mean([test.chi2 / test.bins for test in found]) == pytest.approx(1, abs=0.05)
+    assert np.mean([test.ks_p < 0.5 for test in found]) == pytest.approx(0.5, abs=0.1)
+    with pytest.raises(InputError, match="empty"):
+        metrics.agreement(np.array([]), np.array([1.0]), edges)
 
 
 def test_wrapping():

@@ -15,7 +15,7 @@ from atlasae.errors import (
     TargetExistsError,
 )
 from atlasae.payloads import Payloads
-from atlasae.report import draw_comparison
+from atlasae.report import read_comparison
 from atlasae.root import parts
 from atlasae.root.decompressing import Notes
 from atlasae.root.jets import read_codec, read_latents
@@ -236,12 +236,12 @@ def test_a_tree_asked_for_by_name_is_the_one_that_is_compared(tmp_path):
             file.mktree(tree, types, counter_name=lambda _: "nJet").extend(data)
     codec = Codec.autoencoder(hidden=(16, 8)).fit(other, epochs=30, batch_size=32)
     atlasae.compress(source, small, codec=codec, tree="Shifted")
-    found, _ = draw_comparison(source, small, tmp_path / "plots")
+    found = read_comparison(source, [small]).files[0].residuals
     wanted = atlasae.metrics.residuals(
         atlasae.read_jets(source, tree="Shifted"), atlasae.read_jets(small)
     )
     assert found["pt"].mean == wanted["pt"].mean
-    kept, _ = draw_comparison(source, small, tmp_path / "plots", tree="Nominal")
+    kept = read_comparison(source, [small], tree="Nominal").files[0].residuals
     assert kept["pt"].sigma == 0
 
 

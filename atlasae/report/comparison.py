@@ -194,6 +194,8 @@ def _chosen(path: PathLike, tree: str | None, collection: str | None) -> tuple[s
 
 def _contents(path: PathLike, file: Any, source: Source, found: Collection) -> tuple[Any, ...]:
     """What makes a JetFile."""
+    if not source.num_entries:
+        raise InputError(f"no entries in tree {source.path!r}")
     jets = to_table(momenta(source, found, 0, None))
     numbers = [
         branch.name
@@ -308,12 +310,16 @@ def _in_order(original: JetFile, other: JetFile, moved: bool) -> Table:
     first, second = (_rows(file.numbers, shared) for file in (original, other))
     if np.array_equal(first, second):
         return other.jets
+    if len(first) != len(second):
+        raise InputError(f"not the same events: {len(second):,} entries against {len(first):,}")
     orders = [np.argsort(rows) for rows in (first, second)]
-    if len(first) != len(second) or not np.array_equal(first[orders[0]], second[orders[1]]):
-        raise InputError(
-            f"not the same events: {', '.join(shared)} begin with {first[:1].tolist()} and"
-            f" {second[:1].tolist()}, of {len(first):,} and {len(second):,} entries"
+    differ = np.flatnonzero(first[orders[0]] != second[orders[1]])
+    if differ.size:
+        one, two = (
+            rows[order[differ[0]]].tolist()
+            for rows, order in zip((second, first), orders[::-1], strict=True)
         )
+        raise InputError(f"not the same events: {', '.join(shared)} are {one} against {two}")
     if len(np.unique(first)) < len(first):
         raise InputError(f"entries were moved, and {', '.join(shared)} are not unique")
     order = np.empty(len(first), np.int64)
