@@ -1,0 +1,73 @@
+"""The examples run, on little data."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from nbclient import NotebookClient
+
+import atlasae
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+LONGEST = 60  # lines
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """A function that runs an example with arguments and gives what it prints."""
+
+    def invoke(name, *arguments):
+        path = EXAMPLES / name
+        monkeypatch.setattr(sys, "argv", [str(path), *map(str, arguments)])
+        runpy.run_path(str(path), run_name="__main__")
+        return capsys.readouterr().out
+
+    return invoke
+
+
+@pytest.mark.parametrize("name", ["train_variants", "nanoaod_compress", "custom_features"])
+def test_the_examples_are_short(name):
+    assert len((EXAMPLES / f"{name}.py").read_text().splitlines()) < LONGEST
+
+
+def test_variants_are_trained_by_name(run, events_file, tmp_path):
+    shown = run(
+        "train_variants.py", "softmax", "l2", "--jets", events_file, "--epochs", 1, "-o", tmp_path
+    )
+    assert [line.partition(":")[0] for line in shown.splitlines() if "loss" in line] == [
+        "softmax", "l2",
+    ]  # fmt: skip
+    assert shown.count("68 % within") == 8
+    assert {"softmax_losses.png", "l2_pt.png"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_nanoaod_is_compressed_within_its_precision(run, events_file, tmp_path):
+    shown = run("nanoaod_compress.py", events_file, tmp_path / "small.root")
+    assert "Events/Jet: " in shown
+    before, after = (atlasae.read_jets(p) for p in (events_file, tmp_path / "small.root"))
+    for feature, result in atlasae.metrics.residuals(before, after).items():
+        assert f"{feature} " in shown
+        assert np.all(result.maximum <= (2.0**-13 * np.pi if feature == "phi" else 2.0**-10))
+
+
+def test_seven_features_keep_their_tolerances(run):
+    shown = run("custom_features.py", "--events", 300).splitlines()
+    assert len(shown) == 8
+    assert "multiplicity" in shown[6]
+    assert "all within 0 " in shown[6]
+    assert shown[7].endswith("bits a jet")
+
+
+def test_the_notebook_runs():
+    notebook = nbformat.read(EXAMPLES / "quickstart.ipynb", as_version=4)
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) >= 9
+    text = "".join(output.get("text", "") for output in outputs)
+    assert "bits a jet" in text
+    assert not [output for output in outputs if output.output_type == "error"]
