@@ -244,12 +244,18 @@ def test_an_end_half_way(folder, tmp_path, command, sent):
         assert list(tmp_path.iterdir()) == [tmp_path / "out.root"]
 
 
-@pytest.mark.parametrize("module", [container, stored])
-def test_newer_formats_say_what_to_do(folder, tmp_path, module, monkeypatch):
+@pytest.mark.parametrize(
+    ("module", "name", "newer"),
+    [
+        (container, "FORMAT", container.FORMAT + 1),
+        (stored, "MAGIC", stored.MAGIC[:-1] + bytes([stored.MAGIC[-1] + 1])),
+    ],
+)
+def test_newer_formats_say_what_to_do(folder, tmp_path, module, name, newer, monkeypatch):
     path = tmp_path / "newer.root"
     codec = Codec.load(folder / "codec.safetensors")
     with monkeypatch.context() as patch:
-        patch.setattr(module, "FORMAT", module.FORMAT + 1)
+        patch.setattr(module, name, newer)
         atlasae.compress(folder / "source.root", path, codec=codec)
     for command in ("info", "read_jets", "decompress", "check", "merge"):
         with pytest.raises(DamagedFileError, match=r"newer\.root.*pip install -U atlasae"):

@@ -143,9 +143,12 @@ def compress(
 def _needed(
     manifests: Sequence[Manifest], schemes: Sequence[Scheme], left_out: dict[str, str]
 ) -> list[Manifest]:
-    """The manifests of the trees that changed, at least one; the first takes the notes of all."""
-    pairs = zip(manifests, schemes, strict=True)
-    needed = [m for m, scheme in pairs if m.parts or m.kind != scheme.kind] or [manifests[0]]
+    """The manifests of trees that do not stand as they were, or of one; it has all notes."""
+    needed = [
+        manifest
+        for manifest, scheme in zip(manifests, schemes, strict=True)
+        if manifest.parts or not manifest.branches or manifest.kind != scheme.kind
+    ] or [manifests[0]]
     rest = [manifest for manifest in manifests if manifest not in needed[1:]]
     changed = {name: note for manifest in rest for name, note in manifest.changed.items()}
     for manifest in rest:
@@ -192,8 +195,10 @@ def _write_tree(
     names = [branch.name for branch in scheme.branches]
     with progress_bar("entries", shown=progress) as bar, located(f"tree {source.path!r}"):
         task = bar.add_task(f"compressing {source.path}", total=source.num_entries)
-        for start, chunk in source.iterate(names, step_size):
-            entries, arrays = len(next(iter(chunk.values()))), chunk
+        chunks = source.iterate(names, step_size) if names else [(0, {})]  # all are left out
+        for start, chunk in chunks:
+            entries = len(next(iter(chunk.values()))) if chunk else source.num_entries
+            arrays = chunk
             for writer in writers:
                 arrays = writer.add(arrays)
             sink.extend({_PLACEHOLDER.name: np.zeros(entries, np.uint8), **arrays})
