@@ -129,7 +129,7 @@ class _Merged:
             there, here = ", ".join(self.shapes) or "none", ", ".join(shapes) or "none"
             raise InputError(f"it has the trees {here}, while {self.first} has {there}")
         for path, shape in shapes.items():
-            for name in shape.keys() | self.shapes[path].keys():
+            for name in shape | self.shapes[path]:  # the kind before the branches
                 here, there = shape.get(name), self.shapes[path].get(name)
                 if here != there:
                     raise InputError(
