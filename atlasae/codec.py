@@ -189,7 +189,14 @@ class Codec(ABC):
         try:
             codec = codec_class(header["codec"]).from_config(header["config"])
             codec._restore(header["state"], tensors)  # noqa: SLF001  (a Codec, like this)
-        except (KeyError, TypeError, AttributeError, ValueError, AssertionError) as error:
+        except (
+            LookupError,
+            TypeError,
+            AttributeError,
+            ValueError,
+            ArithmeticError,
+            AssertionError,
+        ) as error:
             if isinstance(error, MissingNameError):
                 raise
             raise DamagedFileError(f"the stored codec is damaged: {error!r}") from error
