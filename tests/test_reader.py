@@ -251,13 +251,14 @@ def test_within_the_tolerance(events_file, tmp_path):
 
 
 def test_only_the_blocks_needed_are_decoded(blocks_file, monkeypatch):
-    decoded = []
+    decoded, asked = [], []
     decode = bounded.BoundedCodec.decode_blocks
 
-    def count(self, blocks):
+    def count(self, blocks, features):
         blocks = list(blocks)
         decoded.extend(block.name for block in blocks)
-        return decode(self, iter(blocks))
+        asked.append(sorted(features))
+        return decode(self, iter(blocks), features)
 
     monkeypatch.setattr(bounded.BoundedCodec, "decode_blocks", count)
     with atlasae.open(blocks_file) as file:
@@ -267,6 +268,7 @@ def test_only_the_blocks_needed_are_decoded(blocks_file, monkeypatch):
         assert decoded == []
         tree.arrays(["Jet_pt", "Jet_eta"], "Jet_phi > 0", entry_start=10, entry_stop=20)
         assert len(decoded) == 1
+        assert asked == [["eta", "phi", "pt"]]
         tree.collection("Jet", entry_start=-3)
         assert len(decoded) == 2
         assert decoded[0] != decoded[1]
