@@ -12,10 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from atlasae.root.checking import check
-
 import atlasae
 from atlasae import Codec
+from atlasae.root.checking import check
 from atlasae.root.compressing import compress
 
 if TYPE_CHECKING:
