@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import copy
 import json
-import lzma
 import resource
 import signal
 import sys
@@ -28,11 +27,10 @@ import awkward as ak
 import numpy as np
 
 import atlasae
-from atlasae import Codec, blocks, columns, jetmodel_store
+from atlasae import Codec, blocks, columns
 from atlasae import codec as stored
 from atlasae.blocks import Block
 from atlasae.errors import DamagedFileError, InputError, MissingNameError
-from atlasae.jetmodel_store import from_blob, to_blob
 from atlasae.root import container, contents
 from atlasae.root.opening import open_root
 from atlasae.root.restored import CompressedTrees
@@ -233,12 +231,7 @@ class Targets:
             header = mutated_json(header, rng)
         if rng.random() < 0.6:
             tensors = mutated_tensors(tensors, rng)
-        if isinstance(header.get("format"), int) and isinstance(header, dict):
-            header["digest"] = stored._digest(header, tensors)
-        metadata = {"atlasae": json.dumps(header, sort_keys=True)}
-        from safetensors.numpy import save
-
-        decoder = Codec.from_bytes(save(tensors, metadata=metadata))
+        decoder = Codec.from_bytes(stored._plain(json.dumps(header), tensors, digest=True))
         repr(decoder)
         decoder.decode(encoded)
 
@@ -250,12 +243,10 @@ class Targets:
     def models(self, rng):
         """The densities of a bounded codec."""
         codec, coded = self.coded[rng.integers(len(self.coded))]
-        other, blob = copy.copy(codec), to_blob(codec._model)
-        raw = lzma.decompress(blob, lzma.FORMAT_RAW, filters=jetmodel_store._FILTERS)
-        blob = lzma.compress(
-            mutated_bytes(raw, rng), lzma.FORMAT_RAW, filters=jetmodel_store._FILTERS
-        )
-        other._model = from_blob(codec._layout(), blob)
+        header, tensors = stored._unpack(codec.to_bytes())
+        model = mutated_bytes(tensors["model"].tobytes(), rng)
+        tensors = {"model": np.frombuffer(model, np.uint8)}
+        other = Codec.from_bytes(stored._plain(json.dumps(header), tensors, digest=True))
         other.decode_blocks(iter(coded))
 
     def manifests(self, rng):

@@ -303,13 +303,10 @@ def test_a_manifest_that_makes_no_sense_is_damage(folder, change):
 
 
 def test_a_codec_whose_parts_do_not_fit_is_damage(codec):
-    from safetensors.numpy import save
-
     header, tensors = stored._unpack(codec.to_bytes())
 
     def read(header, tensors):
-        signed = header | {"digest": stored._digest(header, tensors)}
-        return Codec.from_bytes(save(tensors, {"atlasae": json.dumps(signed, sort_keys=True)}))
+        return Codec.from_bytes(stored._plain(json.dumps(header), tensors, digest=True))
 
     read(header, tensors)
     state = header["state"]
@@ -319,7 +316,6 @@ def test_a_codec_whose_parts_do_not_fit_is_damage(codec):
         (header | {"state": state | {"scaling": state["scaling"][:2]}}, tensors),
         (header | {"state": state | {"dtypes": ["x", *state["dtypes"][1:]]}}, tensors),
         (header | {"state": state | {"features": [1, *state["features"][1:]]}}, tensors),
-        (header | {"format": float("inf")}, tensors),
     ]
     for changed in changes:
         with pytest.raises(DamagedFileError):
