@@ -39,10 +39,12 @@ from atlasae.errors import (
 if TYPE_CHECKING:
     from atlasae import cycles, metrics, plots
     from atlasae.pickles import read_pickle
+    from atlasae.root.checking import check
     from atlasae.root.compressing import compress
     from atlasae.root.contents import info
     from atlasae.root.decompressing import decompress
     from atlasae.root.jets import read_jets
+    from atlasae.root.merging import merge
     from atlasae.root.reader import concatenate, iterate
     from atlasae.root.reader import open_file as open  # noqa: A004  (as uproot calls it)
     from atlasae.samples import sample
@@ -62,12 +64,14 @@ __all__ = [
     "TargetExistsError",
     "UnsafePickleError",
     "__version__",
+    "check",
     "compress",
     "concatenate",
     "cycles",
     "decompress",
     "info",
     "iterate",
+    "merge",
     "metrics",
     "open",
     "plots",
@@ -77,11 +81,13 @@ __all__ = [
 ]
 
 _FUNCTIONS = {
+    "check": "root.checking.check",
     "compress": "root.compressing.compress",
     "concatenate": "root.reader.concatenate",
     "decompress": "root.decompressing.decompress",
     "info": "root.contents.info",
     "iterate": "root.reader.iterate",
+    "merge": "root.merging.merge",
     "open": "root.reader.open_file",
     "read_jets": "root.jets.read_jets",
     "read_pickle": "pickles.read_pickle",
