@@ -13,8 +13,8 @@ import atlasae
 PUBLIC = [
     "AtlasaeError", "Codec", "DamagedFileError", "FileError", "InputError", "MissingFileError",
     "MissingNameError", "MissingPackageError", "NotFittedError", "TargetExistsError",
-    "UnsafePickleError", "__version__", "compress", "concatenate", "cycles", "decompress", "info",
-    "iterate", "metrics", "open", "plots", "read_jets", "read_pickle", "sample",
+    "UnsafePickleError", "__version__", "check", "compress", "concatenate", "cycles", "decompress",
+    "info", "iterate", "merge", "metrics", "open", "plots", "read_jets", "read_pickle", "sample",
 ]  # fmt: skip
 
 
