@@ -410,6 +410,7 @@ class AutoencoderCodec(Codec):
             self._latent_codec = cast(
                 "BoundedCodec", Codec.from_bytes(tensors["latents"].tobytes())
             )
+        self._decoded(np.zeros((1, self.latent), np.float32))  # raises where parts do not fit
 
 
 def _epochs(jets: int, batch_size: int) -> int:

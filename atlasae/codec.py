@@ -167,7 +167,7 @@ class Codec(ABC):
         try:
             codec = codec_class(header["codec"]).from_config(header["config"])
             codec._restore(header["state"], tensors)  # noqa: SLF001  (a Codec, like this)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
             if isinstance(error, MissingNameError):
                 raise
             raise DamagedFileError(f"the stored codec is damaged: {error!r}") from error
@@ -247,7 +247,7 @@ def _unpack(data: bytes) -> tuple[dict[str, Any], Tensors]:
         (length,) = struct.unpack_from("<Q", data)
         header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["atlasae"])
         written = int(header["format"])
-    except (SafetensorError, struct.error, ValueError, KeyError, TypeError) as error:
+    except (SafetensorError, struct.error, ValueError, KeyError, TypeError, OverflowError) as error:
         raise DamagedFileError(f"not a codec of atlasae ({error})") from error
     if written > FORMAT:
         raise DamagedFileError(

@@ -63,7 +63,14 @@ def from_blob(layout: Layout, blob: bytes) -> JetModel:
         }
         conditionals = {key: _to_conditional(arrays) for key in chosen}
         return JetModel(layout, scales, conditionals, _to_conditional(arrays), in_events)
-    except (lzma.LZMAError, struct.error, StopIteration, ValueError, IndexError) as error:
+    except (
+        lzma.LZMAError,
+        struct.error,
+        StopIteration,
+        ValueError,
+        IndexError,
+        TypeError,
+    ) as error:
         raise DamagedFileError(f"the stored density is damaged: {error!r}") from error
 
 
@@ -88,7 +95,7 @@ def _from_conditional(conditional: Conditional) -> list[NDArray[Any]]:
 
 
 def _to_conditional(arrays: Iterator[NDArray[Any]]) -> Conditional:
-    first, steps, table, shape = (next(arrays) for _ in range(4))
+    first, steps, table, shape = [next(arrays) for _ in range(4)]  # no generator: it may end
     inner = np.append(first, first + np.cumsum(steps.astype(np.int64)))
     edges = np.concatenate([[-OUTERMOST], inner, [OUTERMOST]]).astype(np.int64)
     bins = Bins(edges)

@@ -84,7 +84,7 @@ class _Merged:
 
     out: Any
     step_size: str | int
-    shapes: dict[str, Any] = field(default_factory=dict)
+    shapes: dict[str, dict[str, str]] = field(default_factory=dict)
     first: str = ""
     sinks: dict[str, Sink] = field(default_factory=dict)
     objects: dict[str, Any] = field(default_factory=dict)
@@ -124,17 +124,18 @@ class _Merged:
             self.out[path] = item
         write_container(self.out, self.manifests, self.codecs)
 
-    def _check_match(self, shapes: dict[str, Any]) -> None:
+    def _check_match(self, shapes: dict[str, dict[str, str]]) -> None:
         if shapes.keys() != self.shapes.keys():
             there, here = ", ".join(self.shapes) or "none", ", ".join(shapes) or "none"
             raise InputError(f"it has the trees {here}, while {self.first} has {there}")
         for path, shape in shapes.items():
-            for name in shape.keys() | self.shapes[path].keys():
-                here, there = shape.get(name), self.shapes[path].get(name)
+            for name in shape | self.shapes[path]:
+                here = shape.get(name, "missing")
+                there = self.shapes[path].get(name, "missing")
                 if here != there:
                     raise InputError(
                         f"tree {path!r} does not match that of {self.first}:"
-                        f" {name} is {here or 'missing'} here and {there or 'missing'} there"
+                        f" {name} is {here} here and {there} there"
                     )
 
     def _append(self, path: str, tree: Source) -> None:
