@@ -245,8 +245,9 @@ def codec_class(codec_id: str) -> type[Codec]:
     Raises:
         MissingNameError: no codec of this name is built in or registered.
     """
-    registered = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
-    targets = registered | _BUILT_IN
+    targets = _BUILT_IN
+    if codec_id not in targets:  # going through what is installed takes a while
+        targets = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)} | targets
     if codec_id not in targets:
         raise MissingNameError.of("codec", codec_id, "the registry", targets)
     module, _, name = targets[codec_id].partition(":")
