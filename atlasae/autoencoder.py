@@ -404,16 +404,17 @@ class AutoencoderCodec(Codec):
         self.history_ = History(**state["history"])
         self._encoder = DenseNetwork.from_tensors(tensors, "encoder", self.activation)
         decoder = DenseNetwork.from_tensors(tensors, "decoder", self.activation, True)
-        if decoder is None or (decoder.inputs, decoder.outputs) != (
-            self.latent,
-            len(self.features_),
-        ):
+        sizes = self.latent, len(self.features_)
+        if decoder is None or (decoder.inputs, decoder.outputs) != sizes:
             raise InputError("the decoder does not fit the features")
+        if any(np.dtype(dtype).kind not in "fiub" for dtype in self.dtypes_):
+            raise InputError("a feature is not of numbers")
         self._decoder = decoder
         if "latents" in tensors:
             self._latent_codec = cast(
                 "BoundedCodec", Codec.from_bytes(tensors["latents"].tobytes())
             )
+        self._decoded(np.zeros((1, self.latent), np.float32))  # raises where parts do not fit
 
 
 def _epochs(jets: int, batch_size: int) -> int:

@@ -177,6 +177,7 @@ def fit(
 @click.option("--pack", default="none", show_default=True, help="all: the other branches too.")
 @_to
 @_drop_unwritable
+@click.option("--verify", is_flag=True, help="Compare the target with SOURCE at the end.")
 @_write_options
 def compress(
     source: str,
@@ -253,6 +254,40 @@ def decode(
 
 
 @main.command()
+@click.argument("original", type=click.Path())
+@click.argument("other", type=click.Path())
+@click.option("--tolerance", help="Of the floats in collections, where OTHER is not compressed.")
+@click.option("--step-size", default="100 MB", show_default=True, help=STEP_SIZE_HELP)
+def check(original: str, other: str, tolerance: str | None, step_size: str) -> None:
+    """Compare OTHER with the ORIGINAL it was made of, branch by branch.
+
+    A compressed OTHER has to keep its own tolerances, any other every bit. Ends with exit code 1
+    where something is missing or differs.
+    """
+    from atlasae.console import print_check
+
+    result = atlasae.check(original, other, tolerance=tolerance, step_size=_step_size(step_size))
+    print_check(result)
+    sys.exit(0 if result.good else 1)
+
+
+@main.command()
+@click.argument("sources", type=click.Path(), nargs=-1, required=True)
+@_target
+@_write_options
+def merge(sources: tuple[str, ...], target: str, step_size: str, force: bool) -> None:
+    """Merge the compressed files SOURCES into TARGET, tree by tree, as hadd does.
+
+    Histograms are summed; codecs that are the same are stored once.
+    """
+    from atlasae.console import print_contents
+
+    print_contents(
+        atlasae.merge(sources, target, step_size=_step_size(step_size), force=force, progress=True)
+    )
+
+
+@main.command()
 @_source
 def info(source: str) -> None:
     """Say what the compressed file SOURCE holds, and what each part costs."""
@@ -325,39 +360,3 @@ def _widths(text: str) -> tuple[int, ...]:
 
 def _step_size(text: str) -> str | int:
     return int(text) if text.isdigit() else text
-
-
-@main.command()
-@click.argument("original", type=click.Path())
-@click.argument("other", type=click.Path())
-@click.option("--tolerance", help="Of the floats in collections, where OTHER is not compressed.")
-@click.option("--step-size", default="100 MB", show_default=True, help=STEP_SIZE_HELP)
-def check(original: str, other: str, tolerance: str | None, step_size: str) -> None:
-    """Compare OTHER with the ORIGINAL it was made of, branch by branch.
-
-    A compressed OTHER has to keep its own tolerances, any other every bit. Ends with exit code 1
-    where something is missing or differs.
-    """
-    from atlasae.console import print_check
-    from atlasae.root.checking import check
-
-    result = check(original, other, tolerance=tolerance, step_size=_step_size(step_size))
-    print_check(result)
-    sys.exit(0 if result.good else 1)
-
-
-@main.command()
-@click.argument("sources", type=click.Path(), nargs=-1, required=True)
-@_target
-@_write_options
-def merge(sources: tuple[str, ...], target: str, step_size: str, force: bool) -> None:
-    """Merge the compressed files SOURCES into TARGET, tree by tree, as hadd does.
-
-    Histograms are summed; codecs that are the same are stored once.
-    """
-    from atlasae.console import print_contents
-    from atlasae.root.merging import merge
-
-    print_contents(
-        merge(sources, target, step_size=_step_size(step_size), force=force, progress=True)
-    )

@@ -189,7 +189,14 @@ class Codec(ABC):
         try:
             codec = codec_class(header["codec"]).from_config(header["config"])
             codec._restore(header["state"], tensors)  # noqa: SLF001  (a Codec, like this)
-        except (KeyError, TypeError, AttributeError, ValueError, AssertionError) as error:
+        except (
+            LookupError,
+            TypeError,
+            AttributeError,
+            ValueError,
+            ArithmeticError,
+            AssertionError,
+        ) as error:
             if isinstance(error, MissingNameError):
                 raise
             raise DamagedFileError(f"the stored codec is damaged: {error!r}") from error
@@ -238,8 +245,9 @@ def codec_class(codec_id: str) -> type[Codec]:
     Raises:
         MissingNameError: no codec of this name is built in or registered.
     """
-    registered = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
-    targets = registered | _BUILT_IN
+    targets = _BUILT_IN
+    if codec_id not in targets:  # going through what is installed takes a while
+        targets = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)} | targets
     if codec_id not in targets:
         raise MissingNameError.of("codec", codec_id, "the registry", targets)
     module, _, name = targets[codec_id].partition(":")

@@ -24,7 +24,7 @@ SCALINGS = ("standard", "log", "lund")
 _ROLES = {"m": "m", "mass": "m", "pt": "pt", "phi": "phi", "eta": "eta", "e": "e", "energy": "e"}
 _VECTOR_NAMES = ("m", "mass", "pt", "phi", "eta", "e", "energy", "E", "px", "py", "pz")
 _MOMENTA = ({"pt", "phi", "eta"}, {"px", "py", "pz"})  # what a mass or an energy makes a 4-vector
-_COORDINATES = {*_VECTOR_NAMES, "x", "y", "z", "t", "rho", "theta", "tau", "M"}
+COORDINATES = {*_VECTOR_NAMES, "x", "y", "z", "t", "rho", "theta", "tau", "M"}
 _MEV_FROM = 1000.0  # a table whose median jet has more than this is in MeV, not in GeV
 _SMALLEST = 1e-30  # sizes below do not stand for anything, and dividing by them overflows
 _LN10 = float(np.log(10.0))
@@ -242,7 +242,7 @@ def to_records(table: Table) -> ak.Array:
     import awkward as ak
     import vector
 
-    known = _COORDINATES.intersection(table.columns)
+    known = COORDINATES.intersection(table.columns)
     with_name, behavior = None, None
     for momentum in _MOMENTA:
         more = known - momentum

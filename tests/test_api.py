@@ -13,8 +13,9 @@ import atlasae
 PUBLIC = [
     "AtlasaeError", "Codec", "DamagedFileError", "FileError", "InputError", "MissingFileError",
     "MissingNameError", "MissingPackageError", "NotFittedError", "TargetExistsError",
-    "UnsafePickleError", "__version__", "compare", "compress", "cycles", "decompress", "info", "metrics",
-    "plots", "read_jets", "read_pickle", "sample",
+    "UnsafePickleError", "__version__", "check", "compare", "compress", "concatenate", "cycles",
+    "decompress", "info", "iterate", "merge", "metrics", "open", "plots", "read_jets",
+    "read_pickle", "sample",
 ]  # fmt: skip
 
 

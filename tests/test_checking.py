@@ -11,6 +11,7 @@ from atlasae import Codec
 from atlasae.cli import main
 from atlasae.errors import DamagedFileError, InputError
 from atlasae.root.checking import check
+from atlasae.tolerance import abs_
 
 from .conftest import make_jets, write_events
 
@@ -116,6 +117,15 @@ def test_nothing_but_finite_values_has_a_tolerance(tmp_path):
         b = write(tmp_path / "b.root", {"t": {"pt": edited(X, place, value), **numbers}})
         assert check(a, b, tolerance=1e-3).good == good, value
         assert not check(a, b).good
+
+
+def test_no_tolerance_lets_a_jet_go_to_another_event(tmp_path):
+    moved = ak.Array([[1.5], [], [2.5], [3.5], [0.0]])
+    a = write(tmp_path / "a.root", {"t": dict.fromkeys(("pt", "eta", "phi"), LISTS)})
+    b = write(tmp_path / "b.root", {"t": dict.fromkeys(("pt", "eta", "phi"), moved)})
+    c = write(tmp_path / "c.root", {"t": dict.fromkeys(("pt", "eta", "phi"), LISTS + 50)})
+    assert check(a, c, tolerance=abs_(100)).good
+    assert found(check(a, b, tolerance=abs_(100)), "pt").note == "first in entry 2"
 
 
 def test_integers_may_change_their_type_and_not_their_value(tmp_path):

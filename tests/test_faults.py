@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import resource
 import signal
@@ -47,13 +48,13 @@ def folder(tmp_path_factory):
 
 def restored(path):
     """All compressed branches."""
+    found = {}
     with open_root(path) as file:
-        return {
-            f"{where}:{name}": ak.concatenate([arrays[name] for _, arrays in chunks])
-            for where, tree in trees_of(file).items()
-            for name in tree.plan.names
-            for chunks in [list(tree.iterate([name]))]
-        }
+        for where, tree in trees_of(file).items():
+            chunks = [arrays for _, arrays in tree.iterate(tree.plan.names)]
+            for name in tree.plan.names:
+                found[f"{where}:{name}"] = ak.concatenate([arrays[name] for arrays in chunks])
+    return found
 
 
 def assert_true_or_error(path, true):
@@ -244,12 +245,18 @@ def test_an_end_half_way(folder, tmp_path, command, sent):
         assert list(tmp_path.iterdir()) == [tmp_path / "out.root"]
 
 
-@pytest.mark.parametrize("module", [container, stored])
-def test_newer_formats_say_what_to_do(folder, tmp_path, module, monkeypatch):
+@pytest.mark.parametrize(
+    ("module", "name", "newer"),
+    [
+        (container, "FORMAT", container.FORMAT + 1),
+        (stored, "MAGIC", stored.MAGIC[:-1] + bytes([stored.MAGIC[-1] + 1])),
+    ],
+)
+def test_newer_formats_say_what_to_do(folder, tmp_path, module, name, newer, monkeypatch):
     path = tmp_path / "newer.root"
     codec = Codec.load(folder / "codec.safetensors")
     with monkeypatch.context() as patch:
-        patch.setattr(module, "FORMAT", module.FORMAT + 1)
+        patch.setattr(module, name, newer)
         atlasae.compress(folder / "source.root", path, codec=codec)
     for command in ("info", "read_jets", "decompress", "check", "merge"):
         with pytest.raises(DamagedFileError, match=r"newer\.root.*pip install -U atlasae"):
@@ -261,3 +268,55 @@ def test_a_newer_stream_says_what_to_do():
     newer = blocks.MAGIC[:-1] + bytes([blocks.MAGIC[-1] + 1]) + stream[len(blocks.MAGIC) :]
     with pytest.raises(DamagedFileError, match="pip install -U atlasae"):
         list(blocks.split(newer))
+
+
+def written(folder):
+    with uproot.open(folder / "small.root") as file:
+        return json.loads(container._payloads(file, container.MANIFESTS)[0])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: m.update(entries="40"),
+        lambda m: m.update(entries=-1),
+        lambda m: m.update(entries=True),
+        lambda m: m.update(kind="table"),
+        lambda m: m.update(changed=["a"]),
+        lambda m: m.pop("source"),
+        lambda m: m["branches"][0].update(name=["x"]),
+        lambda m: m["branches"][0].update(colour="red"),
+        lambda m: m["branches"].append(m["branches"][0]),
+        lambda m: m["parts"][0]["features"].update(pt="Jet_charge"),
+        lambda m: m["parts"][0]["features"].update(pt="trigger"),
+        lambda m: m["parts"][0].update(latents=[3]),
+        lambda m: m["parts"].append(None),
+        lambda m: m.update(format=None),
+    ],
+)
+def test_a_manifest_that_makes_no_sense_is_damage(folder, change):
+    values = written(folder)
+    assert container.Manifest.from_bytes(json.dumps(values).encode()).entries == 40
+    change(values)
+    with pytest.raises(DamagedFileError):
+        container.Manifest.from_bytes(json.dumps(values).encode())
+
+
+def test_a_codec_whose_parts_do_not_fit_is_damage(codec):
+    header, tensors = stored._unpack(codec.to_bytes())
+
+    def read(header, tensors):
+        return Codec.from_bytes(stored._plain(json.dumps(header), tensors, digest=True))
+
+    read(header, tensors)
+    state = header["state"]
+    changes = [
+        (header, tensors | {"decoder.0.weight": tensors["decoder.0.weight"][:, :3].copy()}),
+        (header, tensors | {"decoder.2.weight": tensors["decoder.2.weight"][0].copy()}),
+        (header | {"state": state | {"scaling": state["scaling"][:2]}}, tensors),
+        (header | {"state": state | {"dtypes": ["x", *state["dtypes"][1:]]}}, tensors),
+        (header | {"state": state | {"features": [1, *state["features"][1:]]}}, tensors),
+    ]
+    for changed in changes:
+        with pytest.raises(DamagedFileError):
+            read(*changed)

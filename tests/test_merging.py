@@ -180,8 +180,8 @@ def test_what_does_not_match_is_refused(parts, tmp_path):
     refused(parts / "ntuples1.root", r"ntuples1\.root: tree .* is rntuple here and ttree there")
     refused(parts / "blocks1.root", r"blocks1\.root: tree .* does not match .*packed0\.root")
     for options, message in (
-        ({"drop": "run"}, "branch run, restored, is missing here and uint32 there"),
-        ({"keep": "run"}, "branch run, stored, is uint32 here and missing there"),
+        ({"drop": "isGood"}, "branch isGood, restored, is missing here and bool there"),
+        ({"keep": "isGood"}, "branch isGood, stored, is bool here and missing there"),
     ):
         atlasae.compress(
             parts / "source1.root", tmp_path / "b.root", pack="all", force=True, **options

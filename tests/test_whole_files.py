@@ -9,7 +9,8 @@ import uproot
 
 import atlasae
 from atlasae import Codec
-from atlasae.errors import InputError, MissingNameError
+from atlasae.errors import DamagedFileError, InputError, MissingNameError
+from atlasae.root import parts as parts_module
 from atlasae.root.opening import Trees, open_root
 
 from .conftest import make_jets
@@ -231,3 +232,20 @@ def test_real_files_packed_without_loss(shared_data, tmp_path, name):
             assert left[branch].tolist() == right[branch].tolist() or ak.array_equal(
                 left[branch], right[branch], equal_nan=True
             ), branch
+
+
+def test_what_was_written_is_verified_before_it_appears(nano, tmp_path, monkeypatch):
+    target = tmp_path / "a.root"
+    atlasae.compress(nano, target, verify=True, pack="all")
+    target.unlink()
+    write = parts_module.pack
+
+    def wrong(columns):
+        return write({n: v * 2 if n == "MET_pt" else v for n, v in columns.items()})
+
+    monkeypatch.setattr(parts_module, "pack", wrong)
+    with pytest.raises(DamagedFileError, match="does not agree: Events:MET_pt differs"):
+        atlasae.compress(nano, target, verify=True, pack="all")
+    with pytest.raises(InputError, match="order is free cannot be compared"):
+        atlasae.compress(nano, target, verify=True, codec=Codec.bounded(order="free"))
+    assert list(tmp_path.iterdir()) == []

@@ -15,11 +15,12 @@ import uproot
 from atlasae.autoencoder import AutoencoderCodec
 from atlasae.bounded import BoundedCodec
 from atlasae.codec import Codec
-from atlasae.errors import InputError, choose, located
+from atlasae.errors import DamagedFileError, InputError, choose, located
 from atlasae.files import check_apart, whole_file
 from atlasae.progress import progress_bar
 from atlasae.root.blocktree import BlockTree
 from atlasae.root.branches import Branch
+from atlasae.root.checking import check
 from atlasae.root.container import (
     Manifest,
     compression_like,
@@ -55,6 +56,7 @@ def compress(
     pack: str = "none",
     to: str = "same",
     drop_unwritable: bool = False,
+    verify: bool = False,
     step_size: str | int = STEP_SIZE,
     force: bool = False,
     progress: bool = False,
@@ -80,6 +82,7 @@ def compress(
         pack: ``all`` to pack all other branches too, column by column and without loss.
         to: ``ttree``, ``rntuple``, or the ``same`` as each tree of the source.
         drop_unwritable: leave out what cannot be written, rather than stop.
+        verify: compare the target with the source, as ``check`` does, before it appears.
         step_size: how much is read at a time, as uproot takes it.
         force: overwrite an existing target.
         progress: show progress bars on the error stream.
@@ -88,7 +91,8 @@ def compress(
         What the target holds, sizes and notes on what changed.
 
     Raises:
-        MissingFileError, DamagedFileError: the source is missing or not readable.
+        MissingFileError: the source is missing.
+        DamagedFileError: it is not readable, or what was written does not agree with it.
         TargetExistsError: the target is there and ``force`` is false.
         MissingNameError: no such tree, collection, branch or feature.
         InputError: there is nothing to compress, jets the codec cannot take, or something that
@@ -137,15 +141,29 @@ def compress(
                 out[path] = item
             stored = {c.codec.decoder_bytes(): None for own in codings for c in own}
             write_container(out, _needed(manifests, schemes, left_out), stored)
+        if verify:
+            if any(coding.codec.reorders for own in codings for coding in own):
+                raise InputError("entries whose order is free cannot be compared with the source's")
+            _verify(source, beside, step_size)
     return info(target)
+
+
+def _verify(source: PathLike, written: PathLike, step_size: str | int) -> None:
+    bad = check(source, written, step_size=step_size).bad
+    if bad:
+        named = ", ".join(f"{found.path}:{found.name} {found.verdict}" for found in bad)
+        raise DamagedFileError(f"{os.fspath(source)}: what was written does not agree: {named}")
 
 
 def _needed(
     manifests: Sequence[Manifest], schemes: Sequence[Scheme], left_out: dict[str, str]
 ) -> list[Manifest]:
-    """The manifests of the trees that changed, at least one; the first takes the notes of all."""
-    pairs = zip(manifests, schemes, strict=True)
-    needed = [m for m, scheme in pairs if m.parts or m.kind != scheme.kind] or [manifests[0]]
+    """The manifests of trees that do not stand as they were, or of one; it has all notes."""
+    needed = [
+        manifest
+        for manifest, scheme in zip(manifests, schemes, strict=True)
+        if manifest.parts or not manifest.branches or manifest.kind != scheme.kind
+    ] or [manifests[0]]
     rest = [manifest for manifest in manifests if manifest not in needed[1:]]
     changed = {name: note for manifest in rest for name, note in manifest.changed.items()}
     for manifest in rest:
@@ -192,8 +210,10 @@ def _write_tree(
     names = [branch.name for branch in scheme.branches]
     with progress_bar("entries", shown=progress) as bar, located(f"tree {source.path!r}"):
         task = bar.add_task(f"compressing {source.path}", total=source.num_entries)
-        for start, chunk in source.iterate(names, step_size):
-            entries, arrays = len(next(iter(chunk.values()))), chunk
+        chunks = source.iterate(names, step_size) if names else [(0, {})]  # all are left out
+        for start, chunk in chunks:
+            entries = len(next(iter(chunk.values()))) if chunk else source.num_entries
+            arrays = chunk
             for writer in writers:
                 arrays = writer.add(arrays)
             sink.extend({_PLACEHOLDER.name: np.zeros(entries, np.uint8), **arrays})

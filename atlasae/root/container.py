@@ -12,7 +12,8 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import awkward as ak
 import numpy as np
@@ -21,13 +22,14 @@ import uproot
 from atlasae.codec import Codec
 from atlasae.errors import DamagedFileError, InputError
 from atlasae.root.blocktree import BLOCKS, BlockRows
-from atlasae.root.branches import Branch
+from atlasae.root.branches import KINDS, Branch
 from atlasae.root.source import reading
 
 FORMAT = 1
 DIRECTORY = "atlasae"
 CODECS, MANIFESTS = f"{DIRECTORY}/codecs", f"{DIRECTORY}/manifests"
 OWN = (DIRECTORY, CODECS, MANIFESTS, BLOCKS)  # what is not the user's
+_LARGEST = 1 << 62  # of the numbers in a manifest
 _BYTES = "payload"  # the one branch of both trees, var * uint8: uproot has no other for bytes
 
 
@@ -104,21 +106,58 @@ class Manifest:
         """
         try:
             values = json.loads(data)
-            if values["format"] > FORMAT:
-                raise DamagedFileError(
-                    f"compressed in format {values['format']}, this atlasae reads up to {FORMAT}:"
-                    " upgrade with pip install -U atlasae"
-                )
+            _check_format(values["format"])
             known = {field.name: values[field.name] for field in fields(cls)}
-            known["branches"] = tuple(Branch.from_json(branch) for branch in known["branches"])
+            known["branches"] = tuple(map(Branch.from_json, known["branches"]))
             known["parts"] = tuple(
                 Part(**{**part, "latents": tuple(part["latents"])}) for part in known["parts"]
             )
-            return cls(**known)
+            manifest = cls(**known)
+        except DamagedFileError:
+            raise
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            if isinstance(error, DamagedFileError):
-                raise
             raise DamagedFileError(f"a manifest is damaged: {error!r}") from error
+        manifest._check()
+        return manifest
+
+    def _check(self) -> None:
+        """Raise DamagedFileError where it is not what ``compress`` writes."""
+        types: dict[type, dict[str, Any]] = {
+            kind: get_type_hints(kind) for kind in (Manifest, Branch, Part)
+        }
+        for piece in (self, *self.branches, *self.parts):
+            for name, kind in types[type(piece)].items():
+                if not _is(getattr(piece, name), kind):
+                    raise DamagedFileError(f"a manifest is damaged: {name} is no {kind}")
+        names = {branch.name: branch for branch in self.branches}
+        twice = len(names) < len(self.branches)
+        twice |= len(self.compressed) < sum(len(part.features) for part in self.parts)
+        if self.kind not in KINDS or twice:
+            raise DamagedFileError(f"a manifest is damaged: its {self.kind} or branches")
+        for name, part in self.compressed.items():
+            if name not in names or (part.codec and names[name].dtype is None):
+                raise DamagedFileError(f"a manifest is damaged: no branch {name!r} for a codec")
+
+
+def _check_format(written: int) -> None:
+    if written > FORMAT:
+        raise DamagedFileError(
+            f"compressed in format {written}, this atlasae reads up to {FORMAT}:"
+            " upgrade with pip install -U atlasae"
+        )
+
+
+def _is(value: Any, kind: Any) -> bool:
+    """Whether a value is of the type an attribute is annotated with; numbers are not negative."""
+    inner = get_args(kind)
+    if get_origin(kind) is UnionType:
+        return any(_is(value, one) for one in inner)
+    if get_origin(kind) is dict:
+        pairs = value.items() if isinstance(value, dict) else [(None, None)]
+        return all(_is(key, inner[0]) and _is(item, inner[1]) for key, item in pairs)
+    if get_origin(kind) is tuple:
+        return all(_is(item, inner[0]) for item in value)
+    return type(value) is kind and (kind is not int or 0 <= value < _LARGEST)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from atlasae.errors import DamagedFileError
 from atlasae.root.container import OWN, Container, codec_bytes, read_container
 from atlasae.root.opening import Trees, open_root
 
@@ -125,6 +126,8 @@ def _parts(container: Container, tree: str, after: dict[str, int]) -> list[PartS
     for i, run in enumerate(container.runs[tree]):
         before = {branch.name: branch.source_bytes for branch in run.manifest.branches}
         for part in run.manifest.parts:
+            if missing := set(part.latents) - after.keys():
+                raise DamagedFileError(f"tree {tree!r} has no branches {', '.join(missing)}")
             size = sum(after[name] for name in part.latents) if i == 0 else 0
             if not part.latents and container.rows is not None:
                 size = sum(container.rows.size(number) for number in run.blocks[part.number])

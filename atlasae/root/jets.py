@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import awkward as ak
 
-from atlasae.errors import InputError, located
-from atlasae.features import plain_name, to_records, to_table
+from atlasae.errors import InputError, MissingNameError, located
+from atlasae.features import COORDINATES, plain_name, to_records, to_table
+from atlasae.root.branches import Branch, free_name
 from atlasae.root.container import read_container
-from atlasae.root.layouts import Collection, find_collection
+from atlasae.root.layouts import Collection, collections_in, find_collection
 from atlasae.root.opening import open_root
 from atlasae.root.parts import LatentReader, part_reader
 from atlasae.root.restored import CompressedTrees, trees_of
@@ -20,6 +23,12 @@ if TYPE_CHECKING:
     from atlasae.codec import Codec
 
 PathLike = str | os.PathLike[str]
+# members of ROOT's classes of momenta, and what vector calls them
+_MEMBERS = {
+    "fX": "px", "fY": "py", "fZ": "pz", "fE": "E", "fT": "E",
+    "fPt": "pt", "fEta": "eta", "fPhi": "phi", "fM": "mass",
+}  # fmt: skip
+_MOMENTA = ({"fX", "fY", "fZ"}, {"fPt", "fEta", "fPhi"})
 
 
 def read_jets(
@@ -59,6 +68,77 @@ def momenta(source: Source, collection: Collection, start: int, stop: int | None
     if not pieces:
         raise InputError(f"no entries from {start} to {stop} in tree {source.path!r}")
     return ak.concatenate(pieces)
+
+
+def read_collection(
+    source: Source,
+    name: str,
+    *,
+    entry_start: int | None = None,
+    entry_stop: int | None = None,
+    all_features: bool = False,
+) -> ak.Array:
+    """The momenta of a collection, or of a branch of objects such as TLorentzVector.
+
+    Args:
+        source: the tree.
+        name: of the collection, ``Jet`` for branches such as ``Jet_pt``, or of the branch.
+        entry_start: the first entry, counted from the end where it is negative.
+        entry_stop: the entry to stop before.
+        all_features: give the collection's other features too, those with a value for each
+            momentum, in fields of their own; one that vector would take for a coordinate has an
+            underscore behind its name.
+
+    Returns:
+        Awkward records, jagged by event, that behave as ``vector`` Momentum4D, or Momentum3D where
+        there is neither mass nor energy.
+
+    Raises:
+        MissingNameError: there is no such collection; the message names the nearest.
+    """
+    start, stop = source.span(entry_start, entry_stop)
+    collections = collections_in(source.plan)
+    objects = [branch.name for branch in source.plan.branches if _is_momentum(branch)]
+    if name in collections:
+        found = collections[name]
+        chosen = {plain_name(feature): branch.name for feature, branch in found.vector.items()}
+        if all_features:
+            for feature, branch in found.others.items():
+                chosen[free_name(feature, {*chosen, *COORDINATES})] = branch.name
+        arrays = source.read(list(chosen.values()), start, stop)
+        first = arrays[found.first.name]
+        columns = {
+            feature: arrays[branch]
+            for feature, branch in chosen.items()
+            if _jagged_alike(arrays[branch], first)
+        }
+    elif name in objects:
+        array = source.read([name], start, stop)[name]
+        columns = {_MEMBERS[member]: values for member, values in _members(array)}
+    else:
+        raise MissingNameError.of("collection", name, source.where, [*collections, *objects])
+    return to_records(to_table(columns))
+
+
+def _jagged_alike(a: ak.Array, b: ak.Array) -> bool:
+    """Whether there are as many values in each entry: vectors of one prefix need not have them."""
+    return a.ndim == 1 or bool(ak.array_equal(ak.num(a), ak.num(b)))
+
+
+def _is_momentum(branch: Branch) -> bool:
+    """Whether a branch holds objects of one of ROOT's classes of momenta, one or a list an entry."""
+    members = set(re.findall(r"(\w+): float(?:32|64)", branch.type))
+    return members <= _MEMBERS.keys() and any(needed <= members for needed in _MOMENTA)
+
+
+def _members(objects: ak.Array) -> Iterator[tuple[str, ak.Array]]:
+    """The numbers that objects hold, by the name of the member, however deep."""
+    for name in objects.fields:
+        member = objects[name]
+        if member.fields:
+            yield from _members(member)
+        else:
+            yield name, member
 
 
 def read_latents(path: PathLike) -> ak.Array:

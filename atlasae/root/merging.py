@@ -84,7 +84,7 @@ class _Merged:
 
     out: Any
     step_size: str | int
-    shapes: dict[str, Any] = field(default_factory=dict)
+    shapes: dict[str, dict[str, str]] = field(default_factory=dict)
     first: str = ""
     sinks: dict[str, Sink] = field(default_factory=dict)
     objects: dict[str, Any] = field(default_factory=dict)
@@ -124,12 +124,12 @@ class _Merged:
             self.out[path] = item
         write_container(self.out, self.manifests, self.codecs)
 
-    def _check_match(self, shapes: dict[str, Any]) -> None:
+    def _check_match(self, shapes: dict[str, dict[str, str]]) -> None:
         if shapes.keys() != self.shapes.keys():
-            there, here = ", ".join(self.shapes) or "none", ", ".join(shapes) or "none"
-            raise InputError(f"it has the trees {here}, while {self.first} has {there}")
+            both = [", ".join(paths) or "none" for paths in (shapes, self.shapes)]
+            raise InputError(f"it has the trees {both[0]}, while {self.first} has {both[1]}")
         for path, shape in shapes.items():
-            for name in shape.keys() | self.shapes[path].keys():
+            for name in shape | self.shapes[path]:
                 here, there = shape.get(name), self.shapes[path].get(name)
                 if here != there:
                     raise InputError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import uproot
@@ -18,9 +17,12 @@ from atlasae.root.trees import TreeSink, TreeSource, refused_by_ttree
 _SOURCES: dict[str, type[Source]] = {"TTree": TreeSource, "ROOT::RNTuple": NtupleSource}
 
 
-@contextmanager
-def open_root(path: str | os.PathLike[str]) -> Iterator[Any]:
-    """Open a ROOT file to read.
+def open_root(path: str | os.PathLike[str], **options: Any) -> Any:
+    """Open a ROOT file to read; it closes at the end of a ``with``.
+
+    Args:
+        path: of the file, or an address that uproot reads from.
+        options: of ``uproot.open``.
 
     Raises:
         MissingFileError: it is not there.
@@ -29,7 +31,7 @@ def open_root(path: str | os.PathLike[str]) -> Iterator[Any]:
     """
     name = os.fspath(path)
     try:
-        file = uproot.open(name)
+        file = uproot.open(name, **options)
     except FileNotFoundError as error:
         raise MissingFileError(f"no file {name!r}") from error
     except (IsADirectoryError, PermissionError) as error:
@@ -42,15 +44,30 @@ def open_root(path: str | os.PathLike[str]) -> Iterator[Any]:
         raise FileError(
             f"{name!r} names an object in a file; give the file, and the tree as an option"
         )
-    with file:
-        with reading(f"{name}: what it holds"):
-            size = file.file.source.num_bytes
-            file.keys()  # goes through all directories
-        if size < file.file.fEND:
-            raise DamagedFileError(
-                f"{name} is cut short: it has {size} bytes, and its header says {file.file.fEND}"
-            )
-        yield file
+    try:
+        _check_whole(file)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _check_whole(file: Any) -> None:
+    """Raise DamagedFileError where a file is cut short, or its directories cannot be read."""
+    with reading(f"{file.file_path}: what it holds"):
+        size = file.file.source.num_bytes
+        file.keys()  # goes through all directories
+    if size < file.file.fEND:
+        raise DamagedFileError(
+            f"{file.file_path} is cut short: it has {size} bytes, and its header says"
+            f" {file.file.fEND}"
+        )
+
+
+def source_of(tree: Any, path: str) -> Source | None:
+    """A TTree or RNTuple of uproot's as one to read; None for any other object."""
+    made = _SOURCES.get(tree.classname) if isinstance(tree, uproot.Model) else None
+    return made(tree, path) if made else None
 
 
 class Trees(Mapping[str, Source]):
@@ -64,10 +81,11 @@ class Trees(Mapping[str, Source]):
     def __init__(self, file: Any, hidden: Iterable[str] = ()) -> None:
         classes = file.classnames(cycle=False)
         self.file = file
+        self.hidden = frozenset(hidden)
         self._classes = {
             path: name
             for path, name in classes.items()
-            if name in _SOURCES and path not in set(hidden)
+            if name in _SOURCES and path not in self.hidden
         }
         self._opened: dict[str, Source] = {}
 

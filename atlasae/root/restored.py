@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import awkward as ak
+
 from atlasae.errors import DamagedFileError
-from atlasae.root.branches import Arrays, Plan
+from atlasae.root.branches import Arrays, Branch, Plan, awkward_type
 from atlasae.root.container import OWN, Container, Run, is_compressed, read_container
 from atlasae.root.opening import Trees
 from atlasae.root.parts import part_reader
@@ -48,21 +50,52 @@ class Restored(Source):
     ) -> Iterator[tuple[int, Arrays]]:
         step = self.entries_for(step_size)
         stop = self.num_entries if stop is None else min(stop, self.num_entries)
-        for run in self.runs:
-            if max(start, run.start) >= min(stop, run.stop):
-                continue
-            compressed = run.manifest.compressed
-            kept = [name for name in names if name not in compressed]
-            parts = {id(part): part for name in names if (part := compressed.get(name))}
-            readers = [part_reader(self.container, run, part, self.kept) for part in parts.values()]
-            for first in range(max(start, run.start), min(stop, run.stop), step):
-                last = min(first + step, stop, run.stop)
-                arrays: Arrays = {}
-                for _, chunk in self.kept.iterate(kept, last - first, first, last):
-                    arrays |= chunk
-                for reader in readers:
-                    arrays |= reader.read(first, last, names)
-                yield first, {name: arrays[name] for name in names}
+        readers: dict[int, _RunReader] = {}
+        for first in range(start, stop, step):
+            last = min(first + step, stop)
+            runs = [run for run in self.runs if max(first, run.start) < min(last, run.stop)]
+            # those before are let go, and with them the blocks they remember
+            readers = {
+                run.start: readers.get(run.start) or _RunReader(self, run, names) for run in runs
+            }
+            pieces = [
+                readers[run.start].read(max(first, run.start), min(last, run.stop)) for run in runs
+            ]
+            yield first, {name: _joined([piece[name] for piece in pieces]) for name in names}
+
+
+class _RunReader:
+    """Reads branches in the entries of one run."""
+
+    def __init__(self, tree: Restored, run: Run, names: Sequence[str]) -> None:
+        compressed = run.manifest.compressed
+        self.tree = tree.kept
+        self.names = names
+        branches = {branch.name: branch for branch in tree.plan.branches}
+        self.kept = {name: branches[name] for name in names if name not in compressed}
+        parts = {id(part): part for name in names if (part := compressed.get(name))}
+        self.readers = [
+            part_reader(tree.container, run, part, self.tree) for part in parts.values()
+        ]
+
+    def read(self, start: int, stop: int) -> Arrays:
+        arrays: Arrays = {}
+        for _, chunk in self.tree.iterate(list(self.kept), stop - start, start, stop):
+            arrays |= {name: _as_it_was(chunk[name], branch) for name, branch in self.kept.items()}
+        for reader in self.readers:
+            arrays |= reader.read(start, stop, self.names)
+        return arrays
+
+
+def _as_it_was(array: ak.Array, branch: Branch) -> ak.Array:
+    """An array of numbers in the type of the source: a counter of a TTree is stored as int32."""
+    if branch.dtype is None or str(array.type.content) == branch.type:
+        return array
+    return ak.enforce_type(array, awkward_type(branch.type))
+
+
+def _joined(pieces: Sequence[ak.Array]) -> ak.Array:
+    return pieces[0] if len(pieces) == 1 else ak.concatenate(pieces)
 
 
 class CompressedTrees(Trees):

@@ -9,7 +9,10 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import awkward as ak
+
 from atlasae.errors import AtlasaeError, DamagedFileError, InputError
+from atlasae.root.branches import awkward_type
 
 if TYPE_CHECKING:
     from atlasae.root.branches import Arrays, Plan
@@ -77,6 +80,19 @@ class Source(ABC):
             if step is None:
                 return
             yield step
+
+    def read(self, names: Sequence[str], start: int, stop: int) -> Arrays:
+        """Read some entries of branches at once; arrays of no entries where there are none."""
+        chunks = [arrays for _, arrays in self.iterate(names, max(stop - start, 1), start, stop)]
+        if chunks:
+            return chunks[0]
+        forms = {name: ak.forms.from_type(awkward_type(self.plan[name].type)) for name in names}
+        return {name: ak.Array(form.length_zero_array()) for name, form in forms.items()}
+
+    def span(self, start: int | None, stop: int | None) -> tuple[int, int]:
+        """The entries that are meant, as by a slice of Python."""
+        first, last, _ = slice(start, stop).indices(self.num_entries)
+        return first, max(first, last)
 
     @abstractmethod
     def entries_for(self, step_size: str | int) -> int:
