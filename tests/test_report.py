@@ -212,6 +212,33 @@ def test_what_was_compressed_is_compared(tmp_path, jets):
     assert read_comparison(source, [packed]).files[0].tolerance("pt").kind == "lossless"
 
 
+def test_odd_jets_are_compared_all_the_same(tmp_path):
+    odd = make_jets(400, unit=1000.0)
+    odd["pt"][5], odd["m"][7], odd["eta"][9] = np.nan, np.inf, -np.inf
+    odd["m"][20:60] = 0
+    odd["phi"] %= np.float32(2 * np.pi)
+    source, small, exact = (tmp_path / f"{name}.root" for name in ("a", "small", "exact"))
+    with uproot.recreate(source) as file:
+        data = {
+            f"Jet_{name}": ak.unflatten(values, np.full(200, 2)) for name, values in odd.items()
+        }
+        types = dict.fromkeys(data, "var * float32")
+        file.mktree("Events", types, counter_name=lambda _: "nJet").extend(data)
+    atlasae.compress(source, small, codec=Codec.bounded(tolerance=1e-3))
+    atlasae.compress(source, exact, codec=Codec.bounded(tolerance="lossless"))
+    comparison = read_comparison(source, [small, exact])
+    summary = summarise(comparison, "")
+    assert "NaN" not in json.dumps(summary)
+    tight, lossless = summary["files"]
+    assert [row["undefined"] for row in tight["features"].values()] == [41, 1, 0, 1]
+    assert all(row["beyond_tolerance"] == 0 for row in tight["features"].values())
+    assert tight["observables"]["m_jj"]["maximum"] < 0.02
+    assert lossless["observables"]["m_jj"]["maximum"] == 0
+    names = {figure.name for figure in figures_of(comparison)}
+    assert "residual_correlation_small" in names
+    assert not {"residual_correlation_exact", "residual_profile_pt_exact"} & names
+
+
 def test_flat_jets_have_nothing_derived(tmp_path, jets):
     source, small = tmp_path / "flat.root", tmp_path / "small.root"
     with uproot.recreate(source) as file:

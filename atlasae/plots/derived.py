@@ -120,7 +120,7 @@ def dijet_mass_shift(
         ax.set_xlim(edges[0], edges[-1])
     upper.set_yscale("log")
     upper.set_ylim(np.nanmin(drawn) / 2, 2 * np.nanmax(drawn))
-    styles.make_room(upper, log=True, share=min(0.14 + 0.055 * (1 + len(decoded)), 0.6))
+    styles.make_room(upper, log=True, share=min(0.18 + 0.055 * (1 + len(decoded)), 0.6))
     upper.set_ylabel(f"Smearing of {OBSERVABLES['m_jj'].title}", loc="top")
     upper.tick_params(labelbottom=False)
     styles.legend(upper)

@@ -127,6 +127,6 @@ def rate_distortion(
     )  # fmt: skip
     ax.set_xlabel(r"Relative error of jet $p_{\mathrm{T}}$", loc="right")
     ax.set_ylabel("Bits a jet", loc="top")
-    title = "at the tolerance kept; open: none kept, at the 68 % half-width"
+    title = "at the tolerance kept; open: none, at the 68 % half-width"
     styles.legend(ax, fontsize=11, ncols=2, title=title, title_fontsize=11, columnspacing=1)
     return artists

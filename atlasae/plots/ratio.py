@@ -53,7 +53,7 @@ def overlay(
     for i, (name, after) in enumerate(afters.items()):
         look = series(i)
         test = agreement(_finite(original), _finite(decoded[name]), edges)
-        label = f"{name}\nKS {test.ks:.2g}, $\\chi^2$ {test.chi2:.1f} / {test.bins}"
+        label = f"{name}\nKS {test.ks:.2g}, $\\chi^\\mathrm{{2}}$ {test.chi2:.1f} / {test.bins}"
         artists += _histogram(after, upper, color=look["color"], linestyle=look["linestyle"],
                               yerr=False, label=label)  # fmt: skip
         artists += _points(_ratio(before, after), axis.centers, span, lower, look)
@@ -65,7 +65,7 @@ def overlay(
         upper.set_ylim(0.5, 2 * max(float(before.values().max()), 1))
     for ax in axes:
         ax.set_xlim(edges[0], edges[-1])
-    make_room(upper, log=log, share=min(0.14 + 0.05 * (1 + 2 * len(decoded)), 0.6))
+    make_room(upper, log=log, share=min(0.17 + 0.05 * (1 + 2 * len(decoded)), 0.6))
     legend(upper)
     lower.axhline(1, color=NEUTRAL, linewidth=1)
     lower.set_ylim(1 - span, 1 + span)

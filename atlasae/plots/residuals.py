@@ -69,20 +69,20 @@ def residual(
     for options in ({"histtype": "fill", "alpha": 0.3}, {"yerr": False}):
         drawn = mplhep.histplot(histogram, ax=ax, color=look["color"], flow="none", **options)
         artists += [artist for part in drawn for artist in part if artist is not None]
-    ax.axvline(0, color=NEUTRAL, linewidth=1, linestyle=":")
+    ax.axvline(0, 0, 0.6, color=NEUTRAL, linewidth=1, linestyle=":")
     lines = [
         f"mean  {minus(_value(result.mean, result.mean_error))}",
         f"$\\sigma$  {minus(_value(result.sigma, result.sigma_error))}",
-        f"68 %  ± {result.half_width:.2g}",
-        f"95 %  ± {result.half_width_95:.2g}",
-        f"max  {result.maximum:.2g}",
+        f"68 %  ± {_short(result.half_width)}",
+        f"95 %  ± {_short(result.half_width_95)}",
+        f"max  {_short(result.maximum)}",
     ]
     if bound:
         for side in (-bound, bound):
             # not into the room that the numbers take
             line = ax.axvline(side, 0, 0.55, color="black", linewidth=1.4, linestyle="--")
             artists.append(line)
-        lines.append(f"tolerance  ± {bound:.2g}")
+        lines.append(f"tolerance  ± {_short(bound)}")
     elif tolerance is not None:
         lines.append(f"tolerance  {tolerance.kind} {tolerance.value or ''}".rstrip())
     if beyond := 1 - float(histogram.sum()) / max(result.values.size, 1):
@@ -135,7 +135,7 @@ def residual_sizes(
     ax.set_ylabel("Share of jets", loc="top")
     first = next(iter(results.values()))
     ax.set_xlabel(style.residual_title(first, size=True), loc="right")
-    make_room(ax, log=False, share=min(0.14 + 0.055 * len(results), 0.6))
+    make_room(ax, log=False, share=min(0.2 + 0.055 * len(results), 0.6))
     legend(ax)
     return artists
 
@@ -190,7 +190,7 @@ def residual_profile(
             for side in (-bound, bound):
                 line = ax.axhline(side, color="black", linewidth=1.4, linestyle="--")
                 artists.append(line)
-            line.set_label(f"Tolerance ± {bound:.2g}")
+            line.set_label(f"Tolerance ± {_short(bound)}")
         if against == "pt":
             log_ticks(ax.xaxis)
         else:
@@ -229,8 +229,9 @@ def residual_correlation(
             value = matrix[row, column]
             artists.append(
                 ax.text(
-                    column, row, f"{value:+.2f}" if np.isfinite(value) else "none", ha="center",
-                    va="center", color="white" if abs(value) > 0.6 else "black", fontsize=15,
+                    column, row, minus(f"{value:+.2f}") if np.isfinite(value) else "none",
+                    ha="center", va="center", fontsize=15,
+                    color="white" if abs(value) > 0.6 else "black",
                 )
             )  # fmt: skip
     names = [symbol(name) for name in results]
@@ -272,6 +273,12 @@ def _value(value: float, error: float) -> str:
         f"({value / 10.0**power:.{digits}f} ± {error / 10.0**power:.{digits}f})"
         rf"$\times \mathrm{{10^{{{power}}}}}$"
     )
+
+
+def _short(value: float) -> str:
+    """A number to two digits, as a power of ten where it is far from 1."""
+    number, _, power = f"{value:.2g}".partition("e")
+    return rf"{number}$\times \mathrm{{10^{{{int(power)}}}}}$" if power else number
 
 
 def _log_edges(samples: Sequence[Floats]) -> Floats:

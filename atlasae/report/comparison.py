@@ -217,7 +217,7 @@ def _contents(path: PathLike, file: Any, source: Source, found: Collection) -> t
 
 
 def _decoded(
-    path: PathLike, name: str, original: JetFile, tree: str, collection: str, unit: str
+    path: PathLike, name: str, original: JetFile, tree: str, collection: str, unit: str | None
 ) -> DecodedFile:
     codecs: dict[str, Codec] = {}
     latents = []
@@ -281,12 +281,13 @@ def _names(paths: Sequence[PathLike]) -> list[str]:
     return stems if len(set(stems)) == len(stems) else [os.fspath(path) for path in paths]
 
 
-def _unit(jets: Table) -> str:
+def _unit(jets: Table) -> str | None:
+    """That of the original's energies, so that all the files have the same."""
     pt = jets.columns.get("pt")
-    return energy_unit(pt) if pt is not None else "GeV"
+    return None if pt is None else energy_unit(pt)
 
 
-def _observables(jets: Table, unit: str) -> dict[str, Floats]:
+def _observables(jets: Table, unit: str | None) -> dict[str, Floats]:
     """The observables, or none where there is nothing to derive."""
     try:
         return observables(jets, unit=unit)

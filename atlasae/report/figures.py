@@ -138,7 +138,7 @@ def _residuals(comparison: Comparison) -> Iterator[Figure]:
                 partial(plots.residual, result, tolerance),
                 group,
             )
-            if {"pt", "eta"} <= set(comparison.features):
+            if result.maximum > 0 and {"pt", "eta"} <= set(comparison.features):
                 yield Figure(
                     f"residual_profile_{feature}_{_slug(file.name)}",
                     "residuals",
@@ -149,6 +149,8 @@ def _residuals(comparison: Comparison) -> Iterator[Figure]:
                     wide=True,
                 )
     for file in comparison.files:
+        if sum(result.sigma > 0 for result in file.residuals.values()) < 2:
+            continue  # nothing to correlate where every bit came back
         yield Figure(
             f"residual_correlation_{_slug(file.name)}",
             "residuals",
