@@ -21,9 +21,16 @@ from .conftest import make_jets
 
 RATES = Path(__file__).parents[1] / "benchmarks" / "results" / "rates.json"
 
-compared = pytest.mark.mpl_image_compare(
-    baseline_dir="baseline", tolerance=6, style=plots.ATLAS.settings, savefig_kwargs={"dpi": 60}
-)
+
+def compared_in(style):
+    """A mark: the figure is saved in this style, whose fonts come with mplhep, and compared."""
+    return pytest.mark.mpl_image_compare(
+        baseline_dir="baseline", tolerance=6, style=style.settings, savefig_kwargs={"dpi": 60}
+    )
+
+
+compared = compared_in(plots.ATLAS)
+STYLES = [plots.Style(name, "Simulation Preliminary") for name in plots.EXPERIMENTS]
 
 
 def smeared(jets, size, seed=4, shape="normal"):
@@ -115,10 +122,11 @@ def test_residual(results, feature):
     return drawn(plots.residual, results["autoencoder"][feature])
 
 
-@compared
-@pytest.mark.parametrize("experiment", plots.EXPERIMENTS)
-def test_residual_within_a_tolerance(results, experiment):
-    style = plots.Style(experiment, "Simulation Preliminary")
+@pytest.mark.parametrize(
+    "style",
+    [pytest.param(style, marks=compared_in(style), id=style.experiment) for style in STYLES],
+)
+def test_residual_within_a_tolerance(results, style):
     return drawn(plots.residual, results["bounded"]["phi"], abs_(1e-3), style=style)
 
 
