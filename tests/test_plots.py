@@ -113,7 +113,7 @@ def test_distribution(original, decoded, feature):
 
 @compared
 def test_corner(original, decoded):
-    return drawn(plots.corner, original, decoded["autoencoder"])
+    return drawn(plots.corner, original, decoded["autoencoder"], name="autoencoder")
 
 
 @compared
@@ -127,7 +127,8 @@ def test_residual(results, feature):
     [pytest.param(style, marks=compared_in(style), id=style.experiment) for style in STYLES],
 )
 def test_residual_within_a_tolerance(results, style):
-    return drawn(plots.residual, results["bounded"]["phi"], abs_(1e-3), style=style)
+    result = results["bounded"]["phi"]
+    return drawn(plots.residual, result, abs_(1e-3), name="bounded", style=style)
 
 
 @compared
@@ -138,12 +139,13 @@ def test_residual_sizes(results):
 
 @compared
 def test_residual_profile(original, results):
-    return drawn(plots.residual_profile, results["bounded"]["pt"], original, rel(1e-3))
+    result = results["bounded"]["pt"]
+    return drawn(plots.residual_profile, result, original, rel(1e-3), name="bounded")
 
 
 @compared
 def test_residual_correlation(results):
-    return drawn(plots.residual_correlation, results["autoencoder"])
+    return drawn(plots.residual_correlation, results["autoencoder"], name="autoencoder")
 
 
 @compared

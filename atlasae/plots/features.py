@@ -75,6 +75,7 @@ def corner(
     original: Any,
     decoded: Any,
     *,
+    name: str = "Decoded",
     style: Style = ATLAS,
     axes: NDArray[Any] | None = None,
 ) -> Artists:
@@ -85,6 +86,7 @@ def corner(
     Args:
         original: jets.
         decoded: the same jets, decoded.
+        name: what the legend calls them.
         style: the experiment's.
         axes: k rows of k for k features; by default a new figure's.
     """
@@ -95,9 +97,9 @@ def corner(
     style.label_figure(figure)
     look = series(0)
     first, second = (
-        {name: _values(jets, name, before) for name in names} for jets in (before, after)
+        {feature: _values(jets, feature, before) for feature in names} for jets in (before, after)
     )
-    edges = {name: _cells(name, values) for name, values in first.items()}
+    edges = {feature: _cells(feature, values) for feature, values in first.items()}
     artists: Artists = []
     for row, of_y in enumerate(names):
         for column, of_x in enumerate(names):
@@ -127,7 +129,7 @@ def corner(
     figure.legend(
         handles=[
             Patch(color=ORIGINAL, alpha=0.45, label="Original"),
-            Line2D([], [], color=look["color"], label="Decoded"),
+            Line2D([], [], color=look["color"], label=name),
         ],
         loc="upper right",
         bbox_to_anchor=(1 - 0.3 / figure.get_figwidth(), 1 - 0.15 / figure.get_figheight()),

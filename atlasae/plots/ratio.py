@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 BINS = 50
+_ROOMY = 2  # as many samples have two lines each in the legend
 _TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # how far from 1 those of the ratio panel may be
 
 
@@ -50,10 +51,12 @@ def overlay(
     afters = {name: hist.Hist(axis).fill(values) for name, values in decoded.items()}
     tick = _tick([_ratio(before, after) for after in afters.values()])
     span = 1.1 * tick
+    own_line = len(decoded) <= _ROOMY  # for the tests, below the name
     for i, (name, after) in enumerate(afters.items()):
         look = series(i)
         test = agreement(_finite(original), _finite(decoded[name]), edges)
-        label = f"{name}\nKS {test.ks:.2g}, $\\chi^\\mathrm{{2}}$ {test.chi2:.1f} / {test.bins}"
+        label = name + ("\n" if own_line else ", ")
+        label += f"KS {test.ks:.2g}, $\\chi^\\mathrm{{2}}$ {test.chi2:.1f} / {test.bins}"
         artists += _histogram(after, upper, color=look["color"], linestyle=look["linestyle"],
                               yerr=False, label=label)  # fmt: skip
         artists += _points(_ratio(before, after), axis.centers, span, lower, look)
@@ -65,7 +68,8 @@ def overlay(
         upper.set_ylim(0.5, 2 * max(float(before.values().max()), 1))
     for ax in axes:
         ax.set_xlim(edges[0], edges[-1])
-    make_room(upper, log=log, share=min(0.17 + 0.05 * (1 + 2 * len(decoded)), 0.6))
+    lines = 1 + (2 if own_line else 1) * len(decoded)
+    make_room(upper, log=log, share=min(0.17 + 0.05 * lines, 0.6))
     legend(upper)
     lower.axhline(1, color=NEUTRAL, linewidth=1)
     lower.set_ylim(1 - span, 1 + span)

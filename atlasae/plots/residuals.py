@@ -45,6 +45,7 @@ def residual(
     result: Residuals,
     tolerance: Tolerance | None = None,
     *,
+    name: str = "",
     style: Style = ATLAS,
     ax: Axes | None = None,
 ) -> Artists:
@@ -56,6 +57,7 @@ def residual(
     Args:
         result: of ``atlasae.metrics.residuals``.
         tolerance: that the codec keeps; drawn where it is of the kind that the residuals are.
+        name: of the file, to write on the figure.
         style: the experiment's.
         ax: to draw on; by default a new figure's.
     """
@@ -69,8 +71,9 @@ def residual(
     for options in ({"histtype": "fill", "alpha": 0.3}, {"yerr": False}):
         drawn = mplhep.histplot(histogram, ax=ax, color=look["color"], flow="none", **options)
         artists += [artist for part in drawn for artist in part if artist is not None]
-    ax.axvline(0, 0, 0.6, color=NEUTRAL, linewidth=1, linestyle=":")
-    lines = [
+    ax.axvline(0, 0, 0.5, color=NEUTRAL, linewidth=1, linestyle=":")
+    lines = [name] if name else []
+    lines += [
         f"mean  {minus(_value(result.mean, result.mean_error))}",
         f"$\\sigma$  {minus(_value(result.sigma, result.sigma_error))}",
         f"68 %  ± {_short(result.half_width)}",
@@ -80,7 +83,7 @@ def residual(
     if bound:
         for side in (-bound, bound):
             # not into the room that the numbers take
-            line = ax.axvline(side, 0, 0.55, color="black", linewidth=1.4, linestyle="--")
+            line = ax.axvline(side, 0, 0.5, color="black", linewidth=1.4, linestyle="--")
             artists.append(line)
         lines.append(f"tolerance  ± {_short(bound)}")
     elif tolerance is not None:
@@ -145,6 +148,7 @@ def residual_profile(
     jets: Any,
     tolerance: Tolerance | None = None,
     *,
+    name: str = "",
     style: Style = ATLAS,
     axes: Sequence[Axes] | None = None,
 ) -> Artists:
@@ -154,6 +158,7 @@ def residual_profile(
         result: of ``atlasae.metrics.residuals``.
         jets: the original ones, with pt and eta.
         tolerance: that the codec keeps; drawn where it is of the kind that the residuals are.
+        name: of the file, to write on the figure.
         style: the experiment's.
         axes: two to draw on; by default a new figure's.
 
@@ -202,17 +207,22 @@ def residual_profile(
     power = scaled_ticks(left.yaxis, reach)
     right.tick_params(labelleft=False)
     left.set_ylabel(style.residual_title(result, power), loc="top")
-    right.legend(loc="upper right", bbox_to_anchor=(0.97, 0.96))
+    right.legend(loc="upper right", bbox_to_anchor=(0.97, 0.96), title=name)
     return artists
 
 
 def residual_correlation(
-    results: Mapping[str, Residuals], *, style: Style = ATLAS, ax: Axes | None = None
+    results: Mapping[str, Residuals],
+    *,
+    name: str = "",
+    style: Style = ATLAS,
+    ax: Axes | None = None,
 ) -> Artists:
     """Spearman's correlation of the residuals of every two features, in numbers and shades.
 
     Args:
         results: feature to its residuals, of the same jets.
+        name: of the file, to write on the figure.
         style: the experiment's.
         ax: to draw on; by default a new figure's.
     """
@@ -234,11 +244,12 @@ def residual_correlation(
                     color="white" if abs(value) > 0.6 else "black",
                 )
             )  # fmt: skip
-    names = [symbol(name) for name in results]
+    names = [symbol(feature) for feature in results]
     ax.set_xticks(range(k), names, fontsize=17)
     ax.set_yticks(range(k), names, fontsize=17)
     ax.tick_params(which="both", length=0)
     ax.minorticks_off()
+    ax.text(0.96, 0.945, name, transform=ax.transAxes, ha="right", va="top", fontsize=13)
     ax.set_ylim(k - 0.5, -0.5 - 0.16 * k)  # room for the label
     return artists
 

@@ -101,7 +101,7 @@ def _features(comparison: Comparison) -> Iterator[Figure]:
             "features",
             f"{file.name}: every feature, and every pair of them, of the original (filled) and the"
             " decoded jets (lines). Areas and lines hold 39 % and 86 % of the jets.",
-            partial(plots.corner, original, file.jets),
+            partial(plots.corner, original, file.jets, name=file.name),
             wide=True,
         )
 
@@ -135,7 +135,7 @@ def _residuals(comparison: Comparison) -> Iterator[Figure]:
                 f" {result.mean:.2g}, standard deviation {result.sigma:.2g}; 68 % lie within"
                 f" ± {result.half_width:.2g}, 95 % within ± {result.half_width_95:.2g},"
                 f" all within ± {result.maximum:.2g}.{kept}",
-                partial(plots.residual, result, tolerance),
+                partial(plots.residual, result, tolerance, name=file.name),
                 group,
             )
             if result.maximum > 0 and {"pt", "eta"} <= set(comparison.features):
@@ -144,7 +144,13 @@ def _residuals(comparison: Comparison) -> Iterator[Figure]:
                     "residuals",
                     f"{file.name}: median (points) and central 68 % (band) of the residuals of the"
                     f" jet {_called(feature)} against pt and against eta.{kept}",
-                    partial(plots.residual_profile, result, comparison.original.jets, tolerance),
+                    partial(
+                        plots.residual_profile,
+                        result,
+                        comparison.original.jets,
+                        tolerance,
+                        name=file.name,
+                    ),
                     group,
                     wide=True,
                 )
@@ -155,7 +161,7 @@ def _residuals(comparison: Comparison) -> Iterator[Figure]:
             f"residual_correlation_{_slug(file.name)}",
             "residuals",
             f"{file.name}: Spearman's rank correlation of the residuals of every two features.",
-            partial(plots.residual_correlation, file.residuals),
+            partial(plots.residual_correlation, file.residuals, name=file.name),
             "Correlations",
         )
 
