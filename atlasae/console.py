@@ -22,39 +22,39 @@ def print_contents(contents: Contents) -> None:
     """What a compressed file holds: sizes by part and in whole, and what changed."""
     c = contents
     table = Table(title=f"{c.path}, from {c.source}", title_justify="left")
-    table.add_column("tree")
-    table.add_column("part")
-    for name in ("branches", "jets", "before [bytes]", "after [bytes]", "bits a jet"):
+    table.add_column("bytes")
+    for name in ("branches", "jets", "before", "after", "bits a jet"):
         table.add_column(name, justify="right")
-    table.add_column("through", overflow="fold")
+    several = len(c.entries) > 1
     for part in c.parts:
         table.add_row(
-            part.tree,
-            part.name or ("packed" if part.codec == PACKED else "jets"),
+            _name(part.tree, part.name or "other branches", several),
             _number(len(part.before)),
             _number(part.jets) if part.jets else "",
             _known(sum(part.before.values())),
             _number(part.after),
             f"{8 * part.after / part.jets:.2f}" if part.jets else "",
-            "" if part.codec == PACKED else part.codec,
         )
-    table.add_row("", "codecs", "", "", "", _number(c.codec_bytes), end_section=True)
+    table.add_row("codecs", "", "", "", _number(c.codec_bytes), end_section=True)
     kept = sorted(c.kept, key=lambda branch: -branch.before)
     for branch in kept[:SHOWN_BRANCHES]:
         sizes = _known(branch.before), _known(branch.after)
-        table.add_row(branch.tree, branch.name, "1", "", *sizes)
+        table.add_row(_name(branch.tree, branch.name, several), "1", "", *sizes)
     if more := kept[SHOWN_BRANCHES:]:
         before, after = sum(b.before for b in more), sum(b.after for b in more)
-        table.add_row("", "more kept", _number(len(more)), "", _known(before), _known(after))
+        table.add_row("more kept", _number(len(more)), "", _known(before), _known(after))
     table.add_section()
-    table.add_row("", "whole file", "", "", _number(c.source_bytes), _number(c.file_bytes))
+    table.add_row("whole file", "", "", _number(c.source_bytes), _number(c.file_bytes))
     console = Console()
     console.print(table)
+    codecs: dict[str, list[str]] = {}
+    for part in c.parts:
+        codecs.setdefault(part.codec, []).append(_name(part.tree, part.name or "jets", several))
+    for codec, names in codecs.items():
+        if codec != PACKED:
+            console.print(f"{', '.join(names)}: through {codec}", highlight=False)
     for tree, entries in c.entries.items():
-        found = ", ".join(f"{part.name or 'jets'}" for part in c.parts if part.tree == tree)
-        console.print(
-            f"{tree}: {entries:,} entries; compressed: {found or 'nothing'}", highlight=False
-        )
+        console.print(f"{tree}: {entries:,} entries", highlight=False)
     console.print(f"ratio {c.ratio:.3f}, codecs included", style="bold", highlight=False)
     if c.ratio < 1:
         ways = (
@@ -65,6 +65,11 @@ def print_contents(contents: Contents) -> None:
             style="yellow",
         )
     print_notes(c.changed, c.left_out)
+
+
+def _name(tree: str, name: str, several: bool) -> str:
+    """What a part or branch is called; where there are several trees, with its own."""
+    return f"{tree}: {name}" if several else name
 
 
 def print_notes(changed: Mapping[str, str], left_out: Mapping[str, str]) -> None:
@@ -79,16 +84,15 @@ def print_residuals(name: str, results: Mapping[str, Residuals]) -> None:
     """Mean, sigma, central width and largest of the residuals by feature, of the file ``name``."""
     table = Table(title=f"{name}: residuals, decoded - original", title_justify="left")
     table.add_column("feature")
-    for heading in ("mean", "sigma", "68 % within", "all within", "jets"):
+    for heading in ("mean", "sigma", "68 % within", "all within"):
         table.add_column(heading, justify="right")
     for result in results.values():
         table.add_row(
             f"{result.feature}, relative" if result.relative else result.feature,
             f"{result.mean:+.1e} ± {result.mean_error:.0e}",
-            f"{result.sigma:.2e} ± {result.sigma_error:.0e}",
+            f"{result.sigma:.2e}",
             f"± {result.half_width:.2e}",
             f"± {result.maximum:.2e}",
-            f"{result.values.size:,}",
         )
     console = Console()
     console.print(table)

@@ -21,7 +21,7 @@ from atlasae.density import (
     IntegerNetwork,
     basis,
 )
-from atlasae.jetmodel_store import stored_bits
+from atlasae.density_store import stored_bits
 from atlasae.training import one_thread
 
 if TYPE_CHECKING:

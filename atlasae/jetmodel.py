@@ -49,7 +49,7 @@ _SETTINGS = {
 }
 _OTHER = Settings(48, 0.5, 0.3)
 _UNITS_IN_EVENTS = 8  # where many small networks share the time
-_TURNING = 48  # groups of a phi that is not coded from where momentum is missing: its peak moves
+_TURNING = 24  # groups of a phi that is not coded from where momentum is missing: its peak moves
 MOST_NUMBERS = 200  # of jets in an event that have a bin to themselves
 EPOCHS = 40
 _MOST_EPOCHS = 640  # of all networks together; half as many epochs cost 0.01 bits a jet

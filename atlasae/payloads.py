@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Integers = NDArray[np.int64]
 
 LARGEST_BLOCK = 1 << 21  # jets or events; only a single event could reach this
+_ERRORS = struct.error, zlib.error
 _CHECK = struct.Struct("<I")  # checksum of a feature beside the momentum
 
 
@@ -79,7 +80,7 @@ class Payloads:
             return self._read(block, features, made)
         except DamagedFileError as error:
             raise DamagedFileError(f"{block.name} does not decode: {error}") from error
-        except (IndexError, struct.error, zlib.error, ValueError, AssertionError) as error:
+        except (LookupError, ArithmeticError, ValueError, AssertionError, *_ERRORS) as error:
             raise DamagedFileError(f"{block.name} does not decode: damaged ({error})") from error
 
     def _coding(self, in_events: bool) -> tuple[Callable[..., Integers], Callable[..., Columns]]:

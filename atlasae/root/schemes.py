@@ -202,4 +202,6 @@ def check_writable(
     ]
     if held:
         ways.append(f"write an RNTuple, which can hold {len(held)} of them, with --to rntuple")
+        if not any(scheme.packs for scheme in schemes):
+            ways.append("pack all branches with --pack all")
     raise InputError(f"cannot carry {listed}. Either {', or '.join(ways)}")
