@@ -246,6 +246,13 @@ def test_phi_from_0_to_2_pi_is_drawn_so(original):
     plt.close("all")
 
 
+def test_a_feature_without_a_finite_value_is_drawn_all_the_same():
+    jets = {"btag": np.full(5, np.nan)}
+    figure = drawn(plots.distribution, jets, {"it": jets}, "btag")
+    assert "KS" not in words(figure)
+    plt.close("all")
+
+
 @pytest.mark.parametrize(
     ("experiment", "title"),
     [

@@ -273,6 +273,8 @@ def test_other_events_are_refused(events_file, bounded_file, jets, counts, tmp_p
 
 
 def test_other_trees_and_features_are_refused(events_file, bounded_file, tmp_path, jets, counts):
+    with pytest.raises(InputError, match="given twice"):
+        read_comparison(events_file, [bounded_file, bounded_file])
     with pytest.raises(MissingNameError, match=r"no tree 'Evnts' .*did you mean 'Events'"):
         read_comparison(events_file, [bounded_file], tree="Evnts")
     cartesian = tmp_path / "cartesian.root"

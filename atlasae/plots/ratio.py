@@ -54,9 +54,9 @@ def overlay(
     own_line = len(decoded) <= _ROOMY  # for the tests, below the name
     for i, (name, after) in enumerate(afters.items()):
         look = series(i)
-        test = agreement(_finite(original), _finite(decoded[name]), edges)
-        label = name + ("\n" if own_line else ", ")
-        label += f"KS {test.ks:.2g}, $\\chi^\\mathrm{{2}}$ {test.chi2:.1f} / {test.bins}"
+        label = name
+        if test := _test(original, decoded[name], edges):
+            label += ("\n" if own_line else ", ") + test
         artists += _histogram(after, upper, color=look["color"], linestyle=look["linestyle"],
                               yerr=False, label=label)  # fmt: skip
         artists += _points(_ratio(before, after), axis.centers, span, lower, look)
@@ -84,8 +84,13 @@ def _histogram(histogram: hist.Hist, ax: Axes, **options: object) -> Artists:
     return [artist for part in drawn for artist in part if artist is not None]
 
 
-def _finite(values: Floats) -> Floats:
-    return values[np.isfinite(values)]
+def _test(original: Floats, decoded: Floats, edges: Floats) -> str:
+    """How two samples agree, in words; nothing where one has no finite value."""
+    first, second = (values[np.isfinite(values)] for values in (original, decoded))
+    if not first.size or not second.size:
+        return ""
+    test = agreement(first, second, edges)
+    return f"KS {test.ks:.2g}, $\\chi^\\mathrm{{2}}$ {test.chi2:.1f} / {test.bins}"
 
 
 def _ratio(before: hist.Hist, after: hist.Hist) -> Floats:

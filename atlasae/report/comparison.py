@@ -160,10 +160,12 @@ def read_comparison(
     """
     if not compressed:
         raise InputError("no compressed file to compare with")
+    if len({os.fspath(path) for path in compressed}) < len(compressed):
+        raise InputError("a compressed file is given twice")
     tree, collection = _chosen(compressed[0], tree, collection)
     with open_root(original) as file, located(os.fspath(original)):
         source, found = find_collection(trees_of(file), tree, collection)
-        before = JetFile(*_contents(original, file, source, found))
+        before = _jets_in(original, file, source, found)
     if not len(before.jets):
         raise InputError(f"{os.fspath(original)}: no jets in tree {tree!r}")
     unit = _unit(before.jets)
@@ -192,8 +194,8 @@ def _chosen(path: PathLike, tree: str | None, collection: str | None) -> tuple[s
         return source.path, found.name
 
 
-def _contents(path: PathLike, file: Any, source: Source, found: Collection) -> tuple[Any, ...]:
-    """What makes a JetFile."""
+def _jets_in(path: PathLike, file: Any, source: Source, found: Collection) -> JetFile:
+    """The jets of a collection, and what the file says of them."""
     if not source.num_entries:
         raise InputError(f"no entries in tree {source.path!r}")
     jets = to_table(momenta(source, found, 0, None))
@@ -206,13 +208,14 @@ def _contents(path: PathLike, file: Any, source: Source, found: Collection) -> t
         and np.dtype(branch.dtype).kind in "iu"
     ]
     chunks = [arrays for _, arrays in source.iterate(numbers)]
-    size = sum(branch.source_bytes for branch in found.vector.values())
-    return (
-        Path(path),
-        int(file.file.source.num_bytes),
-        jets,
-        size,
-        {name: ak.to_numpy(ak.concatenate([chunk[name] for chunk in chunks])) for name in numbers},
+    return JetFile(
+        path=Path(path),
+        file_bytes=int(file.file.source.num_bytes),
+        jets=jets,
+        jet_bytes=sum(branch.source_bytes for branch in found.vector.values()),
+        numbers={
+            name: ak.to_numpy(ak.concatenate([chunk[name] for chunk in chunks])) for name in numbers
+        },
     )
 
 
@@ -224,7 +227,7 @@ def _decoded(
     with open_root(path) as file, located(os.fspath(path)):
         trees = trees_of(file)
         source, found = find_collection(trees, tree, collection)
-        after = JetFile(*_contents(path, file, source, found))
+        after = _jets_in(path, file, source, found)
         codec, size = "", after.jet_bytes
         if isinstance(trees, CompressedTrees):
             codec, size = _compressed(info(path), tree, found)
@@ -240,17 +243,17 @@ def _decoded(
         results = residuals(original.jets, jets)
         _check_same(results, original.jets, jets)
     return DecodedFile(
-        after.path,
-        after.file_bytes,
-        jets,
-        size,
-        after.numbers,
-        name,
-        codec,
-        tuple(codecs.values()),
-        ak.concatenate(latents) if latents else None,
-        results,
-        _observables(jets, unit),
+        path=after.path,
+        file_bytes=after.file_bytes,
+        jets=jets,
+        jet_bytes=size,
+        numbers=after.numbers,
+        name=name,
+        codec=codec,
+        codecs=tuple(codecs.values()),
+        latents=ak.concatenate(latents) if latents else None,
+        residuals=results,
+        observables=_observables(jets, unit),
     )
 
 
@@ -331,9 +334,10 @@ def _in_order(original: JetFile, other: JetFile, moved: bool) -> Table:
 def _rows(numbers: Mapping[str, NDArray[Any]], names: Sequence[str]) -> NDArray[Any]:
     """Several numbers of each entry as one that can be sorted and compared."""
     # an unsigned branch of the original may be a signed one after compression
-    columns = [numbers[name].astype(np.int64) for name in names]
-    kinds = [(f"f{i}", np.int64) for i in range(len(names))]
-    return np.array(list(zip(*columns, strict=True)), dtype=kinds)
+    rows = np.empty(len(numbers[names[0]]), dtype=[(name, np.int64) for name in names])
+    for name in names:
+        rows[name] = numbers[name].astype(np.int64)
+    return rows
 
 
 def _check_same(results: Mapping[str, Residuals], original: Table, decoded: Table) -> None:
