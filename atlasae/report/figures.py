@@ -180,8 +180,8 @@ def _derived(comparison: Comparison) -> Iterator[Figure]:
     yield Figure(
         "dijet_mass_shift",
         "derived",
-        "What compression does to the dijet mass, against a jet energy resolution of 3 GeV, 70 %"
-        " GeV^1/2 and 3 % (noise, sampling, constant). Above: half the width of the central 68 % of"
+        "What compression does to the dijet mass, against a jet energy resolution of 3 GeV, 0.7"
+        " √GeV and 3 % (noise, sampling, constant). Above: half the width of the central 68 % of"
         " decoded / original - 1. Below: its median, as a share of the resolution.",
         partial(
             plots.dijet_mass_shift,
