@@ -84,4 +84,6 @@ def located(where: str) -> Iterator[None]:
     try:
         yield
     except (InputError, MissingNameError) as error:
+        if where in str(error):  # as those of a file's trees, which know it
+            raise
         raise type(error)(f"{where}: {error}") from error

@@ -30,3 +30,9 @@ def test_the_suggestion_ignores_case_and_lists_what_there_is_otherwise():
 def test_an_input_error_is_located():
     with pytest.raises(errors.InputError, match=r"^a\.root: too few$"), errors.located("a.root"):
         raise errors.InputError("too few")
+
+
+def test_what_says_where_it_was_is_not_located_again():
+    with pytest.raises(errors.MissingNameError) as caught, errors.located("a.root"):
+        raise errors.MissingNameError.of("tree", "x", "a.root", ["y"])
+    assert str(caught.value).count("a.root") == 1
