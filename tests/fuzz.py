@@ -27,7 +27,7 @@ import awkward as ak
 import numpy as np
 
 import atlasae
-from atlasae import Codec, blocks, columns
+from atlasae import Codec, blocks, buffers, columns
 from atlasae import codec as stored
 from atlasae.blocks import Block
 from atlasae.errors import DamagedFileError, InputError, MissingNameError
@@ -124,7 +124,7 @@ def mutated_tensors(tensors, rng):
     return tensors
 
 
-CHECK, READ_STREAM = Block.check, columns._read_stream
+CHECK, READ_STREAM = Block.check, buffers._read_stream
 
 
 def unchecked(rng):
@@ -137,12 +137,12 @@ def unchecked(rng):
         return (mutated_bytes(raw, rng) if rng.random() < 0.3 else raw), at
 
     if rng.random() < 0.5:
-        columns._read_stream = mutated_stream
+        buffers._read_stream = mutated_stream
 
 
 def checked():
     """As it was."""
-    Block.check, columns._read_stream = CHECK, READ_STREAM
+    Block.check, buffers._read_stream = CHECK, READ_STREAM
 
 
 class Targets:

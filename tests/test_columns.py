@@ -186,7 +186,7 @@ def test_rounded_mantissas_take_less():
 
 
 def test_long_columns_are_coded_in_pieces(monkeypatch):
-    monkeypatch.setattr("atlasae.columns._CHUNK", 256)
+    monkeypatch.setattr("atlasae.buffers._CHUNK", 256)
     values = np.random.default_rng(7).normal(size=1000)
     assert_round_trip(x=ak.Array(values), y=ak.Array(values > 0))
 
