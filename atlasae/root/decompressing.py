@@ -84,6 +84,9 @@ def decompress(
                 if path not in OWN:
                     out.mkdir(path)
             for scheme in schemes:
+                if not scheme.branches:  # of which a tree needs one
+                    notes.left_out[scheme.source.path] = "none of its branches can be written"
+                    continue
                 _copy(scheme, out, step_size, progress)
                 changed = scheme.source.plan.changes(
                     scheme.kind, [branch.name for branch in scheme.branches]

@@ -17,6 +17,9 @@ from atlasae.root.source import Sink, Source, first_line
 _NARROW = {"AsDouble32": "Double32_t becomes double", "AsFloat16": "Float16_t becomes float"}
 
 
+_GROUP = uproot.interpretation.grouped.AsGrouped
+
+
 class _UnreadableError(Exception):
     """Why a branch cannot be read."""
 
@@ -42,7 +45,7 @@ class TreeSource(Source):
         left_out: dict[str, str] = {}
         taken = {source.name for source in self.tree.itervalues(recursive=True)}
         for source in self.tree.itervalues(recursive=True):
-            if source.branches and source.interpretation is None:
+            if source.branches and isinstance(source.interpretation, (_GROUP, type(None))):
                 continue  # a split object: its parts follow
             name = source.name
             if name in branches or name in left_out:
@@ -73,7 +76,7 @@ class TreeSource(Source):
         interpretation, size = source.interpretation, int(source.compressed_bytes)
         jagged = isinstance(interpretation, uproot.AsJagged)
         content = interpretation.content if jagged else interpretation
-        if source.parent is not self.tree or not isinstance(content, uproot.AsDtype):
+        if source.parent is not self.tree or type(content) is not uproot.AsDtype:
             kind = self._probe(source)  # of some uproot misjudges the type
         else:
             kind = str(interpretation.awkward_form(self.tree.file).type)
