@@ -108,7 +108,8 @@ def buffers(layout: Any) -> Iterator[Buffer]:
     if layout.is_numpy:
         layout = layout.to_RegularArray()  # which changes those of one dimension not at all
     if layout.is_numpy:
-        yield layout.data
+        data = layout.data  # where true may be any byte but zero
+        yield data.view(np.uint8) != 0 if data.dtype == BOOL else data
     elif layout.is_option:
         yield layout.mask_as_bool(valid_when=True)
         yield from buffers(layout.project())

@@ -79,7 +79,7 @@ class TreeSource(Source):
         if source.parent is not self.tree or type(content) is not uproot.AsDtype:
             kind = self._probe(source)  # of some uproot misjudges the type
         else:
-            kind = str(interpretation.awkward_form(self.tree.file).type)
+            kind = self._told(source)
         if isinstance(interpretation, uproot.AsStrings):
             return Branch(source.name, "string", source_bytes=size)
         if refused := _refused(source, content, jagged):
@@ -92,6 +92,13 @@ class TreeSource(Source):
         name = free_name(f"n{source.name}", taken) if own else counter.name
         own = own or name.rstrip("_") == f"n{source.name}"  # as restored files have it
         return Branch(source.name, kind, name, own, size)
+
+    def _told(self, source: uproot.TBranch) -> str:
+        """The type of an entry, as uproot tells it."""
+        try:
+            return str(source.interpretation.awkward_form(self.tree.file).type)
+        except Exception as error:
+            raise _UnreadableError(f"unknown type: {first_line(error)}") from error
 
     def _probe(self, source: uproot.TBranch) -> str:
         """The type of an entry, by reading one."""
@@ -136,6 +143,8 @@ def _refused(source: uproot.TBranch, content: Any, jagged: bool) -> str:
 
 def refused_by_ttree(branch: Branch) -> str:
     """Why a TTree cannot hold a branch, whatever it came from; empty where it can."""
+    if "[" in branch.name:  # uproot would take it for the shape
+        return "a name with brackets cannot be read back"
     if branch.refused or branch.type == "string" or branch.dtype is not None:
         return branch.refused
     *_, kind = branch.type.split(" * ")
