@@ -126,7 +126,9 @@ class TreeSource(Source):
         )
         for arrays, report in steps:
             by_name = {name.rpartition("/")[2]: array for name, array in arrays.items()}
-            yield report.start, by_name
+            for name in wanted.keys() - by_name.keys():  # a part that uproot passes over
+                by_name[name] = wanted[name].array(entry_start=report.start, entry_stop=report.stop)
+            yield report.start, {name: by_name[name] for name in wanted}
 
 
 def _refused(source: uproot.TBranch, content: Any, jagged: bool) -> str:
