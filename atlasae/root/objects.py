@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _DIRECTORIES = ("TDirectory", "TDirectoryFile")
 _TREES = ("TTree", "ROOT::RNTuple")
 _WRITABLE = ("TH1", "TH2", "TH3", "TProfile", "TObjString")
+# what uproot raises at histograms that it cannot write (KeyError: members that old versions lack)
+_NOT_WRITTEN = (AttributeError, LookupError, NotImplementedError, TypeError, ValueError)
 _ARRAYS = ("fSumw2", "fBinEntries", "fBinSumw2")  # of histograms and profiles, beside the contents
 
 
@@ -40,7 +42,7 @@ def objects_in(file: Any) -> tuple[dict[str, Any], dict[str, str]]:
             try:
                 with uproot.recreate(io.BytesIO()) as scratch:
                     scratch["x"] = item
-            except Exception as error:
+            except _NOT_WRITTEN as error:
                 refused[path] += f": {first_line(error)}"
             else:
                 found[path] = item
