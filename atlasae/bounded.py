@@ -204,7 +204,8 @@ class BoundedCodec(Codec):
     ) -> ak.Array:
         """The jets of blocks, one after another; each block is decodable alone.
 
-        Momenta are decoded whole; of other features only those up to the last of ``features``.
+        Features are decoded up to the last of ``features``: pt comes first, then mass, phi, eta,
+        then the others.
         """
         self.require_fitted()
         decoded = [self._restored(self._payloads.read(block, features)) for block in blocks]

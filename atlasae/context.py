@@ -43,6 +43,10 @@ class Direction(NamedTuple):
     sine: Array
     square: Array
 
+    def at(self, chunk: slice) -> Direction:
+        """That of some events."""
+        return Direction(*(part[chunk] for part in self))
+
     def toward(self, cosine: Array, sine: Array) -> tuple[Array, Array]:
         """Cosine and sine of the angles of others from it."""
         return cosine * self.cosine + sine * self.sine, sine * self.cosine - cosine * self.sine
@@ -107,6 +111,11 @@ class Layout:
     def others(self) -> tuple[str, ...]:
         return tuple(name for name in self.lattices if name not in self.momentum)
 
+    @property
+    def order(self) -> tuple[str, ...]:
+        """All features, in the order of coding."""
+        return self.momentum + self.others
+
     def value(self, feature: str, integers: Columns) -> Array:
         """A feature itself, as a finite float32."""
         values = self.lattices[feature].to_values(integers[feature]).astype(np.float32)
@@ -132,171 +141,173 @@ def _same_steps(one: Lattice, other: Lattice) -> bool:
 
 
 class Event:
-    """The jets coded so far, by place, each array over the events that have one there."""
+    """What is known of the jets so far, by place, each array over the events that have one there.
+
+    A feature is visited at all places before the next feature is.
+    """
 
     def __init__(self, layout: Layout, numbers: Array | None) -> None:
         self.layout = layout
         self.numbers = numbers
-        self.integers: list[Columns] = []
-        self.told: list[list[Array]] = []  # what each jet tells the next ones of itself
-        self.sign = self.side = np.ones(0, np.int64)
-        self.lead_pt = self.lead_angle = np.zeros(0, np.float32)
-        self.lead_turn: list[Array] = []  # cosine and sine of its phi
-        self.pts: list[Array] = []  # of the chunks of the place that is being coded
-        self.turns: list[tuple[Array, ...]] = []  # of the same, from the leading jet: see _turned
-        self.angles: list[tuple[Array, ...]] = []  # of the places before
+        self.integers: dict[str, list[Integers]] = {name: [] for name in layout.momentum}
+        self.told: dict[str, list[Array]] = {name: [] for name in layout.momentum}
+        self.sign = self.side = np.ones(0, np.int64)  # where the first jet, the second went to
+        self.lead_angle = np.zeros(0, np.float32)
+        self.lead_turn: list[Array] = []  # its cosine and sine
+        self.lead_pt = np.zeros(0, np.float32)
+        self.shares: list[Array] = []  # pt in units of the leading jet's
+        self.turns: list[tuple[Array, ...]] = []  # phi from the leading jet's, its cosine and sine
         self.momenta: list[tuple[Array, Array]] = []  # summed, in units of the leading pt
+        self.recoils: list[Direction] = []  # where it is missing after each place
 
-    def visit(self, visitor: Visitor, place: int, chunk: slice, known: Columns | None) -> Columns:
-        """Visit the features of one chunk of jets in their order."""
+    def visit(
+        self,
+        visitor: Visitor,
+        feature: str,
+        place: int,
+        chunk: slice,
+        known: Integers | None,
+        inputs: Inputs,
+    ) -> Integers:
+        """Visit a feature of one chunk of the jets of a place."""
         layout = self.layout
-        found: Columns = {}
         group = GROUPS[min(place, 2)]
-        inputs = visitor.inputs(group, chunk.stop - chunk.start)
-        recoil = self._recoil(place, chunk)
-        inputs.add(self.before(place, chunk, recoil))
-        for feature in layout.momentum:
-            sign: Integers | int
-            origin: Integers | int
-            if feature == layout.mass and layout.ratio:
-                found[feature] = self._visit_mass(visitor, group, inputs, known, found)
-                inputs.add(self._after(feature, place, chunk, recoil, found))
-                continue
-            if feature == layout.eta and place == 0:
-                negative = None if known is None else (known[feature] < 0).astype(np.int64)
-                negative = visitor.visit(group, SIGN, negative, inputs)
-                sign, origin = 1 - 2 * negative, -negative
-            else:
-                sign, origin = self._axis(feature, place, chunk, recoil)
-            circle = layout.circle if feature == layout.phi and place else 0
-            values = None if known is None else sign * _turn(known[feature] - origin, circle)
-            found[feature] = _turn(
-                sign * visitor.visit(group, feature, values, inputs) + origin, circle
-            )
-            inputs.add(self._after(feature, place, chunk, recoil, found))
-        return found
+        inputs.add(self.before(feature, place, chunk))
+        if feature == layout.mass and layout.ratio:
+            return self._visit_mass(visitor, group, place, chunk, known, inputs)
+        sign: Integers | int
+        origin: Integers | int
+        if feature == layout.eta and place == 0:
+            negative = None if known is None else (known < 0).astype(np.int64)
+            negative = visitor.visit(group, SIGN, negative, inputs)
+            sign, origin = 1 - 2 * negative, -negative
+        else:
+            sign, origin = self._axis(feature, place, chunk)
+        circle = layout.circle if feature == layout.phi and place else 0
+        values = None if known is None else sign * _turn(known - origin, circle)
+        return _turn(sign * visitor.visit(group, feature, values, inputs) + origin, circle)
 
     def _visit_mass(
-        self, visitor: Visitor, group: str, inputs: Inputs, known: Columns | None, found: Columns
+        self,
+        visitor: Visitor,
+        group: str,
+        place: int,
+        chunk: slice,
+        known: Integers | None,
+        inputs: Inputs,
     ) -> Integers:
         """The mass as a ratio to pt, but for the lightest, which say nothing of a ratio.
 
         Those, zero and what is below the floor of the lattice, lie by themselves far below.
         """
-        layout = self.layout
+        layout, values = self.layout, None
         assert layout.mass is not None
         assert layout.pt is not None
-        pt, values = found[layout.pt], None
+        pt = self.integers[layout.pt][place][chunk]
         if known is not None:
-            mass = known[layout.mass]
             linear = getattr(layout.lattices[layout.mass], "linear", 0)
-            values = mass - np.where(np.abs(mass) <= linear, _LIGHT, pt)
+            values = known - np.where(np.abs(known) <= linear, _LIGHT, pt)
         values = visitor.visit(group, layout.mass, values, inputs)
         return values + np.where(values < -_LIGHT // 2, _LIGHT, pt)
 
-    def add(self, integers: Columns) -> None:
-        """Take the jets of the next place."""
-        layout, place = self.layout, len(self.integers)
-        count = len(next(iter(integers.values())))
-        if place == 0:
-            self.sign = _sign(integers[layout.eta]) if layout.eta else np.ones(count, np.int64)
-            self.side = np.ones(count, np.int64)
-        whole = slice(0, count)
-        self.told.append(
-            [
-                self._mirrored(feature, self.layout.tell(feature, integers), whole)
-                for feature in layout.momentum
-                if feature != layout.phi
-            ]
-        )
-        self.integers.append(integers)
-        if self.pts and self.turns:
-            turned = tuple(np.concatenate(parts) for parts in zip(*self.turns, strict=True))
-            self._add_momentum(place, np.concatenate(self.pts), turned)
-            self.pts, self.turns = [], []
+    def add(self, feature: str, place: int, integers: Integers) -> None:
+        """Take a feature of all jets of a place."""
+        layout, count = self.layout, len(integers)
+        self.integers[feature].append(integers)
+        if feature == layout.phi:
+            self._add_angle(place, integers)
+            return
+        here = {name: found[place] for name, found in self.integers.items() if len(found) > place}
+        told = layout.tell(feature, here)
+        if feature == layout.eta:
+            if place == 0:
+                self.sign = np.where(integers < 0, -1, 1)
+            told = told * self.sign[:count].astype(np.float32)
+        self.told[feature].append(told)
+        if feature == layout.pt:
+            pt = layout.value(feature, here)
+            if place == 0:
+                self.lead_pt = np.maximum(pt, np.float32(1e-30))
+            share = pt / self.lead_pt[:count]
+            self.shares.append(np.clip(share, np.float32(-1e9), np.float32(1e9)))
 
-    def _add_momentum(self, place: int, pt: Array, turned: tuple[Array, ...]) -> None:
-        count = len(pt)
+    def _add_angle(self, place: int, integers: Integers) -> None:
+        """Take phi: from the leading jet's it turns, and momenta add up."""
+        layout, count = self.layout, len(integers)
+        assert layout.phi is not None
+        if self.numbers is None or layout.pt is None:
+            return
+        # whatever lies beyond pi counts as pi
+        angle = np.clip(layout.value(layout.phi, {layout.phi: integers}), -exact.PI, exact.PI)
         if place == 0:
-            self.lead_pt = np.maximum(pt, np.float32(1e-30))
-            self.lead_angle, *self.lead_turn = turned
-            turned = np.zeros_like(pt), np.ones_like(pt), np.zeros_like(pt)
-        angle, cosine, sine = turned
+            self.lead_angle, self.lead_turn = angle, list(exact.cos_sin(angle))
+            self.side = np.ones(count, np.int64)
+            angle = np.zeros_like(angle)
+        else:
+            angle = exact.wrap(angle - self.lead_angle[:count])
+        cosine, sine = exact.cos_sin(angle)
         if place == 1:
             self.side[:count] = np.where(angle < 0, -1, 1)
-        share = np.clip(pt / self.lead_pt[:count], np.float32(-1e9), np.float32(1e9))
-        x, y = share * cosine, share * sine
+        x, y = self.shares[place] * cosine, self.shares[place] * sine
         if place:
             x, y = self.momenta[-1][0][:count] + x, self.momenta[-1][1][:count] + y
-        self.angles.append(turned)
+        self.turns.append((angle, cosine, sine))
         self.momenta.append((x, y))
-
-    def _turned(self, place: int, chunk: slice, found: Columns) -> tuple[Array, ...]:
-        """Phi from the leading jet's, with cosine and sine; the leading jet's as it is."""
-        angle = self._angle(found)
-        if place:
-            angle = exact.wrap(angle - self.lead_angle[chunk])
-        return angle, *exact.cos_sin(angle)
-
-    def _angle(self, integers: Columns) -> Array:
-        """Phi itself; whatever lies beyond pi counts as pi."""
-        assert self.layout.phi is not None
-        return np.clip(self.layout.value(self.layout.phi, integers), -exact.PI, exact.PI)
-
-    def _recoil(self, place: int, chunk: slice) -> Direction | None:
-        if place == 0 or not self.momenta:
-            return None
-        x, y = (component[chunk] for component in self.momenta[place - 1])
-        if place == 1:  # exactly opposite
-            one = np.ones_like(x)
-            return Direction(np.full_like(x, exact.PI), -one, np.zeros_like(x), one)
-        square = x * x + y * y + np.float32(1e-6)
-        size: Array = np.sqrt(square)
-        return Direction(exact.arctan2(-y, -x), -x / size, -y / size, square)
+        self.recoils.append(_away_from(x, y, place))
 
     def _axis(
-        self, feature: str, place: int, chunk: slice, recoil: Direction | None
+        self, feature: str, place: int, chunk: slice
     ) -> tuple[Integers | int, Integers | int]:
         """Sign and origin of the coordinate in which a feature is coded."""
         layout = self.layout
         if place == 0:
             return 1, 0
         if feature == layout.pt:
-            return -1, self.integers[place - 1][feature][chunk]
+            return -1, self.integers[feature][place - 1][chunk]
         if feature == layout.eta:
             sign = self.sign[chunk]
             return sign, (sign - 1) // 2  # mirrors a float's patterns, where -0.0 is -1
-        if feature == layout.phi and layout.circle and recoil is not None:
+        if feature == layout.phi and layout.circle and self.recoils:
             step = np.float32(layout.lattices[feature].step)  # type: ignore[attr-defined]
-            toward = exact.wrap(self.lead_angle[chunk] + recoil.angle)
+            toward = exact.wrap(self.lead_angle[chunk] + self.recoils[place - 1].angle[chunk])
             return self.side[chunk] if place > 1 else 1, np.rint(toward / step).astype(np.int64)
         return 1, 0
 
-    def before(self, place: int, chunk: slice, recoil: Direction | None) -> list[Array]:
-        """Inputs from the event and its earlier jets."""
+    def before(self, feature: str, place: int, chunk: slice) -> list[Array]:
+        """Inputs that are new since the feature before: of the event, the jet, other jets."""
+        at = self.layout.momentum.index(feature)
+        if at:
+            rows = self._own(self.layout.momentum[at - 1], place, chunk)
+        else:
+            rows = self._number(place, chunk)
+        if feature != self.layout.phi:
+            return [*rows, *(self.told[feature][earlier][chunk] for earlier in _earlier(place))]
+        return rows + (self._missing(place, chunk) if place and self.recoils else [])
+
+    def _number(self, place: int, chunk: slice) -> list[Array]:
+        """Inputs from how many jets there are."""
         if self.numbers is None:
             return []
         number = self.numbers[chunk]
         if place < 2:
             rows = [_flag(number == n) for n in (1, 2, 3, 4)]
-            rows.append(np.minimum(number, _MOST_JETS) * np.float32(32))
-        else:
-            left = number - np.float32(place)
-            rows = [
-                _flag(left == 1),
-                _flag(left == 2),
-                np.minimum(left, np.float32(6)) * np.float32(64),
-            ]
-            rows += [np.full_like(left, min(place, 6) * 64), np.full_like(left, 128 * (place == 2))]
-        for earlier in self._earlier(place):
-            rows += [told[chunk] for told in self.told[earlier]]
-        if recoil is None:
-            return rows
+            return [*rows, np.minimum(number, _MOST_JETS) * np.float32(32)]
+        left = number - np.float32(place)
+        rows = [_flag(left == 1), _flag(left == 2)]
+        rows += [np.minimum(left, np.float32(6)) * np.float32(64)]
+        rows += [np.full_like(left, min(place, 6) * 64), np.full_like(left, 128 * (place == 2))]
+        return rows
+
+    def _missing(self, place: int, chunk: slice) -> list[Array]:
+        """Inputs from where momentum is missing before the jet."""
+        rows: list[Array] = []
+        recoil = self.recoils[place - 1].at(chunk)
         if place > 1:
-            rows.append(exact.log2(recoil.square))
+            share: Array = np.maximum(self.shares[place][chunk], np.float32(1e-9))
+            rows = [exact.log2(recoil.square), exact.log2(share * share / recoil.square)]
             side = self.side[chunk].astype(np.float32)
-            for earlier in self._earlier(place):
-                _, cosine, sine = self.angles[earlier]
+            for earlier in _earlier(place):
+                _, cosine, sine = self.turns[earlier]
                 cosine, sine = recoil.toward(cosine[chunk], sine[chunk])
                 rows += [cosine, sine * side]
         if not self.layout.circle:
@@ -305,64 +316,60 @@ class Event:
             rows.append(sine * recoil.cosine + cosine * recoil.sine)
         return rows
 
-    def _after(
-        self, feature: str, place: int, chunk: slice, recoil: Direction | None, found: Columns
-    ) -> list[Array]:
-        """Inputs from a feature of the jet itself, once it is coded."""
-        layout = self.layout
-        if feature == layout.phi:
-            return self._angles_after(place, chunk, recoil, found)
-        told = self.layout.tell(feature, found)
-        rows = [self._mirrored(feature, told, chunk) if place else told]
-        if feature == layout.pt and self.numbers is not None:
-            self.pts.append(self.layout.value(feature, found))
+    def _own(self, feature: str, place: int, chunk: slice) -> list[Array]:
+        """Inputs from a feature that the jet, and all others, have by now."""
+        if feature == self.layout.phi:
+            return self._angles(place, chunk) if place and self.recoils else []
+        told = self.told[feature]
+        rows = [told[place][chunk]]
+        if feature == self.layout.pt and self.numbers is not None:
             if place:
-                rows.append(self.layout.tell(feature, self._at(place - 1, chunk)) - told)
-            if recoil is not None and place > 1:
-                share = self.pts[-1] / self.lead_pt[chunk]
-                share = np.clip(share, np.float32(1e-9), np.float32(1e9))
-                rows.append(exact.log2(share * share / recoil.square))
+                rows.append(told[place - 1][chunk] - rows[0])
+            rows.append(self._to_next(told, place, chunk))
         return rows
 
-    def _angles_after(
-        self, place: int, chunk: slice, recoil: Direction | None, found: Columns
-    ) -> list[Array]:
-        if self.numbers is None:
-            return []
-        self.turns.append(self._turned(place, chunk, found))
-        if recoil is None:
-            return []
-        angle, cosine, sine = self.turns[-1]
+    def _to_next(self, told: list[Array], place: int, chunk: slice) -> Array:
+        """The drop to the jet after; 0 where it is the last."""
+        own = told[place][chunk]
+        drop = np.zeros_like(own)
+        if place + 1 < len(told):
+            after = told[place + 1][chunk]
+            np.subtract(own[: len(after)], after, out=drop[: len(after)])
+        return drop
+
+    def _angles(self, place: int, chunk: slice) -> list[Array]:
+        """Inputs from the jet's phi: how far it is from the recoil, and from other jets."""
+        recoil = self.recoils[place - 1].at(chunk)
+        angle, cosine, sine = (part[chunk] for part in self.turns[place])
         away = np.abs(exact.wrap(angle - recoil.angle))
         if place == 1:
             return [away]
         near = [
-            np.minimum(np.abs(exact.wrap(angle - self.angles[earlier][0][chunk])), np.float32(1))
-            for earlier in self._earlier(place)
+            np.minimum(np.abs(exact.wrap(angle - self.turns[earlier][0][chunk])), np.float32(1))
+            for earlier in _earlier(place)
         ]
         return [recoil.toward(cosine, sine)[0], away, *near]
 
-    def _at(self, place: int, chunk: slice) -> Columns:
-        return {name: values[chunk] for name, values in self.integers[place].items()}
 
-    def _mirrored(self, feature: str, told: Array, chunk: slice) -> Array:
-        """Eta as seen from the side that the leading jet went to."""
-        return told * self.sign[chunk].astype(np.float32) if feature == self.layout.eta else told
+def _away_from(x: Array, y: Array, place: int) -> Direction:
+    """Opposite to the momentum of the jets up to a place."""
+    if place == 0:  # exactly
+        one = np.ones_like(x)
+        return Direction(np.full_like(x, exact.PI), -one, np.zeros_like(x), one)
+    square = x * x + y * y + np.float32(1e-6)
+    size: Array = np.sqrt(square)
+    return Direction(exact.arctan2(-y, -x), -x / size, -y / size, square)
 
-    @staticmethod
-    def _earlier(place: int) -> tuple[int, ...]:
-        """The places of the jets before that are looked at: always as many within a group."""
-        return (0,) if place == 1 else (0, place - 1, place - 2) if place > 1 else ()
+
+def _earlier(place: int) -> tuple[int, ...]:
+    """The places of the jets before that are looked at: always as many within a group."""
+    return (0,) if place == 1 else (0, place - 1, place - 2) if place > 1 else ()
 
 
 def _turn(values: Integers, circle: int) -> Integers:
     """Integers brought to within half a circle of zero; as they are where there is no circle."""
     half = circle // 2
     return (values + half) % circle - half if circle else values
-
-
-def _sign(values: Integers) -> Integers:
-    return np.where(values < 0, -1, 1)
 
 
 def _flag(which: NDArray[np.bool_]) -> Array:

@@ -12,7 +12,7 @@ from atlasae.density import INPUT_LIMIT, OUTERMOST, Bins, Conditional
 from atlasae.errors import DamagedFileError
 from atlasae.features import role
 from atlasae.multiset import code_cells, order_of
-from atlasae.walk import ALL_GROUPS, walk, walk_others
+from atlasae.walk import ALL_GROUPS, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -241,15 +241,9 @@ class JetModel:
 
     def code(
         self, coder: Coder, counts: Integers | None, columns: Columns | None, jets: int
-    ) -> Columns:
-        """Write momenta, or with ``columns`` None read them; gives their integers by feature."""
-        return walk(_Coding(self, coder), self.layout, self._events(counts, jets), columns, jets)
-
-    def code_others(
-        self, coder: Coder, momentum: Columns, columns: Columns | None, jets: int
     ) -> Iterator[tuple[str, Integers]]:
-        """Write the other features one by one, or read them; gives each with its integers."""
-        return walk_others(_Coding(self, coder), self.layout, momentum, columns, jets)
+        """Write the features one by one, or with ``columns`` None read them; gives their integers."""
+        return walk(_Coding(self, coder), self.layout, self._events(counts, jets), columns, jets)
 
     def free_order(self, columns: Columns, counts: Integers | None) -> Integers | None:
         """The order of events in which ``code_free`` takes them; None where it takes none.
@@ -272,7 +266,7 @@ class JetModel:
 
     def code_free(
         self, coder: Coder, counts: Integers | None, columns: Columns | None, jets: int
-    ) -> Columns:
+    ) -> Iterator[tuple[str, Integers]]:
         """As ``code``, for events in the order that ``free_order`` gives, which is not coded."""
         numbers = self._events(counts, jets)
         visitor = _Free(self, coder)
@@ -307,8 +301,7 @@ class JetModel:
 
 def _visit_all(visitor: Visitor, layout: Layout, counts: Integers | None, columns: Columns) -> None:
     jets = len(next(iter(columns.values())))
-    momentum = walk(visitor, layout, counts, columns, jets)
-    for _ in walk_others(visitor, layout, momentum, columns, jets):
+    for _ in walk(visitor, layout, counts, columns, jets):
         pass
 
 
@@ -369,7 +362,7 @@ class _Free(_Coding):
         conditional = self.model.conditional(GROUPS[0], layout.pt)
         inputs = self.inputs(GROUPS[0], 1)
         event = Event(layout, np.full(1, size, np.float32) if size else None)
-        inputs.add(event.before(0, slice(0, 1), None))
+        inputs.add(event.before(layout.pt, 0, slice(0, 1)))
         bins = values = None
         if columns is not None:
             bins = conditional.bins.find(columns[layout.pt][leading])

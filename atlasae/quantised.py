@@ -13,7 +13,7 @@ from atlasae.errors import DamagedFileError
 from atlasae.quantise import FloatLattice, IntegerLattice, Lattice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -40,11 +40,12 @@ class Quantised:
     odd: dict[str, tuple[Integers, NDArray[Any]]]
     counts: Integers | None
 
-    def checksum(self, names: Iterable[str], counts: Integers | None = None) -> int:
-        """CRC-32 of some features, and of numbers of jets."""
-        pieces = [counts]
-        for name in names:
-            pieces += [self.integers[name], self.fine.get(name)]
+    def checksum(self, feature: str | None = None) -> int:
+        """CRC-32 of a feature, or of the numbers of jets."""
+        if feature is None:
+            pieces = [self.counts]
+        else:
+            pieces = [self.integers[feature], self.fine.get(feature)]
         checksum = 0
         for values in pieces:
             if values is not None:

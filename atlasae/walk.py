@@ -1,7 +1,8 @@
 """The order in which features are visited, by whoever writes, reads or records them.
 
-First the momenta, place by place in the events: the first jets of all events, then all second jets,
-and so on. Then the other features one by one, each for all jets, so that a reader can stop.
+Feature by feature, each for all jets, so that a reader can stop where it has enough. Those of the
+momentum go place by place in the events: the first jets of all events, then all second jets, and
+so on; the others follow, for all jets alike.
 """
 
 from __future__ import annotations
@@ -18,10 +19,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from atlasae.context import Columns, Inputs, Layout, Visitor
+    from atlasae.context import Columns, Layout, Visitor
 
     Integers = NDArray[np.int64]
-    Array = NDArray[np.float32]
 
 OTHERS = "others"  # the group of the features that are no part of a momentum
 ALL_GROUPS = (*GROUPS, OTHERS)
@@ -30,8 +30,8 @@ _DEEPEST = 64  # jets of an event that are seen together; of more, the next 64 s
 
 def walk(
     visitor: Visitor, layout: Layout, counts: Integers | None, columns: Columns | None, jets: int
-) -> Columns:
-    """Visit the momentum of every jet.
+) -> Iterator[tuple[str, Integers]]:
+    """Visit every feature, and give each with its integers, shape (jets,).
 
     Args:
         visitor: what is done with each.
@@ -39,72 +39,68 @@ def walk(
         counts: numbers of jets an event; None for jets without events.
         columns: integers by feature, shape (jets,); None to have the visitor give them.
         jets: how many there are.
-
-    Returns:
-        The integers by feature, as they were given or found.
     """
+    momentum = {}
+    for feature, found in _walk_momentum(visitor, layout, counts, columns, jets):
+        momentum[feature] = found
+        yield feature, found
+    yield from _walk_others(visitor, layout, momentum, columns, jets)
+
+
+def _walk_momentum(
+    visitor: Visitor, layout: Layout, counts: Integers | None, columns: Columns | None, jets: int
+) -> Iterator[tuple[str, Integers]]:
     if counts is None:
-        order, places = np.arange(jets), [jets] if jets else []
-        starts, numbers = order, None
+        numbers, starts, lengths = None, np.arange(jets), [jets] if jets else []
     else:
         counts = _shallow(counts)
         order = np.argsort((_DEEPEST - counts).astype(np.uint8), kind="stable")
         most = int(counts.max(initial=0))
-        places = [int(np.count_nonzero(counts > place)) for place in range(most)]
+        lengths = [int(np.count_nonzero(counts > place)) for place in range(most)]
         starts = (np.cumsum(counts) - counts)[order]
         numbers = counts[order].astype(np.float32)
-    found = {name: np.empty(jets, np.int64) for name in layout.momentum}
-    if not found:
-        return found
+    places = [
+        [
+            (chunk, visitor.inputs(GROUPS[min(place, 2)], chunk.stop - chunk.start))
+            for chunk in _chunks(length)
+        ]
+        for place, length in enumerate(lengths)
+    ]
     event = Event(layout, numbers)
-    with np.errstate(all="ignore"):  # sizes beyond float32 become the largest there are
-        for place, length in enumerate(places):
-            rows = starts[:length] + place
-            here = {name: np.empty(length, np.int64) for name in layout.momentum}
-            for start in range(0, length, CHUNK):
-                chunk = slice(start, min(start + CHUNK, length))
-                known = columns and {name: columns[name][rows[chunk]] for name in layout.momentum}
-                for name, values in event.visit(visitor, place, chunk, known).items():
-                    here[name][chunk] = values
-            for name, values in here.items():
-                found[name][rows] = values
-            if place + 1 < len(places):
-                event.add(here)
-    return found
+    for feature in layout.momentum:
+        found = np.empty(jets, np.int64)
+        for place, (length, chunks) in enumerate(zip(lengths, places, strict=True)):
+            rows, here = starts[:length] + place, np.empty(length, np.int64)
+            with np.errstate(all="ignore"):  # sizes beyond float32 become the largest there are
+                for chunk, inputs in chunks:
+                    known = None if columns is None else columns[feature][rows[chunk]]
+                    here[chunk] = event.visit(visitor, feature, place, chunk, known, inputs)
+                event.add(feature, place, here)
+            found[rows] = here
+        yield feature, found
 
 
-def walk_others(
+def _walk_others(
     visitor: Visitor, layout: Layout, momentum: Columns, columns: Columns | None, jets: int
 ) -> Iterator[tuple[str, Integers]]:
-    """Visit the other features of all jets, one after another, and give each with its integers.
-
-    Args:
-        visitor: what is done with each.
-        layout: of the features.
-        momentum: what ``walk`` gave.
-        columns: integers by feature, shape (jets,); None to have the visitor give them.
-        jets: how many there are.
-    """
-    chunks = [slice(start, min(start + CHUNK, jets)) for start in range(0, jets, CHUNK)]
-    inputs = [visitor.inputs(OTHERS, chunk.stop - chunk.start) for chunk in chunks]
-    for feature in layout.momentum:
-        _tell(layout, feature, momentum, chunks, inputs)
+    chunks = [(chunk, visitor.inputs(OTHERS, chunk.stop - chunk.start)) for chunk in _chunks(jets)]
+    known = list(momentum.items())
     for feature in layout.others:
+        for name, integers in known:
+            with np.errstate(all="ignore"):  # as above
+                told = layout.tell(name, momentum | {name: integers})
+            for chunk, inputs in chunks:
+                inputs.add([told[chunk]])
         found = np.empty(jets, np.int64)
-        for chunk, known in zip(chunks, inputs, strict=True):
+        for chunk, inputs in chunks:
             values = None if columns is None else columns[feature][chunk]
-            found[chunk] = visitor.visit(OTHERS, feature, values, known)
+            found[chunk] = visitor.visit(OTHERS, feature, values, inputs)
         yield feature, found
-        _tell(layout, feature, {feature: found}, chunks, inputs)
+        known = [(feature, found)]
 
 
-def _tell(
-    layout: Layout, feature: str, integers: Columns, chunks: list[slice], inputs: list[Inputs]
-) -> None:
-    with np.errstate(all="ignore"):  # as in walk
-        told = layout.tell(feature, integers)
-    for chunk, known in zip(chunks, inputs, strict=True):
-        known.add([told[chunk]])
+def _chunks(length: int) -> list[slice]:
+    return [slice(start, min(start + CHUNK, length)) for start in range(0, length, CHUNK)]
 
 
 def _shallow(counts: Integers) -> Integers:

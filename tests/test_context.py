@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atlasae import exact
-from atlasae.context import GROUPS, SIGN, Layout
+from atlasae.context import SIGN, Layout
 from atlasae.entropy import Reader, Writer
 from atlasae.jetmodel import JetModel
 from atlasae.quantise import AbsoluteLattice, exceptions, fit_lattice
 from atlasae.tolerance import tolerances
-from atlasae.walk import OTHERS, walk, walk_others
+from atlasae.walk import OTHERS, walk
 
 from .conftest import make_jets
 
@@ -109,25 +109,31 @@ def integers(n, spec="default", seed=0, dtype="float32"):
     }
 
 
+class Rows:
+    """How many inputs some jets of a group have."""
+
+    def __init__(self, group, count):
+        self.group, self.count, self.number = group, count, 0
+
+    def add(self, rows):
+        assert all(row.shape == (self.count,) and row.dtype == np.float32 for row in rows)
+        assert all(np.isfinite(row).all() for row in rows)
+        self.number += len(rows)
+
+
 class Watcher:
     """Keeps what it is asked, and gives values back as they are."""
 
     def __init__(self):
         self.visits = []
-        self.rows = []
+        self.rows = {}
 
     def inputs(self, group, count):
-        self.rows.append((group, count, 0))
-        return self
+        return Rows(group, count)
 
-    def add(self, rows):
-        group, count, before = self.rows[-1]
-        assert all(row.shape == (count,) and row.dtype == np.float32 for row in rows)
-        assert all(np.isfinite(row).all() for row in rows)
-        self.rows[-1] = group, count, before + len(rows)
-
-    def visit(self, group, feature, values, inputs):  # noqa: ARG002
+    def visit(self, group, feature, values, inputs):
         self.visits.append((group, feature, values))
+        self.rows.setdefault((group, feature), set()).add(inputs.number)
         return values
 
 
@@ -146,7 +152,7 @@ CASES = {name: counts and np.array([*counts, 500 - sum(counts)]) for name, count
 @pytest.mark.parametrize("case", CASES)
 def test_each_jet_is_visited_once_and_stays_in_its_place(case, spec):
     counts, columns, watcher = CASES[case], integers(500, spec), Watcher()
-    found = walk(watcher, layout(spec), counts, columns, 500)
+    found = dict(walk(watcher, layout(spec), counts, columns, 500))
     for name in ORDER:
         np.testing.assert_array_equal(found[name], columns[name])
         visited = sum(len(values) for _, feature, values in watcher.visits if feature == name)
@@ -154,23 +160,32 @@ def test_each_jet_is_visited_once_and_stays_in_its_place(case, spec):
     signs = sum(len(values) for _, feature, values in watcher.visits if feature == SIGN)
     starts = 500 if counts is None else (-(-counts // 64)).sum()
     assert signs == starts
-    widths = {group: {n for of, _, n in watcher.rows if of == group} for group in GROUPS}
-    assert all(len(found) <= 1 for found in widths.values())
+    assert all(len(numbers) == 1 for numbers in watcher.rows.values())
 
 
 def test_no_jets_are_no_visits():
     for counts in (None, np.zeros(0, np.int64), np.zeros(7, np.int64)):
         watcher = Watcher()
-        found = walk(watcher, layout(), counts, integers(0), 0)
+        found = dict(walk(watcher, layout(), counts, integers(0), 0))
+        assert list(found) == list(ORDER)
         assert all(len(values) == 0 for values in found.values())
         assert not any(len(values) for _, _, values in watcher.visits)
 
 
-def test_jets_are_visited_place_by_place():
+def test_features_are_visited_one_by_one_and_place_by_place():
     watcher = Watcher()
-    walk(watcher, layout(), np.array([2, 0, 4, 1]), integers(7), 7)
-    places = [(group, len(values)) for group, feature, values in watcher.visits if feature == "m"]
-    assert places == [("first", 3), ("second", 2), ("later", 1), ("later", 1)]
+    dict(walk(watcher, layout(), np.array([2, 0, 4, 1]), integers(7), 7))
+    places = [("first", 3), ("second", 2), ("later", 1), ("later", 1)]
+    found = [(feature, group, len(values)) for group, feature, values in watcher.visits]
+    found = [visit for visit in found if visit[0] != SIGN]
+    assert found == [(feature, *place) for feature in ORDER for place in places]
+
+
+def test_a_feature_is_there_before_the_next_is_visited():
+    watcher = Watcher()
+    walking = walk(watcher, layout(), np.array([2, 0, 4, 1]), integers(7), 7)
+    assert next(walking)[0] == "pt"
+    assert {feature for _, feature, _ in watcher.visits} == {"pt"}
 
 
 def test_extreme_jets_give_finite_inputs():
@@ -183,7 +198,7 @@ def test_extreme_jets_give_finite_inputs():
                 name: exceptions(of.lattices[name], patterns[i].view(dtype), bounds[name])[0]
                 for i, name in enumerate(ORDER)
             }
-            walk(Watcher(), of, np.full(100, 6), columns, 600)
+            dict(walk(Watcher(), of, np.full(100, 6), columns, 600))
 
 
 MODELS = {
@@ -212,11 +227,11 @@ def models():
 def test_a_reader_gives_what_was_written_whatever_was_taught(models, taught, networks, case):
     model, counts, columns = models[taught, networks], CASES[case], integers(500)
     writer = Writer()
-    written = model.code(writer, counts, columns, 500)
+    written = dict(model.code(writer, counts, columns, 500))
     if counts is not None:
         model.code_numbers(writer, counts, len(counts))
     reader = Reader(writer.to_bytes())
-    found = model.code(reader, counts, None, 500)
+    found = dict(model.code(reader, counts, None, 500))
     for name in ORDER:
         np.testing.assert_array_equal(written[name], columns[name])
         np.testing.assert_array_equal(found[name], columns[name])
@@ -274,12 +289,11 @@ def test_other_features_follow_all_momenta_one_by_one():
     assert of.momentum == ORDER
     columns = integers(20) | {"score": np.arange(20), "area": np.arange(20)[::-1].copy()}
     watcher = Watcher()
-    momentum = walk(watcher, of, np.full(10, 2), columns, 20)
-    assert set(momentum) == set(ORDER)
+    walking = walk(watcher, of, np.full(10, 2), columns, 20)
+    assert [next(walking)[0] for _ in ORDER] == list(ORDER)
     assert not {"score", "area"} & {feature for _, feature, *_ in watcher.visits}
-    others = walk_others(watcher, of, momentum, columns, 20)
-    name, values = next(others)
+    name, values = next(walking)
     assert (name, values.tolist()) == ("score", list(range(20)))
     assert "area" not in {feature for _, feature, *_ in watcher.visits}
     assert watcher.visits[-1][:2] == (OTHERS, "score")
-    assert dict(others).keys() == {"area"}
+    assert dict(walking).keys() == {"area"}
