@@ -47,10 +47,13 @@ def code_lattices(
         which = None if known is None else kinds.index(known.kind)
         kind = LATTICES[kinds[one(coder, which, len(kinds))]]
         choose("dtype", dtype, kind.dtypes)
+        alike = next((lattice for lattice in reversed(found) if isinstance(lattice, kind)), None)
         numbers: list[Any] = []
         for field in fields(kind)[1:]:  # the first is the dtype
-            value = part(known, field.name)
-            if field.type == "float":
+            value, before = part(known, field.name), part(alike, field.name)
+            if alike is not None and one(coder, None if value is None else int(value == before), 2):
+                numbers.append(before)
+            elif field.type == "float":
                 numbers.append(code_float(coder, value))
             else:
                 wrapped = None if value is None else np.array([value])

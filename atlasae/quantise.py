@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import accumulate
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from atlasae import exact
 from atlasae.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,21 +24,19 @@ if TYPE_CHECKING:
 
     Values = NDArray[Any]
     Integers = NDArray[np.int64]
-    Floats = NDArray[np.float64]
     Bits = NDArray[np.unsignedinteger[Any]]
 
 CHUNK = 16384  # values at a time: the steps' outputs stay in a core's cache
 
-_LN2 = 0.6931471805599453
-# ln(2)^k / k!, the Taylor series of 2^f: with abs(f) <= 1/2 what follows is below 2e-16. Each
-# product and quotient is correctly rounded, so these are the same numbers everywhere.
-_POWERS = tuple(accumulate(range(1, 13), lambda power, k: power * _LN2 / k, initial=1.0))
 _FLOATS = ("float16", "float32", "float64")
 _WHOLE = ("bool", *(f"{sign}int{size}" for sign in ("", "u") for size in (8, 16, 32, 64)))
 _EXACT = 2.0**53  # integers up to here are exact in float64
 _SLACK = 1 - 2.0**-22  # so that a bound computed in float32 by the user holds as well
 _NOISE = 2.0**-40  # relative error of a logarithm there and back in float64, rounded up
 _EXCEPTION_BITS = 64  # what a value in the exceptions list costs, roughly
+_MANY_STEPS = 32  # from 0 to a value: the step is 3 % smaller at most to meet it
+_ENOUGH = 100_000  # values tell which is frequent
+_OFTEN = 0.02  # of the values
 _MANY_EXCEPTIONS = 0.1  # of the values: a lattice that loses more than these is the wrong one
 
 
@@ -76,6 +74,10 @@ class Lattice(ABC):
             for rows in _chunks(len(integers)):
                 values[rows] = self._restored(integers[rows])
         return values
+
+    def through(self, value: float) -> Lattice:  # noqa: ARG002
+        """A lattice no coarser that gives this value, which is not 0, back as it is, if it can."""
+        return self
 
     @abstractmethod
     def _quantised(self, values: Values) -> Values:
@@ -128,7 +130,7 @@ class RelativeLattice(Lattice):
         if tolerance.value <= 2 * rounding:
             return None
         bound = tolerance.value * _SLACK - rounding
-        up, down = math.log1p(bound) / _LN2, math.log1p(-bound) / _LN2
+        up, down = math.log1p(bound) / exact.LN2, math.log1p(-bound) / exact.LN2
         step, nudge = up - down, (up + down) / 2
         floor = min(tolerance.floor, float(info.max) / 4)
         if floor * bound < float(info.tiny):
@@ -137,6 +139,13 @@ class RelativeLattice(Lattice):
         linear, width = math.floor(0.5 / bound), 2 * bound * floor
         edge = math.log2((linear + 0.5) * width)
         return cls(dtype, step, edge + nudge - (linear + 0.5) * step, nudge, linear, width)
+
+    def through(self, value: float) -> Lattice:
+        if self.linear:
+            return self  # its cells begin where the linear ones end
+        level = math.log2(abs(value))
+        steps = math.ceil((level - self.origin) / self.step)
+        return replace(self, origin=level - steps * self.step)
 
     def _quantised(self, values: Values) -> Values:
         info = np.finfo(self.dtype)
@@ -166,7 +175,7 @@ class RelativeLattice(Lattice):
         # the dtype's largest value, as near as float64 can say
         top = int(info.maxexp) - 0.75 * 2.0 ** -min(info.nmant, 42)
         np.clip(exponent, int(info.minexp), top, out=exponent)
-        values = _exp2(exponent)
+        values = exact.exp2(exponent)
         np.copysign(values, signed, out=values)
         signed *= self.width
         np.copyto(values, signed, where=near)
@@ -208,6 +217,10 @@ class AbsoluteLattice(Lattice):
         steps = 2 * (bound * _SLACK - rounding[usable])
         cost = _EXCEPTION_BITS * above[usable] - np.log2(steps)
         return cls(values.dtype.name, float(steps[np.argmin(cost)]))
+
+    def through(self, value: float) -> Lattice:
+        steps = math.ceil(abs(value) / self.step)
+        return replace(self, step=abs(value) / steps) if steps >= _MANY_STEPS else self
 
     def _quantised(self, values: Values) -> Values:
         integers = values.astype(np.float64)
@@ -316,7 +329,18 @@ def fit_lattice(values: Values, tolerance: Tolerance) -> Lattice:
         lattice = RelativeLattice.fit(dtype, tolerance)
     elif tolerance.kind == "absolute":
         lattice = AbsoluteLattice.fit(finite, tolerance.value)
-    return lattice or FloatLattice.fit(finite)
+    if lattice is None:
+        return FloatLattice.fit(finite)
+    value = _frequent(finite)
+    return lattice.through(value) if value else lattice
+
+
+def _frequent(values: Values) -> float:
+    """The value, not 0, that many have, as a score that was not computed; 0 where none is."""
+    some = values[:: max(len(values) // _ENOUGH, 1)]
+    found, counts = np.unique(some[some != 0], return_counts=True)
+    often = len(counts) and counts.max() >= max(_OFTEN * len(some), 2)
+    return float(found[counts.argmax()]) if often else 0.0
 
 
 def exceptions(lattice: Lattice, values: Values, tolerance: Tolerance) -> tuple[Integers, Integers]:
@@ -385,17 +409,3 @@ def _broken(values: Values, restored: Values, tolerance: Tolerance) -> NDArray[n
         broken = ~(np.abs(error, out=error) <= tolerance.bound(originals))
     broken |= ~np.isfinite(values)
     return broken
-
-
-def _exp2(exponents: Floats) -> Floats:
-    """2 to the power of each exponent, to 1e-15 relative, for results that are normal numbers."""
-    whole = np.rint(exponents)
-    fraction = exponents - whole
-    powers = fraction * _POWERS[-1]
-    for coefficient in _POWERS[-2:0:-1]:
-        powers += coefficient
-        powers *= fraction
-    powers += _POWERS[0]
-    # the whole part is added to the exponent among the bits
-    powers.view(np.int64)[...] += whole.astype(np.int64) << 52
-    return powers

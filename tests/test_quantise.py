@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as arrays
 
 from atlasae.entropy import Reader, Writer
 from atlasae.errors import InputError
+from atlasae.exact import exp2
 from atlasae.jetmodel_store import code_lattices
 from atlasae.quantise import (
     CHUNK,
@@ -19,7 +20,6 @@ from atlasae.quantise import (
     FloatLattice,
     IntegerLattice,
     RelativeLattice,
-    _exp2,
     bits_of,
     exceptions,
     fit_lattice,
@@ -359,8 +359,31 @@ def test_the_exponential_is_exact_to_a_few_units_in_the_last_place():
     rng = np.random.default_rng(0)
     exponents = np.concatenate([rng.uniform(-1, 1, 10_000), np.arange(-1022.0, 1024.0)])
     expected = np.exp2(exponents.astype(np.longdouble))
-    assert np.max(np.abs(_exp2(exponents) / expected - 1)) < 1e-15
-    np.testing.assert_array_equal(_exp2(np.arange(-1022.0, 1024.0)), expected[10_000:])
+    assert np.max(np.abs(exp2(exponents) / expected - 1)) < 1e-15
+    np.testing.assert_array_equal(exp2(np.arange(-1022.0, 1024.0)), expected[10_000:])
+
+
+@pytest.mark.parametrize("value", [-1.0, 1.0, -10.0, -999.0, 0.1056583755])
+@pytest.mark.parametrize("tolerance", [rel(1e-3), rel(2**-11), rel(0.49), abs_(1e-3), abs_(1e-4)])
+def test_what_many_values_are_comes_back_as_it_is(value, tolerance):
+    scores = np.random.default_rng(0).beta(0.5, 0.5, 1000).astype(np.float32)
+    scores[::20] = value
+    lattice = fit_lattice(scores, tolerance)
+    integers, positions = exceptions(lattice, scores, tolerance)
+    assert not len(positions)
+    restored = lattice.to_values(integers)
+    np.testing.assert_array_equal(restored[::20], scores[::20])
+    assert not np.array_equal(restored, scores)
+    keeps(scores, restored, tolerance)
+
+
+@given(st.floats(1e-30, 1e30), st.sampled_from([rel(1e-3), rel(0.3), abs_(1e-3)]))
+def test_a_lattice_through_a_value_is_no_coarser(value, tolerance):
+    lattice = fit_lattice(np.ones(0, np.float32), tolerance)
+    through = lattice.through(value)
+    assert through.step <= lattice.step
+    if tolerance.kind == "relative":
+        assert lattice.origin - lattice.step <= through.origin <= lattice.origin
 
 
 # What is written today must be read the same for ever: these are never to be regenerated.
