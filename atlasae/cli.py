@@ -303,6 +303,7 @@ def info(source: str) -> None:
     "-o", "--output", type=click.Path(path_type=Path), default=Path("report"), show_default=True
 )
 @_tree_options
+@click.option("--features", help="Others of the collection to compare: btagDeepFlavB,area.")
 @click.option("--experiment", default="ATLAS", show_default=True, help="Or CMS, LHCb or plain.")
 @click.option("--label", default="Simulation Internal", show_default=True, help="Behind the name.")
 @_rates
@@ -310,6 +311,7 @@ def compare(
     original: str,
     compressed: tuple[str, ...],
     output: Path,
+    features: str | None,
     experiment: str,
     label: str,
     **options: Any,
@@ -323,7 +325,8 @@ def compare(
     from atlasae.plots import Style
 
     style = Style(experiment, label)
-    report = atlasae.compare(original, compressed, output, style=style, progress=True, **options)
+    options |= {"features": features.split(",") if features else (), "style": style}
+    report = atlasae.compare(original, compressed, output, progress=True, **options)
     for file in report.comparison.files:
         print_residuals(file.name, file.residuals)
     click.echo(f"{len(report.figures)} figures; {report.page}")

@@ -295,3 +295,26 @@ def test_other_trees_and_features_are_refused(events_file, bounded_file, tmp_pat
         file.mktree("Other", types, counter_name=lambda _: "nJet").extend(data)
     with pytest.raises(MissingNameError, match="no tree 'Events'"):
         read_comparison(renamed, [bounded_file])
+
+
+def test_other_features_are_compared_beside_the_momenta(tmp_path, jets, counts):
+    source, small = tmp_path / "a.root", tmp_path / "small.root"
+    score = np.random.default_rng(5).beta(0.5, 0.5, 1000).astype(np.float32)
+    score[::20] = -1  # where it was not computed
+    data = {f"Jet_{name}": ak.unflatten(v, counts) for name, v in {**jets, "btag": score}.items()}
+    with uproot.recreate(source) as file:
+        types = dict.fromkeys(data, "var * float32")
+        file.mktree("Events", types, counter_name=lambda _: "nJet").extend(data)
+    atlasae.compress(source, small, codec=Codec.bounded(tolerance={"btag": 0.01}), all_floats=True)
+    alone = read_comparison(source, [small])
+    assert "btag" not in alone.features
+    comparison = read_comparison(source, [small], features=["btag"])
+    file = comparison.files[0]
+    decoded = file.jets.columns["btag"]
+    np.testing.assert_array_equal(decoded == -1, score == -1)
+    assert 0 < file.residuals["btag"].maximum <= 0.01 == file.tolerance("btag").value
+    assert file.jet_bytes > 0
+    names = {figure.name for figure in figures_of(comparison)}
+    assert {"distribution_btag", "residual_profile_btag_small"} <= names
+    with pytest.raises(MissingNameError, match="did you mean 'btag'"):
+        read_comparison(source, [small], features=["btagg"])

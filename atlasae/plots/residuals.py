@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 BINS = 60
 _PROFILE_BINS = 16
+_LONG_NAME = 4  # letters of a feature's name that fit beside the next
 _WORTH_SAYING = 0.01  # a share of jets without any error
 
 
@@ -240,13 +241,16 @@ def residual_correlation(
             artists.append(
                 ax.text(
                     column, row, minus(f"{value:+.2f}") if np.isfinite(value) else "none",
-                    ha="center", va="center", fontsize=15,
+                    ha="center", va="center", fontsize=min(15, 75 / k),
                     color="white" if abs(value) > 0.6 else "black",
                 )
             )  # fmt: skip
     names = [symbol(feature) for feature in results]
-    ax.set_xticks(range(k), names, fontsize=17)
-    ax.set_yticks(range(k), names, fontsize=17)
+    look: dict[str, Any] = {"fontsize": 17}
+    if any(len(feature) > _LONG_NAME for feature in results):
+        look = {"fontsize": 10, "rotation": 45, "rotation_mode": "anchor", "ha": "right"}
+    ax.set_xticks(range(k), names, **look)
+    ax.set_yticks(range(k), names, **look)
     ax.tick_params(which="both", length=0)
     ax.minorticks_off()
     ax.text(0.96, 0.945, name, transform=ax.transAxes, ha="right", va="top", fontsize=13)
@@ -267,7 +271,7 @@ def _reach(result: Residuals, bound: float) -> float:
         return 1.15 * max(bound, min(furthest, 2 * bound))
     reach = min(4.5 * result.half_width, 1.5 * furthest)
     if not np.isfinite(reach) or reach == 0:
-        reach = max(furthest, 1e-6)
+        reach = max(1.15 * furthest, 1e-6)
     return reach
 
 

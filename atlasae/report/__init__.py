@@ -45,6 +45,7 @@ def compare(
     *,
     tree: str | None = None,
     collection: str | None = None,
+    features: Sequence[str] = (),
     style: Style = ATLAS,
     rates: PathLike | None = None,
     progress: bool = False,
@@ -61,6 +62,7 @@ def compare(
         output: the directory, made if it is not there.
         tree: path of the tree; by default the one whose jets the first file has compressed.
         collection: its name; by default ``Jet``, else another that the first file has compressed.
+        features: of the collection, to be compared beside the momenta, such as ``btagDeepFlavB``.
         style: the experiment's.
         rates: of other tools, to draw beside those of the files: the JSON that
             ``benchmarks.rates`` writes.
@@ -68,12 +70,20 @@ def compare(
 
     Raises:
         InputError: they do not hold the same jets.
-        MissingNameError: a file has no such tree or collection; the message names the nearest.
+        MissingNameError: a file has no such tree, collection or feature; the message names the
+            nearest.
         FileError: a file is missing or damaged, or the directory cannot be written.
     """
     published = read_rates(rates) if rates is not None else ()
-    comparison = read_comparison(original, compressed, tree=tree, collection=collection)
-    options = {"--tree": tree, "--collection": collection, "--rates": rates}
+    comparison = read_comparison(
+        original, compressed, tree=tree, collection=collection, features=features
+    )
+    options: dict[str, PathLike | None] = {
+        "--tree": tree,
+        "--collection": collection,
+        "--features": ",".join(features),
+        "--rates": rates,
+    }
     if style != ATLAS:
         options |= {"--experiment": style.experiment, "--label": style.text}
     command = _command([original, *compressed, "-o", output], options)

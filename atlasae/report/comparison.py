@@ -14,7 +14,7 @@ import numpy as np
 
 from atlasae.bounded import BoundedCodec
 from atlasae.errors import InputError, located
-from atlasae.features import Table, energy_unit, plain_name, to_table
+from atlasae.features import COORDINATES, Table, energy_unit, plain_name, to_table
 from atlasae.metrics import Residuals, correlation, residuals
 from atlasae.observables import OBSERVABLES, observables
 from atlasae.root.contents import info
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from atlasae.codec import Codec
+    from atlasae.root.branches import Branch
     from atlasae.root.container import Part, Run
     from atlasae.root.contents import Contents
     from atlasae.root.layouts import Collection
@@ -52,7 +53,7 @@ class JetFile:
         path: of the file.
         file_bytes: its size.
         jets: in their events.
-        jet_bytes: what their momenta take in the file, or what stands for them; None where other
+        jet_bytes: what their features take in the file, or what stands for them; None where other
             branches share it.
         numbers: what numbers the entries, by branch, each of shape (entries,).
     """
@@ -128,6 +129,11 @@ class Comparison:
         names = list(self.original.jets.columns)
         return [name for name in names if all(name in file.residuals for file in self.files)]
 
+    @property
+    def momentum(self) -> list[str]:
+        """Those of the momenta among them."""
+        return [name for name in self.features if name in COORDINATES]
+
     def observable_residuals(self, file: DecodedFile, name: str) -> Residuals:
         """How far an observable is from the original's: relative for energies."""
         before, after = self.observables[name], file.observables[name]
@@ -142,6 +148,7 @@ def read_comparison(
     *,
     tree: str | None = None,
     collection: str | None = None,
+    features: Sequence[str] = (),
 ) -> Comparison:
     """Read the jets of an original file and of files compressed or restored from it.
 
@@ -152,10 +159,11 @@ def read_comparison(
         compressed: files that ``atlasae.compress`` or ``decompress`` wrote.
         tree: path of the tree; by default the one whose jets the first file has compressed.
         collection: its name; by default ``Jet``, else another that the first file has compressed.
+        features: of the collection, to be compared beside the momenta.
 
     Raises:
         InputError: they do not hold the same jets, or no jets at all.
-        MissingNameError: a file has no such tree or collection.
+        MissingNameError: a file has no such tree, collection or feature.
         FileError: a file is missing or damaged.
     """
     if not compressed:
@@ -165,13 +173,13 @@ def read_comparison(
     tree, collection = _chosen(compressed[0], tree, collection)
     with open_root(original) as file, located(os.fspath(original)):
         source, found = find_collection(trees_of(file), tree, collection)
-        before = _jets_in(original, file, source, found)
+        before = _jets_in(original, file, source, found, features)
     if not len(before.jets):
         raise InputError(f"{os.fspath(original)}: no jets in tree {tree!r}")
     unit = _unit(before.jets)
     names = _names(compressed)
     files = tuple(
-        _decoded(path, name, before, tree, collection, unit)
+        _decoded(path, name, before, tree, collection, features, unit)
         for path, name in zip(compressed, names, strict=True)
     )
     return Comparison(before, tree, collection, files, _observables(before.jets, unit))
@@ -194,11 +202,13 @@ def _chosen(path: PathLike, tree: str | None, collection: str | None) -> tuple[s
         return source.path, found.name
 
 
-def _jets_in(path: PathLike, file: Any, source: Source, found: Collection) -> JetFile:
+def _jets_in(
+    path: PathLike, file: Any, source: Source, found: Collection, features: Sequence[str]
+) -> JetFile:
     """The jets of a collection, and what the file says of them."""
     if not source.num_entries:
         raise InputError(f"no entries in tree {source.path!r}")
-    jets = to_table(momenta(source, found, 0, None))
+    jets = to_table(momenta(source, found, 0, None, features))
     numbers = [
         branch.name
         for branch in source.plan.branches
@@ -212,7 +222,7 @@ def _jets_in(path: PathLike, file: Any, source: Source, found: Collection) -> Je
         path=Path(path),
         file_bytes=int(file.file.source.num_bytes),
         jets=jets,
-        jet_bytes=sum(branch.source_bytes for branch in found.vector.values()),
+        jet_bytes=sum(branch.source_bytes for branch in _branches(found, features)),
         numbers={
             name: ak.to_numpy(ak.concatenate([chunk[name] for chunk in chunks])) for name in numbers
         },
@@ -220,18 +230,25 @@ def _jets_in(path: PathLike, file: Any, source: Source, found: Collection) -> Je
 
 
 def _decoded(
-    path: PathLike, name: str, original: JetFile, tree: str, collection: str, unit: str | None
+    path: PathLike,
+    name: str,
+    original: JetFile,
+    tree: str,
+    collection: str,
+    features: Sequence[str],
+    unit: str | None,
 ) -> DecodedFile:
     codecs: dict[str, Codec] = {}
     latents = []
     with open_root(path) as file, located(os.fspath(path)):
         trees = trees_of(file)
         source, found = find_collection(trees, tree, collection)
-        after = _jets_in(path, file, source, found)
+        after = _jets_in(path, file, source, found, features)
+        branches = {branch.name for branch in _branches(found, features)}
         codec, size = "", after.jet_bytes
         if isinstance(trees, CompressedTrees):
-            codec, size = _compressed(info(path), tree, found)
-            for run, part in _parts_of(trees, tree, found):
+            codec, size = _compressed(info(path), tree, branches)
+            for run, part in _parts_of(trees, tree, branches):
                 if part.codec:
                     codecs[part.codec] = trees.container.codecs[part.codec]
                 reader = part_reader(trees.container, run, part, trees.raw(tree))
@@ -257,9 +274,13 @@ def _decoded(
     )
 
 
-def _parts_of(trees: CompressedTrees, tree: str, found: Collection) -> list[tuple[Run, Part]]:
-    """What the momenta of a collection were compressed in, run by run."""
-    branches = {branch.name for branch in found.vector.values()}
+def _branches(found: Collection, features: Sequence[str]) -> list[Branch]:
+    """Those of the momenta, and of other features."""
+    return list(dict.fromkeys([*found.vector.values(), *found.choose(features).values()]))
+
+
+def _parts_of(trees: CompressedTrees, tree: str, branches: set[str]) -> list[tuple[Run, Part]]:
+    """What these branches were compressed in, run by run."""
     return [
         (run, part)
         for run in trees.container.runs.get(tree, [])
@@ -268,9 +289,8 @@ def _parts_of(trees: CompressedTrees, tree: str, found: Collection) -> list[tupl
     ]
 
 
-def _compressed(contents: Contents, tree: str, found: Collection) -> tuple[str, int | None]:
-    """The codecs of a collection's momenta, and the bytes that these take."""
-    branches = {branch.name for branch in found.vector.values()}
+def _compressed(contents: Contents, tree: str, branches: set[str]) -> tuple[str, int | None]:
+    """The codecs of these branches, and the bytes that they take."""
     parts = [part for part in contents.parts if part.tree == tree and branches & set(part.before)]
     kept = sum(b.after for b in contents.kept if b.tree == tree and b.name in branches)
     alone = all(set(part.before) <= branches for part in parts)

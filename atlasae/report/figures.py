@@ -83,7 +83,7 @@ def save(figure: Figure, directory: Path, style: Style) -> list[Path]:
 
 
 def _features(comparison: Comparison) -> Iterator[Figure]:
-    original = comparison.original.jets
+    original, momentum = comparison.original.jets, comparison.momentum
     decoded: dict[str, Any] = {file.name: file.jets for file in comparison.files}
     for feature in comparison.features:
         yield Figure(
@@ -99,9 +99,14 @@ def _features(comparison: Comparison) -> Iterator[Figure]:
         yield Figure(
             f"corner_{_slug(file.name)}",
             "features",
-            f"{file.name}: every feature, and every pair of them, of the original (filled) and the"
-            " decoded jets (lines). Areas and lines hold 39 % and 86 % of the jets.",
-            partial(plots.corner, original, file.jets, name=file.name),
+            f"{file.name}: every coordinate, and every pair of them, of the original (filled) and"
+            " the decoded jets (lines). Areas and lines hold 39 % and 86 % of the jets.",
+            partial(
+                plots.corner,
+                original.select(momentum),
+                file.jets.select(momentum),
+                name=file.name,
+            ),
             wide=True,
         )
 
@@ -155,13 +160,14 @@ def _residuals(comparison: Comparison) -> Iterator[Figure]:
                     wide=True,
                 )
     for file in comparison.files:
-        if sum(result.sigma > 0 for result in file.residuals.values()) < 2:
+        moved = {name: result for name, result in file.residuals.items() if result.sigma > 0}
+        if len(moved) < 2:
             continue  # nothing to correlate where every bit came back
         yield Figure(
             f"residual_correlation_{_slug(file.name)}",
             "residuals",
             f"{file.name}: Spearman's rank correlation of the residuals of every two features.",
-            partial(plots.residual_correlation, file.residuals, name=file.name),
+            partial(plots.residual_correlation, moved, name=file.name),
             "Correlations",
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import awkward as ak
@@ -57,9 +57,21 @@ def read_jets(
         return momenta(source, found, entry_start, entry_stop)
 
 
-def momenta(source: Source, collection: Collection, start: int, stop: int | None) -> ak.Array:
-    """The momenta of some entries, as records."""
+def momenta(
+    source: Source,
+    collection: Collection,
+    start: int,
+    stop: int | None,
+    others: Sequence[str] = (),
+) -> ak.Array:
+    """The momenta of some entries, and other features, as records.
+
+    Raises:
+        MissingNameError: the collection has no such feature.
+    """
     chosen = {plain_name(name): branch for name, branch in collection.vector.items()}
+    more = collection.choose(others).items()
+    chosen |= {name: branch for name, branch in more if branch not in chosen.values()}
     names = [branch.name for branch in chosen.values()]
     pieces = [
         to_records(to_table({name: arrays[branch.name] for name, branch in chosen.items()}))
