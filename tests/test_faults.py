@@ -131,6 +131,14 @@ def test_flipped_bits_give_an_error_or_the_true_values(folder, tmp_path, within)
     assert noticed > (FLIPS // 4 if within == "baskets" else 0)
 
 
+def test_what_a_damaged_file_says_of_classes_does_not_outlive_it(folder, tmp_path):
+    with open_root(folder / "small.root") as file:
+        assert file.file.class_named("TAttFill", 99)  # a histogram of a version that is not there
+    atlasae.decompress(folder / "small.root", tmp_path / "out.root")
+    with uproot.open(tmp_path / "out.root") as file:
+        assert file["cutflow"].classname == "TH1D"
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_what_is_no_root_file(folder, tmp_path, command):
     text, empty = tmp_path / "text.root", tmp_path / "empty.root"

@@ -31,7 +31,7 @@ def open_root(path: str | os.PathLike[str], **options: Any) -> Any:
     """
     name = os.fspath(path)
     try:
-        file = uproot.open(name, **options)
+        file = uproot.open(name, **{"custom_classes": _own_classes()} | options)
     except FileNotFoundError as error:
         raise MissingFileError(f"no file {name!r}") from error
     except (IsADirectoryError, PermissionError) as error:
@@ -50,6 +50,20 @@ def open_root(path: str | os.PathLike[str], **options: Any) -> Any:
         file.close()
         raise
     return file
+
+
+def _own_classes() -> dict[str, Any]:
+    """uproot's classes, to be changed by one file alone.
+
+    uproot adds the versions of classes that a file tells of to those of the process, where those of
+    a damaged one would be written for ever after.
+    """
+    return {
+        name: type(kind.__name__, (kind,), {"known_versions": dict(kind.known_versions)})
+        if issubclass(kind, uproot.model.DispatchByVersion)
+        else kind
+        for name, kind in uproot.classes.items()
+    }
 
 
 def _check_whole(file: Any) -> None:
