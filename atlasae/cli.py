@@ -208,6 +208,8 @@ def compress(
         source, target, codec=ready, step_size=_step_size(step_size), progress=True, **options
     )
     print_contents(contents)
+    if options["verify"]:
+        click.echo(f"verified against {source}: all as promised")
 
 
 @main.command()

@@ -49,7 +49,10 @@ def codec_file(codec, tmp_path_factory):
 
 def test_compress_info_decompress_compare(run, events_file, codec_file, tmp_path, few_figures):
     small, back = tmp_path / "small.root", tmp_path / "back.root"
-    shown = run("compress", events_file, small, "--codec", codec_file, "--step-size", 100).output
+    shown = run(
+        "compress", events_file, small, "--codec", codec_file, "--step-size", 100, "--verify"
+    ).output
+    assert f"verified against {events_file}: all as promised" in shown
     contents = atlasae.info(small)
     assert f"ratio {contents.ratio:.3f}, codecs included" in shown
     assert f"{contents.file_bytes:,}" in shown

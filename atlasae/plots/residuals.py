@@ -237,7 +237,7 @@ def residual_correlation(
     artists: Artists = [image]
     for row in range(k):
         for column in range(k):
-            value = matrix[row, column]
+            value = round(matrix[row, column], 2) + 0.0  # no -0.00
             artists.append(
                 ax.text(
                     column, row, minus(f"{value:+.2f}") if np.isfinite(value) else "none",

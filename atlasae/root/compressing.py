@@ -105,6 +105,8 @@ def compress(
     ready = Codec.load(codec) if isinstance(codec, (str, os.PathLike)) else codec
     if ready is None:
         ready = Codec.bounded(tolerance="lossless") if pack == "all" else Codec.bounded()
+    if verify and ready.reorders:
+        raise InputError("entries whose order is free cannot be compared with the source's")
     names = _several(collection)
     selection = Selection(
         tree, names, _several(branches), _several(keep), _several(drop), all_floats, pack, to
@@ -142,8 +144,6 @@ def compress(
             stored = {c.codec.decoder_bytes(): None for own in codings for c in own}
             write_container(out, _needed(manifests, schemes, left_out), stored)
         if verify:
-            if any(coding.codec.reorders for own in codings for coding in own):
-                raise InputError("entries whose order is free cannot be compared with the source's")
             _verify(source, beside, step_size)
     return info(target)
 
