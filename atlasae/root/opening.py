@@ -53,7 +53,7 @@ def open_root(path: str | os.PathLike[str], **options: Any) -> Any:
 
 
 def _own_classes() -> dict[str, Any]:
-    """uproot's classes, to be changed by one file alone.
+    """Uproot's classes, to be changed by one file alone.
 
     uproot adds the versions of classes that a file tells of to those of the process, where those of
     a damaged one would be written for ever after.
