@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -34,7 +34,7 @@ _EXACT = 2.0**53  # integers up to here are exact in float64
 _SLACK = 1 - 2.0**-22  # so that a bound computed in float32 by the user holds as well
 _NOISE = 2.0**-40  # relative error of a logarithm there and back in float64, rounded up
 _EXCEPTION_BITS = 64  # what a value in the exceptions list costs, roughly
-_MANY_STEPS = 32  # from 0 to a value: the step is 3 % smaller at most to meet it
+_MANY_STEPS = 32  # to a value: they are 3 % smaller at most to meet it
 _ENOUGH = 100_000  # values tell which is frequent
 _OFTEN = 0.02  # of the values
 _MANY_EXCEPTIONS = 0.1  # of the values: a lattice that loses more than these is the wrong one
@@ -75,8 +75,11 @@ class Lattice(ABC):
                 values[rows] = self._restored(integers[rows])
         return values
 
-    def through(self, value: float) -> Lattice:  # noqa: ARG002
-        """A lattice no coarser that gives this value, which is not 0, back as it is, if it can."""
+    def through(self, sizes: Sequence[float]) -> Lattice:  # noqa: ARG002
+        """A lattice no coarser that gives float32 of these sizes back as they are, if it can.
+
+        They are above 0, the one that matters most first. Float64 come back to 1e-14.
+        """
         return self
 
     @abstractmethod
@@ -140,12 +143,15 @@ class RelativeLattice(Lattice):
         edge = math.log2((linear + 0.5) * width)
         return cls(dtype, step, edge + nudge - (linear + 0.5) * step, nudge, linear, width)
 
-    def through(self, value: float) -> Lattice:
+    def through(self, sizes: Sequence[float]) -> Lattice:
         if self.linear:
             return self  # its cells begin where the linear ones end
-        level = math.log2(abs(value))
-        steps = math.ceil((level - self.origin) / self.step)
-        return replace(self, origin=level - steps * self.step)
+        step, levels = self.step, [math.log2(size) for size in sizes]
+        apart = abs(levels[0] - levels[-1])
+        if apart >= _MANY_STEPS * step:
+            step = apart / math.ceil(apart / step)
+        steps = math.ceil((levels[0] - self.origin) / step)
+        return replace(self, step=step, origin=levels[0] - steps * step)
 
     def _quantised(self, values: Values) -> Values:
         info = np.finfo(self.dtype)
@@ -218,9 +224,9 @@ class AbsoluteLattice(Lattice):
         cost = _EXCEPTION_BITS * above[usable] - np.log2(steps)
         return cls(values.dtype.name, float(steps[np.argmin(cost)]))
 
-    def through(self, value: float) -> Lattice:
-        steps = math.ceil(abs(value) / self.step)
-        return replace(self, step=abs(value) / steps) if steps >= _MANY_STEPS else self
+    def through(self, sizes: Sequence[float]) -> Lattice:
+        steps = math.ceil(sizes[0] / self.step)
+        return replace(self, step=sizes[0] / steps) if steps >= _MANY_STEPS else self
 
     def _quantised(self, values: Values) -> Values:
         integers = values.astype(np.float64)
@@ -331,16 +337,17 @@ def fit_lattice(values: Values, tolerance: Tolerance) -> Lattice:
         lattice = AbsoluteLattice.fit(finite, tolerance.value)
     if lattice is None:
         return FloatLattice.fit(finite)
-    value = _frequent(finite)
-    return lattice.through(value) if value else lattice
+    sizes = _frequent(finite)
+    return lattice.through(sizes) if sizes else lattice
 
 
-def _frequent(values: Values) -> float:
-    """The value, not 0, that many have, as a score that was not computed; 0 where none is."""
-    some = values[:: max(len(values) // _ENOUGH, 1)]
+def _frequent(values: Values) -> list[float]:
+    """The sizes, at most two, that many values have, as scores that were not computed; not 0."""
+    some = np.abs(values[:: max(len(values) // _ENOUGH, 1)])
     found, counts = np.unique(some[some != 0], return_counts=True)
-    often = len(counts) and counts.max() >= max(_OFTEN * len(some), 2)
-    return float(found[counts.argmax()]) if often else 0.0
+    order = np.argsort(-counts, kind="stable")[:2]
+    often = order[counts[order] >= max(_OFTEN * len(some), 2)]
+    return [float(size) for size in found[often]]
 
 
 def exceptions(lattice: Lattice, values: Values, tolerance: Tolerance) -> tuple[Integers, Integers]:

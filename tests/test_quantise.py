@@ -377,10 +377,22 @@ def test_what_many_values_are_comes_back_as_it_is(value, tolerance):
     keeps(scores, restored, tolerance)
 
 
+@pytest.mark.parametrize("values", [(-10.0, -1.0), (-999.0, -10.0), (0.1056583755, 0.13957039)])
+def test_two_values_that_many_have_come_back_as_they_are(values):
+    scores = np.random.default_rng(0).beta(0.5, 0.5, 1000).astype(np.float32)
+    for place, value in enumerate(values):
+        scores[place::20] = value
+    lattice = fit_lattice(scores, rel(1e-3))
+    restored = lattice.to_values(lattice.to_integers(scores))
+    for place in range(2):
+        np.testing.assert_array_equal(restored[place::20], scores[place::20])
+    keeps(scores, restored, rel(1e-3))
+
+
 @given(st.floats(1e-30, 1e30), st.sampled_from([rel(1e-3), rel(0.3), abs_(1e-3)]))
 def test_a_lattice_through_a_value_is_no_coarser(value, tolerance):
     lattice = fit_lattice(np.ones(0, np.float32), tolerance)
-    through = lattice.through(value)
+    through = lattice.through([value])
     assert through.step <= lattice.step
     if tolerance.kind == "relative":
         assert lattice.origin - lattice.step <= through.origin <= lattice.origin
