@@ -224,7 +224,7 @@ class Event:
                 self.sign = np.where(integers < 0, -1, 1)
             told = told * self.sign[:count].astype(np.float32)
         self.told[feature].append(told)
-        if feature == layout.pt:
+        if feature == layout.pt and self.numbers is not None:
             pt = layout.value(feature, here)
             if place == 0:
                 self.lead_pt = np.maximum(pt, np.float32(1e-30))
@@ -241,13 +241,12 @@ class Event:
         angle = np.clip(layout.value(layout.phi, {layout.phi: integers}), -exact.PI, exact.PI)
         if place == 0:
             self.lead_angle, self.lead_turn = angle, list(exact.cos_sin(angle))
-            self.side = np.ones(count, np.int64)
             angle = np.zeros_like(angle)
         else:
             angle = exact.wrap(angle - self.lead_angle[:count])
         cosine, sine = exact.cos_sin(angle)
         if place == 1:
-            self.side[:count] = np.where(angle < 0, -1, 1)
+            self.side = np.where(angle < 0, -1, 1)
         x, y = self.shares[place] * cosine, self.shares[place] * sine
         if place:
             x, y = self.momenta[-1][0][:count] + x, self.momenta[-1][1][:count] + y

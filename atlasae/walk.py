@@ -75,7 +75,8 @@ def _walk_momentum(
                 for chunk, inputs in chunks:
                     known = None if columns is None else columns[feature][rows[chunk]]
                     here[chunk] = event.visit(visitor, feature, place, chunk, known, inputs)
-                event.add(feature, place, here)
+                if place + 1 < len(lengths) or feature != layout.momentum[-1]:
+                    event.add(feature, place, here)  # for whoever comes after
             found[rows] = here
         yield feature, found
 
