@@ -22,7 +22,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from atlasae.codec import Codec
+from atlasae.codecs.base import Codec
 from atlasae.errors import (
     AtlasaeError,
     DamagedFileError,
@@ -37,23 +37,29 @@ from atlasae.errors import (
 )
 
 if TYPE_CHECKING:
-    from atlasae import cycles, metrics, plots
-    from atlasae.pickles import read_pickle
+    from atlasae import cycles, plots
+    from atlasae.codecs.autoencoder.codec import AutoencoderCodec
+    from atlasae.codecs.bounded.codec import BoundedCodec
+    from atlasae.quantization.tolerance import abs_, rel
+    from atlasae.jets import metrics
+    from atlasae.jets.pickle.reader import read_pickle
     from atlasae.report import compare
-    from atlasae.root.checking import check
-    from atlasae.root.compressing import compress
-    from atlasae.root.contents import info
-    from atlasae.root.decompressing import decompress
-    from atlasae.root.jets import read_jets
-    from atlasae.root.merging import merge
-    from atlasae.root.reader import concatenate, iterate
-    from atlasae.root.reader import open_file as open  # noqa: A004  (as uproot calls it)
+    from atlasae.root.check import check
+    from atlasae.root.compress import compress
+    from atlasae.root.decompress import decompress
+    from atlasae.root.info import info
+    from atlasae.root.merge import merge
+    from atlasae.root.reading.datasets import concatenate, iterate
+    from atlasae.root.reading.file import open_file as open  # noqa: A004  (as uproot calls it)
+    from atlasae.root.reading.jets import read_jets
     from atlasae.samples import sample
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AtlasaeError",
+    "AutoencoderCodec",
+    "BoundedCodec",
     "Codec",
     "DamagedFileError",
     "FileError",
@@ -65,6 +71,7 @@ __all__ = [
     "TargetExistsError",
     "UnsafePickleError",
     "__version__",
+    "abs_",
     "check",
     "compare",
     "compress",
@@ -79,32 +86,37 @@ __all__ = [
     "plots",
     "read_jets",
     "read_pickle",
+    "rel",
     "sample",
 ]
 
-_FUNCTIONS = {
-    "check": "root.checking.check",
-    "compare": "report.compare",
-    "compress": "root.compressing.compress",
-    "concatenate": "root.reader.concatenate",
-    "decompress": "root.decompressing.decompress",
-    "info": "root.contents.info",
-    "iterate": "root.reader.iterate",
-    "merge": "root.merging.merge",
-    "open": "root.reader.open_file",
-    "read_jets": "root.jets.read_jets",
-    "read_pickle": "pickles.read_pickle",
-    "sample": "samples.sample",
+_LAZY = {
+    "AutoencoderCodec": "codecs.autoencoder.codec",
+    "BoundedCodec": "codecs.bounded.codec",
+    "abs_": "quantization.tolerance",
+    "check": "root.check",
+    "compare": "report",
+    "compress": "root.compress",
+    "concatenate": "root.reading.datasets",
+    "decompress": "root.decompress",
+    "info": "root.info",
+    "iterate": "root.reading.datasets",
+    "merge": "root.merge",
+    "open": "root.reading.file",
+    "read_jets": "root.reading.jets",
+    "read_pickle": "jets.pickle.reader",
+    "rel": "quantization.tolerance",
+    "sample": "samples",
 }
-_MODULES = ("cycles", "metrics", "plots")
+_MODULES = {"cycles": "cycles", "metrics": "jets.metrics", "plots": "plots"}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _FUNCTIONS:
-        module, _, function = _FUNCTIONS[name].rpartition(".")
-        return getattr(import_module(f"atlasae.{module}"), function)
+    if name in _LAZY:
+        module = import_module(f"atlasae.{_LAZY[name]}")
+        return getattr(module, "open_file" if name == "open" else name)
     if name in _MODULES:
-        return import_module(f"atlasae.{name}")
+        return import_module(f"atlasae.{_MODULES[name]}")
     raise AttributeError(f"module 'atlasae' has no attribute {name!r}")
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 
 class AtlasaeError(Exception):
@@ -71,7 +74,7 @@ def suggestion(name: str, names: Iterable[str]) -> str:
     return f"; there is {shown}"
 
 
-def choose(kind: str, name: str, names: Iterable[str]) -> None:
+def require_choice(kind: str, name: str, names: Iterable[str]) -> None:
     """Raise InputError unless ``name`` is one of ``names``."""
     names = list(names)
     if name not in names:

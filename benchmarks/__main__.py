@@ -29,7 +29,7 @@ def main(output: str, repeats: int, largest: int) -> None:
     from rich.console import Console
     from rich.progress import track
 
-    from atlasae.files import whole_file
+    from atlasae.atomic_write import atomic_write
     from benchmarks import cycles_per_jet, machine, tables
 
     console = Console()
@@ -50,7 +50,7 @@ def main(output: str, repeats: int, largest: int) -> None:
         "reference": cycles_per_jet.LUND_REFERENCE,
     }
     Path(output).parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(output, force=True) as beside:
+    with atomic_write(output, force=True) as beside:
         beside.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     tables.show(rows, facts, console)
     console.print(f"written: {output}")

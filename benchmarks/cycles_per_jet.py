@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from atlasae import cycles
-from atlasae.autoencoder import AutoencoderCodec
-from atlasae.network import DenseNetwork
+from atlasae.codecs.autoencoder.codec import AutoencoderCodec
+from atlasae.codecs.autoencoder.network import DenseNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
+    from atlasae.types import Float32s
 
-    Array = NDArray[np.float32]
 
 BAR = 6000  # cycles a jet to encode with the tanh network in large batches
 LUND_SIZES = (27, 200, 200, 200, 20, 200, 200, 200, 27)
@@ -152,7 +151,7 @@ def bar(rows: Sequence[Row]) -> dict[str, Any]:
     return {"cycles": BAR, "batch": largest, "found": found, "met": met}
 
 
-def _jets(generator: np.random.Generator, count: int) -> dict[str, Array]:
+def _jets(generator: np.random.Generator, count: int) -> dict[str, Float32s]:
     """Jets like a dijet sample's, float32, GeV."""
     pt = 20 + generator.exponential(40, count)
     columns = {
@@ -164,7 +163,7 @@ def _jets(generator: np.random.Generator, count: int) -> dict[str, Array]:
     return {name: values.astype(np.float32) for name, values in columns.items()}
 
 
-def _variant(name: str, options: dict[str, Any], jets: dict[str, Array]) -> list[Work]:
+def _variant(name: str, options: dict[str, Any], jets: dict[str, Float32s]) -> list[Work]:
     codec = AutoencoderCodec(**options)
     codec.fit(_jets(np.random.default_rng(2), 2000), epochs=1, device="cpu")
     sizes = (len(jets), *codec.hidden, codec.latent, *reversed(codec.hidden), len(jets))
@@ -185,14 +184,14 @@ def _variant(name: str, options: dict[str, Any], jets: dict[str, Array]) -> list
     ]
 
 
-def _lund(features: Array) -> list[Work]:
+def _lund(features: Float32s) -> list[Work]:
     network = DenseNetwork.initial(
         LUND_SIZES, LUND_REFERENCE["activation"], np.random.default_rng(0)
     )
     return _network(LUND_REFERENCE["name"], network, features)
 
 
-def _network(name: str, network: DenseNetwork, features: Array) -> list[Work]:
+def _network(name: str, network: DenseNetwork, features: Float32s) -> list[Work]:
     """Both halves of a symmetric network, and the two in a row."""
     encoder, decoder = network.split(len(network.weights) // 2)
     latents = encoder(features)
@@ -210,7 +209,7 @@ def _network(name: str, network: DenseNetwork, features: Array) -> list[Work]:
     ]
 
 
-def _both(encoder: DenseNetwork, decoder: DenseNetwork, features: Array) -> Array:
+def _both(encoder: DenseNetwork, decoder: DenseNetwork, features: Float32s) -> Float32s:
     return decoder(encoder(features))
 
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import atlasae
 from atlasae import Codec
-from atlasae.root.compressing import compress
+from atlasae.root.compress import compress
 
 if TYPE_CHECKING:
-    from atlasae.root.contents import Contents
+    from atlasae.root.info import Contents
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "formats.md"
 _TABLE = re.compile(r"(<!-- files -->\n).*(<!-- end -->)", re.DOTALL)

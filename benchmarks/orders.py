@@ -5,13 +5,13 @@ from __future__ import annotations
 from math import lgamma, log
 from typing import TYPE_CHECKING, Any
 
-from atlasae.bounded import BoundedCodec
-from atlasae.features import joined
+from atlasae.codecs.bounded.codec import BoundedCodec
+from atlasae.jets.table import joined
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from atlasae.features import Table
+    from atlasae.jets.table import Table
     from benchmarks.rates import Case
 
 

@@ -18,12 +18,10 @@ from atlasae.errors import MissingPackageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from numpy.typing import NDArray
+    from atlasae.quantization.quantizers import Quantizer
+    from atlasae.quantization.tolerance import Tolerance
+    from atlasae.types import Values
 
-    from atlasae.quantise import Lattice
-    from atlasae.tolerance import Tolerance
-
-    Values = NDArray[Any]
 
 PACKAGES = ("pcodec", "pysz", "zfpy", "zstandard", "uproot")
 PCODEC = "pcodec on the same integers"
@@ -43,7 +41,7 @@ class Column:
 
     values: Values
     integers: Values
-    lattice: Lattice
+    lattice: Quantizer
     tolerance: Tolerance
 
 

@@ -24,11 +24,12 @@ for _library in ("OPENBLAS", "OMP", "MKL", "BLIS", "VECLIB"):
 import numpy as np
 
 from atlasae import read_pickle
-from atlasae.bounded import BoundedCodec
-from atlasae.entropy import Writer
-from atlasae.features import Table, role, to_table
-from atlasae.files import whole_file
-from atlasae.tolerance import Tolerance, abs_, rel
+from atlasae.atomic_write import atomic_write
+from atlasae.codecs.bounded.codec import BoundedCodec
+from atlasae.coding.entropy import EntropyEncoder
+from atlasae.jets.names import role
+from atlasae.jets.table import Table, to_table
+from atlasae.quantization.tolerance import Tolerance, abs_, rel
 from benchmarks import machine, orders, peers, small
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _model_of(codec: BoundedCodec, table: Table) -> tuple[int, float, dict[str, 
     entropy = sum(model.bits(quantised.integers, quantised.counts).values())
     numbers = 0
     if (counts := quantised.counts) is not None:
-        writer = Writer()
+        writer = EntropyEncoder()
         model.code_numbers(writer, counts, len(counts))
         numbers = len(writer.to_bytes())
         entropy += model.numbers.bits(counts, np.ones((1, len(counts)), np.float32))
@@ -290,7 +291,7 @@ def main(pickle: str, events: str, output: str, repeats: int) -> None:
         "orders": free,
     }
     Path(output).parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(output, force=True) as beside:
+    with atomic_write(output, force=True) as beside:
         beside.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     show(rows, console)
     small.show(few, console)

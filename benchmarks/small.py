@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from atlasae.bounded import BoundedCodec
-from atlasae.quantise import IntegerLattice
-from atlasae.tolerance import LOSSLESS
+from atlasae.codecs.bounded.codec import BoundedCodec
+from atlasae.quantization.quantizers import IntegerQuantizer
+from atlasae.quantization.tolerance import LOSSLESS
 from benchmarks import peers
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from atlasae.features import Table
+    from atlasae.jets.table import Table
 
 SIZES = (1000, 2000, 3000, 5000, 10_000)
 TOLERANCE = 1e-3
@@ -55,7 +55,9 @@ def _row(name: str, table: Table) -> dict[str, Any]:
     }
     if table.counts is not None:
         counts = np.asarray(table.counts, np.int64)
-        columns["numbers of jets"] = peers.Column(counts, counts, IntegerLattice("int64"), LOSSLESS)
+        columns["numbers of jets"] = peers.Column(
+            counts, counts, IntegerQuantizer("int64"), LOSSLESS
+        )
     model, payload = len(codec.to_bytes()), len(codec.encode(table))
     pcodec = peers.rate(peers.PCODEC, columns).bits
     return {

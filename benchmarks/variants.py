@@ -15,9 +15,9 @@ import click
 import numpy as np
 
 from atlasae import read_pickle
-from atlasae.autoencoder import AutoencoderCodec
-from atlasae.files import whole_file
-from atlasae.metrics import residuals, standard_rmse
+from atlasae.atomic_write import atomic_write
+from atlasae.codecs.autoencoder.codec import AutoencoderCodec
+from atlasae.jets.metrics import residuals, standard_rmse
 from benchmarks import machine
 from benchmarks.cycles_per_jet import VARIANTS
 
@@ -58,7 +58,7 @@ def main(pickle: str, epochs: int, output: str) -> None:
         click.echo(f"{name}: RMSE {rows[-1]['rmse']:.4f} in {rows[-1]['seconds']:.0f} s")
     Path(output).parent.mkdir(parents=True, exist_ok=True)
     result = {"machine": machine.facts(), "jets": len(jets), "rows": rows}
-    with whole_file(output, force=True) as beside:
+    with atomic_write(output, force=True) as beside:
         beside.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 

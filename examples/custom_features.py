@@ -15,7 +15,7 @@ import numpy as np
 
 import atlasae
 from atlasae import Codec
-from atlasae.tolerance import LOSSLESS, abs_, rel
+from atlasae.quantization.tolerance import LOSSLESS, abs_, rel
 
 
 def tagged_jets(events: int) -> ak.Array:
@@ -45,7 +45,7 @@ def main() -> None:
     codec = Codec.bounded(tolerance=tolerance, features=tuple(tolerance)).fit(jets)
     data = codec.encode(jets)
     back = codec.decode(data)
-    for name, result in atlasae.metrics.residuals(jets, back).items():
+    for name, result in atlasae.jets.metrics.residuals(jets, back).items():
         kept = codec.tolerances_[name]
         print(f"{name:16} {codec.bits_[name]:5.2f} bits, all within {result.maximum:.2g} ({kept})")
     print(f"{8 * len(data) / ak.count(jets.pt):.2f} bits a jet")

@@ -11,8 +11,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import atlasae
-from atlasae import Codec, metrics, plots
-from atlasae.features import to_table
+from atlasae import Codec, plots
+from atlasae.jets import metrics
+from atlasae.jets.table import to_table
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "tanh": {"activation": "tanh"},

@@ -27,15 +27,18 @@ import awkward as ak
 import numpy as np
 
 import atlasae
-from atlasae import Codec, blocks, buffers, columns, payloads
-from atlasae import codec as stored
-from atlasae.blocks import Block
+from atlasae import Codec
+from atlasae.codecs import base as stored
+from atlasae.codecs.bounded import payload
+from atlasae.coding import blocks
+from atlasae.coding.blocks import Block
 from atlasae.errors import DamagedFileError, InputError, MissingNameError
-from atlasae.root import container, contents
-from atlasae.root.opening import open_root
-from atlasae.root.restored import CompressedTrees
-
-from .conftest import make_jets, write_events
+from atlasae.lossless import columns, streams
+from atlasae.root import info
+from atlasae.root.container.manifest import manifest
+from atlasae.root.container.restored_tree import CompressedTrees
+from atlasae.root.io.file import open_root
+from tests.helpers import make_jets, write_events
 
 EXPECTED = (DamagedFileError, InputError, MissingNameError)
 SECONDS = 20  # a case may take
@@ -124,26 +127,26 @@ def mutated_tensors(tensors, rng):
     return tensors
 
 
-CHECK, AGREES, READ_STREAM = Block.check, payloads._agrees, buffers._read_stream
+CHECK, AGREES, READ_STREAM = Block.check, payload._agrees, streams._read_stream
 
 
 def unchecked(rng):
     """Whether checksums are looked at in the next case, and streams within are changed."""
     if rng.random() < 0.5:
         Block.check = lambda *_: None
-        payloads._agrees = lambda *_: True
+        payload._agrees = lambda *_: True
 
     def mutated_stream(*given):
         raw, at = READ_STREAM(*given)
         return (mutated_bytes(raw, rng) if rng.random() < 0.3 else raw), at
 
     if rng.random() < 0.5:
-        buffers._read_stream = mutated_stream
+        streams._read_stream = mutated_stream
 
 
 def checked():
     """As it was."""
-    Block.check, payloads._agrees, buffers._read_stream = CHECK, AGREES, READ_STREAM
+    Block.check, payload._agrees, streams._read_stream = CHECK, AGREES, READ_STREAM
 
 
 class Targets:
@@ -195,7 +198,7 @@ class Targets:
         codec, coded = self.coded[rng.integers(len(self.coded))]
         len(codec.decode(mutated_bytes(blocks.join(coded), rng)))
 
-    def payloads(self, rng):
+    def payload(self, rng):
         """Payloads and numbers of blocks."""
         codec, coded = self.coded[rng.integers(len(self.coded))]
         block = coded[rng.integers(len(coded))]
@@ -252,24 +255,24 @@ class Targets:
 
     def manifests(self, rng):
         """Manifests in a file."""
-        read = container._payloads
+        read = manifest._payloads
 
         def mutated(file, path):
             rows = read(file, path)
-            if path == container.MANIFESTS:
+            if path == manifest.MANIFESTS:
                 at = rng.integers(len(rows))
                 rows[at] = json.dumps(mutated_json(json.loads(rows[at]), rng)).encode()
             return rows
 
-        container._payloads = mutated
+        manifest._payloads = mutated
         try:
             with open_root(self.files[rng.integers(len(self.files))]) as file:
                 for tree in CompressedTrees(file).values():
                     for _, arrays in tree.iterate(tree.plan.names):
                         assert len({len(array) for array in arrays.values()}) == 1
-            contents.info(self.files[0])
+            info.info(self.files[0])
         finally:
-            container._payloads = read
+            manifest._payloads = read
 
 
 def main(minutes, seed):

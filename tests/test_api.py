@@ -11,11 +11,11 @@ import pytest
 import atlasae
 
 PUBLIC = [
-    "AtlasaeError", "Codec", "DamagedFileError", "FileError", "InputError", "MissingFileError",
+    "AtlasaeError", "AutoencoderCodec", "BoundedCodec", "Codec", "DamagedFileError", "FileError", "InputError", "MissingFileError",
     "MissingNameError", "MissingPackageError", "NotFittedError", "TargetExistsError",
-    "UnsafePickleError", "__version__", "check", "compare", "compress", "concatenate", "cycles",
+    "UnsafePickleError", "__version__", "abs_", "check", "compare", "compress", "concatenate", "cycles",
     "decompress", "info", "iterate", "merge", "metrics", "open", "plots", "read_jets",
-    "read_pickle", "sample",
+    "read_pickle", "rel", "sample",
 ]  # fmt: skip
 
 

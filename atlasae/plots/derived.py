@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from atlasae.errors import choose
-from atlasae.metrics import profile
-from atlasae.observables import OBSERVABLES, dijet_mass_resolution, jet_energy_resolution
+from atlasae.errors import require_choice
+from atlasae.jets.metrics import profile
+from atlasae.jets.observables import OBSERVABLES, dijet_mass_resolution, jet_energy_resolution
 from atlasae.plots import style as styles
 from atlasae.plots.ratio import BINS, overlay
 from atlasae.plots.style import ATLAS, NEUTRAL, Style, series, spread_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from matplotlib.axes import Axes
-    from numpy.typing import NDArray
 
     from atlasae.plots.style import Artists
+    from atlasae.types import Floats
 
-    Floats = NDArray[np.float64]
 
 _MASS_BINS = 14
 
@@ -36,16 +36,16 @@ def observable(
     """An observable of the events before and after compression, and below it the ratios.
 
     Args:
-        original: of ``atlasae.observables.observables``.
+        original: of ``atlasae.jets.observables.observables``.
         decoded: name to the same of the decoded jets; several are laid over one another.
-        name: one of ``atlasae.observables.OBSERVABLES``.
+        name: one of ``atlasae.jets.observables.OBSERVABLES``.
         style: the experiment's.
         axes: two to draw on, for the distributions and for the ratios; by default a new figure's.
 
     Raises:
         InputError: there is no observable of this name.
     """
-    choose("observable", name, OBSERVABLES)
+    require_choice("observable", name, OBSERVABLES)
     what = OBSERVABLES[name]
     upper, lower = axes if axes is not None else styles.stacked()
     style.label(upper)

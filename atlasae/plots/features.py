@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,21 +9,24 @@ from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from atlasae.features import is_energy, to_table
-from atlasae.metrics import matched
+from atlasae.jets.metrics import matched
+from atlasae.jets.names import is_energy
+from atlasae.jets.table import to_table
 from atlasae.plots import style as styles
 from atlasae.plots.ratio import BINS, overlay
 from atlasae.plots.style import ATLAS, ORIGINAL, Style, limits_of, series, to_gev
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from numpy.typing import NDArray
 
-    from atlasae.features import Table
+    from atlasae.jets.table import Table
     from atlasae.plots.style import Artists
+    from atlasae.types import Floats
 
-    Floats = NDArray[np.float64]
 
 _MASSES = (0.393, 0.865)  # of a normal in two dimensions, within one sigma and within two
 _CELLS = 32
@@ -41,7 +43,7 @@ def distribution(
     """A feature before and after compression, and below it the ratios.
 
     Args:
-        original: jets in any form ``atlasae.features.to_table`` takes.
+        original: jets in any form ``atlasae.jets.table.to_table`` takes.
         decoded: name to the same jets, decoded; several are laid over one another.
         feature: the one to draw.
         style: the experiment's.

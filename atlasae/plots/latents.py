@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from atlasae.errors import InputError
-from atlasae.features import to_table
+from atlasae.jets.table import to_table
 from atlasae.plots import style as styles
 from atlasae.plots.style import ATLAS, ORIGINAL, Style
 

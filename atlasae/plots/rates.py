@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +13,12 @@ from atlasae.plots import style as styles
 from atlasae.plots.style import ATLAS, Style, make_room, series
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from matplotlib.axes import Axes
 
     from atlasae.plots.style import Artists
+    from atlasae.types import PathLike
 
 _RAW_BITS = 128.0  # four float32
 
@@ -39,7 +41,7 @@ class Rate:
     bounded: bool
 
 
-def read_rates(path: str | os.PathLike[str], sample: str = "pickle") -> list[Rate]:
+def read_rates(path: PathLike, sample: str = "pickle") -> list[Rate]:
     """The rates of atlasae and its peers from the JSON that ``benchmarks.rates`` writes.
 
     Args:

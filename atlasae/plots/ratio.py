@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import hist
 import mplhep
 import numpy as np
 
-from atlasae.metrics import agreement
+from atlasae.jets.metrics import agreement
 from atlasae.plots.style import NEUTRAL, ORIGINAL, legend, make_room, series
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from matplotlib.axes import Axes
-    from numpy.typing import NDArray
 
     from atlasae.plots.style import Artists
+    from atlasae.types import Floats
 
-    Floats = NDArray[np.float64]
 
 BINS = 50
 _ROOMY = 2  # as many samples have two lines each in the legend

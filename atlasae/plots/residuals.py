@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import hist
 import mplhep
 import numpy as np
 
-from atlasae.features import is_energy, to_table
-from atlasae.metrics import Residuals, correlation, profile
+from atlasae.jets.metrics import Residuals, correlation, profile
+from atlasae.jets.names import is_energy
+from atlasae.jets.table import to_table
 from atlasae.plots import style as styles
 from atlasae.plots.style import (
     ATLAS,
@@ -28,13 +28,14 @@ from atlasae.plots.style import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from matplotlib.axes import Axes
-    from numpy.typing import NDArray
 
     from atlasae.plots.style import Artists
-    from atlasae.tolerance import Tolerance
+    from atlasae.quantization.tolerance import Tolerance
+    from atlasae.types import Floats
 
-    Floats = NDArray[np.float64]
 
 BINS = 60
 _PROFILE_BINS = 16
@@ -56,7 +57,7 @@ def residual(
     written on the figure.
 
     Args:
-        result: of ``atlasae.metrics.residuals``.
+        result: of ``atlasae.jets.metrics.residuals``.
         tolerance: that the codec keeps; drawn where it is of the kind that the residuals are.
         name: of the file, to write on the figure.
         style: the experiment's.
@@ -156,7 +157,7 @@ def residual_profile(
     """The residuals' median and central 68 % against pt and against eta.
 
     Args:
-        result: of ``atlasae.metrics.residuals``.
+        result: of ``atlasae.jets.metrics.residuals``.
         jets: the original ones, with pt and eta.
         tolerance: that the codec keeps; drawn where it is of the kind that the residuals are.
         name: of the file, to write on the figure.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +10,20 @@ import mplhep
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from atlasae.errors import choose
-from atlasae.features import Table, energy_unit, is_energy, role
+from atlasae.errors import require_choice
+from atlasae.jets.names import energy_unit, is_energy, role
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from numpy.typing import NDArray
 
-    from atlasae.metrics import Residuals
+    from atlasae.jets.metrics import Residuals
+    from atlasae.jets.table import Table
 
     Artists = list[Artist]
 
@@ -82,7 +84,7 @@ class Style:
     text: str = "Simulation Internal"
 
     def __post_init__(self) -> None:
-        choose("experiment", self.experiment, EXPERIMENTS)
+        require_choice("experiment", self.experiment, EXPERIMENTS)
 
     @property
     def settings(self) -> dict[str, Any]:

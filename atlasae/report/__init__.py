@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from atlasae.files import make_directory, whole_file
+from atlasae.atomic_write import atomic_write, make_directory
 from atlasae.plots import ATLAS, Style, read_rates
 from atlasae.progress import progress_bar
 from atlasae.report.comparison import Comparison, read_comparison
@@ -18,7 +16,11 @@ from atlasae.report.figures import figures_of, save
 from atlasae.report.page import Drawn, page
 from atlasae.report.summary import summarise
 
-PathLike = str | os.PathLike[str]
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from atlasae.types import PathLike
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def compare(
         ("captions.md", "\n".join(captions)),
         ("index.html", page(summary, drawn)),
     ):
-        with whole_file(target / name, force=True) as beside:
+        with atomic_write(target / name, force=True) as beside:
             beside.write_text(text, encoding="utf-8")
     paths = tuple(path for one in drawn for path in one.paths)
     return Report(target / "index.html", summary, paths, comparison)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,32 +11,34 @@ from typing import TYPE_CHECKING, Any
 import awkward as ak
 import numpy as np
 
-from atlasae.bounded import BoundedCodec
+from atlasae.codecs.bounded.codec import BoundedCodec
 from atlasae.errors import InputError, located
-from atlasae.features import COORDINATES, Table, energy_unit, plain_name, to_table
-from atlasae.metrics import Residuals, correlation, residuals
-from atlasae.observables import OBSERVABLES, observables
-from atlasae.root.contents import info
-from atlasae.root.jets import momenta
-from atlasae.root.layouts import PREFERRED_COLLECTION, PREFERRED_TREE, find_collection
-from atlasae.root.opening import open_root
-from atlasae.root.parts import LatentReader, part_reader
-from atlasae.root.restored import CompressedTrees, trees_of
-from atlasae.tolerance import LOSSLESS, Tolerance
+from atlasae.jets.metrics import Residuals, correlation, residuals
+from atlasae.jets.names import COORDINATES, energy_unit, plain_name
+from atlasae.jets.observables import OBSERVABLES, observables
+from atlasae.jets.table import Table, to_table
+from atlasae.quantization.tolerance import LOSSLESS, Tolerance
+from atlasae.root.collections import PREFERRED_COLLECTION, PREFERRED_TREE, find_collection
+from atlasae.root.container.part_readers import LatentReader, part_reader
+from atlasae.root.container.restored_tree import CompressedTrees, open_trees
+from atlasae.root.info import info
+from atlasae.root.io.file import open_root
+from atlasae.root.reading.jets import momenta
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
 
-    from atlasae.codec import Codec
-    from atlasae.root.branches import Branch
-    from atlasae.root.container import Part, Run
-    from atlasae.root.contents import Contents
-    from atlasae.root.layouts import Collection
-    from atlasae.root.source import Source
+    from atlasae.codecs.base import Codec
+    from atlasae.root.collections import Collection
+    from atlasae.root.container.container import Segment
+    from atlasae.root.container.manifest import Part
+    from atlasae.root.info import Contents
+    from atlasae.root.io.branch import BranchInfo
+    from atlasae.root.io.tree import TreeReader
+    from atlasae.types import Floats, PathLike
 
-    Floats = NDArray[np.float64]
-
-PathLike = str | os.PathLike[str]
 
 # what numbers an event, in NanoAOD, ATLAS's formats, Delphes and flat trees
 _NUMBERS = re.compile(r"(.*[._])?(run|lumi|luminosityblock|event)(_?number)?", re.IGNORECASE)
@@ -81,7 +82,7 @@ class DecodedFile(JetFile):
         codecs: the same, ready to decode; none of columns packed without one.
         latents: of an autoencoder, as records; None of other codecs.
         residuals: by feature.
-        observables: of ``atlasae.observables``; empty where jets stand in no events.
+        observables: of ``atlasae.jets.observables``; empty where jets stand in no events.
     """
 
     name: str
@@ -172,7 +173,7 @@ def read_comparison(
         raise InputError("a compressed file is given twice")
     tree, collection = _chosen(compressed[0], tree, collection)
     with open_root(original) as file, located(os.fspath(original)):
-        source, found = find_collection(trees_of(file), tree, collection)
+        source, found = find_collection(open_trees(file), tree, collection)
         before = _jets_in(original, file, source, found, features)
     if not len(before.jets):
         raise InputError(f"{os.fspath(original)}: no jets in tree {tree!r}")
@@ -188,7 +189,7 @@ def read_comparison(
 def _chosen(path: PathLike, tree: str | None, collection: str | None) -> tuple[str, str]:
     """The tree and the collection to compare: what was compressed comes first."""
     with open_root(path) as file, located(os.fspath(path)):
-        trees = trees_of(file)
+        trees = open_trees(file)
         if isinstance(trees, CompressedTrees):
             parts = [
                 (part.name != PREFERRED_COLLECTION, name != PREFERRED_TREE, name, part.name)
@@ -203,7 +204,7 @@ def _chosen(path: PathLike, tree: str | None, collection: str | None) -> tuple[s
 
 
 def _jets_in(
-    path: PathLike, file: Any, source: Source, found: Collection, features: Sequence[str]
+    path: PathLike, file: Any, source: TreeReader, found: Collection, features: Sequence[str]
 ) -> JetFile:
     """The jets of a collection, and what the file says of them."""
     if not source.num_entries:
@@ -241,7 +242,7 @@ def _decoded(
     codecs: dict[str, Codec] = {}
     latents = []
     with open_root(path) as file, located(os.fspath(path)):
-        trees = trees_of(file)
+        trees = open_trees(file)
         source, found = find_collection(trees, tree, collection)
         after = _jets_in(path, file, source, found, features)
         branches = {branch.name for branch in _branches(found, features)}
@@ -274,12 +275,12 @@ def _decoded(
     )
 
 
-def _branches(found: Collection, features: Sequence[str]) -> list[Branch]:
+def _branches(found: Collection, features: Sequence[str]) -> list[BranchInfo]:
     """Those of the momenta, and of other features."""
     return list(dict.fromkeys([*found.vector.values(), *found.choose(features).values()]))
 
 
-def _parts_of(trees: CompressedTrees, tree: str, branches: set[str]) -> list[tuple[Run, Part]]:
+def _parts_of(trees: CompressedTrees, tree: str, branches: set[str]) -> list[tuple[Segment, Part]]:
     """What these branches were compressed in, run by run."""
     return [
         (run, part)

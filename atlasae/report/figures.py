@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from atlasae import plots
-from atlasae.autoencoder import AutoencoderCodec
-from atlasae.features import role, to_table
-from atlasae.observables import OBSERVABLES
+from atlasae.codecs.autoencoder.codec import AutoencoderCodec
+from atlasae.jets.names import role
+from atlasae.jets.observables import OBSERVABLES
+from atlasae.jets.table import to_table
 from atlasae.plots import Rate, Style
 from atlasae.plots.residuals import drawn_bound
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
     from atlasae.plots.style import Artists
     from atlasae.report.comparison import Comparison, DecodedFile
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from atlasae.features import role
+from atlasae.jets.names import role
 from atlasae.report.figures import SECTIONS, Figure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 _NAMES = {"pt": "p<sub>T</sub>", "phi": "φ", "eta": "η", "m": "m", "e": "E",
           "m_jj": "m<sub>jj</sub>", "delta_phi": "Δφ<sub>jj</sub>", "delta_r": "ΔR<sub>jj</sub>",

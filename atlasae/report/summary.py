@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from atlasae.metrics import agreement, correlation
+from atlasae.jets.metrics import agreement, correlation
 from atlasae.plots.derived import observable_edges
 from atlasae.plots.features import distribution_edges
 from atlasae.plots.style import to_gev
@@ -18,9 +18,9 @@ from atlasae.plots.style import to_gev
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from atlasae.metrics import Residuals
+    from atlasae.jets.metrics import Residuals
+    from atlasae.quantization.tolerance import Tolerance
     from atlasae.report.comparison import Comparison, DecodedFile
-    from atlasae.tolerance import Tolerance
 
 FORMAT = 1
 REMARK = (

@@ -1,0 +1,7 @@
+"""The command ``atlasae``."""
+
+from __future__ import annotations
+
+from atlasae.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,1 @@
+"""The autoencoder codec: features through a narrow layer."""

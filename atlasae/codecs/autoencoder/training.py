@@ -1,0 +1,328 @@
+"""Training networks to reproduce their input, with fastai, which is imported here alone."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+from fastai.basics import DataLoaders, Learner, OptimWrapper
+from fastai.callback.core import Callback
+from fastai.callback.schedule import SuggestionMethod  # also gives Learner its fit_one_cycle
+from pytorch_optimizer import SOAP
+from scipy.spatial import KDTree
+
+from atlasae.codecs.autoencoder.history import History, LearningRates
+from atlasae.errors import InputError, require_choice
+from atlasae.jets.table import Table, to_table
+from atlasae.progress import progress_bar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from atlasae.codecs.autoencoder.network import DenseNetwork
+
+SCHEDULES = ("one_cycle", "constant")
+OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "soap": partial(SOAP, betas=(0.95, 0.95)),
+    "adamw": partial(torch.optim.AdamW, betas=(0.9, 0.99)),
+}
+NEIGHBOUR = 4  # whose distance sets the width of the jitter
+
+
+def split_jets(table: Table, valid: Any, seed: int) -> tuple[Table, Table]:
+    """Jets to train on, and jets to choose the best epoch by, both flat.
+
+    Args:
+        table: all jets.
+        valid: a fraction of them to keep apart, or jets.
+        seed: of the choice.
+
+    Raises:
+        InputError: the fraction is out of range, or fewer than two jets are left.
+    """
+    table = table.flat()
+    if isinstance(valid, (int, float)):
+        if not 0 <= valid < 1:
+            raise InputError(f"valid={valid} is neither jets nor a fraction from 0 to below 1")
+        order = np.random.default_rng(seed).permutation(len(table))
+        held_out = int(valid * len(table))
+        train, kept_apart = table.rows(order[held_out:]), table.rows(order[:held_out])
+    else:
+        train, kept_apart = table, to_table(valid).select(list(table.columns)).flat()
+    if len(train) < 2:
+        raise InputError(f"{len(train)} jets are too few to train on")
+    return train, kept_apart
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """How to train: everything but the data and the network.
+
+    Attributes:
+        loss: ``rmse``, the root of the mean squared error of a batch, or ``mse``.
+        regularisation: ``weight_decay`` (decoupled, Loshchilov and Hutter, arXiv:1711.05101) or
+            ``l2`` (the sum of squared weights and biases is added to the loss).
+        weight_decay: the strength of either.
+        optimiser: ``soap`` (Vyas et al., arXiv:2409.11321), which learns in the slowly turning
+            eigenbases of the gradients and gets further in the same time; or ``adamw``.
+        jitter: each epoch the jets move by a Gaussian of this many times the distance to their
+            fourth neighbour, root mean square: a smoothed bootstrap (Silverman and Young,
+            Biometrika 74, 1987), which gives the network more jets than there are. 0 for none.
+        batch_size: jets a step.
+        seed: of the shuffling; the same seed gives the same weights on one machine.
+        device: ``auto`` (a GPU where there is one), or a torch device's name.
+        progress: whether to show a progress bar.
+    """
+
+    loss: str
+    regularisation: str
+    weight_decay: float
+    optimiser: str
+    jitter: float
+    batch_size: int
+    seed: int
+    device: str
+    progress: bool
+
+    def __post_init__(self) -> None:
+        require_choice("optimiser", self.optimiser, OPTIMISERS)
+        if not (isinstance(self.batch_size, int) and self.batch_size > 0):
+            raise InputError(f"batch_size={self.batch_size!r} is not a positive integer")
+        if not 0 <= self.jitter < np.inf:
+            raise InputError(f"jitter={self.jitter!r} is not a number from 0 up")
+
+    def fit(
+        self,
+        network: DenseNetwork,
+        train: NDArray[np.float32],
+        valid: NDArray[np.float32],
+        *,
+        epochs: int,
+        lr: float,
+        schedule: str,
+    ) -> tuple[DenseNetwork, History]:
+        """Train the network to give back its input.
+
+        Args:
+            network: where to start.
+            train: scaled features, shape (n, k).
+            valid: the same of jets kept apart; the epoch that does best on them is kept, or the
+                last where there are none.
+            epochs: passes over ``train``.
+            lr: learning rate; the highest of the one cycle.
+            schedule: ``one_cycle`` (Smith and Topin, arXiv:1708.07120) or ``constant``.
+
+        Returns:
+            The trained network and the losses by epoch.
+        """
+        require_choice("schedule", schedule, SCHEDULES)
+        if not (isinstance(epochs, int) and epochs > 0 and 0 < lr < np.inf):
+            raise InputError(f"epochs={epochs!r} and lr={lr!r} have to be positive")
+        best = _BestEpoch()
+        with self._learner(network, train, valid) as (learner, module):
+            callbacks = [best, _ProgressBar(shown=self.progress)]
+            if schedule == "one_cycle":
+                momentum = learner.opt_func.keywords["opt"].keywords["betas"][0]
+                learner.fit_one_cycle(
+                    epochs, lr, pct_start=0.1, div_final=1e4, moms=(momentum,) * 3, cbs=callbacks
+                )
+            else:
+                learner.fit(epochs, lr, cbs=callbacks)
+            module.load_state_dict(best.state)
+        if not np.isfinite([*best.history.train, *best.history.valid]).all():
+            raise InputError(
+                f"training diverged at learning rate {lr:g}; try a lower one, or lr_find"
+            )
+        return network.from_torch(module), best.history
+
+    def find_lr(self, network: DenseNetwork, train: NDArray[np.float32]) -> LearningRates:
+        """Try growing learning rates on a copy of the network and suggest one.
+
+        Source: Smith, arXiv:1506.01186, with fastai's ``valley`` rule.
+        """
+        with self._learner(network, train, train[: self.batch_size]) as (learner, _):
+            suggested = learner.lr_find(suggest_funcs=(SuggestionMethod.Valley,), show_plot=False)
+            recorder = learner.recorder
+            return LearningRates(
+                suggestion=float(suggested.valley),
+                rates=tuple(float(rate) for rate in recorder.lrs),
+                losses=tuple(float(loss) for loss in recorder.losses),
+            )
+
+    @contextmanager
+    def _learner(
+        self, network: DenseNetwork, train: NDArray[np.float32], valid: NDArray[np.float32]
+    ) -> Iterator[tuple[Learner, torch.nn.Sequential]]:
+        device = _device(self.device)
+        with _seeded(self.seed), one_thread(), tempfile.TemporaryDirectory() as scratch:
+            module = network.to_torch().to(device)
+            loaders = DataLoaders(
+                _Batches(train, self.batch_size, device, self._jitter(train), shuffle=True),
+                _Batches(valid, 8 * self.batch_size, device),
+                device=device,
+            )
+            decay = self.weight_decay if self.regularisation == "weight_decay" else 0.0
+            learner = Learner(
+                loaders,
+                module,
+                loss_func=self._loss(module),
+                opt_func=partial(OptimWrapper, opt=OPTIMISERS[self.optimiser], weight_decay=decay),
+                path=scratch,
+            )
+            with learner.no_bar(), learner.no_logging():
+                yield learner, module
+
+    def _jitter(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How far each row moves along each axis, standard deviations, shape (n, 1)."""
+        if not self.jitter:
+            return np.zeros((len(x), 1), np.float32)
+        nearest = min(NEIGHBOUR, len(x) - 1)
+        distances = np.asarray(KDTree(x).query(x, k=[nearest + 1])[0], np.float32)
+        return distances * np.float32(self.jitter / x.shape[1] ** 0.5)
+
+    def _loss(
+        self, module: torch.nn.Module
+    ) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+        penalty = self.weight_decay if self.regularisation == "l2" else 0.0
+
+        def loss(predicted: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+            value = torch.nn.functional.mse_loss(predicted, wanted)
+            if self.loss == "rmse":
+                value = (value + 1e-12).sqrt()  # the root's slope is infinite at zero
+            if penalty and module.training:
+                squares = [parameter.square().sum() for parameter in module.parameters()]
+                value = value + penalty * torch.stack(squares).sum()
+            return value
+
+        return loss
+
+
+def _device(name: str) -> torch.device:
+    """The device, tried out.
+
+    Raises:
+        InputError: torch has no such device, or it is not there.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"device {name!r} cannot be used: {reason}") from error
+    return device
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Layers this small lose more by waiting for a second thread than they gain by it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed the global generators that torch and fastai draw from, and put them back after."""
+    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(legacy)  # noqa: NPY002
+
+
+class _Batches:
+    """A loader of whole batches of (x, x); fastai's own gathers them row by row."""
+
+    def __init__(
+        self,
+        x: NDArray[np.float32],
+        batch_size: int,
+        device: torch.device,
+        jitter: NDArray[np.float32] | None = None,
+        *,
+        shuffle: bool = False,
+    ) -> None:
+        self.x = torch.from_numpy(np.ascontiguousarray(x)).to(device)
+        self.jitter = None if jitter is None else torch.from_numpy(jitter).to(device)
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.device = device
+
+    def __len__(self) -> int:
+        return (len(self.x) + self.batch_size - 1) // self.batch_size
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        order = torch.randperm(len(self.x)) if self.shuffle else torch.arange(len(self.x))
+        for rows in torch.split(order.to(self.device), self.batch_size):
+            batch = self.x[rows]
+            if self.jitter is not None:
+                batch = batch + self.jitter[rows] * torch.randn_like(batch)
+            yield batch, batch
+
+    def to(self, device: torch.device) -> None:
+        self.x, self.device = self.x.to(device), device
+
+
+class _BestEpoch(Callback):  # type: ignore[misc]
+    """Records the losses and remembers the weights of the best epoch."""
+
+    order = 60  # after the Recorder
+
+    def __init__(self) -> None:
+        self.history = History()
+        self.state: dict[str, torch.Tensor] = {}
+
+    def before_epoch(self) -> None:
+        self.sum, self.rows = 0.0, 0
+
+    def after_batch(self) -> None:
+        if self.training:
+            rows = len(self.learn.xb[0])
+            self.sum += float(self.learn.loss.detach()) * rows
+            self.rows += rows
+
+    def after_epoch(self) -> None:
+        self.history.train.append(self.sum / self.rows)
+        self.history.learning_rate.append(float(self.learn.opt.hypers[-1]["lr"]))
+        if len(self.learn.dls.valid):
+            self.history.valid.append(float(self.learn.recorder.values[-1][-1]))
+        if self.history.best_epoch == len(self.history) - 1:
+            module = cast("torch.nn.Module", self.learn.model)
+            self.state = {k: v.detach().clone() for k, v in module.state_dict().items()}
+
+
+class _ProgressBar(Callback):  # type: ignore[misc]
+    """Shows the epochs, the loss and the time left on the terminal."""
+
+    order = 70
+
+    def __init__(self, *, shown: bool) -> None:
+        self.bar = progress_bar("epochs", shown=shown)
+
+    def before_fit(self) -> None:
+        self.bar.start()
+        self.task = self.bar.add_task("training", total=self.learn.n_epoch)
+
+    def after_epoch(self) -> None:
+        loss = self.learn.recorder.smooth_loss.value
+        self.bar.update(self.task, advance=1, description=f"training, loss {loss:.4f}")
+
+    def after_fit(self) -> None:
+        self.bar.stop()

@@ -1,0 +1,1 @@
+"""The bounded codec: every value within a tolerance."""

@@ -1,0 +1,1 @@
+"""Integers to bytes: the entropy coder, blocks, varints, multisets."""

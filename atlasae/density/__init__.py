@@ -1,0 +1,1 @@
+"""The learned distribution of the integers."""

@@ -1,0 +1,1 @@
+"""Jets as tables: names of features, metrics, observables, pickles."""

@@ -1,0 +1,1 @@
+"""Jets from pickles, read without executing anything in them."""

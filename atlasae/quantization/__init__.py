@@ -1,0 +1,1 @@
+"""Values to integers within a tolerance, and back."""

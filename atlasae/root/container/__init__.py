@@ -1,0 +1,1 @@
+"""What a compressed ROOT file holds."""

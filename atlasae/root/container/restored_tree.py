@@ -1,0 +1,132 @@
+"""Compressed trees as if they were not: trees to read like any other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import awkward as ak
+
+from atlasae.errors import DamagedFileError
+from atlasae.root.container.container import (
+    RESERVED,
+    Container,
+    Segment,
+    is_compressed,
+    read_container,
+)
+from atlasae.root.container.part_readers import part_reader
+from atlasae.root.io.branch import Arrays, BranchInfo, TreeSchema, awkward_type
+from atlasae.root.io.file import Trees
+from atlasae.root.io.tree import TreeReader, memory_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_EXPANSION = 4  # entries in memory against those in a file, roughly
+
+
+class RestoredTree(TreeReader):
+    """A compressed tree that gives back the branches it was made of."""
+
+    def __init__(self, tree: TreeReader, container: Container, runs: Sequence[Segment]) -> None:
+        super().__init__(tree.tree, tree.path)
+        self.kept = tree
+        self.container = container
+        self.runs = runs
+        self.kind = runs[0].manifest.kind
+        if tree.num_entries != runs[-1].stop:
+            raise DamagedFileError(
+                f"{self.where} has {tree.num_entries} entries, its manifest speaks of"
+                f" {runs[-1].stop}"
+            )
+
+    @property
+    def title(self) -> str:
+        return self.kept.title
+
+    def entries_for(self, step_size: str | int) -> int:
+        if isinstance(step_size, int):
+            return step_size
+        size = sum(run.manifest.source_bytes for run in self.runs) * _EXPANSION
+        return max(int(memory_size(step_size) * self.num_entries / max(size, 1)), 1)
+
+    def _plan(self) -> TreeSchema:
+        return TreeSchema(self.runs[0].manifest.branches)
+
+    def _iterate(
+        self, names: Sequence[str], step_size: str | int, start: int, stop: int | None
+    ) -> Iterator[tuple[int, Arrays]]:
+        step = self.entries_for(step_size)
+        stop = self.num_entries if stop is None else min(stop, self.num_entries)
+        readers: dict[int, _RunReader] = {}
+        for first in range(start, stop, step):
+            last = min(first + step, stop)
+            runs = [run for run in self.runs if max(first, run.start) < min(last, run.stop)]
+            # those before are let go, and with them the blocks they remember
+            readers = {
+                run.start: readers.get(run.start) or _RunReader(self, run, names) for run in runs
+            }
+            pieces = [
+                readers[run.start].read(max(first, run.start), min(last, run.stop)) for run in runs
+            ]
+            yield first, {name: _joined([piece[name] for piece in pieces]) for name in names}
+
+
+class _RunReader:
+    """Reads branches in the entries of one run."""
+
+    def __init__(self, tree: RestoredTree, run: Segment, names: Sequence[str]) -> None:
+        compressed = run.manifest.compressed
+        self.tree = tree.kept
+        self.names = names
+        branches = {branch.name: branch for branch in tree.plan.branches}
+        self.kept = {name: branches[name] for name in names if name not in compressed}
+        parts = {id(part): part for name in names if (part := compressed.get(name))}
+        self.readers = [
+            part_reader(tree.container, run, part, self.tree) for part in parts.values()
+        ]
+
+    def read(self, start: int, stop: int) -> Arrays:
+        arrays: Arrays = {}
+        for _, chunk in self.tree.iterate(list(self.kept), stop - start, start, stop):
+            arrays |= {name: _as_it_was(chunk[name], branch) for name, branch in self.kept.items()}
+        for reader in self.readers:
+            arrays |= reader.read(start, stop, self.names)
+        return arrays
+
+
+def _as_it_was(array: ak.Array, branch: BranchInfo) -> ak.Array:
+    """An array of numbers in the type of the source: a counter of a TTree is stored as int32."""
+    if branch.dtype is None or str(array.type.content) == branch.type:
+        return array
+    return ak.enforce_type(array, awkward_type(branch.type))
+
+
+def _joined(pieces: Sequence[ak.Array]) -> ak.Array:
+    return pieces[0] if len(pieces) == 1 else ak.concatenate(pieces)
+
+
+class CompressedTrees(Trees):
+    """The trees of a compressed file, restored."""
+
+    def __init__(self, file: Any) -> None:
+        super().__init__(file, RESERVED)
+        self.container = read_container(file)
+        for path in self.container.runs.keys() - self.keys():
+            raise DamagedFileError(
+                f"{file.file_path}: no tree {path!r}, of which it has a manifest"
+            )
+
+    def raw(self, path: str) -> TreeReader:
+        """A tree as it stands in the file."""
+        return super()._open(path)
+
+    def _open(self, path: str) -> TreeReader:
+        tree = self.raw(path)
+        runs = self.container.runs.get(path)
+        return RestoredTree(tree, self.container, runs) if runs else tree
+
+
+def open_trees(file: Any) -> Trees:
+    """The trees of a file, restored where it is compressed."""
+    return CompressedTrees(file) if is_compressed(file) else Trees(file)

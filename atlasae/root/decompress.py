@@ -1,0 +1,109 @@
+"""Restore a ROOT file that was compressed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import uproot
+
+from atlasae.atomic_write import atomic_write, require_different_files
+from atlasae.errors import located, require_choice
+from atlasae.progress import progress_bar
+from atlasae.root.container.container import RESERVED, compression_like
+from atlasae.root.container.manifest import notes_of
+from atlasae.root.container.restored_tree import CompressedTrees
+from atlasae.root.io.file import make_tree, open_root
+from atlasae.root.io.objects import directories_in, objects_in
+from atlasae.root.io.tree import STEP_SIZE, check_step_size
+from atlasae.root.plan import TARGETS, Selection, TreePlan, check_writable, plan_copy
+
+if TYPE_CHECKING:
+    from atlasae.types import PathLike
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What did not come over as it was, by path or ``path:branch``.
+
+    Attributes:
+        changed: what became different though no value did, such as the type of a counter.
+        left_out: what could not be written, and why.
+    """
+
+    changed: dict[str, str]
+    left_out: dict[str, str]
+
+
+def decompress(
+    source: PathLike,
+    target: PathLike,
+    *,
+    to: str = "same",
+    drop_unwritable: bool = False,
+    step_size: str | int = STEP_SIZE,
+    force: bool = False,
+    progress: bool = False,
+) -> Notes:
+    """Restore a file that ``compress`` wrote: the original names, dtypes and counters.
+
+    Args:
+        source: the compressed ROOT file; the codecs are in it.
+        target: the ROOT file to write; it appears when it is complete.
+        to: ``ttree``, ``rntuple``, or the ``same`` as each tree was before it was compressed.
+        drop_unwritable: leave out what cannot be written, rather than stop.
+        step_size: how much is written at a time.
+        force: overwrite an existing target.
+        progress: show progress bars on the error stream.
+
+    Returns:
+        What did not come over as it was, from the original to the target.
+
+    Raises:
+        MissingFileError, DamagedFileError: the source is missing or not readable.
+        TargetExistsError: the target is there and ``force`` is false.
+        InputError: the source is not compressed, or something cannot be written.
+    """
+    check_step_size(step_size)
+    require_different_files(source, target)
+    require_choice("target", to, TARGETS)
+    with (
+        open_root(source) as file,
+        atomic_write(target, force=force) as beside,
+        located(os.fspath(source)),
+    ):
+        trees = CompressedTrees(file)
+        schemes = plan_copy(trees, Selection(to=to))
+        objects, refused = objects_in(file)
+        notes = Notes({}, {})
+        for manifest in trees.container.manifests:
+            notes.changed.update(manifest.changed)
+            notes.left_out.update(manifest.left_out)
+        notes.left_out.update(check_writable(schemes, refused, drop=drop_unwritable))
+        with uproot.recreate(beside, compression=compression_like(file)) as out:
+            for path in directories_in(file):
+                if path not in RESERVED:
+                    out.mkdir(path)
+            for scheme in schemes:
+                if not scheme.branches:  # of which a tree needs one
+                    notes.left_out[scheme.source.path] = "none of its branches can be written"
+                    continue
+                _copy(scheme, out, step_size, progress)
+                changed = scheme.source.plan.changes(
+                    scheme.kind, [branch.name for branch in scheme.branches]
+                )
+                notes.changed.update(notes_of(scheme.source.path, changed))
+            for path, item in objects.items():
+                out[path] = item
+    return notes
+
+
+def _copy(scheme: TreePlan, out: Any, step_size: str | int, progress: bool) -> None:
+    source = scheme.source
+    sink = make_tree(out, scheme.kind, source.path, source.title, scheme.branches)
+    with progress_bar("entries", shown=progress) as bar:
+        task = bar.add_task(f"restoring {source.path}", total=source.num_entries)
+        for start, arrays in source.iterate([b.name for b in scheme.branches], step_size):
+            sink.extend(arrays)
+            bar.update(task, completed=start)

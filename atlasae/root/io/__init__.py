@@ -1,0 +1,1 @@
+"""TTrees, RNTuples and objects, read and written by uproot behind one face."""

@@ -1,0 +1,158 @@
+"""Merge compressed files, tree by tree, without decoding a jet."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import uproot
+
+from atlasae.atomic_write import atomic_write, require_different_files
+from atlasae.errors import InputError, located
+from atlasae.progress import progress_bar
+from atlasae.root.container.block_tree import BLOCKS
+from atlasae.root.container.container import (
+    RESERVED,
+    compression_like,
+    stored_codecs,
+    write_container,
+)
+from atlasae.root.container.restored_tree import CompressedTrees
+from atlasae.root.info import Contents, info
+from atlasae.root.io.file import Trees, make_tree, open_root
+from atlasae.root.io.objects import add_histogram, directories_in, objects_in
+from atlasae.root.io.tree import STEP_SIZE, TreeReader, TreeWriter, check_step_size
+from atlasae.root.plan import Selection, check_writable, plan_copy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from atlasae.root.container.manifest import Manifest
+    from atlasae.types import PathLike
+
+
+def merge(
+    sources: Sequence[PathLike],
+    target: PathLike,
+    *,
+    step_size: str | int = STEP_SIZE,
+    force: bool = False,
+    progress: bool = False,
+) -> Contents:
+    """Merge files that ``compress`` wrote, as hadd does: the entries one after another.
+
+    Histograms are summed; of other objects that of the first file is taken. Codecs that are the
+    same stand once.
+
+    Args:
+        sources: compressed files with the same trees and branches, each through whatever codec.
+        target: the ROOT file to write; it appears when it is complete.
+        step_size: how much is read at a time.
+        force: overwrite an existing target.
+        progress: show a progress bar on the error stream.
+
+    Returns:
+        What the target holds.
+
+    Raises:
+        MissingFileError, DamagedFileError: a source is missing or not readable.
+        TargetExistsError: the target is there and ``force`` is false.
+        InputError: there is no source, one is not compressed, or they do not match.
+    """
+    check_step_size(step_size)
+    if not sources:
+        raise InputError("no files to merge")
+    for source in sources:
+        require_different_files(source, target)
+    with atomic_write(target, force=force) as beside:
+        with open_root(sources[0]) as file:
+            compression = compression_like(file)
+        with uproot.recreate(beside, compression=compression) as out:
+            merged = _Merged(out, step_size)
+            with progress_bar("files", shown=progress) as bar:
+                task = bar.add_task("merging", total=len(sources))
+                for source in sources:
+                    with open_root(source) as file, located(os.fspath(source)):
+                        merged.add(file)
+                    bar.update(task, advance=1)
+            merged.finish()
+    return info(target)
+
+
+@dataclass
+class _Merged:
+    """The file being written, to which others are added."""
+
+    out: Any
+    step_size: str | int
+    shapes: dict[str, dict[str, str]] = field(default_factory=dict)
+    first: str = ""
+    sinks: dict[str, TreeWriter] = field(default_factory=dict)
+    objects: dict[str, Any] = field(default_factory=dict)
+    manifests: list[Manifest] = field(default_factory=list)
+    codecs: dict[bytes, None] = field(default_factory=dict)
+
+    def add(self, file: Any) -> None:
+        """Append what an open file holds."""
+        trees = CompressedTrees(file)
+        raw = {path: trees.raw(path) for path in trees}
+        objects, refused = objects_in(file)
+        check_writable(plan_copy(raw, Selection()), refused, drop=False)
+        shapes = {path: _shape(raw[path], trees[path]) for path in trees}
+        if not self.first:
+            self.first, self.shapes = file.file_path, shapes
+        self._check_match(shapes)
+        made = self.out.keys(cycle=False)
+        for path in directories_in(file):
+            if path not in made and path not in RESERVED:
+                self.out.mkdir(path)
+        if BLOCKS in file:
+            raw[BLOCKS] = Trees(file)[BLOCKS]
+        for path, tree in raw.items():
+            self._append(path, tree)
+        for path, item in objects.items():
+            if path not in self.objects:
+                self.objects[path] = item
+            elif not isinstance(item, str):
+                with located(f"histogram {path!r}"):
+                    add_histogram(self.objects[path], item)
+        self.manifests += trees.container.manifests
+        self.codecs |= dict.fromkeys(stored_codecs(file))
+
+    def finish(self) -> None:
+        """Write what stands beside the trees."""
+        for path, item in self.objects.items():
+            self.out[path] = item
+        write_container(self.out, self.manifests, self.codecs)
+
+    def _check_match(self, shapes: dict[str, dict[str, str]]) -> None:
+        if shapes.keys() != self.shapes.keys():
+            both = [", ".join(paths) or "none" for paths in (shapes, self.shapes)]
+            raise InputError(f"it has the trees {both[0]}, while {self.first} has {both[1]}")
+        for path, shape in shapes.items():
+            for name in shape | self.shapes[path]:
+                here, there = shape.get(name), self.shapes[path].get(name)
+                if here != there:
+                    raise InputError(
+                        f"tree {path!r} does not match that of {self.first}:"
+                        f" {name} is {here or 'missing'} here and {there or 'missing'} there"
+                    )
+
+    def _append(self, path: str, tree: TreeReader) -> None:
+        if path not in self.sinks:
+            branches = tree.plan.branches
+            self.sinks[path] = make_tree(self.out, tree.kind, path, tree.title, branches)
+        for _, arrays in tree.iterate(tree.plan.names, self.step_size):
+            self.sinks[path].extend(arrays)
+
+
+def _shape(raw: TreeReader, restored: TreeReader) -> dict[str, str]:
+    """What has to be the same in trees that are merged: as they stand, and as restored."""
+    found = {"it": "compressed" if restored is not raw else "not compressed"}
+    for tree, what in ((raw, "stored"), (restored, "restored")):
+        found[f"it, {what},"] = tree.kind
+        for branch in tree.plan.branches:
+            counter = f", counted by {branch.counter}" if branch.counter else ""
+            found[f"branch {branch.name}, {what},"] = f"{branch.type}{counter}"
+    return found

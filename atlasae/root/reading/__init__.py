@@ -1,0 +1,1 @@
+"""What atlasae.open gives: files, trees and branches that read like uproot's."""

@@ -1,0 +1,145 @@
+"""Several files as one."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from glob import glob
+from typing import Any
+
+import fsspec
+import uproot
+
+from atlasae.errors import InputError, MissingFileError, require_choice
+from atlasae.root.io.file import tree_reader
+from atlasae.root.io.tree import STEP_SIZE
+from atlasae.root.reading.expressions import LIBRARIES
+from atlasae.root.reading.file import _CLASSNAMES, _split, open_file
+from atlasae.root.reading.tree import Tree
+from atlasae.types import PathLike
+
+Files = PathLike | Mapping[str, str | None] | Iterable[Any]
+
+
+_GLOB = re.compile(r"[*?\[]")
+
+
+def iterate(
+    files: Files,
+    expressions: str | Iterable[str] | None = None,
+    cut: str | None = None,
+    *,
+    step_size: int | str = STEP_SIZE,
+    library: str = "ak",
+    report: bool = False,
+    **options: Any,
+) -> Iterator[Any]:
+    """Read trees of several files, compressed or not, some entries at a time.
+
+    Args:
+        files: ``"a*.root:Events"``, ``{"a*.root": "Events"}`` or a list of such; the tree need not
+            be named where a file has only one.
+        expressions: names, or expressions of them; by default all branches.
+        cut: an expression that entries have to pass.
+        step_size: number of entries, or a size such as ``100 MB``.
+        library: ``ak``, ``np`` or ``pd``.
+        report: whether to give pairs, of arrays and of where they stood.
+        options: of ``Tree.iterate``.
+
+    Raises:
+        MissingFileError: no file matches.
+        Others as ``open`` and ``Tree.iterate`` do.
+    """
+    require_choice("library", library, LIBRARIES)
+    before = 0
+    for name, path in _expanded(files):
+        with _tree(name, path) as tree:
+            for chunk, where in tree.iterate(
+                expressions, cut, step_size=step_size, library=library, report=True, **options
+            ):
+                arrays = LIBRARIES[library].global_index(chunk, before)
+                yield (arrays, where.to_global(before)) if report else arrays
+            before += tree.num_entries
+
+
+def concatenate(
+    files: Files,
+    expressions: str | Iterable[str] | None = None,
+    cut: str | None = None,
+    *,
+    entry_start: int | None = None,
+    entry_stop: int | None = None,
+    library: str = "ak",
+    **options: Any,
+) -> Any:
+    """Read trees of several files, compressed or not, as one array.
+
+    Args:
+        files: as in ``iterate``.
+        expressions: names, or expressions of them; by default all branches.
+        cut: an expression that entries have to pass.
+        entry_start: the first entry of all, counted from the end where it is negative.
+        entry_stop: the entry to stop before.
+        library: ``ak``, ``np`` or ``pd``.
+        options: of ``Tree.arrays``.
+
+    Raises:
+        MissingFileError: no file matches.
+        Others as ``open`` and ``Tree.arrays`` do.
+    """
+    require_choice("library", library, LIBRARIES)
+    with ExitStack() as stack:
+        trees = [stack.enter_context(_tree(name, path)) for name, path in _expanded(files)]
+        entries = sum(tree.num_entries for tree in trees)
+        start, stop, _ = slice(entry_start, entry_stop).indices(entries)
+        before = 0
+        pieces: list[Any] = []
+        for tree in trees:
+            first, last = (min(max(edge - before, 0), tree.num_entries) for edge in (start, stop))
+            if first < last or (tree is trees[-1] and not pieces):  # of none an array of none
+                arrays = tree.arrays(
+                    expressions, cut, entry_start=first, entry_stop=last, library=library, **options
+                )
+                pieces.append(LIBRARIES[library].global_index(arrays, before))
+            before += tree.num_entries
+        return LIBRARIES[library].concatenate(pieces)
+
+
+def _tree(name: str, path: str | None) -> Any:
+    """The tree of a file that is meant."""
+    file = open_file({name: path})
+    if path is not None:
+        found = file
+    else:
+        trees = file.keys(cycle=False, filter_classname=list(_CLASSNAMES.values()))
+        if len(trees) != 1:
+            file.close()
+            raise InputError(
+                f"{name}: {len(trees)} trees ({', '.join(trees)}); name one, as in {name}:Events"
+            )
+        path, found = trees[0], file[trees[0]]
+    # uproot evaluates no expressions on an RNTuple, and passes over a cut without a word
+    if isinstance(found, uproot.behaviors.RNTuple.HasFields) and (
+        source := tree_reader(found, path)
+    ):
+        return Tree(source)
+    return found
+
+
+def _expanded(files: Files) -> list[tuple[str, str | None]]:
+    """The files that are meant, and the tree in each."""
+    found = [(match, wanted) for name, wanted in _split(files) for match in _matching(name)]
+    if not found:
+        raise MissingFileError(f"no file matches {files!r}")
+    return list(dict.fromkeys(found))
+
+
+def _matching(pattern: str) -> list[str]:
+    """Paths or addresses that match a glob; the pattern itself where it is none."""
+    if "://" in pattern:  # where ? and [ need be no glob
+        return [f.full_name for f in fsspec.open_files(pattern)] if "*" in pattern else [pattern]
+    if not _GLOB.search(pattern):
+        return [pattern]
+    return sorted(glob(os.path.expanduser(pattern)))  # noqa: PTH111, PTH207  (as it was given)

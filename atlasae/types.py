@@ -1,0 +1,19 @@
+"""Types that several packages share."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+PathLike: TypeAlias = str | os.PathLike[str]
+
+Values: TypeAlias = NDArray[Any]  #: of any dtype
+Floats: TypeAlias = NDArray[np.float64]
+Float32s: TypeAlias = NDArray[np.float32]
+Integers: TypeAlias = NDArray[np.int64]
+Slots: TypeAlias = NDArray[np.int32]  #: integer shares of probability
+BitPatterns: TypeAlias = NDArray[np.unsignedinteger[Any]]
+DType: TypeAlias = np.dtype[Any]

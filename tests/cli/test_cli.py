@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from itertools import islice
+
+import awkward as ak
+import numpy as np
+import pytest
+import uproot
+from click.testing import CliRunner
+
+import atlasae
+from atlasae import Codec
+from atlasae.cli.main import main
+from tests.helpers import make_jets
+
+
+@pytest.fixture
+def run():
+    def invoke(*arguments, code=0):
+        result = CliRunner().invoke(main, [str(a) for a in arguments])
+        assert result.exit_code == code, result.output + str(result.exception)
+        return result
+
+    return invoke
+
+
+@pytest.fixture
+def few_figures(monkeypatch):
+    """A function that lets reports have so many figures only, since drawing takes its time."""
+    from atlasae import report
+
+    def limit(number):
+        monkeypatch.setattr(report, "figures_of", lambda *a: islice(figures_of(*a), number))
+
+    figures_of = report.figures_of
+    return limit
+
+
+@pytest.fixture(scope="module")
+def codec_file(codec, tmp_path_factory):
+    path = tmp_path_factory.mktemp("codec") / "codec.safetensors"
+    codec.save(path)
+    return path
+
+
+def test_compress_info_decompress_compare(run, events_file, codec_file, tmp_path, few_figures):
+    small, back = tmp_path / "small.root", tmp_path / "back.root"
+    shown = run(
+        "compress", events_file, small, "--codec", codec_file, "--step-size", 100, "--verify"
+    ).output
+    assert f"verified against {events_file}: all as promised" in shown
+    contents = atlasae.info(small)
+    assert f"ratio {contents.ratio:.3f}, codecs included" in shown
+    assert f"{contents.file_bytes:,}" in shown
+    assert "Jet" in run("info", small).output
+    assert "written" in run("decompress", small, back).output
+    assert ak.array_equal(atlasae.read_jets(back).pt, atlasae.read_jets(small).pt)
+    few_figures(2)
+    report = tmp_path / "report"
+    shown = run("compare", events_file, small, back, "-o", report, "--experiment", "CMS").output
+    assert "pt, relative" in shown
+    assert "4 figures; " in shown
+    assert {path.name for path in report.iterdir()} == {
+        "index.html", "summary.json", "captions.md", "figures",
+    }  # fmt: skip
+    summary = json.loads((report / "summary.json").read_text())
+    assert [file["name"] for file in summary["files"]] == ["small", "back"]
+    assert summary["command"].endswith("--experiment CMS --label 'Simulation Internal'")
+
+
+def test_train_and_decode(run, events_file, tmp_path):
+    codec, array = tmp_path / "c.safetensors", tmp_path / "reduced_features.npy"
+    shown = run(
+        "train", events_file, codec, "--epochs", 2, "--hidden", "16,8", "--activation", "relu",
+        "--latent", 2, "--scaling", "log",
+    ).output  # fmt: skip
+    assert "activation='relu'" in shown
+    trained = Codec.load(codec)
+    assert (trained.latent, trained.scaling, trained.hidden) == (2, "log", (16, 8))
+    run("decode", events_file, "--codec", codec, "--npy", array)
+    assert np.load(array).shape == (1000, 4)
+
+
+def test_fit_once_and_compress_with_it(run, events_file, tmp_path):
+    codec, small = tmp_path / "c.safetensors", tmp_path / "small.root"
+    shown = run("fit", events_file, codec, "--tolerance", "pt=1e-2,eta=1e-4").output
+    assert "bits a jet on jets kept apart" in shown
+    run("compress", events_file, small, "--codec", codec)
+    before, after = (ak.flatten(atlasae.read_jets(path)) for path in (events_file, small))
+    assert ak.all(abs(after.pt - before.pt) <= 1e-2 * before.pt)
+    assert ak.all(abs(after.eta - before.eta) <= 1e-4)
+    run("fit", events_file, codec, code=2)
+
+
+def test_decode_a_compressed_file(run, compressed_file, tmp_path):
+    array = tmp_path / "a.npy"
+    shown = run("decode", compressed_file, "--npy", array).output
+    assert "1000 jets, mass, pt, phi, eta" in shown
+    jets = ak.flatten(atlasae.read_jets(compressed_file))
+    np.testing.assert_array_equal(np.load(array)[:, 1], ak.to_numpy(jets.pt))
+
+
+def test_jet_pickles_are_taken(run, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    source = tmp_path / "jets.pkl"
+    pandas.DataFrame(make_jets(200)).to_pickle(source)
+    codec, array = tmp_path / "c", tmp_path / "a.npy"
+    run("train", source, codec, "--epochs", 1, "--hidden", "8")
+    run("decode", source, "--codec", codec, "--npy", array)
+    assert np.load(array).shape == (200, 4)
+
+
+def test_errors_are_one_line_and_exit_code_2(run, events_file, codec_file, tmp_path):
+    target = tmp_path / "x.root"
+    text = tmp_path / "text.root"
+    text.write_text("hello")
+    bad = {
+        ("compress", "none.root", target): "no file 'none.root'",
+        ("compress", text, target): "cannot be opened as a ROOT file",
+        ("compress", events_file, text): "--force",
+        ("compress", events_file, target, "--tree", "Evnts"): "did you mean 'Events'",
+        ("compress", events_file, target, "--collection", "Jt"): "did you mean 'Jet'",
+        ("compress", events_file, target, "--codec", "none"): "no codec file",
+        ("compress", events_file, target, "--codec", text): "not a codec",
+        ("compress", events_file, target, "--latent", 4): "would compress nothing",
+        ("compress", events_file, target, "--codec", codec_file, "--latent", 2): "give one of",
+        ("compress", events_file, target, "--tolerance", "much"): "much",
+        ("compress", events_file, target, "--tolerance", "p=1"): "no feature 'p'",
+        ("compress", events_file, target, "--latent", 0): "layers have 1 to",
+        ("compress", events_file, target, "--step-size", "many"): "many",
+        ("decompress", events_file, target): "not compressed by atlasae",
+        ("decode", events_file, "--npy", target): "not compressed by atlasae",
+        ("info", events_file): "not compressed by atlasae",
+        ("compare", events_file, "none.root", "-o", target): "no file 'none.root'",
+        ("compare", events_file, events_file, "-o", target, "--tree", "Evts"): "'Events'",
+        ("compare", events_file, atlasae.sample(), "-o", target): "not the same events",
+        ("compare", events_file, events_file, "--experiment", "CDF"): "there is ATLAS, CMS",
+        ("compare", events_file, events_file, "--rates", text): "not a result of benchmarks",
+        ("train", events_file, target, "--activation", "tan"): "did you mean 'tanh'",
+        ("train", events_file, target, "--hidden", "a,b"): "not a list of widths",
+        ("train", "none.pkl", target): "none.pkl",
+    }
+    for arguments, message in bad.items():
+        result = run(*arguments, code=2)
+        assert result.stdout == ""
+        lines = [line for line in result.stderr.splitlines() if line.strip()]
+        assert len(lines) == 1, result.stderr
+        assert lines[0].startswith("atlasae: ")
+        assert message in lines[0]
+    assert not target.exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"text.root"}
+
+
+def test_hostile_pickles_are_refused(run, tmp_path):
+    source = tmp_path / "jets.pkl"
+    source.write_bytes(b"cos\nsystem\n(S'touch hacked'\ntR.")
+    result = run("train", source, tmp_path / "c", code=2)
+    assert "os.system" in result.stderr
+
+
+def test_branches_left_out_are_named(run, tmp_path, codec_file):
+    counts = np.full(20, 2)
+    jets = make_jets(40)
+    data = {f"Jet_{n}": ak.unflatten(v, counts) for n, v in jets.items()}
+    data["cells"] = ak.unflatten(np.ones((40, 3), np.float32), counts)
+    types = dict.fromkeys(data, "var * float32") | {"cells": "var * 3 * float32"}
+    with uproot.recreate(tmp_path / "a.root") as file:
+        file.mktree("Events", types, counter_name=lambda n: f"n{n[:3]}").extend(data)
+    command = "compress", tmp_path / "a.root", tmp_path / "b.root", "--codec", codec_file
+    assert "--drop-unwritable" in run(*command, code=2).stderr
+    result = run(*command, "--drop-unwritable")
+    assert "LEFT OUT: Events:cells: float[][3]" in result.stderr
+
+
+def test_help_is_fast_and_complete():
+    code = "import sys\nfrom atlasae.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass\nprint('loaded', *sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = run.stdout.partition("loaded")[2].split()
+    assert not {"torch", "uproot", "matplotlib"} & set(loaded)
+    for command in ("fit", "train", "compress", "decompress", "decode", "info", "compare", "demo"):
+        assert command in run.stdout
+
+
+def test_the_demonstration(run, tmp_path, monkeypatch, few_figures):
+    from atlasae.cli import demo
+
+    monkeypatch.setattr(demo, "EPOCHS", 1)
+    few_figures(3)
+    out = tmp_path / "demo"
+    out.mkdir()
+    (out / "bounded.root").write_text("of an earlier run")
+    shown = run("demo", "-o", out).output
+    assert "ratio" in shown
+    assert "compressed: " in shown
+    names = {path.name for path in out.iterdir()}
+    assert names == {
+        *("bounded.root", "bounded-restored.root", "bounded.safetensors", "report"),
+        *("autoencoder.root", "autoencoder-restored.root", "autoencoder.safetensors"),
+        "reduced_features.npy",
+    }
+    assert len(list((out / "report" / "figures").glob("*.png"))) == 3
+    assert atlasae.info(out / "bounded.root").ratio > 2
+
+
+def test_the_sample_says_how_it_was_made():
+    provenance = json.loads(atlasae.sample("dijets").with_suffix(".json").read_text())
+    assert provenance["events"] == 20_000
+    assert "pythia8mc" in provenance["versions"]

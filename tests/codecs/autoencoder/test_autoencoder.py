@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import awkward as ak
+import numpy as np
+import pytest
+
+import atlasae
+from atlasae import Codec
+from atlasae.errors import InputError, MissingNameError, NotFittedError
+from atlasae.jets import metrics
+from tests.helpers import make_jets
+
+SMALL = {"hidden": (16, 8)}
+
+
+def test_flat_jets_become_an_array_and_events_records(codec, jets, events):
+    latents = codec.encode(jets)
+    assert (latents.shape, latents.dtype) == ((1000, 3), np.float32)
+    records = codec.encode(events)
+    assert records.fields == ["z0", "z1", "z2"]
+    assert ak.num(records).tolist() == ak.num(events).tolist()
+    np.testing.assert_array_equal(ak.flatten(records.z1), latents[:, 1])
+
+
+def test_the_activation_acts_on_the_stored_latents(jets):
+    """Stored latents are the linear outputs: they leave the range of a sigmoid."""
+    codec = Codec.autoencoder(activation="sigmoid", **SMALL).fit(jets, epochs=3)
+    z = codec.encode(jets)
+    assert z.min() < 0 or z.max() > 1
+    decoder = codec._decoder
+    squashed = 1 / (1 + np.exp(-z.astype(np.float64)))
+    plain = atlasae.codecs.autoencoder.codec.DenseNetwork(
+        decoder.weights, decoder.biases, "sigmoid"
+    )
+    np.testing.assert_allclose(decoder(z), plain(squashed), rtol=1e-4, atol=1e-5)
+
+
+def test_half_latents_are_half_as_wide_and_nearly_as_good(jets):
+    codec = Codec.autoencoder(latent_dtype="float16", **SMALL).fit(jets, epochs=20)
+    half = codec.encode(jets)
+    assert half.dtype == np.float16
+    wide = Codec.autoencoder(**SMALL).fit(jets, epochs=20)
+    errors = [metrics.standard_rmse(jets, c.decode(c.encode(jets)), jets) for c in (codec, wide)]
+    assert errors[0] == pytest.approx(errors[1], rel=0.02)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "leaky_relu", "sigmoid", "softmax"])
+def test_training_brings_jets_back_better_than_their_mean(activation, jets):
+    codec = Codec.autoencoder(activation=activation, **SMALL)
+    codec.fit(jets, epochs=60, lr=0.02, batch_size=64)
+    decoded = codec.decode(codec.encode(jets))
+    assert metrics.standard_rmse(jets, decoded, jets) < 0.8
+    assert codec.history_.valid[-1] < codec.history_.valid[0]
+
+
+def test_both_regularisations_shrink_the_weights_in_their_own_way(jets):
+    def size(**options):
+        codec = Codec.autoencoder(**SMALL, **options).fit(jets, epochs=20, lr=0.01)
+        return sum(float((w**2).sum()) for w in codec._encoder.weights)
+
+    free = size(weight_decay=0.0)
+    decayed, penalised = (
+        size(regularisation=kind, weight_decay=strength)
+        for kind, strength in (("weight_decay", 30.0), ("l2", 0.1))
+    )
+    assert decayed < 0.9 * free
+    assert penalised < 0.9 * free
+    assert decayed != penalised
+
+
+def test_a_seed_gives_the_same_weights_and_leaves_the_global_generators_alone(jets):
+    import random
+
+    import torch
+
+    np.random.seed(5)  # noqa: NPY002
+    random.seed(5)
+    torch.manual_seed(5)
+    fits = [Codec.autoencoder(seed=seed, **SMALL).fit(jets, epochs=2) for seed in (1, 1, 2)]
+    drawn = np.random.rand(), random.random(), float(torch.rand(()))  # noqa: NPY002
+    np.random.seed(5)  # noqa: NPY002
+    random.seed(5)
+    torch.manual_seed(5)
+    assert drawn == (np.random.rand(), random.random(), float(torch.rand(())))  # noqa: NPY002
+    first, second, third = (codec.encode(jets) for codec in fits)
+    np.testing.assert_array_equal(first, second)
+    assert not np.array_equal(first, third)
+
+
+def test_the_best_epoch_is_kept(jets):
+    valid = make_jets(300, seed=9)
+    codec = Codec.autoencoder(**SMALL).fit(
+        jets, epochs=12, lr=0.02, schedule="constant", valid=valid
+    )
+    history = codec.history_
+    assert len(history) == len(history.valid) == len(history.learning_rate) == 12
+    scaled = codec.scaling_.forward(np.stack([valid[n] for n in codec.features_], 1).astype(float))
+    decoded = codec._decoder(codec._encoder(scaled))
+    error = np.sqrt(((decoded - scaled) ** 2).mean())
+    assert error == pytest.approx(min(history.valid), rel=1e-3)
+    assert history.valid[history.best_epoch] == min(history.valid)
+
+
+def test_the_schedules_move_the_learning_rate(jets):
+    rates = {
+        schedule: Codec.autoencoder(**SMALL)
+        .fit(jets, epochs=4, schedule=schedule, batch_size=64)
+        .history_.learning_rate
+        for schedule in ("one_cycle", "constant")
+    }
+    assert rates["constant"] == pytest.approx([5e-3] * 4)
+    assert rates["one_cycle"][-1] < 1e-4 < max(rates["one_cycle"])
+
+
+def test_the_learning_rate_finder_suggests_one_and_leaves_the_codec_untrained(jets):
+    codec = Codec.autoencoder(**SMALL)
+    found = codec.lr_find(jets)
+    assert 1e-6 < found.suggestion < 1
+    assert len(found.rates) == len(found.losses) > 50
+    assert list(found.rates) == sorted(found.rates)
+    assert not codec.is_fitted
+
+
+def test_other_features_and_widths(jets):
+    rng = np.random.default_rng(3)
+    table = jets | {
+        "btag": rng.uniform(size=1000).astype(np.float64),
+        "nConstituents": rng.integers(1, 60, 1000).astype(np.uint8),
+        "isTight": rng.integers(0, 2, 1000).astype(bool),
+    }
+    names = ("pt", "btag", "nConstituents", "isTight")
+    codec = Codec.autoencoder(latent=2, features=names, **SMALL).fit(table, epochs=5)
+    back = codec.decode(codec.encode(table))
+    assert back.fields == list(names)
+    assert [ak.to_numpy(back[n]).dtype.name for n in names] == [
+        "float32",
+        "float64",
+        "uint8",
+        "bool",
+    ]
+    with pytest.raises(MissingNameError, match="did you mean 'btag'"):
+        Codec.autoencoder(features=("btags", "pt", "m"), latent=1).fit(table)
+
+
+def test_by_default_the_four_vector_is_taken_and_else_everything(jets):
+    table = jets | {"btag": jets["pt"]}
+    assert Codec.autoencoder(**SMALL).fit(table, epochs=1).features_ == ("m", "pt", "phi", "eta")
+    renamed = {"Mass": jets["m"], "eta": jets["eta"], "phi": jets["phi"], "PT": jets["pt"]}
+    assert Codec.autoencoder(**SMALL).fit(renamed, epochs=1).features_ == (
+        "Mass",
+        "PT",
+        "phi",
+        "eta",
+    )
+    others = {"a": jets["m"], "b": jets["eta"]}
+    assert Codec.autoencoder(latent=1, **SMALL).fit(others, epochs=1).features_ == ("a", "b")
+
+
+def test_phi_stays_on_its_circle(jets):
+    codec = Codec.autoencoder(**SMALL).fit(jets, epochs=3)
+    extreme = np.random.default_rng(0).normal(0, 50, (500, 3)).astype(np.float32)
+    phi = ak.to_numpy(codec.decode(extreme).phi)
+    assert np.abs(phi).max() <= np.float32(np.pi)
+
+
+def test_reduced_features_are_the_decoded_jets(codec, events, jets, tmp_path):
+    path = tmp_path / "reduced_features.npy"
+    codec.save_reduced_features(events, path)
+    saved = np.load(path, allow_pickle=False)
+    assert (saved.shape, saved.dtype) == ((1000, 4), np.float64)
+    decoded = codec.decode(codec.encode(jets))
+    np.testing.assert_array_equal(saved[:, 1], ak.to_numpy(decoded.pt))
+
+
+def test_a_stored_decoder_says_that_it_cannot_encode(codec, jets):
+    decoder = Codec.from_bytes(codec.decoder_bytes())
+    with pytest.raises(NotFittedError, match="holds the decoder only"):
+        decoder.encode(jets)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"activation": "tahn"}, "did you mean 'tanh'"),
+        ({"scaling": "logs"}, "did you mean 'log'"),
+        ({"loss": "mae"}, "there is mse, rmse|did you mean"),
+        ({"regularisation": "l1"}, "there is l2, weight_decay"),
+        ({"latent_dtype": "float64"}, "did you mean"),
+        ({"latent": 0}, "layers have 1 to"),
+        ({"latent": 2.5}, "layers have 1 to"),
+        ({"hidden": 100}, "layers have 1 to"),
+        ({"weight_decay": -1}, "not a number from 0 up"),
+        ({"seed": -1}, "not an integer from 0"),
+        ({"features": "pt"}, "not names"),
+        ({"features": ("pt", "pt", "eta")}, "each given once"),
+        ({"unit": "TeV"}, "there is GeV, MeV|did you mean"),
+        ({"hidden": (0,)}, "layers have 1 to"),
+    ],
+)
+def test_hyperparameters_are_checked_when_given(options, message):
+    with pytest.raises(InputError, match=message):
+        Codec.autoencoder(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"schedule": "cosine"}, "no schedule 'cosine'"),
+        ({"valid": 1.0}, "neither jets nor a fraction"),
+        ({"epochs": 0}, "have to be positive"),
+        ({"epochs": -3}, "have to be positive"),
+        ({"lr": 0}, "have to be positive"),
+        ({"batch_size": 0}, "not a positive integer"),
+        ({"jitter": np.nan}, "not a number from 0 up"),
+        ({"optimiser": "sgd"}, "no optimiser 'sgd'"),
+        ({"device": "tpux"}, "device 'tpux' cannot be used"),
+        ({"lr": 1e9, "schedule": "constant", "epochs": 3}, "diverged at learning rate"),
+    ],
+)
+def test_training_options_are_checked(options, message, jets):
+    with pytest.raises(InputError, match=message):
+        Codec.autoencoder(**SMALL).fit(jets, **{"epochs": 1} | options)
+
+
+def test_jets_that_cannot_be_taken_are_refused(codec, jets):
+    with pytest.raises(InputError, match="'pt' is NaN or infinite in 1 of 1000 jets"):
+        codec.encode(jets | {"pt": np.where(np.arange(1000) == 3, np.nan, jets["pt"])})
+    with pytest.raises(InputError, match="would compress nothing"):
+        Codec.autoencoder(latent=4).fit(jets)
+    with pytest.raises(InputError, match=r"shape \(n, 3\) wanted"):
+        codec.decode(np.zeros((5, 2)))
+
+
+def test_jets_in_another_unit_are_refused_but_not_hard_ones(codec):
+    with pytest.raises(InputError, match="are they in another unit"):
+        codec.encode(make_jets(100, unit=1000.0))
+    assert len(codec.encode(make_jets(100, unit=50.0))) == 100
+    assert len(codec.encode(make_jets(3, unit=1000.0))) == 3  # a few hard jets tell nothing
+
+
+def test_the_unit_can_be_given(jets):
+    hard = make_jets(300, unit=100.0)
+    assert Codec.autoencoder(**SMALL).fit(hard, epochs=1).unit_ == "MeV"
+    assert Codec.autoencoder(unit="GeV", **SMALL).fit(hard, epochs=1).unit_ == "GeV"
+
+
+def test_mass_and_m_are_the_same_quantity(codec, jets):
+    renamed = {"mass": jets["m"], **{n: v for n, v in jets.items() if n != "m"}}
+    np.testing.assert_array_equal(codec.encode(renamed), codec.encode(jets))
+
+
+def test_the_default_number_of_epochs_makes_ten_thousand_steps():
+    from atlasae.codecs.autoencoder.codec import DEFAULT_STEPS, _epochs
+
+    for jets in (2, 45, 512, 513, 100_000):
+        steps = _epochs(jets, 512) * -(-jets // 512)
+        assert DEFAULT_STEPS <= steps < DEFAULT_STEPS + -(-jets // 512)
+
+
+def test_integers_at_the_ends_of_their_type_come_back_inside():
+    table = {"a": np.array([0, 2**63 - 1] * 50), "b": np.arange(100.0)}
+    codec = Codec.autoencoder(latent=1, hidden=(8,)).fit(table, epochs=1, jitter=0.0)
+    assert ak.min(codec.decode(np.full((5, 1), 1e6, np.float32)).a) >= 0
+
+
+@pytest.mark.slow
+def test_the_quality_bar(shared_data):
+    """At most 0.08 standard deviations on the jets kept apart (README, table of variants)."""
+    records = atlasae.read_pickle(shared_data / "all_jets_test_4D_100_percent.pkl")
+    order = np.random.default_rng(0).permutation(len(records))
+    cut = int(0.8 * len(records))
+    train, test = records[order[:cut]], records[order[cut:]]
+    codec = Codec.autoencoder().fit(train, epochs=500, valid=0.0)
+    assert metrics.standard_rmse(test, codec.decode(codec.encode(test)), train) <= 0.08

@@ -1,0 +1,729 @@
+"""The bounded codec, end to end.
+
+``golden/bounded_v1_*`` are a codec, a stream and what they decode to, as format 1 writes them.
+They are never to be written again, only joined by those of later formats:
+``python -m tests.test_bounded`` writes the ones that are missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+import subprocess
+import sys
+import tracemalloc
+import zlib
+from contextlib import suppress
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import awkward as ak
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from atlasae import Codec
+from atlasae.codecs.bounded import payload
+from atlasae.codecs.bounded.payload import PayloadCoder
+from atlasae.coding.blocks import MAGIC, Block, join_blocks, split_blocks
+from atlasae.coding.entropy import EntropyEncoder
+from atlasae.coding.varint import encode_varint
+from atlasae.density import jet_density
+from atlasae.errors import DamagedFileError, InputError, MissingNameError
+from atlasae.jets.table import Table, to_table
+from atlasae.quantization.tolerance import LOSSLESS, abs_, rel, tolerances
+from tests.helpers import make_jets
+from tests.quantization.test_quantizers import bits, keeps
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def make_events(events, seed=0):
+    """Events whose jets recoil against each other, with masses that follow pt; float32."""
+    rng = np.random.default_rng(seed)
+    counts = np.minimum(1 + rng.poisson(1.3, events), 7) * (rng.random(events) > 0.03)
+    place = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+
+    def shared(values):
+        return np.repeat(values, counts)
+
+    pt = shared(30 * (1 + rng.pareto(3, events))) * np.exp(-place * rng.gamma(2, 0.2, len(place)))
+    phi = shared(rng.uniform(-np.pi, np.pi, events)) + np.pi * (place % 2)
+    phi += rng.normal(0, 0.15, len(place))
+    jets = {
+        "m": pt * np.exp(rng.normal(-2, 0.3, len(place))),
+        "pt": pt,
+        "phi": (phi + np.pi) % (2 * np.pi) - np.pi,
+        "eta": shared(rng.normal(0, 1.2, events)) + rng.normal(0, 0.6, len(place)),
+    }
+    return ak.unflatten(ak.zip({k: v.astype(np.float32) for k, v in jets.items()}), counts)
+
+
+SPECS = {
+    "1e-3": 1e-3,
+    "0.2": 0.2,
+    "nanoaod": "nanoaod",
+    "lossless": "lossless",
+    "mapping": {
+        "pt": rel(1e-3, floor=1.0), "m": rel(1e-2, floor=0.5),
+        "eta": abs_(1e-4), "phi": abs_(1e-5), "area": LOSSLESS,
+    },
+}  # fmt: skip
+OTHERS = {"area": None, "n": "int32", "tight": "bool", "id": "uint64", "charge": "int8"}
+
+
+def with_others(jets, dtype, seed=0):
+    """The 4-vectors in a dtype, and columns of other kinds beside them."""
+    rng, n = np.random.default_rng(seed), len(jets["pt"])
+    return {
+        **{name: values.astype(dtype) for name, values in jets.items()},
+        "area": rng.uniform(0, 2, n).astype(dtype),
+        "n": rng.integers(0, 50, n, np.int32),
+        "tight": rng.random(n) < 0.9,
+        "id": rng.integers(0, 2**40, n, np.uint64),
+        "charge": rng.integers(-1, 2, n, np.int8),
+    }
+
+
+@cache
+def table_codec(spec, dtype, in_events):
+    columns = with_others(make_jets(400, seed=3), dtype)
+    jets = columns
+    if in_events:
+        jets = ak.unflatten(ak.zip(columns), np.resize([3, 0, 1, 4], 200))
+    return Codec.bounded(tolerance=SPECS[spec], features=list(columns)).fit(jets)
+
+
+@pytest.fixture(scope="module")
+def network():
+    """A codec with networks in it."""
+    codec = Codec.bounded(tolerance=1e-3).fit(make_events(2300))
+    assert any(c.network for c in codec._model.conditionals.values())
+    return codec
+
+
+def there_and_back(codec, jets):
+    """The jets decoded; whatever the codec promises of them is kept."""
+    table, back = to_table(jets), codec.decode(codec.encode(jets))
+    found = to_table(back)
+    assert tuple(found.columns) == codec.features_
+    assert (table.counts is None) == (found.counts is None)
+    if table.counts is not None:
+        np.testing.assert_array_equal(found.counts, table.counts)
+    for name, bound in tolerances(codec.tolerance, codec.features_).items():
+        values, decoded = table.columns[name], found.columns[name]
+        assert decoded.dtype == values.dtype
+        assert decoded.shape == values.shape
+        if values.dtype.kind == "f":
+            keeps(values, decoded, bound)
+        else:
+            np.testing.assert_array_equal(decoded, values)
+    return found.columns
+
+
+@st.composite
+def collections(draw, dtype, others=True):
+    """Columns of every sort of bits, in events or not."""
+    counts = draw(st.none() | st.lists(st.integers(0, 7), max_size=8))
+    n = draw(st.integers(0, 30)) if counts is None else sum(counts)
+    info = np.finfo(dtype)
+    special = [0.0, -0.0, np.nan, np.inf, -np.inf, float(info.max), -float(info.max), -1e-3, 1e-6]
+    special += [float(info.tiny), float(info.smallest_subnormal), -999.0, np.pi, -np.pi, 3.2, -3.3]
+    columns = {}
+    for name in ("m", "pt", "phi", "eta", "area"):
+        sort = draw(st.sampled_from(["bits", "special", "ordinary", "same"]))
+        if sort == "bits":
+            column = draw(arrays.arrays(f"u{info.bits // 8}", n)).view(dtype)
+        elif sort == "special":
+            elements = st.sampled_from(special)
+            column = draw(arrays.arrays(dtype, n, elements=elements)).astype(dtype)
+        elif sort == "ordinary":
+            column = draw(arrays.arrays(dtype, n, elements=st.floats(-100, 100, width=16)))
+        else:
+            column = np.full(n, draw(st.sampled_from(special)), dtype)
+        columns[name] = column
+    if not others:
+        del columns["area"]
+    else:
+        columns |= {name: draw(arrays.arrays(of, n)) for name, of in OTHERS.items() if of}
+    return Table(columns, None if counts is None else np.array(counts, np.int64))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("spec", SPECS)
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_the_guarantee_holds(spec, dtype, data):
+    jets = data.draw(collections(dtype))
+    there_and_back(table_codec(spec, dtype, data.draw(st.booleans())), jets)
+
+
+@settings(max_examples=25, deadline=None)
+@given(jets=collections("float32", others=False))
+def test_the_guarantee_holds_with_networks(network, jets):
+    there_and_back(network, jets)
+
+
+@settings(max_examples=15, deadline=None)
+@given(data=st.data(), spec=st.sampled_from(sorted(SPECS)))
+def test_the_guarantee_holds_whatever_was_fitted(data, spec):
+    dtype = data.draw(st.sampled_from(["float16", "float32", "float64"]))
+    seen = data.draw(collections(dtype).filter(lambda jets: len(to_table(jets)) > 1))
+    codec = Codec.bounded(tolerance=SPECS[spec], features=to_table(seen).columns).fit(seen)
+    there_and_back(codec, seen)
+    there_and_back(Codec.from_bytes(codec.to_bytes()), data.draw(collections(dtype)))
+
+
+@pytest.mark.parametrize("spec", [5e-324, 1e-300, 1e-30, 1e-13, 0.49])
+def test_tolerances_that_nobody_needs(spec):
+    jets = with_others(make_jets(300), "float64")
+    jets["phi"] *= 1e-308
+    there_and_back(Codec.bounded(tolerance=spec, features=list(jets)).fit(jets), jets)
+
+
+def test_ordinary_jets_with_networks(network):
+    jets = make_events(1500, seed=9)
+    found = there_and_back(network, jets)
+    flat = there_and_back(network, ak.flatten(jets))
+    for name in found:
+        np.testing.assert_array_equal(flat[name], found[name])
+
+
+@pytest.mark.parametrize("spec", ["1e-3", "lossless"])
+def test_one_jet_none_and_all_the_same(spec):
+    for in_events in (False, True):
+        codec = table_codec(spec, "float32", in_events)
+        for n in (0, 1, 2):
+            there_and_back(codec, with_others(make_jets(n), "float32"))
+        same = {name: np.resize(v, 500) for name, v in with_others(make_jets(1), "float32").items()}
+        there_and_back(codec, same)
+        there_and_back(codec, ak.unflatten(ak.zip(same), [0, 200, 0, 300]))
+        none = with_others(make_jets(0), "float32")
+        there_and_back(codec, ak.unflatten(ak.zip(none), [0, 0, 0]))
+        there_and_back(codec, ak.unflatten(ak.zip(none), np.zeros(0, int)))
+
+
+def one_jet(jets):
+    return {name: np.resize(values[:1], 1000) for name, values in jets.items()}
+
+
+EDGES = {
+    "two jets": (make_jets(2), 160),
+    "all the same": (one_jet(make_jets(1)), 170),
+    "nothing but zeros": ({name: np.zeros(1000, "f4") for name in make_jets(1)}, 170),
+    "scores": ({"b": make_jets(1200)["phi"], "c": make_jets(1200, 1)["phi"]}, 200),
+    "many columns": ({f"x{i}": make_jets(500, i)["phi"] for i in range(40)}, 1700),
+}
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_codecs_at_the_edges_are_small(edge):
+    jets, most = EDGES[edge]
+    codec = Codec.bounded().fit(jets, uses=1)
+    assert len(codec.to_bytes()) <= most
+    there_and_back(Codec.from_bytes(codec.to_bytes()), jets)
+
+
+def test_one_jet_an_event_costs_as_much_as_jets_alone():
+    jets = make_jets(900)
+    sizes = []
+    for each in (jets, ak.unflatten(ak.zip(jets), np.ones(900, int))):
+        codec = Codec.bounded(tolerance=1e-3).fit(each, uses=1)
+        there_and_back(codec, each)
+        sizes.append(len(codec.to_bytes()) + len(codec.encode(each)))
+    assert abs(sizes[0] - sizes[1]) < 60
+
+
+@pytest.mark.parametrize("counts", [[300], [300, 0], [0] * 50 + [300], [150, 150]])
+def test_jets_in_a_single_event_can_be_fitted(counts):
+    jets = ak.unflatten(ak.zip(make_jets(300)), counts)
+    there_and_back(Codec.bounded().fit(jets), jets)
+
+
+def test_the_largest_events_take_no_longer(network):
+    jets = make_jets(20_000)
+    decoded = network.decode(network.encode(ak.unflatten(ak.zip(jets), [20_000])))
+    assert ak.num(decoded).tolist() == [20_000]
+
+
+def test_numbers_of_jets_that_were_never_seen_are_not_dear():
+    codec = Codec.bounded().fit(make_jets(300))
+    events = ak.unflatten(ak.zip(make_jets(600)), [3] * 200)
+    apart = len(codec.encode(events)) - len(codec.encode(make_jets(600)))
+    assert apart < 200 * 2
+
+
+def test_masses_of_zero_and_a_little_below():
+    jets = make_jets(500)
+    jets["m"][::3] = 0
+    jets["m"][1::7] = -0.0
+    jets["m"][2::5] *= -1e-4
+    for spec in SPECS.values():
+        codec = Codec.bounded(tolerance=spec if spec != SPECS["mapping"] else 1e-2).fit(jets)
+        found = there_and_back(codec, jets)
+        np.testing.assert_array_equal(found["m"][::21], 0)
+
+
+def test_phi_beyond_pi_comes_back_bit_for_bit():
+    jets = make_jets(500)
+    codec = Codec.bounded(tolerance=1e-3).fit(jets)
+    jets["phi"][:6] = [3.2, -3.2, 2 * np.pi, -999, 1e30, np.float32(np.pi)]
+    jets["phi"][10:20] += np.float32(2 * np.pi)
+    found = there_and_back(codec, jets)
+    np.testing.assert_array_equal(bits(found["phi"][:5]), bits(jets["phi"][:5]))
+
+
+@pytest.mark.parametrize("order", ["preserved", "free"])
+@pytest.mark.parametrize("turn", [1, -1])
+def test_phi_from_0_to_2_pi_costs_no_more(order, turn):
+    jets = make_events(2300)
+    table = to_table(jets)
+    other = Table(dict(table.columns), table.counts)
+    other.columns["phi"] = (turn * (table.columns["phi"] % np.float32(2 * np.pi))).astype("f4")
+    other.columns["phi"][:4] = [np.nan, -np.inf, 400, -400]
+    codecs = [
+        Codec.bounded(tolerance=1e-3, order=order).fit(each, uses=1) for each in (table, other)
+    ]
+    sizes = [len(codec.encode(each)) for codec, each in zip(codecs, (table, other), strict=True)]
+    assert sizes[1] < 1.01 * sizes[0]
+    if order == "preserved":
+        there_and_back(codecs[1], other)
+    back = Codec.from_bytes(codecs[1].to_bytes()).decode(codecs[1].encode(other))
+    assert ak.array_equal(back, codecs[1].decode(codecs[1].encode(other)), equal_nan=True)
+    finite = np.sort(other.columns["phi"][np.isfinite(other.columns["phi"])])
+    found = to_table(back).columns["phi"]
+    np.testing.assert_allclose(np.sort(found[np.isfinite(found)]), finite, rtol=0, atol=1e-3)
+
+
+def test_truncated_mantissas_are_lossless_and_small():
+    jets = make_jets(3000)
+    full = Codec.bounded(tolerance="lossless").fit(jets)
+    cut = {
+        name: (v.view(np.uint32) & np.uint32(0xFFFFE000)).view(np.float32)
+        for name, v in jets.items()
+    }
+    codec = Codec.bounded(tolerance="lossless").fit(cut)
+    there_and_back(codec, cut)
+    assert len(full.encode(jets)) - len(codec.encode(cut)) > 3000 * 4 * 12 / 8
+
+
+@pytest.mark.parametrize(
+    "tolerance",
+    ["nonsense", "", -1, np.nan, None, "pt=x", {"pt": "x"}, {"pt": -1}, {"eta": True}, {"pt": 0.7}],
+)
+def test_a_wrong_tolerance_is_refused_at_once(tolerance):
+    for features in (None, ("pt", "eta")):
+        with pytest.raises(InputError):
+            Codec.bounded(tolerance=tolerance, features=features)
+
+
+def test_a_tolerance_of_features_that_are_not_compressed_is_refused_at_once():
+    Codec.bounded(tolerance={"mass": 1e-3})
+    with pytest.raises(MissingNameError, match="no feature 'mass'"):
+        Codec.bounded(tolerance={"mass": 1e-3}, features=("pt", "eta"))
+    with pytest.raises(InputError, match=r"below 0\.5"):
+        Codec.bounded(tolerance=0.7, features=("pt", "eta"))
+    Codec.bounded(tolerance=0.7, features=("phi", "eta"))
+
+
+def test_another_dtype_is_refused():
+    codec = table_codec("1e-3", "float32", in_events=False)
+    with pytest.raises(InputError, match="float64, not float32 as at fit"):
+        codec.encode(with_others(make_jets(5), "float64"))
+
+
+# Rates
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_real_bytes_are_those_of_the_cross_entropy(network, flat):
+    jets = make_events(9000, seed=4)
+    jets = ak.flatten(jets) if flat else jets
+    quantised = network._quantise(to_table(jets).select(network.features_))
+    n = len(quantised.integers["pt"])
+    assert n > 19_000
+    ideal = sum(network._model.bits(quantised.integers, quantised.counts).values())
+    if not flat:
+        ideal += network._model.numbers.bits(quantised.counts, np.ones((1, 9000), np.float32))
+    assert ideal * 0.999 <= 8 * len(network.encode(jets)) <= ideal * 1.005
+
+
+def pcodec_bytes(codec, table):
+    """What pcodec takes for the same integers, numbers of jets included."""
+    pcodec = pytest.importorskip("pcodec")
+    columns = [codec.lattices_[name].to_integers(table.columns[name]) for name in codec.features_]
+    columns += [] if table.counts is None else [table.counts]
+    configs = [pcodec.ChunkConfig(compression_level=level) for level in (8, 10, 12)]
+    compress = pcodec.standalone.simple_compress
+    return sum(
+        min(len(compress(column.astype(np.int32), config)) for config in configs)
+        for column in columns
+    )
+
+
+@pytest.mark.parametrize("in_events", [False, True])
+@pytest.mark.parametrize("jets", [1000, 3000])
+def test_codec_and_stream_are_smaller_than_what_pcodec_makes(jets, in_events):
+    table = to_table(make_events(jets))
+    table = table.span(0, int(np.searchsorted(np.cumsum(table.counts), jets)))
+    table = table if in_events else table.flat()
+    codec = Codec.bounded(tolerance=1e-3).fit(table, uses=1)
+    assert len(codec.to_bytes()) + len(codec.encode(table)) < 0.99 * pcodec_bytes(codec, table)
+
+
+def test_a_codec_that_is_used_more_says_more():
+    jets = make_events(2300)
+    once, often = (Codec.bounded(tolerance=1e-3).fit(jets, uses=uses) for uses in (1, 100))
+    assert len(once.to_bytes()) < len(often.to_bytes())
+    assert len(once.encode(jets)) > len(often.encode(jets))
+    assert not any(c.network for c in once._model.conditionals.values())
+
+
+# Blocks
+
+
+def test_blocks_are_decodable_alone(network, monkeypatch):
+    monkeypatch.setattr("atlasae.codecs.bounded.codec.BLOCK_JETS", 500)
+    jets = make_events(900, seed=2)
+    whole = network.decode(network.encode(jets))
+    for events in (jets, ak.flatten(jets)):
+        blocks = list(network.encode_blocks(events))
+        assert len(blocks) > 3
+        assert all(block.jets <= 500 for block in blocks)
+        assert [block.events is None for block in blocks] == [events is not jets] * len(blocks)
+        stream = join_blocks(blocks)
+        assert [replace(block, name="a block") for block in split_blocks(stream)] == blocks
+        expected = whole if events is jets else ak.flatten(whole)
+        assert ak.array_equal(network.decode(stream), expected)
+        parts = [network.decode_blocks(iter([block])) for block in reversed(blocks)]
+        assert ak.array_equal(ak.concatenate(parts[::-1]), expected)
+        start = 0
+        for block, part in zip(blocks, parts[::-1], strict=True):
+            length = block.jets if block.events is None else block.events
+            assert ak.array_equal(part, expected[start : start + length])
+            start += length
+
+
+def test_a_reader_of_pt_decodes_pt_alone(network, monkeypatch):
+    jets = make_events(200, seed=9)
+    blocks = list(network.encode_blocks(jets))
+    whole, visited, visit = network.decode_blocks(iter(blocks)), set(), jet_density._Coding.visit
+
+    def watched(self, group, feature, values, inputs):
+        visited.add(feature)
+        return visit(self, group, feature, values, inputs)
+
+    monkeypatch.setattr(jet_density._Coding, "visit", watched)
+    for asked, decoded in [("pt", {"pt"}), ("m", {"pt", "m"}), ("phi", {"pt", "m", "phi"})]:
+        visited.clear()
+        found = network.decode_blocks(iter(blocks), [asked])
+        assert set(found.fields) == visited == decoded
+        assert ak.array_equal(found[asked], whole[asked])
+
+
+def test_a_block_is_checked_before_it_is_given(network, monkeypatch):
+    coded = PayloadCoder._written
+
+    def other(self, quantised, jets):
+        quantised.integers["pt"] += 1
+        data = coded(self, quantised, jets)
+        quantised.integers["pt"] -= 1
+        return data
+
+    monkeypatch.setattr(PayloadCoder, "_written", other)
+    with pytest.raises(AssertionError, match="please report"):
+        network.encode(make_events(20))
+
+
+def decoded_forged(codec, *block):
+    """A block whose checksums agree with whatever it decodes to, as an attacker would make it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Block, "check", lambda *_: None)
+        patch.setattr(payload, "_agrees", lambda *_: True)
+        return codec.decode_blocks(iter([Block(*block)]))
+
+
+# Damage
+
+
+@pytest.fixture(scope="module")
+def small(network):
+    """A short stream with events, exceptions and two blocks."""
+    jets = make_events(30, seed=8)
+    columns = to_table(jets)
+    columns.columns["pt"] = columns.columns["pt"].copy()
+    columns.columns["pt"][[3, 7]] = np.nan, np.inf
+    blocks = [*network.encode_blocks(columns), *network.encode_blocks(make_events(8, seed=1))]
+    stream = join_blocks(blocks)
+    assert len(network.decode(stream)) == 38
+    return stream
+
+
+def test_every_byte_of_a_stream_is_guarded(network, small):
+    for at in range(len(small)):
+        for flip in (0x01, 0x80, 0xFF):
+            damaged = bytearray(small)
+            damaged[at] ^= flip
+            with pytest.raises(DamagedFileError):
+                network.decode(bytes(damaged))
+
+
+def test_streams_cut_short_or_with_more_behind(network, small):
+    for length in range(len(small)):
+        with pytest.raises(DamagedFileError):
+            network.decode(small[:length])
+    for more in (b"\0", small, bytes(100)):
+        with pytest.raises(DamagedFileError):
+            network.decode(small + more)
+
+
+def test_swapped_blocks(network, small):
+    one, two = (replace(block, name="a block") for block in split_blocks(small))
+    payload = one.payload + two.payload
+    assert small.endswith(payload)
+    swapped = [
+        small[: -len(payload)] + two.payload + one.payload,
+        join_blocks([replace(one, payload=two.payload), replace(two, payload=one.payload)]),
+        rows_swapped(one, two) + two.payload + one.payload,
+    ]
+    for stream in swapped:
+        assert len(stream) == len(small)
+        with pytest.raises(DamagedFileError):
+            network.decode(stream)
+
+
+def rows_swapped(one, two):
+    """The head of a stream whose rows stand in the other order, checksums and all."""
+    heads = [join_blocks([block])[len(MAGIC) + 1 : -len(block.payload)] for block in (two, one)]
+    # the second row was made for the first place: what it says of its place is wrong
+    return MAGIC + encode_varint(2) + b"".join(heads)
+
+
+def test_lengths_made_huge(network, small):
+    (one, _) = split_blocks(small)
+    tracemalloc.start()
+    for count in (1, 2**32 - 1):
+        for events, jets, length in [
+            (2**40, one.jets, len(one.payload)),
+            (one.events + 1, 2**40, len(one.payload)),
+            (0, 2**34, len(one.payload)),
+            (one.events + 1, one.jets, 2**34),
+            (2**21, 2**21, len(one.payload)),
+            (2, 2**21, len(one.payload)),
+        ]:
+            row = b"".join(map(encode_varint, (events, jets, length))) + bytes(4)
+            with pytest.raises(DamagedFileError):
+                network.decode(MAGIC + encode_varint(count) + row + one.payload)
+    for events, jets in [(2**21, 2**21), (1, 2**21), (2**40, 2**40), (None, 2**22)]:
+        with pytest.raises(DamagedFileError):
+            decoded_forged(network, events, jets, one.payload, one.checksum)
+    with suppress(DamagedFileError):  # a stack can be read beyond its end
+        decoded_forged(network, None, 2**21, one.payload, one.checksum)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 400e6
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [b"", b"\0", MAGIC, MAGIC[:-1], b"atl\x00", b"PK\x03\x04" * 50, bytes(1000), join_blocks([])],
+)
+def test_what_is_no_stream(network, stream):
+    with pytest.raises(DamagedFileError):
+        network.decode(stream)
+
+
+def test_a_newer_format_says_so(network, small):
+    with pytest.raises(DamagedFileError, match="upgrade with pip"):
+        network.decode(small[: len(MAGIC) - 1] + b"\x02" + small[len(MAGIC) :])
+
+
+def test_blocks_in_events_and_flat_ones_do_not_mix(network):
+    blocks = [*network.encode_blocks(make_events(5)), *network.encode_blocks(make_jets(5))]
+    with pytest.raises(DamagedFileError, match="stand among"):
+        network.decode(join_blocks(blocks))
+
+
+def test_a_stream_of_another_codec_is_refused(network):
+    one, two = (Codec.bounded(tolerance=1e-3).fit(make_jets(300, seed)) for seed in (0, 5))
+    jets = make_jets(200)
+    for writer, reader in [(one, two), (two, one), (network, one), (one, network)]:
+        with pytest.raises(DamagedFileError):
+            reader.decode(writer.encode(jets))
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_hostile_payloads_end_in_an_error_or_in_jets(network, data):
+    """With checksums that agree, as only an attacker or a very unlucky user has them."""
+    codec = data.draw(st.sampled_from([network, table_codec("lossless", "float64", True)]))
+    events = data.draw(st.none() | st.integers(0, 300))
+    jets = data.draw(st.integers(0, 600))
+    payload = data.draw(st.binary(max_size=300))
+    if data.draw(st.booleans()):
+        words = data.draw(st.binary(max_size=200))
+        exceptions = data.draw(st.sampled_from([b"", zlib.compress(payload), payload]))
+        checks = bytes(2 * len(codec.features_))
+        payload = encode_varint(len(exceptions)) + exceptions + checks + words
+    try:
+        found = decoded_forged(codec, events, jets, payload, 0)
+    except DamagedFileError:
+        return
+    assert ak.count(found.pt) == jets
+    assert len(found) == (jets if events is None else events)
+
+
+def test_mutated_payloads_end_in_an_error(network, small):
+    (block, _), rng = split_blocks(small), np.random.default_rng(0)
+    for _ in range(400):
+        payload = bytearray(block.payload)
+        for at in rng.integers(0, len(payload), rng.integers(1, 4)):
+            payload[at] = rng.integers(256)
+        if bytes(payload) == block.payload:
+            continue
+        with pytest.raises(DamagedFileError, match=r"block 0 of 2 does not decode"):
+            network.decode_blocks(iter([replace(block, payload=bytes(payload))]))
+        with suppress(DamagedFileError):
+            decoded_forged(network, block.events, block.jets, bytes(payload), 0)
+
+
+@pytest.mark.parametrize("counts", [[2**59] * 32, [-1, 6], [2**60 - 1] * 16])
+def test_numbers_of_jets_that_do_not_sum_up(network, counts):
+    counts = np.array(counts, np.int64)
+    writer = EntropyEncoder()
+    network._model.code_numbers(writer, counts, len(counts))
+    payload = encode_varint(0) + bytes(8) + writer.to_bytes()
+    with np.errstate(all="ignore"):
+        for jets in (5, max(int(counts.sum()), 0) % 2**32):
+            with pytest.raises(DamagedFileError):
+                decoded_forged(network, len(counts), jets, payload, 0)
+
+
+def entry(name, positions, values):
+    positions, values = np.array(positions, "<u4"), np.array(values, "<u4")
+    head = struct.pack("<HI", len(name), len(positions)) + name.encode()
+    return head + positions.tobytes() + values.tobytes()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        entry("nonsense", [0], [0]),
+        entry("pt", [5], [0]),
+        entry("pt", [2**32 - 1], [0]),
+        entry("pt", [3, 1], [0, 0]),
+        entry("pt", [1, 1], [0, 1]),
+        entry("pt", [], []),
+        entry("pt", [1], [0]) * 2,
+        entry("pt", [1], [0])[:-1],
+        struct.pack("<HI", 2, 2**32 - 1) + b"pt",
+        struct.pack("<HI", 2, 0) + b"\xff\xfe",
+        b"\x00",
+        bytes(200_000_000),
+    ],
+)
+def test_exceptions_where_no_jets_are(network, raw):
+    (block,) = network.encode_blocks({name: v[:5] for name, v in make_jets(5).items()})
+
+    def with_exceptions(data):
+        return encode_varint(len(data)) + data + block.payload[1:]
+
+    good = zlib.compress(entry("pt", [1], [0x7FC00001]))
+    sound = with_exceptions(good)
+    found = decoded_forged(network, None, 5, sound, 0)
+    assert bits(ak.to_numpy(found.pt))[1] == 0x7FC00001
+    packed = zlib.compress(raw, 1)
+    tracemalloc.start()
+    for exceptions in (packed, good + b"more", packed[:-1], b"x"):
+        with pytest.raises(DamagedFileError):
+            decoded_forged(network, None, 5, with_exceptions(exceptions), 0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6
+
+
+# Exactness
+
+DECODE = """
+import hashlib, pathlib, sys
+sys.modules["torch"] = None
+from atlasae import Codec
+from atlasae.jets.table import to_table
+folder = pathlib.Path(sys.argv[1])
+table = to_table(Codec.load(folder / "codec").decode((folder / "stream").read_bytes()))
+digest = hashlib.sha256(b"".join(v.tobytes() for v in table.columns.values()))
+print(digest.hexdigest())
+"""
+
+
+def test_other_processes_decode_the_same_without_torch(network, tmp_path):
+    jets = make_events(12_000, seed=6)
+    stream = network.encode(jets)
+    network.save(tmp_path / "codec")
+    (tmp_path / "stream").write_bytes(stream)
+    own = to_table(network.decode(stream))
+    digest = hashlib.sha256(b"".join(v.tobytes() for v in own.columns.values())).hexdigest()
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    for threads in ("1", "2"):
+        result = subprocess.run(
+            [sys.executable, "-c", DECODE, str(tmp_path)],
+            env=os.environ | dict.fromkeys(names, threads),
+            capture_output=True,
+            text=True,
+        )
+        assert result.returncode == 0, result.stderr
+        assert result.stdout.strip() == digest
+
+
+def golden_jets():
+    """What the golden streams were made of: jets in events; and columns of every kind, odd ones."""
+    events = make_events(2300, seed=11)
+    columns = with_others(make_jets(304, seed=12), "float64", seed=13)
+    columns["pt"][:6] = [np.nan, -np.inf, -0.0, 5e-324, 1e308, -1.0]
+    columns["phi"][:3] = [4.0, -np.inf, 0.0]
+    columns["area"] = columns["area"].astype(np.float16)
+    columns["area"][7] = np.inf
+    table = ak.unflatten(ak.zip(columns), np.resize([3, 0, 1, 4], 152))
+    bounds = {"pt": rel(1e-4, floor=0.1), "m": LOSSLESS, "phi": abs_(1e-3), "eta": 1e-3}
+    return {
+        "events": (Codec.bounded(tolerance=1e-3), events, events[:300]),
+        "columns": (Codec.bounded(tolerance=bounds, features=list(columns)), table, table),
+    }
+
+
+def write_golden():
+    GOLDEN.mkdir(exist_ok=True)
+    for name, (codec, seen, jets) in golden_jets().items():
+        stem = GOLDEN / f"bounded_v1_{name}"
+        if stem.with_suffix(".codec").exists():
+            continue
+        stream = codec.fit(seen).encode(jets)
+        table = to_table(codec.decode(stream))
+        stem.with_suffix(".codec").write_bytes(codec.to_bytes())
+        stem.with_suffix(".stream").write_bytes(stream)
+        patterns = {
+            column: bits(v) if v.dtype.kind == "f" else v for column, v in table.columns.items()
+        }
+        np.savez_compressed(stem.with_suffix(".npz"), **patterns, counts=table.counts)
+
+
+@pytest.mark.parametrize("name", ["v1_events", "v1_columns"])
+def test_golden_streams_decode_bit_for_bit(name):
+    stem = GOLDEN / f"bounded_{name}"
+    codec = Codec.load(stem.with_suffix(".codec"))
+    found = to_table(codec.decode(stem.with_suffix(".stream").read_bytes()))
+    with np.load(stem.with_suffix(".npz")) as expected:
+        assert {*found.columns, "counts"} == set(expected)
+        np.testing.assert_array_equal(found.counts, expected["counts"])
+        for column, values in found.columns.items():
+            patterns = bits(values) if values.dtype.kind == "f" else values
+            assert patterns.dtype == expected[column].dtype
+            np.testing.assert_array_equal(patterns, expected[column])
+
+
+if __name__ == "__main__":
+    write_golden()

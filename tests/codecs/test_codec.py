@@ -1,0 +1,210 @@
+"""The contract of every codec. A new codec is one line in CODECS."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+import zlib
+
+import awkward as ak
+import numpy as np
+import pytest
+from safetensors.numpy import load, save
+
+from atlasae import Codec
+from atlasae.codecs.base import _DIGEST, _USUAL
+from atlasae.codecs.registry import codec_class
+from atlasae.codecs.serialization import MAGIC
+from atlasae.errors import (
+    DamagedFileError,
+    InputError,
+    MissingFileError,
+    MissingNameError,
+    NotFittedError,
+    TargetExistsError,
+)
+from tests.helpers import make_jets
+
+CODECS = {
+    "autoencoder": (lambda **k: Codec.autoencoder(hidden=(16, 8), **k), {"epochs": 2}),
+    "latents": (
+        lambda **k: Codec.autoencoder(hidden=(16, 8), latent_tolerance=1e-3, **k),
+        {"epochs": 2},
+    ),
+    "bounded": (lambda **k: Codec.bounded(tolerance=1e-3, **k), {}),
+}
+
+
+@pytest.fixture(params=sorted(CODECS), scope="module")
+def make(request):
+    return CODECS[request.param]
+
+
+@pytest.fixture(scope="module")
+def trained(make, jets):
+    codec, options = make
+    return codec().fit(jets, **options)
+
+
+def columns(records):
+    flat = ak.flatten(records) if records.ndim > 1 else records
+    return {name: ak.to_numpy(flat[name]) for name in flat.fields}
+
+
+def test_fitting_returns_the_codec_itself(make, jets):
+    codec, options = make
+    new = codec()
+    assert not new.is_fitted
+    assert new.fit(jets, **options) is new
+    assert new.is_fitted
+
+
+def test_flat_jets_come_back_with_names_and_dtypes(trained, jets):
+    back = trained.decode(trained.encode(jets))
+    assert back.fields == ["m", "pt", "phi", "eta"]
+    assert len(back) == len(jets["pt"])
+    assert all(values.dtype == np.float32 for values in columns(back).values())
+    assert ak.all(np.isfinite(back.mass))
+
+
+def test_events_come_back_with_their_jets(trained, events, jets):
+    back = trained.decode(trained.encode(events))
+    assert ak.num(back).tolist() == ak.num(events).tolist()
+    flat = trained.decode(trained.encode(jets))
+    for name, values in columns(back).items():
+        np.testing.assert_array_equal(values, columns(flat)[name])
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_few_jets_pass(trained, n):
+    assert len(trained.decode(trained.encode(make_jets(n)))) == n
+
+
+def test_saving_and_loading_keep_the_codec(trained, jets, tmp_path):
+    path = tmp_path / "codec.safetensors"
+    trained.save(path)
+    again = Codec.load(path)
+    assert repr(again) == repr(trained)
+    assert ak.all(again.decode(again.encode(jets)) == trained.decode(trained.encode(jets)))
+    assert again.to_bytes() == trained.to_bytes()
+    with pytest.raises(TargetExistsError):
+        trained.save(path, force=False)
+
+
+def test_the_stored_decoder_decodes_the_same(trained, jets):
+    encoded = trained.encode(jets)
+    decoder = Codec.from_bytes(trained.decoder_bytes())
+    assert ak.all(decoder.decode(encoded) == trained.decode(encoded))
+
+
+def test_the_config_and_the_repr_make_the_codec_again(trained):
+    config = json.loads(json.dumps(trained.get_config()))
+    assert repr(type(trained).from_config(config)) == repr(trained)
+    assert repr(eval(repr(trained), {"Codec": Codec})) == repr(trained)
+
+
+def test_an_untrained_codec_says_so(make, jets, tmp_path):
+    codec, _ = make
+    with pytest.raises(NotFittedError, match=r"call fit\(jets\)"):
+        codec().encode(jets)
+    with pytest.raises(NotFittedError):
+        codec().save(tmp_path / "codec")
+    assert not list(tmp_path.iterdir())
+
+
+def test_missing_features_are_named(trained, jets):
+    with pytest.raises(MissingNameError, match="no feature 'pt'"):
+        trained.encode({name: values for name, values in jets.items() if name != "pt"})
+
+
+@pytest.mark.parametrize("options", [{"features": "pt"}, {"features": ("pt", "pt")}, {"seed": -1}])
+def test_common_hyperparameters_are_checked(make, options):
+    codec, _ = make
+    with pytest.raises(InputError, match=r"are not names|not an integer"):
+        codec(**options)
+
+
+def test_no_jets_cannot_be_fitted(make):
+    codec, options = make
+    with pytest.raises(InputError, match="too few"):
+        codec().fit(make_jets(0), **options)
+
+
+def saved(codec, folder):
+    """The bytes of a codec's file, which safetensors reads."""
+    codec.save(folder / "codec.safetensors")
+    data = (folder / "codec.safetensors").read_bytes()
+    assert load(data)
+    return data
+
+
+@pytest.mark.parametrize("form", ["compact", "saved"])
+def test_damaged_codecs_are_refused(trained, tmp_path, form):
+    data = trained.to_bytes() if form == "compact" else saved(trained, tmp_path)
+    with pytest.raises(DamagedFileError):
+        Codec.from_bytes(b"")
+    for cut in range(1, len(data), len(data) // 40):
+        with pytest.raises(DamagedFileError):
+            Codec.from_bytes(data[:cut])
+    for more in (b"\0", data):
+        with pytest.raises(DamagedFileError):
+            Codec.from_bytes(data + more)
+    for at in [*range(24), *range(24, len(data), max(1, len(data) // 60)), len(data) - 1]:
+        flipped = bytearray(data)
+        flipped[at] ^= 0x04
+        with pytest.raises(DamagedFileError):
+            Codec.from_bytes(bytes(flipped))
+
+
+def test_a_codec_of_a_newer_format_says_so(trained, tmp_path):
+    data = trained.to_bytes()
+    with pytest.raises(DamagedFileError, match="upgrade with pip"):
+        Codec.from_bytes(data[: len(MAGIC) - 1] + b"\x02" + data[len(MAGIC) :])
+    data = saved(trained, tmp_path)
+    assert b'"format":"1"' in data
+    with pytest.raises(DamagedFileError, match="upgrade with pip"):
+        Codec.from_bytes(data.replace(b'"format":"1"', b'"format":"2"'))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"state": {}}, "damaged"),
+        ({"config": {"nonsense": 1}}, "damaged"),
+    ],
+)
+def test_a_codec_with_another_header_is_refused(trained, change, message):
+    with pytest.raises(DamagedFileError, match=message):
+        Codec.from_bytes(with_header(trained.to_bytes(), change))
+
+
+def test_a_codec_of_an_unknown_kind_names_those_there_are(trained):
+    with pytest.raises(MissingNameError, match="did you mean 'autoencoder'"):
+        Codec.from_bytes(with_header(trained.to_bytes(), {"codec": "autoencoders"}))
+
+
+def with_header(data, change):
+    """A stored codec with some of its header replaced."""
+    start = len(MAGIC) + _DIGEST
+    plain = zlib.decompressobj(-15, zdict=_USUAL).decompress(data[start:])
+    (length,) = struct.unpack_from("<Q", plain)
+    header = json.loads(json.loads(plain[8 : 8 + length])["__metadata__"]["atlasae"]) | change
+    packing = zlib.compressobj(wbits=-15, zdict=_USUAL)
+    packed = packing.compress(save(load(plain), metadata={"atlasae": json.dumps(header)}))
+    packed += packing.flush()
+    return MAGIC + hashlib.sha256(packed).digest()[:_DIGEST] + packed
+
+
+def test_loading_from_nowhere_or_from_nonsense(tmp_path):
+    with pytest.raises(MissingFileError, match="no codec file"):
+        Codec.load(tmp_path / "none")
+    path = tmp_path / "text"
+    path.write_text("not a codec")
+    with pytest.raises(DamagedFileError, match=r"text: not a codec"):
+        Codec.load(path)
+
+
+def test_the_registry_names_the_nearest():
+    with pytest.raises(MissingNameError, match="did you mean 'autoencoder'"):
+        codec_class("autoencodr")

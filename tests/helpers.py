@@ -1,0 +1,58 @@
+"""Jets and files that the tests make themselves."""
+
+from __future__ import annotations
+
+import awkward as ak
+import numpy as np
+import uproot
+
+
+def make_jets(n, seed=0, unit=1.0):
+    """Jets with a falling pt, a mass that follows it, flat phi, central eta; float32."""
+    rng = np.random.default_rng(seed)
+    pt = 20 * (1 + rng.pareto(3, n)) * unit
+    return {
+        "m": (pt * rng.uniform(0.05, 0.2, n)).astype(np.float32),
+        "pt": pt.astype(np.float32),
+        "phi": rng.uniform(-np.pi, np.pi, n).astype(np.float32),
+        "eta": rng.normal(0, 1.8, n).clip(-4.9, 4.9).astype(np.float32),
+    }
+
+
+def write_events(path, jets, counts, **options):
+    """A file in NanoAOD's layout, with branches of many types beside the jets."""
+    n = len(counts)
+    rng = np.random.default_rng(2)
+    columns = {"Jet_pt": "pt", "Jet_eta": "eta", "Jet_phi": "phi", "Jet_mass": "m"}
+    muons = rng.poisson(1, n)
+    flags = rng.integers(0, 2, len(jets["pt"])).astype(bool)
+    data = {
+        "event": np.arange(n, dtype=np.int64) * 10**12,
+        "run": rng.integers(0, 2**32, n).astype(np.uint32),
+        "isGood": rng.integers(0, 2, n).astype(bool),
+        "MET_pt": np.where(np.arange(n) % 7 == 0, np.nan, rng.normal(50, 10, n)).astype(np.float32),
+        "weights": rng.normal(size=(n, 3)),
+        **{branch: ak.unflatten(jets[name], counts) for branch, name in columns.items()},
+        "Jet_isTight": ak.unflatten(flags, counts),
+        "Muon_charge": ak.unflatten(rng.choice([-1, 1], muons.sum()).astype(np.int32), muons),
+        "trigger": ak.Array([f"path{i % 3}" for i in range(n)]),
+    }
+    types = {
+        "event": np.dtype("i8"), "run": np.dtype("u4"), "isGood": np.dtype("?"),
+        "MET_pt": np.dtype("f4"), "weights": np.dtype(("f8", (3,))),
+        **dict.fromkeys(columns, "var * float32"),
+        "Jet_isTight": "var * bool", "Muon_charge": "var * int32", "trigger": "string",
+    }  # fmt: skip
+    with uproot.recreate(path, **options) as file:
+        tree = file.mktree(
+            "Events", types, title="the events",
+            counter_name=lambda name: "nMuon" if name.startswith("Muon") else "nJet",
+        )  # fmt: skip
+        half = n // 2
+        for part in (slice(0, half), slice(half, n)) if n else ():
+            tree.extend({name: values[part] for name, values in data.items()})
+        runs = file.mktree("more/Runs", {"run": np.dtype("u4")})
+        runs.extend({"run": np.arange(5, dtype=np.uint32)})
+        file["cutflow"] = np.histogram(data["MET_pt"], bins=10, range=(0, 100))
+        file["note"] = "made by a test"
+    return path

@@ -1,0 +1,329 @@
+"""Figures against baselines; make figures draws the baselines anew."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import awkward as ak
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from atlasae import plots
+from atlasae.codecs.autoencoder.history import History, LearningRates
+from atlasae.errors import DamagedFileError, InputError, MissingFileError, MissingNameError
+from atlasae.jets import metrics
+from atlasae.jets.observables import OBSERVABLES, observables
+from atlasae.plots.style import series
+from atlasae.quantization.tolerance import abs_, rel
+from tests.helpers import make_jets
+
+RATES = Path(__file__).parents[1] / "benchmarks" / "results" / "rates.json"
+
+
+def compared_in(style):
+    """A mark: the figure is saved in this style, whose fonts come with mplhep, and compared."""
+    return pytest.mark.mpl_image_compare(
+        baseline_dir="baseline", tolerance=6, style=style.settings, savefig_kwargs={"dpi": 60}
+    )
+
+
+compared = compared_in(plots.ATLAS)
+STYLES = [plots.Style(name, "Simulation Preliminary") for name in plots.EXPERIMENTS]
+
+
+def smeared(jets, size, seed=4, shape="normal"):
+    """The same jets with relative errors of energies and absolute ones of angles."""
+    rng = np.random.default_rng(seed)
+    n = len(jets["pt"])
+    errors = {
+        name: rng.normal(0, size, n) if shape == "normal" else rng.uniform(-size, size, n)
+        for name in jets
+    }
+    return {
+        name: values * (1 + errors[name]) if name in ("m", "pt") else values + errors[name]
+        for name, values in jets.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def original():
+    return make_jets(5000)
+
+
+@pytest.fixture(scope="module")
+def decoded(original):
+    """Two decoded samples: a tight one within 1e-3, and a wide one."""
+    return {
+        "bounded": smeared(original, 0.99e-3, shape="uniform"),
+        "autoencoder": smeared(original, 0.08),
+    }
+
+
+@pytest.fixture(scope="module")
+def results(original, decoded):
+    return {name: metrics.residuals(original, jets) for name, jets in decoded.items()}
+
+
+@pytest.fixture(scope="module")
+def derived(original, decoded):
+    """Observables of the original and of the decoded, of two jets an event."""
+
+    def of(jets):
+        return observables(ak.unflatten(ak.zip(jets), 2))
+
+    return of(original), {name: of(jets) for name, jets in decoded.items()}
+
+
+@pytest.fixture
+def history():
+    epochs = np.arange(30)
+    return History(
+        list(0.1 + np.exp(-epochs / 5)), list(0.12 + np.exp(-epochs / 6)), list(epochs * 1e-4)
+    )
+
+
+@pytest.fixture
+def latents():
+    z = np.random.default_rng(0).normal(size=(4000, 3))
+    z[:, 2] = 0.5 * z[:, 2] + np.sin(z[:, 0])
+    return z
+
+
+def drawn(function, *arguments, style=plots.ATLAS, **options):
+    """The figure that a function draws; its artists are in it."""
+    with style.context():
+        artists = function(*arguments, style=style, **options)
+        figure = plt.gcf()
+        figure.canvas.draw()
+    assert artists
+    return figure
+
+
+def words(figure):
+    return " ".join(text.get_text() for text in figure.findobj(plt.Text))
+
+
+@compared
+@pytest.mark.parametrize("feature", ["pt", "phi"])
+def test_distribution(original, decoded, feature):
+    return drawn(plots.distribution, original, decoded, feature)
+
+
+@compared
+def test_corner(original, decoded):
+    return drawn(plots.corner, original, decoded["autoencoder"], name="autoencoder")
+
+
+@compared
+@pytest.mark.parametrize("feature", ["pt", "m", "eta", "phi"])
+def test_residual(results, feature):
+    return drawn(plots.residual, results["autoencoder"][feature])
+
+
+@pytest.mark.parametrize(
+    "style",
+    [pytest.param(style, marks=compared_in(style), id=style.experiment) for style in STYLES],
+)
+def test_residual_within_a_tolerance(results, style):
+    result = results["bounded"]["phi"]
+    return drawn(plots.residual, result, abs_(1e-3), name="bounded", style=style)
+
+
+@compared
+def test_residual_sizes(results):
+    of_pt = {name: by_feature["pt"] for name, by_feature in results.items()}
+    return drawn(plots.residual_sizes, of_pt, {"bounded": rel(1e-3)})
+
+
+@compared
+def test_residual_profile(original, results):
+    result = results["bounded"]["pt"]
+    return drawn(plots.residual_profile, result, original, rel(1e-3), name="bounded")
+
+
+@compared
+def test_residual_correlation(results):
+    return drawn(plots.residual_correlation, results["autoencoder"], name="autoencoder")
+
+
+@compared
+@pytest.mark.parametrize("name", OBSERVABLES)
+def test_observable(derived, name):
+    return drawn(plots.observable, *derived, name)
+
+
+@compared
+def test_dijet_mass_shift(derived):
+    before, after = derived
+    masses = {name: values["m_jj"] for name, values in after.items()}
+    return drawn(plots.dijet_mass_shift, before["m_jj"], masses)
+
+
+@compared
+def test_rate_distortion():
+    measured = [plots.Rate("small", 41.0, 1e-3, True), plots.Rate("latents", 92.0, 0.09, False)]
+    published = [
+        plots.Rate(name, bits - 4.3 * np.log2(error / 1e-3), error, True)
+        for name, bits in (("atlasae, bounded", 41.3), ("pcodec", 43.3), ("zfp", 68.8))
+        for error in (1e-4, 1e-3, 1e-2)
+    ]
+    return drawn(plots.rate_distortion, measured, published)
+
+
+@compared
+def test_training(history):
+    return drawn(plots.training, history)
+
+
+@compared
+def test_learning_rates():
+    rates = np.geomspace(1e-6, 1, 80)
+    losses = 0.3 + 0.7 / (1 + (rates / 1e-3)) + 30 * np.maximum(rates - 0.1, 0)
+    return drawn(plots.learning_rates, LearningRates(3e-3, tuple(rates), tuple(losses)))
+
+
+@compared
+def test_latent_space(latents):
+    return drawn(plots.latent_space, latents)
+
+
+@compared
+def test_latent_pairs(latents):
+    return drawn(plots.latent_pairs, latents)
+
+
+def test_a_figure_shows_the_numbers_of_the_metrics(results):
+    result = results["autoencoder"]["eta"]
+    shown = words(drawn(plots.residual, result, style=plots.Style("ATLAS", "Preliminary")))
+    assert f"{result.sigma:.5f}" in shown
+    for value in (result.half_width, result.half_width_95, result.maximum):
+        assert f"{value:.2g}" in shown
+    assert "tolerance" not in shown
+    assert "Preliminary" in shown
+    assert "ATLAS" in shown
+    plt.close("all")
+
+
+def test_the_drawn_profile_is_that_of_numpy(original, results):
+    result = results["autoencoder"]["pt"]
+    figure = drawn(plots.residual_profile, result, original)
+    band = figure.axes[1].patches[0].get_data()
+    inside = (original["eta"] >= band.edges[3]) & (original["eta"] < band.edges[4])
+    low, high = np.quantile(result.by_jet[inside], metrics.CENTRAL_68)
+    assert band.baseline[3] == pytest.approx(low)
+    assert band.values[3] == pytest.approx(high)
+    plt.close("all")
+
+
+def test_another_resolution_is_drawn(derived):
+    before, after = derived
+    masses = {"it": after["bounded"]["m_jj"]}
+    with plots.ATLAS.context():
+        curve = plots.dijet_mass_shift(before["m_jj"], masses, lambda pt: 0.2 + 0 * pt)[0]
+    np.testing.assert_allclose(curve.get_ydata(), 0.2 / np.sqrt(2))
+    plt.close("all")
+
+
+def test_energies_in_mev_are_drawn_in_gev(original, decoded):
+    limits = []
+    for unit in (1, 1000):
+        first, second = (
+            {n: v * (unit if n in ("m", "pt") else 1) for n, v in jets.items()}
+            for jets in (original, decoded["bounded"])
+        )
+        figure = drawn(plots.distribution, first, {"it": second}, "pt")
+        limits.append(figure.axes[1].get_xlim())
+        plt.close(figure)
+    np.testing.assert_allclose(limits[0], limits[1], rtol=1e-5)
+
+
+def test_phi_from_0_to_2_pi_is_drawn_so(original):
+    jets = {"phi": original["phi"] % (2 * np.pi)}
+    figure = drawn(plots.distribution, jets, {"it": jets}, "phi")
+    np.testing.assert_allclose(figure.axes[0].get_xlim(), (0, 2 * np.pi))
+    plt.close("all")
+
+
+def test_a_feature_without_a_finite_value_is_drawn_all_the_same():
+    jets = {"btag": np.full(5, np.nan)}
+    figure = drawn(plots.distribution, jets, {"it": jets}, "btag")
+    assert "KS" not in words(figure)
+    plt.close("all")
+
+
+@pytest.mark.parametrize(
+    ("experiment", "title"),
+    [
+        ("ATLAS", r"Jet $p_{\mathrm{T}}$ [GeV]"),
+        ("CMS", r"Jet $p_{\mathrm{T}}$ (GeV)"),
+        ("LHCb", r"Jet $p_{\mathrm{T}}$ [GeV/$c$]"),
+        ("plain", r"Jet $p_{\mathrm{T}}$ [GeV]"),
+    ],
+)
+def test_units_stand_as_the_experiment_writes_them(experiment, title):
+    assert plots.Style(experiment).axis_title("pt") == title
+
+
+def test_an_unknown_experiment_is_refused():
+    with pytest.raises(InputError, match="did you mean 'ATLAS'"):
+        plots.Style("Atlas")
+
+
+def test_six_samples_differ_in_colour_line_and_marker_and_more_differ_somehow():
+    looks = [series(i) for i in range(18)]
+    for part in ("color", "linestyle", "marker"):
+        assert len({str(look[part]) for look in looks[:6]}) == 6
+    assert len({str(look) for look in looks}) == 18
+
+
+def test_given_axes_are_drawn_on(original, decoded, history):
+    figure, axes = plt.subplots(2, 2)
+    artists = plots.training(history, ax=axes[0, 0])
+    artists += plots.distribution(original, decoded, "eta", axes=axes[:, 1])
+    assert {artist.figure for artist in artists} == {figure}
+    assert plt.get_fignums() == [figure.number]
+    assert axes[1, 1].get_xlabel() == r"Jet $\eta$"
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("values", [[], [0.0, 0.0], [1.0], [np.pi] * 50 + [0.0]])
+def test_odd_residuals_are_drawn_all_the_same(values):
+    result = metrics.Residuals("eta", False, np.array(values))
+    figure = drawn(plots.residual, result)
+    low, high = figure.axes[0].get_xlim()
+    assert low < 0 < high
+    drawn(plots.residual_sizes, {"it": result})
+    jets = {"pt": np.ones(len(values)), "eta": np.zeros(len(values))}
+    drawn(plots.residual_profile, result, jets)
+    plt.close("all")
+
+
+def test_few_latents_and_no_epochs(latents):
+    with pytest.raises(InputError, match="2 latents"):
+        plots.latent_space(latents[:, :2])
+    with pytest.raises(InputError, match="without epochs"):
+        plots.training(History())
+    assert len(drawn(plots.latent_pairs, latents[:, :1]).axes) == 2  # and the label's
+    plt.close("all")
+
+
+def test_an_unknown_observable_is_refused(derived):
+    with pytest.raises(InputError, match="did you mean 'm_jj'"):
+        plots.observable(*derived, "mjj")
+
+
+def test_rates_of_benchmarks_are_read(tmp_path):
+    rates = plots.read_rates(RATES)
+    rows = json.loads(RATES.read_text())["rows"]
+    assert plots.Rate("atlasae, bounded", rows[0]["bits"], 1e-3, True) in rates
+    assert {rate.error for rate in rates} == {1e-2, 1e-3, 1e-4}
+    assert not any("lossless" in rate.name for rate in rates)
+    with pytest.raises(MissingNameError, match="did you mean 'dijets'"):
+        plots.read_rates(RATES, "dijet")
+    with pytest.raises(MissingFileError, match="no file"):
+        plots.read_rates(tmp_path / "none.json")
+    (tmp_path / "a.json").write_text("{}")
+    with pytest.raises(DamagedFileError, match=r"not a result of benchmarks\.rates"):
+        plots.read_rates(tmp_path / "a.json")
