@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from atlasae import cycles, plots
     from atlasae.codecs.autoencoder.codec import AutoencoderCodec
     from atlasae.codecs.bounded.codec import BoundedCodec
-    from atlasae.quantization.tolerance import abs_, rel
     from atlasae.jets import metrics
     from atlasae.jets.pickle.reader import read_pickle
+    from atlasae.quantization.tolerance import abs_, rel
     from atlasae.report import compare
     from atlasae.root.check import check
     from atlasae.root.compress import compress

@@ -17,3 +17,4 @@ Integers: TypeAlias = NDArray[np.int64]
 Slots: TypeAlias = NDArray[np.int32]  #: integer shares of probability
 BitPatterns: TypeAlias = NDArray[np.unsignedinteger[Any]]
 DType: TypeAlias = np.dtype[Any]
+Columns: TypeAlias = dict[str, Integers]  #: integers by feature, each of shape (jets,)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import awkward as ak
 import matplotlib as mpl
 import numpy as np
 import pytest
 
 from atlasae import Codec
-from tests.helpers import make_jets, write_events
+from tests.helpers import SHARED, make_jets, write_events
 
 mpl.use("Agg")
-
-SHARED = Path(__file__).parents[2] / "shared"
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import awkward as ak
 import numpy as np
 import uproot
+
+REPOSITORY = Path(__file__).parents[1]
+SHARED = REPOSITORY.parent / "shared"  # data to measure on, where they stand beside this checkout
 
 
 def make_jets(n, seed=0, unit=1.0):

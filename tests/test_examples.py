@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import runpy
 import sys
-from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -12,8 +11,9 @@ import pytest
 from nbclient import NotebookClient
 
 import atlasae
+from tests.helpers import REPOSITORY
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = REPOSITORY / "examples"
 LONGEST = 60  # lines
 
 

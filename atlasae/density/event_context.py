@@ -27,9 +27,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from atlasae.types import Float32s, Integers
+    from atlasae.types import Columns, Float32s, Integers
 
-    Columns = dict[str, Integers]
 
 GROUPS = ("first", "second", "later")
 SIGN = "sign of eta"  # of the leading jet, coded before its size

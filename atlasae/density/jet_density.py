@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from atlasae.coding.entropy import EntropyCoder
-    from atlasae.density.event_context import Columns, Visitor
-    from atlasae.types import Float32s, Integers
+    from atlasae.density.event_context import Visitor
+    from atlasae.types import Columns, Float32s, Integers
 
     Arrays = dict[str, NDArray[Any]]
 

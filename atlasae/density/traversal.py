@@ -17,8 +17,8 @@ from atlasae.density.event_context import GROUPS, EventContext
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from atlasae.density.event_context import Columns, FeatureLayout, Visitor
-    from atlasae.types import Integers
+    from atlasae.density.event_context import FeatureLayout, Visitor
+    from atlasae.types import Columns, Integers
 
 
 OTHERS = "others"  # the group of the features that are no part of a momentum

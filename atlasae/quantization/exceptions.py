@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from atlasae.quantization.tolerance import Tolerance
     from atlasae.types import BitPatterns, Integers, Values
 
-from atlasae.quantization.quantizers import Quantizer, _chunks
+from atlasae.quantization.quantizers import Quantizer, _chunks, bit_patterns
 
 
 def quantize(lattice: Quantizer, values: Values, tolerance: Tolerance) -> tuple[Integers, Integers]:
@@ -46,11 +46,6 @@ def quantize(lattice: Quantizer, values: Values, tolerance: Tolerance) -> tuple[
         middle = len(good) // 2
         integers[positions] = np.partition(good, middle)[middle] if len(good) else 0
     return integers, positions
-
-
-def bit_patterns(values: Values) -> BitPatterns:
-    """The values' bit patterns, as unsigned integers of their size; a view, not a copy."""
-    return values.view(f"{values.dtype.byteorder}u{values.dtype.itemsize}")
 
 
 def restore_exceptions(values: Values, positions: Integers, bits: BitPatterns) -> Values:

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from atlasae.density.event_context import Columns
-    from atlasae.types import Integers
+    from atlasae.types import Columns, Integers
 
 
 FINE_BITS = 16  # of 64-bit integers, coded as they are: the density sees the other 48

@@ -15,13 +15,12 @@ import numpy as np
 
 from atlasae import exact_math
 from atlasae.errors import InputError
-from atlasae.quantization.exceptions import bit_patterns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from atlasae.quantization.tolerance import Tolerance
-    from atlasae.types import Integers, Values
+    from atlasae.types import BitPatterns, Integers, Values
 
 
 CHUNK = 16384  # values at a time: the steps' outputs stay in a core's cache
@@ -308,3 +307,8 @@ QUANTIZERS: dict[str, type[Quantizer]] = {
 
 def _chunks(length: int) -> Iterator[slice]:
     return (slice(start, start + CHUNK) for start in range(0, length, CHUNK))
+
+
+def bit_patterns(values: Values) -> BitPatterns:
+    """The values' bit patterns, as unsigned integers of their size; a view, not a copy."""
+    return values.view(f"{values.dtype.byteorder}u{values.dtype.itemsize}")

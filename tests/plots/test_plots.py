@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import awkward as ak
 import matplotlib.pyplot as plt
@@ -17,9 +16,9 @@ from atlasae.jets import metrics
 from atlasae.jets.observables import OBSERVABLES, observables
 from atlasae.plots.style import series
 from atlasae.quantization.tolerance import abs_, rel
-from tests.helpers import make_jets
+from tests.helpers import REPOSITORY, make_jets
 
-RATES = Path(__file__).parents[1] / "benchmarks" / "results" / "rates.json"
+RATES = REPOSITORY / "benchmarks" / "results" / "rates.json"
 
 
 def compared_in(style):

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 from atlasae.coding.entropy import EntropyDecoder, EntropyEncoder
 from atlasae.errors import InputError
 from atlasae.exact_math import exp2
-from atlasae.quantization.exceptions import bit_patterns, quantize, restore_exceptions
+from atlasae.quantization.exceptions import quantize, restore_exceptions
 from atlasae.quantization.fitting import fit_quantizer
 from atlasae.quantization.quantizers import (
     CHUNK,
@@ -21,6 +21,7 @@ from atlasae.quantization.quantizers import (
     FloatQuantizer,
     IntegerQuantizer,
     RelativeQuantizer,
+    bit_patterns,
 )
 from atlasae.quantization.serialization import code_quantizers
 from atlasae.quantization.tolerance import LOSSLESS, abs_, rel

@@ -17,9 +17,10 @@ from atlasae.density.jet_density_serialization import code_jet_density
 from atlasae.errors import DamagedFileError, InputError, require_choice
 from atlasae.jets.names import role
 from atlasae.jets.table import Table, joined, to_records, to_table
-from atlasae.quantization.exceptions import bit_patterns, quantize, restore_exceptions
+from atlasae.quantization.exceptions import quantize, restore_exceptions
 from atlasae.quantization.fitting import fit_quantizer
 from atlasae.quantization.quantized import FINE_BITS, QuantizedJets, coarse_quantizer, phi_origin
+from atlasae.quantization.quantizers import bit_patterns
 from atlasae.quantization.serialization import code_quantizers
 from atlasae.quantization.tolerance import Tolerance, check_spec, tolerances
 

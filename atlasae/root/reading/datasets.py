@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from glob import glob
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import fsspec
 import uproot
 
-from atlasae.errors import InputError, MissingFileError, require_choice
+from atlasae.errors import InputError, require_choice
 from atlasae.root.io.file import tree_reader
 from atlasae.root.io.tree import STEP_SIZE
 from atlasae.root.reading.expressions import LIBRARIES
-from atlasae.root.reading.file import _CLASSNAMES, _split, open_file
+from atlasae.root.reading.file import _CLASSNAMES, open_file
+from atlasae.root.reading.paths import Files, expand_files
 from atlasae.root.reading.tree import Tree
-from atlasae.types import PathLike
 
-Files = PathLike | Mapping[str, str | None] | Iterable[Any]
-
-
-_GLOB = re.compile(r"[*?\[]")
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 
 def iterate(
@@ -54,7 +47,7 @@ def iterate(
     """
     require_choice("library", library, LIBRARIES)
     before = 0
-    for name, path in _expanded(files):
+    for name, path in expand_files(files):
         with _tree(name, path) as tree:
             for chunk, where in tree.iterate(
                 expressions, cut, step_size=step_size, library=library, report=True, **options
@@ -91,7 +84,7 @@ def concatenate(
     """
     require_choice("library", library, LIBRARIES)
     with ExitStack() as stack:
-        trees = [stack.enter_context(_tree(name, path)) for name, path in _expanded(files)]
+        trees = [stack.enter_context(_tree(name, path)) for name, path in expand_files(files)]
         entries = sum(tree.num_entries for tree in trees)
         start, stop, _ = slice(entry_start, entry_stop).indices(entries)
         before = 0
@@ -126,20 +119,3 @@ def _tree(name: str, path: str | None) -> Any:
     ):
         return Tree(source)
     return found
-
-
-def _expanded(files: Files) -> list[tuple[str, str | None]]:
-    """The files that are meant, and the tree in each."""
-    found = [(match, wanted) for name, wanted in _split(files) for match in _matching(name)]
-    if not found:
-        raise MissingFileError(f"no file matches {files!r}")
-    return list(dict.fromkeys(found))
-
-
-def _matching(pattern: str) -> list[str]:
-    """Paths or addresses that match a glob; the pattern itself where it is none."""
-    if "://" in pattern:  # where ? and [ need be no glob
-        return [f.full_name for f in fsspec.open_files(pattern)] if "*" in pattern else [pattern]
-    if not _GLOB.search(pattern):
-        return [pattern]
-    return sorted(glob(os.path.expanduser(pattern)))  # noqa: PTH111, PTH207  (as it was given)

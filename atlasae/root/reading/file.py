@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -17,18 +16,15 @@ from atlasae.root.io.errors import read_errors
 from atlasae.root.io.file import Trees, open_root, tree_reader
 from atlasae.root.reading.expressions import NameFilter, name_filter
 from atlasae.root.reading.jets import read_collection
+from atlasae.root.reading.paths import split_object
 from atlasae.root.reading.tree import Tree
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from atlasae.root.reading.datasets import Files
     from atlasae.types import PathLike
 
 _CLASSNAMES = {TTREE: "TTree", RNTUPLE: "ROOT::RNTuple"}
-_WITH_OBJECT = re.compile(
-    r"(?P<file>.+\.root(\.\d+)?):(?P<object>[^:]*)(?P<rest>::.*)?", re.IGNORECASE
-)
 _CYCLE = re.compile(r";\d+(?=/|$)")
 
 
@@ -168,7 +164,7 @@ def open_file(path: PathLike | Mapping[str, str | None], **options: Any) -> Any:
     """
     if isinstance(path, Mapping) and len(path) != 1:
         raise InputError(f"one file is opened at a time, not {len(path)}")
-    ((name, wanted),) = _split(path)
+    ((name, wanted),) = split_object(path)
     opened = open_root(name, **options)
     try:
         file = File(opened, open_trees(opened))
@@ -176,16 +172,3 @@ def open_file(path: PathLike | Mapping[str, str | None], **options: Any) -> Any:
     except BaseException:
         opened.close()
         raise
-
-
-def _split(files: Files) -> Iterator[tuple[str, str | None]]:
-    """Files, or patterns of them, and what is wanted in each."""
-    if isinstance(files, Mapping):
-        yield from ((os.fspath(name), wanted) for name, wanted in files.items())
-    elif isinstance(files, str) and (match := _WITH_OBJECT.fullmatch(files)):
-        yield match["file"] + (match["rest"] or ""), match["object"].strip("/ ") or None
-    elif isinstance(files, (str, os.PathLike)):
-        yield os.fspath(files), None
-    else:
-        for one in files:
-            yield from _split(one)

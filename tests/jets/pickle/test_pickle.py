@@ -21,8 +21,9 @@ from atlasae.errors import (
 )
 from atlasae.jets.pickle.reader import read_pickle
 from atlasae.jets.table import to_table
+from tests.helpers import SHARED
 
-REAL = Path(__file__).parents[2] / "shared" / "data" / "all_jets_test_4D_100_percent.pkl"
+REAL = SHARED / "data" / "all_jets_test_4D_100_percent.pkl"
 MIXED = {
     "m": np.array([4983.7, -0.05, 114533.0]),
     "pt": np.array([23.5, 20.0, 1e6], np.float32),

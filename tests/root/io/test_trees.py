@@ -7,7 +7,7 @@ import uproot
 
 from atlasae.errors import DamagedFileError, FileError, MissingFileError, MissingNameError
 from atlasae.root.io.branch import BranchInfo
-from atlasae.root.io.file import Trees, make_tree, open_root, refusal
+from atlasae.root.io.file import Trees, make_tree, open_root, why_unwritable
 from atlasae.root.io.objects import directories_in, objects_in
 
 
@@ -26,7 +26,7 @@ def test_a_plan_knows_types_and_counters(events_file):
     assert all(BranchInfo.from_json(branch.to_json()) == branch for branch in plan.branches)
     assert (plan["Jet_pt"].dtype, plan["trigger"].dtype) == ("float32", None)
     assert not any(
-        refusal(branch, kind) for branch in plan.branches for kind in ("ttree", "rntuple")
+        why_unwritable(branch, kind) for branch in plan.branches for kind in ("ttree", "rntuple")
     )
 
 
@@ -86,8 +86,8 @@ def test_what_cannot_be_written_is_named(tmp_path):
         tree.extend({"x": ak.unflatten(np.ones((8, 3), "f4"), [2] * 4), "y": np.ones(4, "f4")})
     with open_root(path) as file:
         plan = Trees(file)["t"].plan
-    assert "fixed-size arrays in a jagged branch" in refusal(plan["x"], "ttree")
-    assert refusal(plan["x"], "rntuple") == ""
+    assert "fixed-size arrays in a jagged branch" in why_unwritable(plan["x"], "ttree")
+    assert why_unwritable(plan["x"], "rntuple") == ""
     assert "y" in plan.names
 
 
@@ -105,7 +105,7 @@ def test_real_files_are_planned_without_a_fall(shared_data):
             assert change in Trees(file)[tree].plan.changed_in_ttree[branch]
     with open_root(shared_data / "root" / "uproot-HZZ-objects.root") as file:
         plan = Trees(file)["events"].plan
-        assert "TLorentzVector" in refusal(plan["jetp4"], "ttree")
+        assert "TLorentzVector" in why_unwritable(plan["jetp4"], "ttree")
         assert "without a class" in plan.changed["jetp4"]
     with open_root(shared_data / "root" / "uproot-issue513.root") as file:
         plan = Trees(file)["Delphes"].plan

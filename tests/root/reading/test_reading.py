@@ -24,12 +24,12 @@ from atlasae.errors import (
     MissingNameError,
     MissingPackageError,
 )
-from atlasae.root.container.manifest import part_writers
+from atlasae.root.container import part_writers
 from atlasae.root.io.file import Trees, make_tree, open_root
 from atlasae.root.reading import file
-from tests.helpers import make_jets, write_events
+from tests.helpers import REPOSITORY, make_jets, write_events
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "dijet_mass.py"
+EXAMPLE = REPOSITORY / "examples" / "dijet_mass.py"
 WAYS = {
     "collections": {"codec": Codec.bounded(tolerance="lossless")},
     "all packed": {"pack": "all"},

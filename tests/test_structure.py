@@ -1,0 +1,78 @@
+"""Imports go down the layers, in annotations too; modules stay small."""
+
+from __future__ import annotations
+
+import ast
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import atlasae
+
+ROOT = Path(atlasae.__file__).parent
+LAYERS = [  # from the top; a package imports from those below it
+    "cli", "report", "root", "plots", "codecs", "density", "quantization", "lossless", "coding",
+    "jets",
+]  # fmt: skip
+INSIDE_ROOT = ["reading", "container", "collections", "io"]  # below the modules of root itself
+MOST_LINES = 400
+
+
+def modules(folder):
+    """Name of each module below a folder, and its file."""
+    return {
+        ".".join(path.relative_to(folder.parent).with_suffix("").parts).removesuffix(
+            ".__init__"
+        ): path
+        for path in folder.rglob("*.py")
+    }
+
+
+def imports_of(name, path, known):
+    """The modules that a module imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            subs = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (subs & known) or {node.module}
+    return (found & known) - {name}
+
+
+MODULES = modules(ROOT)
+IMPORTS = {name: imports_of(name, path, MODULES.keys()) for name, path in MODULES.items()}
+
+
+def layer(name):
+    parts = name.split(".")[1:]
+    return LAYERS.index(parts[0]) if parts and parts[0] in LAYERS else len(LAYERS)
+
+
+@pytest.mark.parametrize("name", sorted(set(MODULES) - {"atlasae", "atlasae.__main__"}))
+def test_imports_go_down(name):
+    # what runs the library as a user does imports it as a user does
+    upward = [other for other in IMPORTS[name] if layer(other) < layer(name)]
+    assert not upward
+    parts = name.split(".")[1:]
+    if parts[0] == "root":
+        own = INSIDE_ROOT.index(parts[1]) if parts[1:] and parts[1] in INSIDE_ROOT else -1
+        for other in IMPORTS[name]:
+            theirs = other.split(".")[2:]
+            if other.startswith("atlasae.root.") and own >= 0:
+                assert theirs[0] in INSIDE_ROOT[own:], other
+
+
+def test_no_circle():
+    graph = {name: others - {"atlasae"} for name, others in IMPORTS.items() if name != "atlasae"}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_modules_are_small():
+    lines = sorted(len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES.values())
+    assert lines[-1] <= MOST_LINES
+    assert lines[len(lines) // 2] < MOST_LINES // 2
