@@ -66,6 +66,15 @@ def fit_conditional(
 
     Returns:
         The density. ``network`` is None where a table does as well.
+
+    Example:
+        >>> values = np.random.default_rng(0).poisson(20, 1000)
+        >>> density = fit_conditional(
+        ...     values, np.ones((1, 1000), np.float32), bins=16, power=0.5, groups=16, units=0,
+        ...     weight_decay=0.1, epochs=10, seed=0,
+        ... )
+        >>> density.network is None, len(density.bins) <= 16
+        (True, True)
     """
     plain = _best_table(values, inputs, bins, power, uses)
     if units == 0 or len(inputs) == 1 or not np.ptp(inputs[1:], axis=1).any():

@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from atlasae.types import Float32s, Floats, Integers
 
 ORDER = 16  # of the basis in the last layer
-NORMALISING = 0.01  # keeps the logits near normalised ones, which their fixed range needs
-BATCH, RATE = 512, 4e-3
+NORMALISING = 0.01  # weight of the loss term that keeps logits in the fixed range of the integers
+BATCH = 512  # values per step
+RATE = 4e-3  # highest learning rate
 
-_ONE_THREAD = 1 << 18  # multiplications up to which matrix libraries start no second thread
-_FIRST_MIXING = 0.1  # factor on the initial mixing: training starts near the shares alone
-_HELD_OUT = 5000  # values, or an eighth of all, for the early look
-_LOOK = 0.2  # fraction of the epochs before the early look, ...
-_LOOK_STEPS = 300  # ... which comes after this many steps at least, since the first are small
-_GROWTH = 3.0  # the bits saved at the early look grow by this factor at most
+_ONE_THREAD = 1 << 18  # multiplications up to which OpenBLAS starts no second thread
+_INITIAL_MIXING = 0.1  # factor on the initial mixing, so that training starts near the shares
+_HELD_OUT = 5000  # most values for the early look; an eighth of all at most
+_LOOK = 0.2  # fraction of the epochs before the early look
+_LOOK_STEPS = 300  # fewest steps before it, since the first steps are small
+_GROWTH = 3.0  # most that the saving seen at the early look can still grow by
 _WARM_UP = 0.2  # fraction of the steps in which the learning rate rises
 _START, _END = 1 / 25, 1 / 25e4  # first and last learning rate, as fractions of the highest
 _LOW_BETA, _HIGH_BETA = 0.85, 0.95  # of the gradients' moving average; low where the rate is high
@@ -53,13 +54,13 @@ class Network:
 
     Args:
         inputs: number of input features.
-        units: of each hidden layer.
-        shares: probability of each group, shape (groups,): the output before training.
-        generator: of the initial weights, uniform within 1/sqrt(inputs of the layer).
+        units: number of units in each hidden layer.
+        shares: probability of each group, shape (groups,). The untrained network gives about these.
+        generator: source of the initial weights, uniform within 1/sqrt(inputs of the layer).
 
     Attributes:
         parameters: all parameters in one vector, float32.
-        layers: views of it.
+        layers: the same parameters as layers; they share memory.
     """
 
     def __init__(
@@ -71,11 +72,11 @@ class Network:
         self.layers = self.split(self.parameters)
         for layer, width in zip(self.layers[:3], (inputs, units, units), strict=True):
             layer[:] = generator.uniform(-(width**-0.5), width**-0.5, layer.shape)
-        self.layers.mixing[:] *= _FIRST_MIXING
+        self.layers.mixing[:] *= _INITIAL_MIXING
         self.layers.bias[:] = np.log(shares)
 
     def split(self, vector: Float32s) -> Layers:
-        """Views of a vector of parameters or gradients as layers."""
+        """Layers that share the memory of a vector of parameters or gradients."""
         ends = np.cumsum([np.prod(shape) for shape in self._shapes])
         pieces = np.split(vector, ends[:-1])
         return Layers(*(v.reshape(shape) for v, shape in zip(pieces, self._shapes, strict=True)))
@@ -96,15 +97,15 @@ class Network:
         return logits
 
     def cross_entropy(self, rows: Float32s, targets: Integers) -> float:
-        """Mean cross-entropy of groups, shape (n,), in nats."""
+        """Mean cross-entropy of target groups, shape (n,), in nats."""
         logits = self.logits(self.hidden(rows)[1])
         _, totals = _softmax(logits)
         return float((totals - logits[targets, np.arange(len(targets))]).mean(dtype=np.float64))
 
     def gradient(self, rows: Float32s, targets: Integers) -> Float32s:
-        """Gradient of the loss summed over rows.
+        """Gradient of the loss, summed over rows, as a vector like ``parameters``.
 
-        The loss is cross-entropy + NORMALISING * (log of the sum of weights)^2.
+        The loss of a row is cross-entropy + NORMALISING * logsumexp(logits)^2.
         """
         first, second = self.hidden(rows)
         slope, totals = _softmax(self.logits(second))
@@ -129,15 +130,15 @@ class Network:
 
 def _rectified(layer: Float32s, inputs: Float32s) -> Float32s:
     """Activations of a ReLU layer below a row of ones."""
-    kept = np.empty((1 + len(layer), inputs.shape[1]), layer.dtype)
-    kept[0] = 1
-    np.matmul(layer, inputs, out=kept[1:])
-    kept.clip(0, np.inf, out=kept)  # faster than maximum with a scalar
-    return kept
+    units = np.empty((1 + len(layer), inputs.shape[1]), layer.dtype)
+    units[0] = 1
+    np.matmul(layer, inputs, out=units[1:])
+    units.clip(0, np.inf, out=units)  # faster than maximum with a scalar
+    return units
 
 
 def _softmax(logits: Float32s) -> tuple[Float32s, Float32s]:
-    """Probabilities of groups, shape (groups, n), and the log of the sum of weights, shape (n,)."""
+    """Probabilities of groups, shape (groups, n), and logsumexp of the logits, shape (n,)."""
     highest = logits.max(axis=0)
     weights = np.exp(logits - highest)
     sums = weights.sum(axis=0)
@@ -165,7 +166,7 @@ class AdamW:
         self._steps = 0
 
     def step(self, gradient: Float32s, rate: float, beta: float) -> None:
-        """One step; ``beta`` is that of the moving average of gradients."""
+        """Take one step with a learning rate and the beta of the moving average of gradients."""
         self._steps += 1
         self._mean += (1 - beta) * (gradient - self._mean)
         self._squares += (1 - _SQUARES_BETA) * (gradient * gradient - self._squares)
@@ -175,7 +176,7 @@ class AdamW:
 
 
 def one_cycle(steps: int) -> tuple[list[float], list[float]]:
-    """Learning rate and beta of each step: up to RATE and down again along a cosine.
+    """Learning rate and beta of each step; the rate rises to RATE and falls along cosines.
 
     Source: Smith and Topin, arXiv:1708.07120.
     """
@@ -198,10 +199,11 @@ def train(
     generator: np.random.Generator,
     required: float = 0.0,
 ) -> bool:
-    """Train a network in place, unless an early look at held-out values shows that it cannot pay.
+    """Train a network, and stop early where it cannot reach ``required``.
 
-    The schedule ends in small steps, and the last epochs gain most. So only a prediction that is
-    far from ``required`` after a fifth of the epochs stops the training.
+    After a fifth of the epochs the network is tested once on values held out until then. Training
+    stops where even _GROWTH times the saving would not be enough: the last epochs, with their small
+    steps, gain most. After the test the held-out values are trained on as well.
 
     Args:
         network: changed in place.
@@ -209,33 +211,33 @@ def train(
         targets: group of each value, shape (n,).
         weight_decay: of the matrices; biases do not decay.
         epochs: passes over the values.
-        generator: of the order of the values.
-        required: nats per value below the entropy of the groups that the network has to reach.
+        generator: source of the order of the values.
+        required: nats per value that the network has to save compared with the shares alone.
 
     Returns:
-        Whether the training went through.
+        Whether all epochs were trained.
     """
     decay = np.full_like(network.parameters, weight_decay)
     decaying = network.split(decay)
     decaying.first[:, 0] = decaying.second[:, 0] = decaying.bias[:] = 0
     optimiser = AdamW(network.parameters, decay)
-    # products as small as one thread takes: threads that wait for each other are far slower
+    # small matrix products are far slower on two threads than on one
     pieces = -(-BATCH * max(layer.size for layer in network.layers) // _ONE_THREAD)
     steps = epochs * -(-len(rows) // BATCH)
     schedule = zip(*one_cycle(steps), strict=True)
     look = max(int(_LOOK * epochs), _LOOK_STEPS * epochs // steps)
-    few = min(_HELD_OUT, len(rows) // 8) if look < epochs else 0
-    held_out, seen = np.split(generator.permutation(len(rows)), [few])
-    plain = -network.layers.bias[targets[held_out]].mean() if few else 0.0
+    size = min(_HELD_OUT, len(rows) // 8) if look < epochs else 0
+    held_out, used = np.split(generator.permutation(len(rows)), [size])
+    shares_alone = -network.layers.bias[targets[held_out]].mean() if size else 0.0
     for epoch in range(epochs):
-        if epoch == look and few:
-            saved = plain - network.cross_entropy(rows[held_out], targets[held_out])
+        if epoch == look and size:
+            saved = shares_alone - network.cross_entropy(rows[held_out], targets[held_out])
             if _GROWTH * saved < required:
                 return False
-            seen = np.arange(len(rows))
-        generator.shuffle(seen)
-        for start in range(0, len(seen), BATCH):
-            batch = seen[start : start + BATCH]
+            used = np.arange(len(rows))
+        generator.shuffle(used)
+        for start in range(0, len(used), BATCH):
+            batch = used[start : start + BATCH]
             gradient = np.zeros_like(network.parameters)
             for piece in np.array_split(batch, pieces):
                 gradient += network.gradient(rows[piece], targets[piece])
