@@ -34,7 +34,7 @@ from atlasae.coding.entropy import EntropyEncoder
 from atlasae.coding.varint import encode_varint
 from atlasae.density import jet_density
 from atlasae.errors import DamagedFileError, InputError, MissingNameError, VersionError
-from atlasae.jets.table import Table, to_table
+from atlasae.jets.table import Table, to_records, to_table
 from atlasae.quantization.tolerance import LOSSLESS, abs_, rel, tolerances
 from tests.helpers import make_jets
 from tests.quantization.test_quantizers import bits, keeps
@@ -661,7 +661,7 @@ DECODE = """
 import hashlib, pathlib, sys
 sys.modules["torch"] = None
 from atlasae import Codec
-from atlasae.jets.table import to_records, to_table
+from atlasae.jets.table import to_table
 folder = pathlib.Path(sys.argv[1])
 table = to_table(Codec.load(folder / "codec").decode((folder / "stream").read_bytes()))
 digest = hashlib.sha256(b"".join(v.tobytes() for v in table.columns.values()))
