@@ -131,7 +131,7 @@ def test_choices_are_made_again_unless_source_and_inputs_are_the_same():
     other = Weights()
     for asked, others in [(source, weights), (source, weights * 2), (other, weights)]:
         before = asked.asked
-        reader = EntropyDecoder(data, writer.made)
+        reader = EntropyDecoder(data, writer.choices)
         np.testing.assert_array_equal(reader.choose(None, asked, weights), symbols)
         made = asked.asked - before
         assert made == (asked is other)

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from atlasae.coding.entropy import EntropyDecoder, EntropyEncoder
 from atlasae.density.bins import OUTERMOST, Bins
-from atlasae.density.conditional import CHUNK, Conditional, Slotted
+from atlasae.density.conditional import CHUNK, BinSlots, Conditional
 from atlasae.density.fitting import _INPUT_UNIT, _Network, _train, fit_conditional
 from atlasae.density.networks import HIDDEN_LIMIT, INPUT_LIMIT, IntegerNetwork, basis
 from atlasae.errors import DamagedFileError
@@ -161,7 +161,7 @@ def test_every_slot_belongs_to_one_bin(groups, parts):
     ends = np.concatenate([np.zeros((1, 500)), np.cumsum(sizes, axis=0)]).astype(np.int32)
     inner = np.sort(rng.integers(0, 257, (groups, parts - 1)), axis=1).T
     cuts = np.concatenate([np.zeros((1, groups)), inner, np.full((1, groups), 256)])
-    slotted = Slotted(ends, cuts.astype(np.int32))
+    slotted = BinSlots(ends, cuts.astype(np.int32))
     start = np.zeros(500, np.int64)
     for symbol in range(groups * parts):
         symbols = np.full(500, symbol)

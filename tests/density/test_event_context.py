@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from atlasae import exact_math
 from atlasae.coding.entropy import EntropyDecoder, EntropyEncoder
-from atlasae.density.event_context import SIGN, FeatureLayout
-from atlasae.density.jet_density import JetDensity
-from atlasae.density.traversal import OTHERS, traverse
+from atlasae.density.feature_layout import FeatureLayout
+from atlasae.density.jet_density_fitting import fit_jet_density
+from atlasae.density.traversal import traverse
+from atlasae.density.visitor import OTHERS, SIGN
 from atlasae.quantization.exceptions import quantize
 from atlasae.quantization.fitting import fit_quantizer
 from atlasae.quantization.quantizers import AbsoluteQuantizer
@@ -105,7 +106,7 @@ def integers(n, spec="default", seed=0, dtype="float32"):
     jets, bounds = make_jets(n, seed), tolerances(spec, ORDER)
     of = layout(spec, dtype)
     return {
-        name: quantize(of.lattices[name], jets[name].astype(dtype), bounds[name])[0]
+        name: quantize(of.quantizers[name], jets[name].astype(dtype), bounds[name])[0]
         for name in ORDER
     }
 
@@ -196,7 +197,7 @@ def test_extreme_jets_give_finite_inputs():
             bounds, of = tolerances(spec, ORDER), layout(spec, dtype)
             patterns = rng.integers(0, 2 ** (8 * int(size[1])), (4, 600), size)
             columns = {
-                name: quantize(of.lattices[name], patterns[i].view(dtype), bounds[name])[0]
+                name: quantize(of.quantizers[name], patterns[i].view(dtype), bounds[name])[0]
                 for i, name in enumerate(ORDER)
             }
             dict(traverse(Watcher(), of, np.full(100, 6), columns, 600))
@@ -214,7 +215,7 @@ MODELS = {
 def models():
     columns = integers(600, seed=5)
     return {
-        (name, networks): JetDensity.fit(
+        (name, networks): fit_jet_density(
             layout(), columns, counts, networks=networks, uses=1e9, epochs=2
         )
         for name, counts in MODELS.items()
@@ -230,14 +231,14 @@ def test_a_reader_gives_what_was_written_whatever_was_taught(models, taught, net
     writer = EntropyEncoder()
     written = dict(model.code(writer, counts, columns, 500))
     if counts is not None:
-        model.code_numbers(writer, counts, len(counts))
+        model.code_counts(writer, counts, len(counts))
     reader = EntropyDecoder(writer.to_bytes())
     found = dict(model.code(reader, counts, None, 500))
     for name in ORDER:
         np.testing.assert_array_equal(written[name], columns[name])
         np.testing.assert_array_equal(found[name], columns[name])
     if counts is not None:
-        numbers = model.code_numbers(reader, None, len(counts))
+        numbers = model.code_counts(reader, None, len(counts))
         np.testing.assert_array_equal(numbers, counts)
     bits = sum(model.bits(columns, counts).values())
     assert np.isfinite(bits)
@@ -249,8 +250,8 @@ def test_any_numbers_of_jets_come_back(models, counts):
     counts = np.array(counts, np.int64)
     for taught in MODELS:
         model, writer = models[taught, 0], EntropyEncoder()
-        model.code_numbers(writer, counts, len(counts))
-        found = model.code_numbers(EntropyDecoder(writer.to_bytes()), None, len(counts))
+        model.code_counts(writer, counts, len(counts))
+        found = model.code_counts(EntropyDecoder(writer.to_bytes()), None, len(counts))
         np.testing.assert_array_equal(found, counts)
         assert len(writer.to_bytes()) <= 5 * len(counts) + 8
 
@@ -261,31 +262,31 @@ def test_earlier_jets_are_of_use():
     columns = integers(4000)
     columns["eta"][1::2] = columns["eta"][::2] + rng.integers(-3, 4, 2000)
     counts = np.full(2000, 2)
-    alone = JetDensity.fit(layout(), columns, None, uses=1e9, epochs=20).bits(columns, None)
-    taught = JetDensity.fit(layout(), columns, counts, uses=1e9, epochs=20).bits(columns, counts)
+    alone = fit_jet_density(layout(), columns, None, uses=1e9, epochs=20).bits(columns, None)
+    taught = fit_jet_density(layout(), columns, counts, uses=1e9, epochs=20).bits(columns, counts)
     assert alone["eta"] - taught["eta"] > 1.0 * 2000
 
 
 def test_of_many_features_each_is_trained_less(monkeypatch):
-    from atlasae.density import fitting
+    from atlasae.density import jet_density_fitting
 
-    seen, fit = [], fitting.fit_conditional
+    seen, fit = [], jet_density_fitting.fit_conditional
 
     def noting(*arguments, epochs, **options):
         seen.append(epochs)
         return fit(*arguments, epochs=epochs, **options)
 
-    monkeypatch.setattr(fitting, "fit_conditional", noting)
+    monkeypatch.setattr(jet_density_fitting, "fit_conditional", noting)
     for features in (4, 40):
         names = [f"x{i}" for i in range(features)]
         lattices = {name: AbsoluteQuantizer("float32", 0.01) for name in names}
         columns = {name: np.arange(100) for name in names}
-        JetDensity.fit(FeatureLayout.of(lattices), columns, None, networks=False)
+        fit_jet_density(FeatureLayout.of(lattices), columns, None, networks=False)
     assert seen == [40] * 4 + [16] * 40
 
 
 def test_other_features_follow_all_momenta_one_by_one():
-    lattices = layout().lattices
+    lattices = layout().quantizers
     of = FeatureLayout.of({"score": lattices["phi"], **lattices, "area": lattices["eta"]})
     assert of.momentum == ORDER
     columns = integers(20) | {"score": np.arange(20), "area": np.arange(20)[::-1].copy()}

@@ -23,7 +23,7 @@ from atlasae.quantization.quantizers import (
     RelativeQuantizer,
     bit_patterns,
 )
-from atlasae.quantization.serialization import code_quantizers
+from atlasae.quantization.serialization import read_quantizers, write_quantizers
 from atlasae.quantization.tolerance import LOSSLESS, abs_, rel
 
 FLOATS = ("float16", "float32", "float64")
@@ -138,8 +138,8 @@ def test_stored_lattices_are_the_same(values, tolerance):
     lattice, other = fit_quantizer(values, tolerance), AbsoluteQuantizer("float16", 0.1)
     lattices = [lattice, other, lattice]
     dtypes, writer = [each.dtype for each in lattices], EntropyEncoder()
-    code_quantizers(writer, lattices, dtypes)
-    again, *rest = code_quantizers(EntropyDecoder(writer.to_bytes()), None, dtypes)
+    write_quantizers(writer, lattices)
+    again, *rest = read_quantizers(EntropyDecoder(writer.to_bytes()), dtypes)
     assert rest == [other, lattice]
     assert again == lattice
     integers = lattice.to_integers(values)
@@ -333,7 +333,7 @@ def test_chunks_join():
 def test_columns_that_do_not_fit():
     with pytest.raises(InputError, match="float64, not float32 as at fit"):
         quantize(FloatQuantizer("float32"), np.ones(3), LOSSLESS)
-    with pytest.raises(InputError, match="complex128 cannot be quantised"):
+    with pytest.raises(InputError, match="complex128 cannot be quantized"):
         fit_quantizer(np.ones(3, complex), LOSSLESS)
 
 
@@ -350,10 +350,10 @@ def test_patches_that_do_not_fit():
 
 def test_a_lattice_of_another_dtype_is_refused():
     writer = EntropyEncoder()
-    code_quantizers(writer, [AbsoluteQuantizer("float32", 1e-3)], ["float32"])
+    write_quantizers(writer, [AbsoluteQuantizer("float32", 1e-3)])
     for dtype in ("int32", "object", "float128"):
         with pytest.raises(InputError, match=f"no dtype '{dtype}'"):
-            code_quantizers(EntropyDecoder(writer.to_bytes()), None, [dtype])
+            read_quantizers(EntropyDecoder(writer.to_bytes()), [dtype])
 
 
 def test_the_exponential_is_exact_to_a_few_units_in_the_last_place():
@@ -393,7 +393,7 @@ def test_two_values_that_many_have_come_back_as_they_are(values):
 @given(st.floats(1e-30, 1e30), st.sampled_from([rel(1e-3), rel(0.3), abs_(1e-3)]))
 def test_a_lattice_through_a_value_is_no_coarser(value, tolerance):
     lattice = fit_quantizer(np.ones(0, np.float32), tolerance)
-    through = lattice.through([value])
+    through = lattice.aligned_to([value])
     assert through.step <= lattice.step
     if tolerance.kind == "relative":
         assert lattice.origin - lattice.step <= through.origin <= lattice.origin

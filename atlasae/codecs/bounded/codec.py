@@ -11,9 +11,8 @@ from atlasae.codecs.base import Codec, check_common
 from atlasae.codecs.bounded.payload import LARGEST_BLOCK, PayloadCoder
 from atlasae.coding.blocks import BLOCK_JETS, Block, join_blocks, split_blocks
 from atlasae.coding.entropy import CODER, EntropyDecoder, EntropyEncoder
-from atlasae.density.event_context import FeatureLayout
-from atlasae.density.jet_density import JetDensity
-from atlasae.density.jet_density_serialization import code_jet_density
+from atlasae.density.feature_layout import FeatureLayout
+from atlasae.density.serialization import read_jet_density, write_jet_density
 from atlasae.errors import DamagedFileError, InputError, require_choice
 from atlasae.jets.names import role
 from atlasae.jets.table import Table, joined, to_records, to_table
@@ -21,7 +20,7 @@ from atlasae.quantization.exceptions import quantize, restore_exceptions
 from atlasae.quantization.fitting import fit_quantizer
 from atlasae.quantization.quantized import FINE_BITS, QuantizedJets, coarse_quantizer, phi_origin
 from atlasae.quantization.quantizers import bit_patterns
-from atlasae.quantization.serialization import code_quantizers
+from atlasae.quantization.serialization import read_quantizers, write_quantizers
 from atlasae.quantization.tolerance import Tolerance, check_spec, tolerances
 
 if TYPE_CHECKING:
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import Self
 
+    from atlasae.density.jet_density import JetDensity
     from atlasae.quantization.tolerance import Spec
     from atlasae.types import Integers
 
@@ -122,6 +122,7 @@ class BoundedCodec(Codec):
             InputError: there are no jets, or a column is not of numbers.
             MissingNameError: a feature asked for is not among the jets'.
         """
+        from atlasae.density.jet_density_fitting import fit_jet_density
         from atlasae.progress import progress_bar
 
         table = self.chosen(jets)
@@ -144,7 +145,7 @@ class BoundedCodec(Codec):
         train = self._quantise(sample)
         with progress_bar("densities", shown=progress) as bar:
             task = bar.add_task("training", total=3 * len(names) + 1)
-            self._model = JetDensity.fit(
+            self._model = fit_jet_density(
                 self._layout(),
                 train.integers,
                 train.counts,
@@ -273,7 +274,7 @@ class BoundedCodec(Codec):
             if bits:
                 fine[name] = whole & ((1 << bits) - 1)
             if len(positions):
-                odd[name] = positions, bit_patterns(lattice.own(values)[positions])
+                odd[name] = positions, bit_patterns(lattice.check_dtype(values)[positions])
         counts = None if table.counts is None else table.counts.astype(np.int64)
         return QuantizedJets(integers, fine, odd, counts)
 
@@ -321,9 +322,8 @@ class BoundedCodec(Codec):
         if self._phi_origin:
             state["phi_origin"] = self._phi_origin
         writer = EntropyEncoder()
-        lattices = list(self.lattices_.values())
-        code_quantizers(writer, lattices, [lattice.dtype for lattice in lattices])
-        code_jet_density(writer, self._model, self._layout())
+        write_quantizers(writer, list(self.lattices_.values()))
+        write_jet_density(writer, self._model)
         return state, {"model": np.frombuffer(writer.to_bytes(), np.uint8)}
 
     def _restore(self, state: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
@@ -337,9 +337,9 @@ class BoundedCodec(Codec):
         self.bits_ = dict(zip(names, state["bits"], strict=True))
         dtypes = dict(zip(self.features_, self.dtypes_, strict=True))
         reader = EntropyDecoder(tensors["model"].tobytes())
-        lattices = code_quantizers(reader, None, [dtypes[name] for name in names])
+        lattices = read_quantizers(reader, [dtypes[name] for name in names])
         self.lattices_ = dict(zip(names, lattices, strict=True))
-        self._model = code_jet_density(reader, None, self._layout())
+        self._model = read_jet_density(reader, self._layout())
 
 
 def _in_order(names: Sequence[str]) -> list[str]:

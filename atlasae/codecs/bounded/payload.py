@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from atlasae.coding.entropy import EntropyCoder, RecordedChoice
-    from atlasae.density.event_context import FeatureLayout
+    from atlasae.density.feature_layout import FeatureLayout
     from atlasae.density.jet_density import JetDensity
     from atlasae.quantization.quantizers import Quantizer
     from atlasae.types import Integers
@@ -99,8 +99,8 @@ class PayloadCoder:
     ) -> tuple[Callable[..., Integers], Callable[..., Iterator[tuple[str, Integers]]]]:
         """What codes the numbers of jets an event, and the features."""
         if self.free and (self.model.in_events or not in_events):
-            return self.model.code_sorted_numbers, self.model.code_free
-        return self.model.code_numbers, self.model.code
+            return self.model.code_sorted_counts, self.model.code_free
+        return self.model.code_counts, self.model.code
 
     def _written(self, quantised: QuantizedJets, jets: int) -> tuple[bytes, list[RecordedChoice]]:
         """A payload, and the choices made in it."""
@@ -113,7 +113,7 @@ class PayloadCoder:
         odd = encode_exceptions(quantised.odd)
         checks = [quantised.checksum(name) & _SHORT for name in self.layout.order]
         head = encode_varint(len(odd)) + odd + self._checks.pack(*checks)
-        return head + writer.to_bytes(), writer.made
+        return head + writer.to_bytes(), writer.choices
 
     def _read(
         self, block: Block, features: Collection[str] | None, made: Sequence[RecordedChoice]

@@ -348,7 +348,9 @@ def test_real_bytes_are_those_of_the_cross_entropy(network, flat):
     assert n > 19_000
     ideal = sum(network._model.bits(quantised.integers, quantised.counts).values())
     if not flat:
-        ideal += network._model.numbers.bits(quantised.counts, np.ones((1, 9000), np.float32))
+        ideal += network._model.jets_per_event.bits(
+            quantised.counts, np.ones((1, 9000), np.float32)
+        )
     assert ideal * 0.999 <= 8 * len(network.encode(jets)) <= ideal * 1.005
 
 
@@ -411,13 +413,17 @@ def test_blocks_are_decodable_alone(network, monkeypatch):
 def test_a_reader_of_pt_decodes_pt_alone(network, monkeypatch):
     jets = make_events(200, seed=9)
     blocks = list(network.encode_blocks(jets))
-    whole, visited, visit = network.decode_blocks(iter(blocks)), set(), jet_density._Coding.visit
+    whole, visited, visit = (
+        network.decode_blocks(iter(blocks)),
+        set(),
+        jet_density.CodingVisitor.visit,
+    )
 
     def watched(self, group, feature, values, inputs):
         visited.add(feature)
         return visit(self, group, feature, values, inputs)
 
-    monkeypatch.setattr(jet_density._Coding, "visit", watched)
+    monkeypatch.setattr(jet_density.CodingVisitor, "visit", watched)
     for asked, decoded in [("pt", {"pt"}), ("m", {"pt", "m"}), ("phi", {"pt", "m", "phi"})]:
         visited.clear()
         found = network.decode_blocks(iter(blocks), [asked])
@@ -595,7 +601,7 @@ def test_mutated_payloads_end_in_an_error(network, small):
 def test_numbers_of_jets_that_do_not_sum_up(network, counts):
     counts = np.array(counts, np.int64)
     writer = EntropyEncoder()
-    network._model.code_numbers(writer, counts, len(counts))
+    network._model.code_counts(writer, counts, len(counts))
     payload = encode_varint(0) + bytes(8) + writer.to_bytes()
     with np.errstate(all="ignore"):
         for jets in (5, max(int(counts.sum()), 0) % 2**32):
