@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from atlasae.coding.varint import decode_varint, encode_varint
-from atlasae.errors import DamagedFileError
+from atlasae.errors import DamagedFileError, VersionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -112,14 +112,14 @@ def split_blocks(stream: bytes) -> Iterator[Block]:
     """Split a stream into blocks; their checksums are verified when they are decoded.
 
     Raises:
-        DamagedFileError: the stream is truncated, has bytes too many, or is of another kind or a
-            newer version.
+        DamagedFileError: this is not such a stream, or it is truncated or too long.
+        VersionError: the stream has a newer format.
     """
     version = len(MAGIC) - 1
     if stream[:version] != MAGIC[:version] or len(stream) <= version or not stream[version]:
         raise DamagedFileError("not a stream of coded jets")
     if stream[version] > MAGIC[version]:
-        raise DamagedFileError(
+        raise VersionError(
             f"the stream has format {stream[version]}, this atlasae reads up to {MAGIC[version]}:"
             " upgrade with pip install -U atlasae"
         )
