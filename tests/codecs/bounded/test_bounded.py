@@ -102,7 +102,7 @@ def table_codec(spec, dtype, in_events):
 def network():
     """A codec with networks in it."""
     codec = Codec.bounded(tolerance=1e-3).fit(make_events(2300))
-    assert any(c.network for c in codec._model.conditionals.values())
+    assert any(c.network for c in codec._density.conditionals.values())
     return codec
 
 
@@ -343,12 +343,12 @@ def test_another_dtype_is_refused():
 def test_real_bytes_are_those_of_the_cross_entropy(network, flat):
     jets = make_events(9000, seed=4)
     jets = ak.flatten(jets) if flat else jets
-    quantised = network._quantise(to_table(jets).select(network.features_))
+    quantised = network._quantize(to_table(jets).select(network.features_))
     n = len(quantised.integers["pt"])
     assert n > 19_000
-    ideal = sum(network._model.bits(quantised.integers, quantised.counts).values())
+    ideal = sum(network._density.bits(quantised.integers, quantised.counts).values())
     if not flat:
-        ideal += network._model.jets_per_event.bits(
+        ideal += network._density.jets_per_event.bits(
             quantised.counts, np.ones((1, 9000), np.float32)
         )
     assert ideal * 0.999 <= 8 * len(network.encode(jets)) <= ideal * 1.005
@@ -357,7 +357,7 @@ def test_real_bytes_are_those_of_the_cross_entropy(network, flat):
 def pcodec_bytes(codec, table):
     """What pcodec takes for the same integers, numbers of jets included."""
     pcodec = pytest.importorskip("pcodec")
-    columns = [codec.lattices_[name].to_integers(table.columns[name]) for name in codec.features_]
+    columns = [codec.quantizers_[name].to_integers(table.columns[name]) for name in codec.features_]
     columns += [] if table.counts is None else [table.counts]
     configs = [pcodec.ChunkConfig(compression_level=level) for level in (8, 10, 12)]
     compress = pcodec.standalone.simple_compress
@@ -382,7 +382,7 @@ def test_a_codec_that_is_used_more_says_more():
     once, often = (Codec.bounded(tolerance=1e-3).fit(jets, uses=uses) for uses in (1, 100))
     assert len(once.to_bytes()) < len(often.to_bytes())
     assert len(once.encode(jets)) > len(often.encode(jets))
-    assert not any(c.network for c in once._model.conditionals.values())
+    assert not any(c.network for c in once._density.conditionals.values())
 
 
 # Blocks
@@ -601,7 +601,7 @@ def test_mutated_payloads_end_in_an_error(network, small):
 def test_numbers_of_jets_that_do_not_sum_up(network, counts):
     counts = np.array(counts, np.int64)
     writer = EntropyEncoder()
-    network._model.code_counts(writer, counts, len(counts))
+    network._density.code_counts(writer, counts, len(counts))
     payload = encode_varint(0) + bytes(8) + writer.to_bytes()
     with np.errstate(all="ignore"):
         for jets in (5, max(int(counts.sum()), 0) % 2**32):
