@@ -12,6 +12,7 @@ from atlasae.codecs.bounded.payload import LARGEST_BLOCK, PayloadCoder
 from atlasae.coding.blocks import BLOCK_JETS, Block, join_blocks, split_blocks
 from atlasae.coding.entropy import CODER, EntropyDecoder, EntropyEncoder
 from atlasae.density.feature_layout import FeatureLayout
+from atlasae.density.jet_density_fitting import fit_jet_density
 from atlasae.density.serialization import read_jet_density, write_jet_density
 from atlasae.errors import DamagedFileError, InputError, VersionError, require_choice
 from atlasae.jets.names import four_vector, role
@@ -164,7 +165,6 @@ class BoundedCodec(Codec):
             InputError: there are fewer than two jets, or a column does not hold numbers.
             MissingNameError: a requested feature is not among those of the jets.
         """
-        from atlasae.density.jet_density_fitting import fit_jet_density
         from atlasae.progress import progress_bar
 
         table = self.select_features(jets)

@@ -2,7 +2,7 @@
 
 ``golden/bounded_v1_*`` are a codec, a stream and what they decode to, as format 1 writes them.
 They are never to be written again, only joined by those of later formats:
-``python -m tests.test_bounded`` writes the ones that are missing.
+``python -m tests.codecs.bounded.test_bounded`` writes the ones that are missing.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from atlasae.errors import DamagedFileError, InputError, MissingNameError
 from atlasae.jets.table import Table, to_table
 from atlasae.quantization.tolerance import LOSSLESS, abs_, rel, tolerances
 from tests.helpers import make_jets
-from tests.quantization.test_quantizers import bits, keeps
+from tests.quantization.guarantee import bits, keeps
 
 GOLDEN = Path(__file__).parent / "golden"
 
