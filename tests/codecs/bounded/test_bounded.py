@@ -34,7 +34,7 @@ from atlasae.coding.entropy import EntropyEncoder
 from atlasae.coding.varint import encode_varint
 from atlasae.density import jet_density
 from atlasae.errors import DamagedFileError, InputError, MissingNameError, VersionError
-from atlasae.jets.table import Table, to_table
+from atlasae.jets.table import Table, to_records, to_table
 from atlasae.quantization.tolerance import LOSSLESS, abs_, rel, tolerances
 from tests.helpers import make_jets
 from tests.quantization.guarantee import bits, keeps
