@@ -124,9 +124,9 @@ def _model_of(codec: BoundedCodec, table: Table) -> tuple[int, float, dict[str, 
     numbers = 0
     if (counts := quantised.counts) is not None:
         writer = EntropyEncoder()
-        model.code_numbers(writer, counts, len(counts))
+        model.code_counts(writer, counts, len(counts))
         numbers = len(writer.to_bytes())
-        entropy += model.numbers.bits(counts, np.ones((1, len(counts)), np.float32))
+        entropy += model.jets_per_event.bits(counts, np.ones((1, len(counts)), np.float32))
     columns = {
         name: peers.Column(
             table.columns[name],
