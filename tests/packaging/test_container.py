@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -78,7 +79,7 @@ def test_its_steps_install_a_lean_environment_that_compresses(tmp_path):
 
     (packages,) = tmp_path.glob("opt/atlasae/lib/python*/site-packages")
     megabytes = sum(path.stat().st_size for path in packages.rglob("*") if path.is_file()) / 1e6
-    print(f"the core alone: {megabytes:.0f} MB of packages")
+    logging.getLogger(__name__).info("the core alone: %.0f MB of packages", megabytes)
     assert megabytes < LARGEST
     unwanted = {"torch", "fastai", "pandas", "matplotlib", "mplhep", "hist", "scipy"}
     assert not unwanted & {path.name for path in packages.iterdir()}
