@@ -193,6 +193,14 @@ def test_ordinary_jets_with_networks(network):
         np.testing.assert_array_equal(flat[name], found[name])
 
 
+def test_the_same_seed_gives_the_same_codec(network):
+    again, other = (
+        Codec.bounded(tolerance=1e-3, seed=seed).fit(make_events(2300)) for seed in (0, 1)
+    )
+    assert again.to_bytes() == network.to_bytes()
+    assert other.to_bytes() != network.to_bytes()
+
+
 @pytest.mark.parametrize("spec", ["1e-3", "lossless"])
 def test_one_jet_none_and_all_the_same(spec):
     for in_events in (False, True):
