@@ -83,12 +83,13 @@ print("compressed")
 
 
 def test_the_command_needs_the_core_alone(tmp_path):
-    small = tmp_path / "small.root"
+    sample, codec, small = atlasae.sample("dijets"), tmp_path / "codec", tmp_path / "small.root"
+    atlasae.Codec.bounded(tolerance=1e-2).fit(atlasae.read_jets(sample)[:500]).save(codec)
     program = """
 from atlasae.cli import main
 main(sys.argv[1:])
 """
-    run_lean(program, "compress", atlasae.sample("dijets"), small, "--tolerance", "1e-2")
+    run_lean(program, "compress", sample, small, "--codec", codec)
     assert "small.root" in run_lean(program, "info", small)
 
 
