@@ -12,10 +12,11 @@ PYTEST := $(BIN)/python -m pytest --mpl -n $(WORKERS) --dist worksteal
 demo: env  ## compress and restore the shipped sample, and write a report of it
 	$(BIN)/atlasae demo --rates benchmarks/results/rates.json
 
+# --upgrade-deps: the pip that comes with Python takes a minute longer to resolve versions
 env: $(READY)  ## an environment with every extra and the tools of the tests
 
 $(READY): pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv --upgrade-deps .venv
 	$(PIP) -e '.[all,test]'
 	@touch $@
 
