@@ -117,8 +117,8 @@ def measure(case: Case, repeats: int) -> dict[str, Any]:
 
 def _model_of(codec: BoundedCodec, table: Table) -> tuple[int, float, dict[str, peers.Column]]:
     """Bytes that the numbers of jets take, cross-entropy with them in bits, and the integers."""
-    model = codec._model  # noqa: SLF001  (what it does not show to users)
-    quantised = codec._quantise(table)  # noqa: SLF001
+    model = codec._density  # noqa: SLF001  (what it does not show to users)
+    quantised = codec._quantize(table)  # noqa: SLF001
     assert model is not None
     entropy = sum(model.bits(quantised.integers, quantised.counts).values())
     numbers = 0
@@ -134,7 +134,7 @@ def _model_of(codec: BoundedCodec, table: Table) -> tuple[int, float, dict[str, 
             lattice,
             codec.tolerances_[name],
         )
-        for name, lattice in codec.lattices_.items()
+        for name, lattice in codec.quantizers_.items()
     }
     return numbers, entropy, columns
 

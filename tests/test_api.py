@@ -12,7 +12,7 @@ import atlasae
 
 PUBLIC = [
     "AtlasaeError", "AutoencoderCodec", "BoundedCodec", "Codec", "DamagedFileError", "FileError", "InputError", "MissingFileError",
-    "MissingNameError", "MissingPackageError", "NotFittedError", "TargetExistsError",
+    "MissingNameError", "MissingPackageError", "NotFittedError", "Selection", "TargetExistsError",
     "UnsafePickleError", "VersionError", "__version__", "abs_", "check", "compare", "compress", "concatenate", "cycles",
     "decompress", "info", "iterate", "merge", "metrics", "open", "plots", "read_jets",
     "read_pickle", "rel", "sample",
@@ -79,7 +79,7 @@ def test_fitting_within_a_bound_needs_the_core_alone():
         "m = pt / 10 * np.exp(rng.normal(0, pt / 100))\n"
         "jets = {'m': m, 'pt': pt, 'phi': rng.uniform(-3, 3, 4000), 'eta': rng.normal(size=4000)}\n"
         "codec = atlasae.Codec.bounded(tolerance=1e-3).fit(jets)\n"
-        "assert any(density.network for density in codec._model.conditionals.values())\n"
+        "assert any(density.network for density in codec._density.conditionals.values())\n"
         "codec.encode(jets)"
     )
     assert not loaded & {"torch", "fastai", "scipy", "pandas", "matplotlib"}
