@@ -27,7 +27,7 @@ class _Group(click.Group):
             where = error.ctx.command_path if error.ctx else "atlasae"
             message = f"{error.format_message()} See {where} --help"
         click.echo(f"atlasae: {message}", err=True)
-        ctx.exit(2)
+        return ctx.exit(2)
 
 
 @click.group(
