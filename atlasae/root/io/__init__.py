@@ -1,1 +1,1 @@
-"""TTrees, RNTuples and objects, read and written by uproot behind one face."""
+"""One interface to TTrees, RNTuples and other objects, which uproot reads and writes."""

@@ -1,4 +1,4 @@
-"""What the columns of a tree are, whether a TTree or an RNTuple holds them."""
+"""Describes the branches of a tree, a TTree or an RNTuple."""
 
 from __future__ import annotations
 
@@ -19,17 +19,22 @@ KINDS = (TTREE, RNTUPLE)
 
 @dataclass(frozen=True)
 class BranchInfo:
-    """One branch of a TTree, or field of an RNTuple.
+    """A branch of a TTree, or a top-level field of an RNTuple.
 
     Attributes:
-        name: of the branch.
-        type: of one entry as awkward writes it: ``float32``, ``3 * float64``, ``string``,
-            ``var * float32``, or something deeper.
-        counter: the branch that holds the lengths of a jagged one in a TTree; None where it is not
-            jagged, or stands in an RNTuple.
-        has_own_counter: whether that counter is for it alone, as for a std::vector.
-        source_bytes: what it takes, compressed, in the file it came from.
-        refused: why uproot cannot write it into a TTree; empty where it can.
+        name: name of the branch.
+        type: awkward type of one entry: ``float32``, ``3 * float64``, ``string``,
+            ``var * float32``, or a nested type.
+        counter: name of the branch with the number of elements per entry; None if the branch is
+            not jagged.
+        has_own_counter: whether no other branch shares the counter, as for a std::vector.
+        source_bytes: compressed size in the original file, in bytes.
+        refused: why uproot cannot write the branch into a TTree; empty if it can.
+
+    Example:
+        >>> branch = BranchInfo("Jet_pt", "var * float32", "nJet")
+        >>> branch.jagged, branch.dtype
+        (True, 'float32')
     """
 
     name: str
@@ -41,12 +46,12 @@ class BranchInfo:
 
     @property
     def jagged(self) -> bool:
-        """Whether an entry has any number of elements, each a single number."""
+        """Whether an entry is a list of numbers of any length."""
         return self.type.startswith("var * ") and self.dtype is not None
 
     @property
     def dtype(self) -> str | None:
-        """Name of the dtype where an entry is a number or a list of numbers, else None."""
+        """Name of the dtype if an entry is a number or a list of numbers, else None."""
         name = self.type.removeprefix("var * ")
         try:
             return np.dtype(name).name if name.isalnum() and name != "string" else None
@@ -55,16 +60,17 @@ class BranchInfo:
 
     @property
     def is_float(self) -> bool:
-        """Whether it holds float32 or float64, one or a list an entry."""
+        """Whether an entry is a float32 or float64, or a list of them."""
         return self.dtype in ("float32", "float64")
 
     def to_json(self) -> dict[str, Any]:
-        """Its attributes, without those that are as by default."""
-        values = {own.name: (getattr(self, own.name), own.default) for own in fields(self)}
+        """The attributes that differ from their defaults."""
+        values = {entry.name: (getattr(self, entry.name), entry.default) for entry in fields(self)}
         return {name: value for name, (value, default) in values.items() if value != default}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> BranchInfo:
+        """The inverse of ``to_json``."""
         return cls(**values)
 
 
@@ -73,10 +79,10 @@ class TreeSchema:
     """The branches of a tree.
 
     Attributes:
-        branches: those that can be read, in the order of the source.
-        changed: branch name to what becomes different when it is written, though no value does.
-        changed_in_ttree: the same, where a TTree is written.
-        left_out: branch name to why it cannot be read.
+        branches: the branches that can be read, in the order of the file.
+        changed: how a branch changes when it is written, by name; its values stay the same.
+        changed_in_ttree: further changes when a TTree is written.
+        left_out: why a branch cannot be read, by name.
     """
 
     branches: tuple[BranchInfo, ...]
@@ -85,35 +91,52 @@ class TreeSchema:
     left_out: dict[str, str] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> BranchInfo:
+        """A branch by its name."""
         return next(branch for branch in self.branches if branch.name == name)
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Names of the branches."""
         return tuple(branch.name for branch in self.branches)
 
     def changes(self, kind: str, names: Iterable[str]) -> dict[str, str]:
-        """What becomes different in some branches, written as a tree of a kind."""
+        """How branches change when they are written.
+
+        Args:
+            kind: the kind of tree to write, ``ttree`` or ``rntuple``.
+            names: the branches to write.
+        """
         changed = self.changed | (self.changed_in_ttree if kind == TTREE else {})
-        wanted = {*names, *(self.changed.keys() - set(self.names))}
-        return {name: note for name, note in changed.items() if name in wanted}
+        written = {*names, *(self.changed.keys() - set(self.names))}
+        return {name: note for name, note in changed.items() if name in written}
 
 
 def free_name(name: str, taken: Iterable[str]) -> str:
-    """The name, with underscores behind it until it is not one of those taken."""
+    """A name that is not taken: the given one, followed by underscores if needed.
+
+    Example:
+        >>> free_name("nJet", ["nJet", "Jet_pt"])
+        'nJet_'
+    """
     taken = set(taken)
     while name in taken:
         name += "_"
     return name
 
 
-@cache  # reading one takes milliseconds, and a tree has a thousand branches of few types
-def awkward_type(kind: str) -> ak.types.Type:
-    """The type that awkward writes so."""
-    return ak.types.from_datashape(kind, highlevel=False)
+@cache  # parsing a type takes milliseconds; a tree has a thousand branches of few types
+def awkward_type(name: str) -> ak.types.Type:
+    """Parse an awkward type such as ``var * float32``."""
+    return ak.types.from_datashape(name, highlevel=False)
 
 
-def grouped_alike(one: ak.Array, other: ak.Array) -> bool:
-    """Whether two columns have the same number of elements in each entry."""
-    if one.ndim != other.ndim or len(one) != len(other):
+def grouped_alike(first: ak.Array, second: ak.Array) -> bool:
+    """Whether two columns have the same number of elements in each entry.
+
+    Example:
+        >>> grouped_alike(ak.Array([[1, 2], [3]]), ak.Array([[4], [5, 6]]))
+        False
+    """
+    if first.ndim != second.ndim or len(first) != len(second):
         return False
-    return one.ndim == 1 or bool(ak.all(ak.num(one) == ak.num(other)))
+    return first.ndim == 1 or bool(ak.all(ak.num(first) == ak.num(second)))

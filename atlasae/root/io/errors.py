@@ -1,4 +1,4 @@
-"""What uproot raises, as errors that say where."""
+"""Turns exceptions of uproot into errors that say where."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ if TYPE_CHECKING:
 
 @contextmanager
 def read_errors(what: str) -> Iterator[None]:
-    """Turn whatever uproot raises on damaged bytes into a DamagedFileError that says where."""
+    """Turn any exception that uproot raises on damaged bytes into a DamagedFileError.
+
+    Args:
+        what: what is read, for the message: ``file.root: tree 'Events'``.
+    """
     try:
         yield
     except (AtlasaeError, MemoryError):
         raise
-    except Exception as error:  # zlib, struct, numpy and uproot raise what they like
+    except Exception as error:  # zlib, struct, numpy and uproot raise many types
         raise DamagedFileError(f"{what} cannot be read: {first_line(error)}") from error
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error's message, or its kind where it has none."""
+    """The first line of the message of an error, or its type if there is no message."""
     return str(error).strip().partition("\n")[0].rstrip(",:") or type(error).__name__

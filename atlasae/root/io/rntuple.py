@@ -1,4 +1,4 @@
-"""RNTuples by uproot: what their fields are, read and written in chunks."""
+"""Reads and writes RNTuples with uproot."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CARDINALITY = "ROOT::RNTupleCardinality"
 
 
 class RNTupleReader(TreeReader):
-    """An RNTuple being read."""
+    """Reads an RNTuple."""
 
     kind = RNTUPLE
 
@@ -28,71 +28,93 @@ class RNTupleReader(TreeReader):
     def title(self) -> str:
         return str(self.tree.description)
 
-    def entries_for(self, step_size: str | int) -> int:
-        if isinstance(step_size, int):
-            return step_size
-        return max(int(self.tree.num_entries_for(step_size)), 1)
-
     def _read_schema(self) -> TreeSchema:
-        top = list(self.tree.values(recursive=False))
-        records = self.tree.field_records
-        names = {field.name for field in top}
-        sources = {field.name: records[field.field_id].source_field_id for field in top}
-        # one that holds what others show under names of their own, as CMS and RDataFrame write it
-        stores = {
-            field.name: [name for name, source in sources.items() if source == field.field_id]
-            for field in top
-        }
-        counters = {
-            sources[field.name]: field.name
-            for field in top
-            if field.typename.startswith(_CARDINALITY)
-        }
+        projections = _Projections.of(self.tree)
+        names = {field.name for field in self.tree.itervalues(recursive=False)}
         branches: list[BranchInfo] = []
         changed: dict[str, str] = {}
-        as_ttree: dict[str, str] = {}
+        changed_in_ttree: dict[str, str] = {}
         left_out: dict[str, str] = {}
-        for field in top:
+        for field in self.tree.itervalues(recursive=False):
             name = field.name
-            if shown := [other for other in stores[name] if other not in counters.values()]:
+            if shown := projections.values_of.get(field.field_id):
                 changed[name] = f"written as {', '.join(shown)}, which show what it holds"
                 continue
             try:
-                kind = str(self.tree.arrays(filter_field=_only([name]), entry_stop=0)[name].type)
+                entry_type = self._entry_type(name)
             except Exception as error:
                 left_out[name] = f"unknown type: {first_line(error)}"
                 continue
-            branch = BranchInfo(name, kind.partition(" * ")[2])
+            branch = BranchInfo(name, entry_type)
             if branch.jagged:
-                known = counters.get(sources[name]) if sources[name] is not None else None
-                counter = known or free_name(f"n{name}", names)
-                branch = BranchInfo(name, branch.type, counter, known is None)
-                if known is None:
-                    as_ttree[name] = f"gets the counter {counter}"
-            if name in counters.values():
+                counter = projections.counter_of(field)
+                new = None if counter else free_name(f"n{name}", names)
+                branch = BranchInfo(name, entry_type, counter or new, counter is None)
+                if new:
+                    changed_in_ttree[name] = f"gets the counter {new}"
+            if field.typename.startswith(_CARDINALITY):
                 changed[name] = f"{field.typename} becomes {branch.type}"
             branches.append(branch)
-        return TreeSchema(tuple(branches), changed, as_ttree, left_out)
+        return TreeSchema(tuple(branches), changed, changed_in_ttree, left_out)
+
+    def _entry_type(self, name: str) -> str:
+        """The awkward type of an entry of a field."""
+        empty = self.tree.arrays(filter_field=_named([name]), entry_stop=0)[name]
+        return str(empty.type).partition(" * ")[2]
 
     def _iterate(
         self, names: Sequence[str], step_size: str | int, start: int, stop: int | None
     ) -> Iterator[tuple[int, Arrays]]:
         stop = self.num_entries if stop is None else min(stop, self.num_entries)
-        step, only = self.entries_for(step_size), _only(names)
+        step, fields = self.entries_for(step_size), _named(names)
         for first in range(start, stop, step):
             last = min(first + step, stop)
-            chunk = self.tree.arrays(filter_field=only, entry_start=first, entry_stop=last)
+            chunk = self.tree.arrays(filter_field=fields, entry_start=first, entry_stop=last)
             yield first, {name: chunk[name] for name in names}
 
 
-def _only(names: Sequence[str]) -> Any:
-    """What lets pass the fields of these names, and no part of another."""
-    wanted = frozenset(names)
-    return lambda field: field.path in wanted
+@dataclass(frozen=True)
+class _Projections:
+    """Which top-level fields show the data of others, as CMS and RDataFrame write them.
+
+    Attributes:
+        source_ids: id of the field whose data a field shows, by name; None if they are its own.
+        counters: name of the field that shows the sizes of a collection, by id of the collection.
+        values_of: names of the fields that show the values of a field, by its id.
+    """
+
+    source_ids: dict[str, int | None]
+    counters: dict[int | None, str]
+    values_of: dict[int, list[str]]
+
+    @classmethod
+    def of(cls, ntuple: Any) -> _Projections:
+        source_ids: dict[str, int | None] = {}
+        counters: dict[int | None, str] = {}
+        values_of: dict[int, list[str]] = {}
+        for field in ntuple.itervalues(recursive=False):
+            source = ntuple.field_records[field.field_id].source_field_id
+            source_ids[field.name] = source
+            if field.typename.startswith(_CARDINALITY):
+                counters[source] = field.name
+            elif source is not None:
+                values_of.setdefault(source, []).append(field.name)
+        return cls(source_ids, counters, values_of)
+
+    def counter_of(self, field: Any) -> str | None:
+        """The field with the number of elements per entry; None if there is none."""
+        source = self.source_ids[field.name]
+        return None if source is None else self.counters.get(source)
+
+
+def _named(names: Sequence[str]) -> Any:
+    """A filter of fields by their full path, which no subfield passes."""
+    paths = frozenset(names)
+    return lambda field: field.path in paths
 
 
 def refused_by_rntuple(branch: BranchInfo) -> str:
-    """Why uproot cannot write a branch into an RNTuple; empty where it can."""
+    """Why uproot cannot write a branch into an RNTuple; empty if it can."""
     try:
         with uproot.recreate(io.BytesIO()) as file:
             file.mkrntuple("x", _form([branch]))
@@ -102,28 +124,28 @@ def refused_by_rntuple(branch: BranchInfo) -> str:
 
 
 def _form(branches: Sequence[BranchInfo]) -> ak.forms.RecordForm:
-    """The form of entries with these branches."""
+    """The awkward form of entries with these branches."""
     contents = [ak.forms.from_type(awkward_type(branch.type)) for branch in branches]
     return ak.forms.RecordForm(contents, [branch.name for branch in branches])
 
 
 @dataclass
 class RNTupleWriter(TreeWriter):
-    """An RNTuple being written."""
+    """Writes an RNTuple."""
 
     ntuple: Any
     types: dict[str, str]
 
     @classmethod
     def make(cls, out: Any, path: str, title: str, branches: Sequence[BranchInfo]) -> RNTupleWriter:
-        """Make an empty RNTuple of these branches in a file being written."""
-        made = out.mkrntuple(path, _form(branches), description=title)
-        return cls(made, {branch.name: branch.type for branch in branches})
+        """Create an empty RNTuple with these branches in a file being written."""
+        ntuple = out.mkrntuple(path, _form(branches), description=title)
+        return cls(ntuple, {branch.name: branch.type for branch in branches})
 
     def extend(self, arrays: Mapping[str, Any]) -> None:
         columns = {
-            name: ak.enforce_type(ak.to_packed(ak.Array(arrays[name])), awkward_type(kind))
-            for name, kind in self.types.items()
+            name: ak.enforce_type(ak.to_packed(ak.Array(arrays[name])), awkward_type(entry_type))
+            for name, entry_type in self.types.items()
         }
         if columns and len(next(iter(columns.values()))):
             self.ntuple.extend(ak.zip(columns, depth_limit=1))

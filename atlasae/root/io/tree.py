@@ -1,4 +1,4 @@
-"""Trees to read and trees to write, of whichever kind."""
+"""The interface of readers and writers of trees, TTrees and RNTuples."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ _MEMORY_SIZE = re.compile(
 
 
 class TreeReader(ABC):
-    """A TTree or RNTuple being read.
+    """Reads a TTree or RNTuple.
 
     Attributes:
         kind: ``ttree`` or ``rntuple``.
-        path: of it in its file.
+        tree: the tree as uproot opened it.
+        path: its path in the file.
     """
 
     kind: str
@@ -45,21 +46,22 @@ class TreeReader(ABC):
 
     @property
     def where(self) -> str:
-        """What errors call it."""
+        """The file and the tree, for error messages."""
         return f"{self.file_path}: tree {self.path!r}"
 
     @property
     def num_entries(self) -> int:
+        """Number of entries."""
         return int(self.tree.num_entries)
 
     @property
     @abstractmethod
     def title(self) -> str:
-        """Its title or description."""
+        """Title of a TTree, description of an RNTuple."""
 
     @cached_property
     def schema(self) -> TreeSchema:
-        """Its branches."""
+        """Its branches, and what cannot be read or written of them."""
         with read_errors(self.where):
             return self._read_schema()
 
@@ -70,20 +72,20 @@ class TreeReader(ABC):
         start: int = 0,
         stop: int | None = None,
     ) -> Iterator[tuple[int, Arrays]]:
-        """Read branches in chunks; gives the first entry of each chunk and its arrays by name."""
+        """Read branches in chunks: pairs of the first entry, and arrays by branch name."""
         if not names:
             return
         with read_errors(self.where):
-            steps = self._iterate(names, step_size, start, stop)
+            chunks = self._iterate(names, step_size, start, stop)
         while True:
             with read_errors(self.where):
-                step = next(steps, None)
-            if step is None:
+                chunk = next(chunks, None)
+            if chunk is None:
                 return
-            yield step
+            yield chunk
 
     def read(self, names: Sequence[str], start: int, stop: int) -> Arrays:
-        """Read some entries of branches at once; arrays of no entries where there are none."""
+        """Read a range of entries of branches in one chunk; the range may be empty."""
         chunks = [arrays for _, arrays in self.iterate(names, max(stop - start, 1), start, stop)]
         if chunks:
             return chunks[0]
@@ -91,13 +93,15 @@ class TreeReader(ABC):
         return {name: ak.Array(form.length_zero_array()) for name, form in forms.items()}
 
     def span(self, start: int | None, stop: int | None) -> tuple[int, int]:
-        """The entries that are meant, as by a slice of Python."""
+        """First and last + 1 of a range of entries, with the meaning of a Python slice."""
         first, last, _ = slice(start, stop).indices(self.num_entries)
         return first, max(first, last)
 
-    @abstractmethod
     def entries_for(self, step_size: str | int) -> int:
-        """How many entries make a chunk."""
+        """Number of entries per chunk."""
+        if isinstance(step_size, int):
+            return step_size
+        return max(int(self.tree.num_entries_for(step_size)), 1)
 
     @abstractmethod
     def _read_schema(self) -> TreeSchema: ...
@@ -109,25 +113,30 @@ class TreeReader(ABC):
 
 
 class TreeWriter(ABC):
-    """A TTree or RNTuple being written, chunk by chunk."""
+    """Writes a TTree or RNTuple, chunk by chunk."""
 
     @abstractmethod
     def extend(self, arrays: Mapping[str, Any]) -> None:
-        """Append entries; ``arrays`` may hold more than the branches."""
+        """Append entries; arrays that are not branches of the tree are ignored."""
 
 
 def check_step_size(step_size: str | int) -> None:
-    """Raise InputError unless uproot takes this as the size of a chunk."""
-    good = step_size > 0 if isinstance(step_size, int) else _MEMORY_SIZE.fullmatch(step_size)
-    if not good:
+    """Raise InputError unless this is a chunk size that uproot accepts."""
+    valid = step_size > 0 if isinstance(step_size, int) else _MEMORY_SIZE.fullmatch(step_size)
+    if not valid:
         raise InputError(
             f"step size {step_size!r} is neither a number of entries nor a size such as '50 MB'"
         )
 
 
 def memory_size(step_size: str) -> float:
-    """The bytes that a size such as ``100 MB`` stands for."""
+    """Number of bytes of a size such as ``100 MB``.
+
+    Example:
+        >>> memory_size("100 MB"), memory_size("2 kiB")
+        (100000000.0, 2048.0)
+    """
     match = _MEMORY_SIZE.fullmatch(step_size)
-    assert match is not None  # see check_step_size
+    assert match is not None  # check_step_size has raised otherwise
     base = 1024.0 if match["binary"] else 1000.0
     return float(match["number"]) * base ** " kmgt".index(match["power"].lower() or " ")

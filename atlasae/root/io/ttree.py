@@ -1,4 +1,4 @@
-"""TTrees by uproot: what their branches are, read and written in chunks."""
+"""Reads and writes TTrees with uproot."""
 
 from __future__ import annotations
 
@@ -18,17 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _NARROW = {"AsDouble32": "Double32_t becomes double", "AsFloat16": "Float16_t becomes float"}
-
-
 _GROUP = uproot.interpretation.grouped.AsGrouped
 
 
 class _UnreadableError(Exception):
-    """Why a branch cannot be read."""
+    """A branch cannot be read; the message says why."""
 
 
 class TTreeReader(TreeReader):
-    """A TTree being read."""
+    """Reads a TTree."""
 
     kind = TTREE
 
@@ -36,152 +34,171 @@ class TTreeReader(TreeReader):
     def title(self) -> str:
         return str(self.tree.title)
 
-    def entries_for(self, step_size: str | int) -> int:
-        if isinstance(step_size, int):
-            return step_size
-        return max(int(self.tree.num_entries_for(step_size)), 1)
-
     def _read_schema(self) -> TreeSchema:
-        branches: dict[str, BranchInfo] = {}
-        changed: dict[str, str] = {}
-        as_ttree: dict[str, str] = {}
+        names = {branch.name for branch in self.tree.itervalues(recursive=True)}
+        readable: dict[str, tuple[uproot.TBranch, BranchInfo]] = {}
         left_out: dict[str, str] = {}
-        taken = {source.name for source in self.tree.itervalues(recursive=True)}
-        for source in self.tree.itervalues(recursive=True):
-            if source.branches and isinstance(source.interpretation, (_GROUP, type(None))):
-                continue  # a split object: its parts follow
-            name = source.name
-            if name in branches or name in left_out:
+        for branch in self.tree.itervalues(recursive=True):
+            if branch.branches and isinstance(branch.interpretation, (_GROUP, type(None))):
+                continue  # a split object, whose members are branches of their own
+            name = branch.name
+            if name in readable or name in left_out:
                 left_out[f"{name} (again)"] = "a second branch of the same name"
                 continue
             try:
-                branches[name] = branch = self._branch(source, taken)
+                readable[name] = branch, self._branch_info(branch, names)
             except _UnreadableError as error:
                 left_out[name] = str(error)
-                continue
-            if (kind := type(source.interpretation).__name__) in _NARROW:
-                changed[name] = _NARROW[kind]
-            elif branch.type == "string" and source.typename != "char*":
-                changed[name] = f"{source.typename} becomes a string"
-            elif "[" in branch.type:
-                changed[name] = f"{source.typename} becomes records without a class"
-            if branch.has_own_counter and branch.counter not in taken:
-                as_ttree[name] = (
-                    f"{source.typename} becomes a jagged array with the counter {branch.counter}"
-                )
-        for counter in {branch.counter for branch in branches.values()} & branches.keys():
-            assert counter is not None
-            if branches[counter].dtype != "int32":
-                as_ttree[counter] = f"counter, {branches[counter].dtype} becomes int32"
-        return TreeSchema(tuple(branches.values()), changed, as_ttree, left_out)
+        infos = [info for _, info in readable.values()]
+        return TreeSchema(
+            tuple(infos),
+            {info.name: note for branch, info in readable.values() if (note := _change(branch, info))},
+            _new_counters(readable.values(), names) | _changed_counters(infos),
+            left_out,
+        )
 
-    def _branch(self, source: uproot.TBranch, taken: set[str]) -> BranchInfo:
-        interpretation, size = source.interpretation, int(source.compressed_bytes)
+    def _branch_info(self, branch: uproot.TBranch, names: set[str]) -> BranchInfo:
+        interpretation, size = branch.interpretation, int(branch.compressed_bytes)
         jagged = isinstance(interpretation, uproot.AsJagged)
         content = interpretation.content if jagged else interpretation
-        if source.parent is not self.tree or type(content) is not uproot.AsDtype:
-            kind = self._probe(source)  # of some uproot misjudges the type
+        if branch.parent is not self.tree or type(content) is not uproot.AsDtype:
+            entry_type = self._type_of_first_entry(branch)  # uproot misjudges the type of some
         else:
-            kind = self._told(source)
+            entry_type = self._type_by_interpretation(branch)
         if isinstance(interpretation, uproot.AsStrings):
-            return BranchInfo(source.name, "string", source_bytes=size)
-        if refused := _refused(source, content, jagged):
-            return BranchInfo(source.name, kind, source_bytes=size, refused=refused)
+            return BranchInfo(branch.name, "string", source_bytes=size)
+        if refused := _refused(branch, content, jagged):
+            return BranchInfo(branch.name, entry_type, source_bytes=size, refused=refused)
         if not jagged:
-            return BranchInfo(source.name, kind, source_bytes=size)
-        counter = source.count_branch
-        # a std::vector has none, and of a split object uproot names another part in its place
+            return BranchInfo(branch.name, entry_type, source_bytes=size)
+        counter = branch.count_branch
+        # a std::vector has no counter; for a split object uproot names another member instead
         own = counter is None or isinstance(counter.interpretation, uproot.AsJagged)
-        name = free_name(f"n{source.name}", taken) if own else counter.name
-        own = own or name.rstrip("_") == f"n{source.name}"  # as restored files have it
-        return BranchInfo(source.name, kind, name, own, size)
+        name = free_name(f"n{branch.name}", names) if own else counter.name
+        own = own or name.rstrip("_") == f"n{branch.name}"  # as in files written by decompress
+        return BranchInfo(branch.name, entry_type, name, own, size)
 
-    def _told(self, source: uproot.TBranch) -> str:
-        """The type of an entry, as uproot tells it."""
+    def _type_by_interpretation(self, branch: uproot.TBranch) -> str:
+        """The awkward type of an entry, from the interpretation by uproot."""
         try:
-            return str(source.interpretation.awkward_form(self.tree.file).type)
+            return str(branch.interpretation.awkward_form(self.tree.file).type)
         except Exception as error:
             raise _UnreadableError(f"unknown type: {first_line(error)}") from error
 
-    def _probe(self, source: uproot.TBranch) -> str:
-        """The type of an entry, by reading one."""
+    def _type_of_first_entry(self, branch: uproot.TBranch) -> str:
+        """The awkward type of an entry, from reading one."""
         try:
-            return str(source.array(entry_stop=1).type).partition(" * ")[2]
-        except zlib.error as error:  # damage, which is not to be left out but said
-            raise DamagedFileError(f"{self.where}: branch {source.name!r}: {error}") from error
+            return str(branch.array(entry_stop=1).type).partition(" * ")[2]
+        except zlib.error as error:  # damage is reported, not left out
+            raise DamagedFileError(f"{self.where}: branch {branch.name!r}: {error}") from error
         except Exception as error:
             raise _UnreadableError(f"cannot be read: {first_line(error)}") from error
 
     def _iterate(
         self, names: Sequence[str], step_size: str | int, start: int, stop: int | None
     ) -> Iterator[tuple[int, Arrays]]:
-        wanted: dict[str, uproot.TBranch] = {}
+        branches: dict[str, uproot.TBranch] = {}
         for branch in self.tree.itervalues(recursive=True):
-            if branch.name in names:  # of several of one name the first, as in the plan
-                wanted.setdefault(branch.name, branch)
-        steps = self.tree.iterate(
-            filter_branch=lambda branch: branch is wanted.get(branch.name),
+            if branch.name in names:  # the first of a name, as in the schema
+                branches.setdefault(branch.name, branch)
+        chunks = self.tree.iterate(
+            filter_branch=lambda branch: branch is branches.get(branch.name),
             step_size=step_size,
             entry_start=start,
             entry_stop=stop,
             how=dict,
             report=True,
         )
-        for arrays, report in steps:
+        for arrays, report in chunks:
             by_name = {name.rpartition("/")[2]: array for name, array in arrays.items()}
-            for name in wanted.keys() - by_name.keys():  # a part that uproot passes over
-                by_name[name] = wanted[name].array(entry_start=report.start, entry_stop=report.stop)
-            yield report.start, {name: by_name[name] for name in wanted}
+            for name in branches.keys() - by_name.keys():  # members that uproot passes over
+                by_name[name] = branches[name].array(
+                    entry_start=report.start, entry_stop=report.stop
+                )
+            yield report.start, {name: by_name[name] for name in branches}
 
 
-def _refused(source: uproot.TBranch, content: Any, jagged: bool) -> str:
-    """Why uproot cannot write a branch into a TTree, or write it so that it can be read."""
+def _change(branch: uproot.TBranch, info: BranchInfo) -> str:
+    """How a branch changes when it is written; empty if it does not."""
+    if note := _NARROW.get(type(branch.interpretation).__name__):
+        return note
+    if info.type == "string" and branch.typename != "char*":
+        return f"{branch.typename} becomes a string"
+    if "[" in info.type:
+        return f"{branch.typename} becomes records without a class"
+    return ""
+
+
+def _new_counters(
+    branches: Iterable[tuple[uproot.TBranch, BranchInfo]], names: set[str]
+) -> dict[str, str]:
+    """The branches that get a counter when they are written into a TTree."""
+    return {
+        info.name: f"{branch.typename} becomes a jagged array with the counter {info.counter}"
+        for branch, info in branches
+        if info.has_own_counter and info.counter not in names
+    }
+
+
+def _changed_counters(infos: Sequence[BranchInfo]) -> dict[str, str]:
+    """The counters that change dtype: uproot writes each as int32 into a TTree."""
+    counters = {info.counter for info in infos}
+    return {
+        info.name: f"counter, {info.dtype} becomes int32"
+        for info in infos
+        if info.name in counters and info.dtype != "int32"
+    }
+
+
+def _refused(branch: uproot.TBranch, content: Any, jagged: bool) -> str:
+    """Why uproot cannot write a branch into a TTree in a readable form; empty if it can."""
     if not isinstance(content, uproot.AsDtype) or content.to_dtype.fields:
-        return f"{source.typename} cannot be written"
+        return f"{branch.typename} cannot be written"
     value, shape = content.to_dtype.base, content.to_dtype.shape
     if value.kind not in "fiub" or value.itemsize not in (1, 2, 4, 8):
-        return f"{source.typename} cannot be written"
+        return f"{branch.typename} cannot be written"
     if jagged and shape:
-        return f"{source.typename}, fixed-size arrays in a jagged branch, cannot be read back"
+        return f"{branch.typename}, fixed-size arrays in a jagged branch, cannot be read back"
     return ""
 
 
 def refused_by_ttree(branch: BranchInfo) -> str:
-    """Why a TTree cannot hold a branch, whatever it came from; empty where it can."""
-    if "[" in branch.name:  # uproot would take it for the shape
+    """Why a branch cannot be written into a TTree; empty if it can."""
+    if "[" in branch.name:  # uproot would read it as the shape
         return "a name with brackets cannot be read back"
     if branch.refused or branch.type == "string" or branch.dtype is not None:
         return branch.refused
-    *_, kind = branch.type.split(" * ")
-    fixed = branch.type.replace(" * ", "").removesuffix(kind).isdigit()
-    return "" if fixed and kind.isalnum() and kind != "string" else f"type {branch.type}"
+    *_, number = branch.type.split(" * ")
+    fixed_size = branch.type.replace(" * ", "").removesuffix(number).isdigit()
+    writable = fixed_size and number.isalnum() and number != "string"
+    return "" if writable else f"type {branch.type}"
 
 
 @dataclass
 class TTreeWriter(TreeWriter):
-    """A TTree being written."""
+    """Writes a TTree."""
 
     tree: Any
     names: list[str]
 
     @classmethod
     def make(cls, out: Any, path: str, title: str, branches: Iterable[BranchInfo]) -> TTreeWriter:
-        """Make an empty tree of these branches in a file being written."""
+        """Create an empty TTree with these branches in a file being written."""
         counters = {b.name: b.counter for b in branches if b.counter is not None}
         written = [branch for branch in branches if branch.name not in counters.values()]
-        types = {branch.name: _written(branch.type) for branch in written}
-        made = out.mktree(path, types, title=title, counter_name=counters.__getitem__)
-        return cls(made, list(types))
+        types = {branch.name: _mktree_type(branch.type) for branch in written}
+        tree = out.mktree(path, types, title=title, counter_name=counters.__getitem__)
+        return cls(tree, list(types))
 
     def extend(self, arrays: Mapping[str, Any]) -> None:
         chunk = {name: arrays[name] for name in self.names}
-        if chunk and len(next(iter(chunk.values()))):  # an empty chunk would still write baskets
+        if chunk and len(next(iter(chunk.values()))):  # uproot writes baskets for an empty chunk too
             self.tree.extend(chunk)
 
 
-def _written(kind: str) -> Any:
-    """What ``mktree`` takes as the type of a branch."""
-    if kind == "string" or kind.startswith("var * "):
-        return kind
-    *shape, name = kind.split(" * ")
-    return np.dtype((name, tuple(map(int, shape))))
+def _mktree_type(name: str) -> Any:
+    """An awkward type in the form that ``mktree`` takes."""
+    if name == "string" or name.startswith("var * "):
+        return name
+    *shape, number = name.split(" * ")
+    return np.dtype((number, tuple(map(int, shape))))
