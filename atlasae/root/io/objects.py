@@ -19,7 +19,11 @@ _TREES = ("TTree", "ROOT::RNTuple")
 _WRITABLE = ("TH1", "TH2", "TH3", "TProfile", "TObjString")
 # what uproot raises for histograms that it cannot write (KeyError: members that old versions lack)
 _NOT_WRITTEN = (AttributeError, LookupError, NotImplementedError, TypeError, ValueError)
-_ARRAYS = ("fSumw2", "fBinEntries", "fBinSumw2")  # of histograms and profiles, in addition to the contents
+_ARRAYS = (
+    "fSumw2",
+    "fBinEntries",
+    "fBinSumw2",
+)  # of histograms and profiles, in addition to the contents
 
 
 def directories_in(file: Any) -> list[str]:

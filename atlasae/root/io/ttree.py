@@ -52,7 +52,11 @@ class TTreeReader(TreeReader):
         infos = [info for _, info in readable.values()]
         return TreeSchema(
             tuple(infos),
-            {info.name: note for branch, info in readable.values() if (note := _change(branch, info))},
+            {
+                info.name: note
+                for branch, info in readable.values()
+                if (note := _change(branch, info))
+            },
             _new_counters(readable.values(), names) | _changed_counters(infos),
             left_out,
         )
@@ -192,7 +196,9 @@ class TTreeWriter(TreeWriter):
 
     def extend(self, arrays: Mapping[str, Any]) -> None:
         chunk = {name: arrays[name] for name in self.names}
-        if chunk and len(next(iter(chunk.values()))):  # uproot writes baskets for an empty chunk too
+        if chunk and len(
+            next(iter(chunk.values()))
+        ):  # uproot writes baskets for an empty chunk too
             self.tree.extend(chunk)
 
 

@@ -68,13 +68,15 @@ def interpretation(branch: BranchInfo, kind: str, names: Collection[str]) -> Any
     if _is_string(entry_type):
         return uproot.AsStrings()
     jagged = isinstance(entry_type, ak.types.ListType)
-    content, shape = entry_type.content if jagged else entry_type, ()
+    content = entry_type.content if jagged else entry_type
+    shape = []
     while isinstance(content, ak.types.RegularType):
-        content, shape = content.content, (*shape, content.size)
+        shape.append(content.size)
+        content = content.content
     if not isinstance(content, ak.types.NumpyType):
         return None
     dtype = np.dtype(content.primitive).newbyteorder(">")
-    values = uproot.AsDtype(np.dtype((dtype, shape)) if shape else dtype)
+    values = uproot.AsDtype(np.dtype((dtype, tuple(shape))) if shape else dtype)
     if not jagged:
         return values
     return uproot.AsJagged(values, _VECTOR_HEADER if _is_vector(branch, names) else 0)
@@ -87,7 +89,7 @@ def _is_vector(branch: BranchInfo, names: Collection[str]) -> bool:
 
 
 def _is_string(entry_type: Any) -> bool:
-    return entry_type.parameters.get("__array__") == "string"
+    return bool(entry_type.parameters.get("__array__") == "string")
 
 
 def _standard_typename(entry_type: Any, prefix: str) -> str:

@@ -1,1 +1,1 @@
-"""What atlasae.open gives: files, trees and branches that read like uproot's."""
+"""What ``atlasae.open`` returns: files, trees and branches that read like those of uproot."""

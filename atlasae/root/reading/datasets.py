@@ -1,4 +1,4 @@
-"""Several files as one."""
+"""Reads trees of several files as one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from atlasae.errors import InputError, require_choice
 from atlasae.root.io.file import tree_reader
 from atlasae.root.io.tree import STEP_SIZE
 from atlasae.root.reading.expressions import LIBRARIES
-from atlasae.root.reading.file import _CLASSNAMES, open_file
+from atlasae.root.reading.file import CLASSNAMES, open_file
 from atlasae.root.reading.paths import Files, expand_files
 from atlasae.root.reading.tree import Tree
 
@@ -29,32 +29,41 @@ def iterate(
     report: bool = False,
     **options: Any,
 ) -> Iterator[Any]:
-    """Read trees of several files, compressed or not, some entries at a time.
+    """Read trees of several files, compressed or not, in chunks of entries.
 
     Args:
-        files: ``"a*.root:Events"``, ``{"a*.root": "Events"}`` or a list of such; the tree need not
-            be named where a file has only one.
+        files: ``"a*.root:Events"``, ``{"a*.root": "Events"}``, or a list of them. A file with only
+            one tree needs no name of the tree.
         expressions: names, or expressions of them; by default all branches.
-        cut: an expression that entries have to pass.
-        step_size: number of entries, or a size such as ``100 MB``.
+        cut: an expression, such as ``nJet > 1``; entries that fail it are left out.
+        step_size: number of entries per chunk, or its size such as ``100 MB``.
         library: ``ak``, ``np`` or ``pd``.
-        report: whether to give pairs, of arrays and of where they stood.
-        options: of ``Tree.iterate``.
+        report: give pairs of a chunk and a report of its entries.
+        options: options of ``Tree.iterate``.
 
     Raises:
         MissingFileError: no file matches.
-        Others as ``open`` and ``Tree.iterate`` do.
+        InputError: a file has several trees, and none is named; or as ``Tree.iterate``.
+        MissingNameError, DamagedFileError, FileError: as ``open`` and ``Tree.iterate``.
+
+    Example:
+        >>> import atlasae
+        >>> files = f"{atlasae.sample()}:Events"
+        >>> for chunk in atlasae.iterate(files, "Jet_pt", "nJet > 1", step_size=10_000):
+        ...     print(len(chunk))
+        7010
+        7074
     """
     require_choice("library", library, LIBRARIES)
-    before = 0
+    offset = 0
     for name, path in expand_files(files):
-        with _tree(name, path) as tree:
-            for chunk, where in tree.iterate(
+        with _open_tree(name, path) as tree:
+            for chunk, entries in tree.iterate(
                 expressions, cut, step_size=step_size, library=library, report=True, **options
             ):
-                arrays = LIBRARIES[library].global_index(chunk, before)
-                yield (arrays, where.to_global(before)) if report else arrays
-            before += tree.num_entries
+                arrays = LIBRARIES[library].global_index(chunk, offset)
+                yield (arrays, entries.to_global(offset)) if report else arrays
+            offset += tree.num_entries
 
 
 def concatenate(
@@ -72,50 +81,55 @@ def concatenate(
     Args:
         files: as in ``iterate``.
         expressions: names, or expressions of them; by default all branches.
-        cut: an expression that entries have to pass.
-        entry_start: the first entry of all, counted from the end where it is negative.
-        entry_stop: the entry to stop before.
+        cut: an expression, such as ``nJet > 1``; entries that fail it are left out.
+        entry_start: the first entry of all files together; a negative one counts from the end.
+        entry_stop: the entry after the last.
         library: ``ak``, ``np`` or ``pd``.
-        options: of ``Tree.arrays``.
+        options: options of ``Tree.arrays``.
 
     Raises:
         MissingFileError: no file matches.
-        Others as ``open`` and ``Tree.arrays`` do.
+        InputError: a file has several trees, and none is named; or as ``Tree.arrays``.
+        MissingNameError, DamagedFileError, FileError: as ``open`` and ``Tree.arrays``.
+
+    Example:
+        >>> import atlasae
+        >>> files = [f"{atlasae.sample()}:Events"]
+        >>> len(atlasae.concatenate(files, ["Jet_pt", "Jet_eta"], entry_stop=100))
+        100
     """
     require_choice("library", library, LIBRARIES)
     with ExitStack() as stack:
-        trees = [stack.enter_context(_tree(name, path)) for name, path in expand_files(files)]
+        trees = [stack.enter_context(_open_tree(name, path)) for name, path in expand_files(files)]
         entries = sum(tree.num_entries for tree in trees)
         start, stop, _ = slice(entry_start, entry_stop).indices(entries)
-        before = 0
+        offset = 0
         pieces: list[Any] = []
         for tree in trees:
-            first, last = (min(max(edge - before, 0), tree.num_entries) for edge in (start, stop))
-            if first < last or (tree is trees[-1] and not pieces):  # of none an array of none
+            first, last = (min(max(edge - offset, 0), tree.num_entries) for edge in (start, stop))
+            if first < last or (tree is trees[-1] and not pieces):  # no entries: one empty array
                 arrays = tree.arrays(
                     expressions, cut, entry_start=first, entry_stop=last, library=library, **options
                 )
-                pieces.append(LIBRARIES[library].global_index(arrays, before))
-            before += tree.num_entries
+                pieces.append(LIBRARIES[library].global_index(arrays, offset))
+            offset += tree.num_entries
         return LIBRARIES[library].concatenate(pieces)
 
 
-def _tree(name: str, path: str | None) -> Any:
-    """The tree of a file that is meant."""
+def _open_tree(name: str, path: str | None) -> Any:
+    """Open a tree of a file; without a path, the only one."""
     file = open_file({name: path})
     if path is not None:
-        found = file
+        tree = file
     else:
-        trees = file.keys(cycle=False, filter_classname=list(_CLASSNAMES.values()))
+        trees = file.keys(cycle=False, filter_classname=list(CLASSNAMES.values()))
         if len(trees) != 1:
             file.close()
             raise InputError(
                 f"{name}: {len(trees)} trees ({', '.join(trees)}); name one, as in {name}:Events"
             )
-        path, found = trees[0], file[trees[0]]
-    # uproot evaluates no expressions on an RNTuple, and passes over a cut without a word
-    if isinstance(found, uproot.behaviors.RNTuple.HasFields) and (
-        source := tree_reader(found, path)
-    ):
-        return Tree(source)
-    return found
+        path, tree = trees[0], file[trees[0]]
+    # uproot evaluates no expressions on an RNTuple, and ignores a cut without a warning
+    if isinstance(tree, uproot.behaviors.RNTuple.HasFields) and (reader := tree_reader(tree, path)):
+        return Tree(reader)
+    return tree

@@ -1,9 +1,9 @@
-"""Files opened to analyse: compressed ones read like the files they were made of."""
+"""Opens files for analysis: a compressed file reads like its original."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from atlasae.root.io.errors import read_errors
 from atlasae.root.io.file import Trees, open_root, tree_reader
 from atlasae.root.reading.expressions import NameFilter, name_filter
 from atlasae.root.reading.jets import read_collection
+from atlasae.root.reading.named_items import NamedItems
 from atlasae.root.reading.paths import split_object
 from atlasae.root.reading.tree import Tree
 
@@ -24,19 +25,27 @@ if TYPE_CHECKING:
 
     from atlasae.types import PathLike
 
-_CLASSNAMES = {TTREE: "TTree", RNTUPLE: "ROOT::RNTuple"}
+#: C++ class of each kind of tree.
+CLASSNAMES = {TTREE: "TTree", RNTUPLE: "ROOT::RNTuple"}
 _CYCLE = re.compile(r";\d+(?=/|$)")
 
 
-class File:
-    """A ROOT file, or a directory in one, that reads like uproot's.
+class File(NamedItems[Any]):
+    """A ROOT file, or a directory in one, that reads like that of uproot.
 
-    Trees that atlasae compressed give what they were made of; anything else is uproot's own, trees
-    with a method ``collection`` beside.
+    A compressed tree is a ``Tree`` with the branches of its original. Any other object is that of
+    uproot; TTrees and RNTuples have ``collection`` as one more method. A file can be pickled: the
+    path and the options are, and the file is opened again on the other side.
 
     Args:
-        directory: of uproot.
-        trees: of the whole file.
+        directory: the directory as uproot opened it.
+        trees: readers of all trees of the file.
+
+    Example:
+        >>> import atlasae
+        >>> with atlasae.open(atlasae.sample()) as file:
+        ...     file.classnames(), file.get("Runs"), file["Events"].num_entries
+        ({'Events;1': 'TTree'}, None, 20000)
     """
 
     def __init__(self, directory: Any, trees: Trees) -> None:
@@ -46,10 +55,14 @@ class File:
         self._kinds = {path: of_tree[0].manifest.kind for path, of_tree in segments.items()}
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.file_path!r}, {'/'.join(self._directory.path)!r}>"
+        return f"<{type(self).__name__} {self.file_path!r}, {self._path('')!r}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _open_directory, (self.file_path, self._path(""), self.file.options)
 
     @property
     def file_path(self) -> str:
+        """Path or address of the file."""
         return str(self._directory.file_path)
 
     @property
@@ -65,27 +78,28 @@ class File:
         filter_name: NameFilter = None,
         filter_classname: NameFilter = None,
     ) -> dict[str, str]:
-        """C++ class of each object by its key; of a compressed tree that of the original."""
-        found = self._directory.classnames(
+        """C++ class of each object by its key; for a compressed tree, that of the original.
+
+        Args:
+            recursive: list the objects of subdirectories too.
+            cycle: end keys with the cycle, as in ``Events;1``.
+            filter_name: glob, ``/regex/i``, function, or several of them.
+            filter_classname: the same, for the class.
+        """
+        stored = self._directory.classnames(
             recursive=recursive, cycle=cycle, filter_name=filter_name
         )
         passes = name_filter(filter_classname)
         classes = {
-            key: _CLASSNAMES[kind] if (kind := self._kinds.get(self._path(key))) else name
-            for key, name in found.items()
+            key: CLASSNAMES[kind] if (kind := self._kinds.get(self._path(key))) else name
+            for key, name in stored.items()
             if self._path(key) not in self._trees.hidden
         }
         return {key: name for key, name in classes.items() if passes(name)}
 
-    def keys(self, **options: Any) -> list[str]:
-        """Keys such as ``Events;1``; options are those of ``classnames``."""
-        return list(self.classnames(**options))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.keys())
-
-    def __len__(self) -> int:
-        return len(self.keys())
+    def keys(self, **filters: Any) -> list[str]:
+        """Keys such as ``Events;1``; the options are those of ``classnames``."""
+        return list(self.classnames(**filters))
 
     def __contains__(self, where: str) -> bool:
         try:
@@ -95,32 +109,32 @@ class File:
         return True
 
     def __getitem__(self, where: str) -> Any:
-        """An object by its path, with a cycle or without, or a branch such as ``Events/Jet_pt``.
+        """An object by its path, with or without a cycle, or a branch such as ``Events/Jet_pt``.
 
         Raises:
-            MissingNameError: there is none; the message names the nearest.
+            MissingNameError: there is no such object; the message names the nearest.
             FileError: the file is closed.
-            DamagedFileError: it cannot be read.
+            DamagedFileError: the object cannot be read.
         """
         if self.closed:
             raise FileError(f"{self.file_path} is closed")
         path = self._path(where)
-        for tree in self._kinds:
-            if path == tree:
-                return Tree(self._trees[tree])
-            if path.startswith(f"{tree}/"):
-                return Tree(self._trees[tree])[path.removeprefix(f"{tree}/")]
+        for tree_path in self._kinds:
+            if path == tree_path:
+                return Tree(self._trees[tree_path])
+            if path.startswith(f"{tree_path}/"):
+                return Tree(self._trees[tree_path])[path.removeprefix(f"{tree_path}/")]
         with read_errors(f"{self.file_path}: {where!r}"):
             try:
-                found = self._directory[where]
+                item = self._directory[where]
             except uproot.KeyInFileError as error:
                 names = [_CYCLE.sub("", key) for key in error.keys or self]
                 raise MissingNameError.of("object", error.key, self.file_path, names) from error
-        if isinstance(found, uproot.ReadOnlyDirectory):
-            return File(found, self._trees)
-        if source := tree_reader(found, path):
-            found.collection = partial(read_collection, source)
-        return found
+        if isinstance(item, uproot.ReadOnlyDirectory):
+            return File(item, self._trees)
+        if reader := tree_reader(item, path):
+            item.collection = partial(read_collection, reader)
+        return item
 
     def _path(self, where: str) -> str:
         """The path from the root of the file, without cycles."""
@@ -129,6 +143,7 @@ class File:
 
     @property
     def closed(self) -> bool:
+        """Whether the file is closed."""
         return bool(self._directory.closed)
 
     def close(self) -> None:
@@ -143,32 +158,45 @@ class File:
 
 
 def open_file(path: PathLike | Mapping[str, str | None], **options: Any) -> Any:
-    """Open a ROOT file, compressed or not, to read it as uproot does.
-
-        with atlasae.open("small.root") as file:
-            file["Events"].arrays(["Jet_pt", "MET_pt"], "nJet > 1")
-            file["Events"].collection("Jet")  # vector's momenta
+    """Open a ROOT file, compressed or not, and read it as with uproot.
 
     Args:
-        path: of the file or an address that uproot reads from; with ``:Events`` behind, or as
-            ``{path: "Events"}``, what is given is that object.
-        options: of ``uproot.open``.
+        path: path of the file, or an address that uproot reads from. ``file.root:Events``, or
+            ``{"file.root": "Events"}``, opens an object in the file.
+        options: options of ``uproot.open``.
 
     Returns:
-        A ``File``. What atlasae did not compress is uproot's own, trees with a method
-        ``collection`` beside.
+        A ``File``, or the object named in the path. Objects that atlasae did not compress are those
+        of uproot; TTrees and RNTuples have ``collection`` as one more method.
 
     Raises:
-        MissingFileError, FileError, DamagedFileError: it is missing or not readable.
-        MissingNameError: there is no such object in it; the message names the nearest.
+        MissingFileError: the file does not exist.
+        FileError: the file may not be read, or is a directory.
+        DamagedFileError: it is not a ROOT file, or it is damaged.
+        MissingNameError: the object is not in the file; the message names the nearest.
+        InputError: more than one file is given.
+        MissingPackageError: reading this kind of address needs a package that is not installed.
+
+    Example:
+        >>> import atlasae
+        >>> with atlasae.open(atlasae.sample()) as file:
+        ...     arrays = file["Events"].arrays(["Jet_pt", "nJet"], "nJet > 1", entry_stop=100)
+        ...     jets = file["Events"].collection("Jet", entry_stop=100)
+        >>> len(jets), jets.mass.ndim
+        (100, 2)
     """
     if isinstance(path, Mapping) and len(path) != 1:
         raise InputError(f"one file is opened at a time, not {len(path)}")
-    ((name, wanted),) = split_object(path)
-    opened = open_root(name, **options)
+    ((file_path, object_path),) = split_object(path)
+    directory = open_root(file_path, **options)
     try:
-        file = File(opened, open_trees(opened))
-        return file if wanted is None else file[wanted]
+        file = File(directory, open_trees(directory))
+        return file if object_path is None else file[object_path]
     except BaseException:
-        opened.close()
+        directory.close()
         raise
+
+
+def _open_directory(file_path: str, object_path: str, options: Mapping[str, Any]) -> Any:
+    """Open a file, or a directory in it, as unpickling does."""
+    return open_file({file_path: object_path or None}, **options)

@@ -1,4 +1,4 @@
-"""Jets of a ROOT file as records, whether it is compressed or not."""
+"""Reads jets of a ROOT file, compressed or not, as records."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from atlasae.root.collections import Collection, find_collection, find_collectio
 from atlasae.root.container.container import read_container
 from atlasae.root.container.part_readers import LatentReader, part_reader
 from atlasae.root.container.restored_tree import CompressedTrees, open_trees
-from atlasae.root.io.branch import BranchInfo, free_name, grouped_alike
+from atlasae.root.io.branch import Arrays, BranchInfo, free_name, grouped_alike
 from atlasae.root.io.file import open_root
 from atlasae.root.io.tree import STEP_SIZE, TreeReader
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from atlasae.codecs.base import Codec
     from atlasae.types import PathLike
 
-# members of ROOT's classes of momenta, and what vector calls them
+# members of the momentum classes of ROOT, by the names that vector uses
 _MEMBERS = {
     "fX": "px", "fY": "py", "fZ": "pz", "fE": "E", "fT": "E",
     "fPt": "pt", "fEta": "eta", "fPhi": "phi", "fM": "mass",
@@ -41,107 +41,135 @@ def read_jets(
     entry_start: int = 0,
     entry_stop: int | None = None,
 ) -> ak.Array:
-    """The momenta of a collection, from an ordinary ROOT file or a compressed one.
+    """Read the momenta of a collection from a ROOT file, compressed or not.
 
     Args:
-        path: of the ROOT file.
-        tree: path of the tree; by default ``Events``, else the first with a momentum.
-        collection: its name; by default ``Jet``, else the first with a momentum.
-        entry_start: the first entry to read. Of blocks only those needed are decoded.
-        entry_stop: the entry to stop before; by default all are read.
+        path: path of the file, or an address that uproot reads from.
+        tree: path of the tree; by default ``Events``, else the first with a collection.
+        collection: name of the collection; by default ``Jet``, else the first by name.
+        entry_start: the first entry. Only the blocks with the requested entries are decoded.
+        entry_stop: the entry after the last; by default all entries are read.
 
     Returns:
-        Awkward records, jagged by event, that behave as ``vector`` Momentum4D: pt, phi, eta, and
-        m or mass as the branch is called; or px, py, pz and E.
+        Awkward records, grouped by event, that behave as ``vector`` Momentum4D. Fields are pt, phi,
+        eta, and m or mass as the branch is called; or px, py, pz and E. Units are those of the
+        file.
+
+    Raises:
+        MissingFileError, FileError, DamagedFileError: the file is missing or cannot be read.
+        MissingNameError: there is no such tree or collection; the message names the nearest.
+        InputError: the file has no collection with momenta, or no such entries.
+
+    Example:
+        >>> import atlasae
+        >>> jets = read_jets(atlasae.sample(), entry_stop=100)
+        >>> len(jets), jets.fields
+        (100, ['mass', 'pt', 'phi', 'eta'])
     """
     with open_root(path) as file, located(os.fspath(path)):
-        source, found = find_collection(open_trees(file), tree, collection)
-        return momenta(source, found, entry_start, entry_stop)
+        reader, chosen = find_collection(open_trees(file), tree, collection)
+        return momenta(reader, chosen, entry_start, entry_stop)
 
 
 def momenta(
-    source: TreeReader,
+    reader: TreeReader,
     collection: Collection,
     start: int,
     stop: int | None,
     others: Sequence[str] = (),
 ) -> ak.Array:
-    """The momenta of some entries, and other features, as records.
+    """Read the momenta, and other features, of a range of entries.
+
+    Args:
+        reader: the reader of the tree.
+        collection: the collection.
+        start: the first entry.
+        stop: the entry after the last; None to read all.
+        others: names of further features.
+
+    Returns:
+        Awkward records, grouped by event, that behave as ``vector`` momenta.
 
     Raises:
         MissingNameError: the collection has no such feature.
+        InputError: there are no such entries.
     """
-    chosen = {plain_name(name): branch for name, branch in collection.vector.items()}
-    more = collection.choose(others).items()
-    chosen |= {name: branch for name, branch in more if branch not in chosen.values()}
-    names = [branch.name for branch in chosen.values()]
+    branches = {plain_name(name): branch for name, branch in collection.vector.items()}
+    further = collection.choose(others).items()
+    branches |= {name: branch for name, branch in further if branch not in branches.values()}
+    names = [branch.name for branch in branches.values()]
     pieces = [
-        to_records(to_table({name: arrays[branch.name] for name, branch in chosen.items()}))
-        for _, arrays in source.iterate(names, STEP_SIZE, start, stop)
+        to_records(to_table({name: arrays[branch.name] for name, branch in branches.items()}))
+        for _, arrays in reader.iterate(names, STEP_SIZE, start, stop)
     ]
     if not pieces:
-        raise InputError(f"no entries from {start} to {stop} in tree {source.path!r}")
+        raise InputError(f"no entries from {start} to {stop} in tree {reader.path!r}")
     return ak.concatenate(pieces)
 
 
 def read_collection(
-    source: TreeReader,
+    reader: TreeReader,
     name: str,
     *,
     entry_start: int | None = None,
     entry_stop: int | None = None,
     all_features: bool = False,
 ) -> ak.Array:
-    """The momenta of a collection, or of a branch of objects such as TLorentzVector.
+    """Read the momenta of a collection, or of a branch of objects such as TLorentzVector.
 
     Args:
-        source: the tree.
-        name: of the collection, ``Jet`` for branches such as ``Jet_pt``, or of the branch.
-        entry_start: the first entry, counted from the end where it is negative.
-        entry_stop: the entry to stop before.
-        all_features: give the collection's other features too, those with a value for each
-            momentum, in fields of their own; one that vector would take for a coordinate has an
-            underscore behind its name.
+        reader: the reader of the tree.
+        name: name of the collection, ``Jet`` for branches such as ``Jet_pt``, or of the branch.
+        entry_start: the first entry; a negative one counts from the end.
+        entry_stop: the entry after the last.
+        all_features: add the other features with a value for each momentum, in fields of their own.
+            The name of one that vector would take for a coordinate ends in an underscore.
 
     Returns:
-        Awkward records, jagged by event, that behave as ``vector`` Momentum4D, or Momentum3D where
+        Awkward records, grouped by event, that behave as ``vector`` Momentum4D, or Momentum3D if
         there is neither mass nor energy.
 
     Raises:
         MissingNameError: there is no such collection; the message names the nearest.
     """
-    start, stop = source.span(entry_start, entry_stop)
-    collections = find_collections(source.schema)
-    objects = [branch.name for branch in source.schema.branches if _is_momentum(branch)]
+    start, stop = reader.span(entry_start, entry_stop)
+    collections = find_collections(reader.schema)
+    objects = [branch.name for branch in reader.schema.branches if _is_momentum(branch)]
     if name in collections:
-        found = collections[name]
-        chosen = {plain_name(feature): branch.name for feature, branch in found.vector.items()}
-        if all_features:
-            for feature, branch in found.others.items():
-                chosen[free_name(feature, {*chosen, *COORDINATES})] = branch.name
-        arrays = source.read(list(chosen.values()), start, stop)
-        first = arrays[found.first.name]
-        columns = {
-            feature: arrays[branch]
-            for feature, branch in chosen.items()
-            if grouped_alike(arrays[branch], first)
-        }
+        columns = _collection_columns(reader, collections[name], start, stop, all_features)
     elif name in objects:
-        array = source.read([name], start, stop)[name]
-        columns = {_MEMBERS[member]: values for member, values in _members(array)}
+        momentum = reader.read([name], start, stop)[name]
+        columns = {_MEMBERS[member]: values for member, values in _members(momentum)}
     else:
-        raise MissingNameError.of("collection", name, source.where, [*collections, *objects])
+        raise MissingNameError.of("collection", name, reader.where, [*collections, *objects])
     return to_records(to_table(columns))
 
 
+def _collection_columns(
+    reader: TreeReader, collection: Collection, start: int, stop: int, all_features: bool
+) -> Arrays:
+    """Columns of the momenta, and of other features if asked for, by feature."""
+    branches = {plain_name(feature): branch.name for feature, branch in collection.vector.items()}
+    if all_features:
+        for feature, branch in collection.others.items():
+            branches[free_name(feature, {*branches, *COORDINATES})] = branch.name
+    arrays = reader.read(list(branches.values()), start, stop)
+    first = arrays[collection.first.name]
+    return {
+        feature: arrays[branch]
+        for feature, branch in branches.items()
+        if grouped_alike(arrays[branch], first)
+    }
+
+
 def _is_momentum(branch: BranchInfo) -> bool:
-    """Whether a branch holds objects of one of ROOT's classes of momenta, one or a list an entry."""
+    """Whether an entry is an object, or a list of objects, of a momentum class of ROOT."""
     members = set(re.findall(r"(\w+): float(?:32|64)", branch.type))
-    return members <= _MEMBERS.keys() and any(needed <= members for needed in _MOMENTA)
+    return members <= _MEMBERS.keys() and any(required <= members for required in _MOMENTA)
 
 
 def _members(objects: ak.Array) -> Iterator[tuple[str, ak.Array]]:
-    """The numbers that objects hold, by the name of the member, however deep."""
+    """The numbers in objects and their members, by the name of the member."""
     for name in objects.fields:
         member = objects[name]
         if member.fields:
@@ -151,10 +179,14 @@ def _members(objects: ak.Array) -> Iterator[tuple[str, ak.Array]]:
 
 
 def read_latents(path: PathLike) -> ak.Array:
-    """The latents in a compressed file as records z0, z1, ..., jagged by event.
+    """Read the latents of a compressed file.
+
+    Returns:
+        Awkward records, grouped by event, with fields such as z0, z1, ...
 
     Raises:
-        InputError: the file has none: it was compressed with another codec.
+        MissingFileError, FileError, DamagedFileError: the file is missing or cannot be read.
+        InputError: the file has no latents: no codec in it stores any.
     """
     with open_root(path) as file, located(os.fspath(path)):
         trees = CompressedTrees(file)
@@ -172,12 +204,13 @@ def read_latents(path: PathLike) -> ak.Array:
 
 
 def read_codec(path: PathLike) -> Codec:
-    """The first codec stored in a compressed file; it decodes, and cannot encode.
+    """Read the first codec stored in a compressed file. It can decode, but not encode.
 
     Raises:
-        InputError: the file is not compressed, or packed without a codec.
+        MissingFileError, FileError, DamagedFileError: the file is missing or cannot be read.
+        InputError: the file is not compressed, or has no codec.
     """
     with open_root(path) as file, located(os.fspath(path)):
         for codec in read_container(file).codecs.values():
             return codec
-        raise InputError("packed without a codec")
+        raise InputError("the file has no codec: its branches are packed column by column")

@@ -1,4 +1,4 @@
-"""Which files are meant, and which object in each."""
+"""Expands names of files, patterns and addresses, and the objects named in them."""
 
 from __future__ import annotations
 
@@ -23,33 +23,53 @@ _GLOB = re.compile(r"[*?\[]")
 
 
 def expand_files(files: Files) -> list[tuple[str, str | None]]:
-    """The files that are meant, and the tree in each."""
-    found = [(match, wanted) for name, wanted in split_object(files) for match in _matching(name)]
-    if not found:
+    """Expand patterns into files, each with the path of the object in it, if one is named.
+
+    Args:
+        files: ``"a*.root:Events"``, ``{"a*.root": "Events"}``, or a list of them.
+
+    Raises:
+        MissingFileError: no file matches.
+
+    Example:
+        >>> expand_files(["a.root:Events", "b.root"])
+        [('a.root', 'Events'), ('b.root', None)]
+    """
+    expanded = [
+        (match, object_path)
+        for pattern, object_path in split_object(files)
+        for match in _matches(pattern)
+    ]
+    if not expanded:
         raise MissingFileError(f"no file matches {files!r}")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(expanded))
 
 
 def split_object(files: Files) -> Iterator[tuple[str, str | None]]:
-    """Files, or patterns of them, and what is wanted in each."""
+    """Split files, or patterns, from the path of the object in each; None if none is named.
+
+    Example:
+        >>> list(split_object("events.root:more/Runs"))
+        [('events.root', 'more/Runs')]
+    """
     if isinstance(files, Mapping):
-        yield from ((os.fspath(name), wanted) for name, wanted in files.items())
+        yield from ((os.fspath(name), object_path) for name, object_path in files.items())
     elif isinstance(files, str) and (match := _WITH_OBJECT.fullmatch(files)):
         yield match["file"] + (match["rest"] or ""), match["object"].strip("/ ") or None
     elif isinstance(files, (str, os.PathLike)):
         yield os.fspath(files), None
     else:
-        for one in files:
-            yield from split_object(one)
+        for entry in files:
+            yield from split_object(entry)
 
 
-def _matching(pattern: str) -> list[str]:
-    """Paths or addresses that match a glob; the pattern itself where it is none."""
-    if "://" in pattern:  # where ? and [ need be no glob
+def _matches(pattern: str) -> list[str]:
+    """Paths or addresses that match a glob; the pattern itself if it is not a glob."""
+    if "://" in pattern:  # ? and [ are part of many addresses
         return _remote_matches(pattern) if "*" in pattern else [pattern]
     if not _GLOB.search(pattern):
         return [pattern]
-    return sorted(glob(os.path.expanduser(pattern)))  # noqa: PTH111, PTH207  (as it was given)
+    return sorted(glob(os.path.expanduser(pattern)))  # noqa: PTH111, PTH207  (relative paths stay relative)
 
 
 def _remote_matches(pattern: str) -> list[str]:

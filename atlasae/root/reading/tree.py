@@ -1,84 +1,162 @@
-"""Trees and branches that read like those of uproot, whatever holds their values."""
+"""Trees and branches that read like those of uproot, compressed or not."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from uproot.behaviors.TBranch import Report
 
 from atlasae.errors import FileError, InputError, MissingNameError, require_choice
+from atlasae.root.container.restored_tree import open_trees
+from atlasae.root.io.file import open_root
 from atlasae.root.io.tree import STEP_SIZE, TreeReader, check_step_size
+from atlasae.root.io.typenames import interpretation, typename
 from atlasae.root.reading.expressions import LIBRARIES, NameFilter, Request, name_filter
 from atlasae.root.reading.jets import read_collection
+from atlasae.root.reading.named_items import NamedItems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from typing import TextIO
 
     import awkward as ak
     from typing_extensions import Self
 
+    from atlasae.root.io.branch import BranchInfo
 
-class Tree:
+
+class Tree(NamedItems["Branch"]):
     """A tree whose branches read like those of uproot, compressed or not.
 
+    ``atlasae.open`` makes it. A tree can be pickled: the path and the options are, and the file is
+    opened again on the other side.
+
     Args:
-        source: where its values come from.
+        reader: reads the values of the branches.
+
+    Example:
+        >>> import atlasae, os, tempfile
+        >>> small = os.path.join(tempfile.mkdtemp(), "small.root")
+        >>> _ = atlasae.compress(atlasae.sample(), small)
+        >>> with atlasae.open(small) as file:
+        ...     tree = file["Events"]
+        ...     tree.show(filter_name="*pt")
+        ...     tree.arrays("Jet_pt", "nJet > 1", entry_stop=100).Jet_pt[0, 0].item() > 25
+        name                 | typename                 | interpretation
+        ---------------------+--------------------------+-------------------------------
+        Jet_pt               | float[]                  | AsJagged(AsDtype('>f4'))
+        True
     """
 
-    def __init__(self, source: TreeReader) -> None:
-        self._source = source
+    def __init__(self, reader: TreeReader) -> None:
+        self._reader = reader
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.object_path!r}, {self.num_entries} entries>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _open_tree, (self._reader.file_path, self.object_path, self.file.options)
+
     @property
     def name(self) -> str:
-        return self._source.path.rpartition("/")[2]
+        """Name of the tree, without its directory."""
+        return self._reader.path.rpartition("/")[2]
 
     @property
     def object_path(self) -> str:
-        return self._source.path
+        """Path of the tree in the file."""
+        return self._reader.path
 
     @property
     def title(self) -> str:
-        return self._source.title
+        """Title of the tree; for an RNTuple, its description."""
+        return self._reader.title
 
     @property
     def num_entries(self) -> int:
-        return self._source.num_entries
+        """Number of entries."""
+        return self._reader.num_entries
 
     @property
     def file(self) -> Any:
         """The file as uproot opened it."""
-        return self._source.tree.file
+        return self._reader.tree.file
 
     @property
     def tree(self) -> Tree:
-        """The tree itself, as the reports of ``iterate`` name it."""
+        """The tree itself: the reports of ``iterate`` ask for it."""
         return self
 
-    def keys(self, *, filter_name: NameFilter = None) -> list[str]:
-        """Names of the branches, or of those that a glob, ``/regex/`` or function lets pass."""
-        return list(filter(name_filter(filter_name), self._source.schema.names))
+    @property
+    def branches(self) -> list[Branch]:
+        """All branches."""
+        return self.values()
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._source.schema.names)
+    def keys(
+        self, *, filter_name: NameFilter = None, filter_typename: NameFilter = None
+    ) -> list[str]:
+        """Names of the branches that pass the filters.
 
-    def __len__(self) -> int:
-        return len(self._source.schema.names)
+        Args:
+            filter_name: glob, ``/regex/i``, function, or several of them.
+            filter_typename: the same, for the C++ type.
+        """
+        names = filter(name_filter(filter_name), self._reader.schema.names)
+        if filter_typename is None:
+            return list(names)
+        passes = name_filter(filter_typename)
+        return [name for name in names if passes(self[name].typename)]
+
+    def typenames(self, **filters: Any) -> dict[str, str]:
+        """C++ type of each branch of the original by name; the filters are those of ``keys``."""
+        return {name: branch.typename for name, branch in self.iteritems(**filters)}
+
+    def show(
+        self,
+        *,
+        filter_name: NameFilter = None,
+        filter_typename: NameFilter = None,
+        name_width: int = 20,
+        typename_width: int = 24,
+        interpretation_width: int = 30,
+        stream: TextIO | None = None,
+    ) -> None:
+        """Print a table of the branches, as uproot does for a TTree.
+
+        Args:
+            filter_name: as in ``keys``.
+            filter_typename: as in ``keys``.
+            name_width: characters in the column of names, at least 3.
+            typename_width: characters in the column of C++ types, at least 3.
+            interpretation_width: characters in the column of interpretations, at least 3.
+            stream: where to print; by default the standard output.
+        """
+        widths = (name_width, typename_width, interpretation_width)
+        if min(widths) < 3:
+            raise InputError(f"columns are at least 3 characters wide, not {min(widths)}")
+        branches = self.itervalues(filter_name=filter_name, filter_typename=filter_typename)
+        rows = [
+            ("name", "typename", "interpretation"),
+            *((branch.name, branch.typename, repr(branch.interpretation)) for branch in branches),
+        ]
+        lines = [" | ".join(map(_fitted, row, widths)).rstrip() for row in rows]
+        lines.insert(1, "-+-".join("-" * width for width in widths))
+        print(*lines, sep="\n", file=stream or sys.stdout)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._source.schema.names
+        return name in self._reader.schema.names
 
     def __getitem__(self, name: str) -> Branch:
         """A branch by its name.
 
         Raises:
-            MissingNameError: there is none; the message names the nearest.
+            MissingNameError: there is no such branch; the message names the nearest.
         """
         if name not in self:
-            raise MissingNameError.of("branch", name, self._source.where, self)
-        return Branch(self, name, self._source.schema[name].type)
+            raise MissingNameError.of("branch", name, self._reader.where, self)
+        schema = self._reader.schema
+        return Branch(self, schema[name], self._reader.kind, schema.names)
 
     def arrays(
         self,
@@ -93,32 +171,40 @@ class Tree:
         how: Any = None,
         **unsupported: Any,
     ) -> Any:
-        """Read branches, or expressions of them, as uproot does; only the blocks needed are decoded.
+        """Read branches, or expressions of them, as uproot does.
+
+        Only the blocks with the requested entries are decoded.
 
         Args:
             expressions: names, aliases, or Python expressions such as ``Jet_pt/1000``; by default
-                all branches that the filter lets pass.
-            cut: an expression, such as ``nJet > 1``, that entries have to pass.
+                all branches that pass the filter.
+            cut: an expression, such as ``nJet > 1``; entries that fail it are left out.
             filter_name: glob, ``/regex/i``, function, or several of them.
-            aliases: names for expressions.
-            entry_start: the first entry, counted from the end where it is negative.
-            entry_stop: the entry to stop before.
+            aliases: expressions by the names that stand for them.
+            entry_start: the first entry; a negative one counts from the end.
+            entry_stop: the entry after the last.
             library: ``ak`` for awkward records, ``np`` for a dict of numpy arrays, ``pd`` for a
                 DataFrame.
-            how: ``tuple``, ``list``, ``dict`` or, of awkward arrays, ``"zip"``.
-            unsupported: what uproot takes beside; none of it can be used.
+            how: ``tuple``, ``list``, ``dict`` or, with awkward, ``"zip"``.
+            unsupported: other options of uproot; each raises InputError.
 
         Raises:
-            MissingNameError: no such branch; the message names the nearest.
-            InputError: an expression, library or option that cannot be used.
+            MissingNameError: there is no such branch; the message names the nearest.
+            InputError: an expression, library or option cannot be used.
             DamagedFileError: the message names the file, the tree and the block.
             FileError: the file is closed.
             MissingPackageError: jagged branches in pandas need awkward-pandas.
+
+        Example:
+            >>> import atlasae
+            >>> with atlasae.open(f"{atlasae.sample()}:Events") as tree:
+            ...     tree.arrays(["nJet", "Jet_pt/1000"], "nJet > 2", entry_stop=100).fields
+            ['nJet', 'Jet_pt/1000']
         """
         self._check(library, unsupported)
-        request = Request(self._source, expressions, cut, filter_name, aliases)
-        start, stop = self._source.span(entry_start, entry_stop)
-        return request.answer(self._source.read(request.names, start, stop), library, how, start)
+        request = Request(self._reader, expressions, cut, filter_name, aliases)
+        start, stop = self._reader.span(entry_start, entry_stop)
+        return request.evaluate(self._reader.read(request.names, start, stop), library, how, start)
 
     def iterate(
         self,
@@ -135,19 +221,33 @@ class Tree:
         report: bool = False,
         **unsupported: Any,
     ) -> Iterator[Any]:
-        """Read some entries at a time, and otherwise like ``arrays``, which says what all means.
+        """Read branches in chunks of entries. Other options are those of ``arrays``.
 
-        ``step_size`` is a number of entries, or a size such as ``100 MB``; with ``report`` each
-        array comes in a pair with where it stood.
+        Args:
+            expressions: as in ``arrays``.
+            cut: as in ``arrays``.
+            filter_name: as in ``arrays``.
+            aliases: as in ``arrays``.
+            entry_start: as in ``arrays``.
+            entry_stop: as in ``arrays``.
+            step_size: number of entries per chunk, or its size such as ``100 MB``.
+            library: as in ``arrays``.
+            how: as in ``arrays``.
+            report: give pairs of a chunk and a report of its entries.
+            unsupported: as in ``arrays``.
+
+        Raises:
+            InputError: as ``arrays``, or the step size cannot be used.
+            MissingNameError, DamagedFileError, FileError, MissingPackageError: as ``arrays``.
         """
         self._check(library, unsupported)
         check_step_size(step_size)
-        request = Request(self._source, expressions, cut, filter_name, aliases)
-        span = self._source.span(entry_start, entry_stop)
-        for start, arrays in self._source.iterate(request.names, step_size, *span):
-            stop = start + len(next(iter(arrays.values())))
-            answer = request.answer(arrays, library, how, start)
-            yield (answer, Report(self, start, stop)) if report else answer
+        request = Request(self._reader, expressions, cut, filter_name, aliases)
+        span = self._reader.span(entry_start, entry_stop)
+        for start, branches in self._reader.iterate(request.names, step_size, *span):
+            stop = start + len(next(iter(branches.values())))
+            chunk = request.evaluate(branches, library, how, start)
+            yield (chunk, Report(self, start, stop)) if report else chunk
 
     def collection(
         self,
@@ -157,10 +257,24 @@ class Tree:
         entry_stop: int | None = None,
         all_features: bool = False,
     ) -> ak.Array:
-        """The momenta of a collection; see :func:`atlasae.root.reading.jets.read_collection`."""
+        """The momenta of a collection, as awkward records that behave as ``vector`` momenta.
+
+        Args:
+            name: name of the collection, ``Jet`` for branches such as ``Jet_pt``, or of a branch of
+                objects such as TLorentzVector.
+            entry_start: the first entry; a negative one counts from the end.
+            entry_stop: the entry after the last.
+            all_features: add the other features of the collection; see
+                :func:`atlasae.root.reading.jets.read_collection`.
+
+        Raises:
+            MissingNameError: there is no such collection; the message names the nearest.
+            DamagedFileError: the message names the file, the tree and the block.
+            FileError: the file is closed.
+        """
         self._check("ak", {})
         return read_collection(
-            self._source,
+            self._reader,
             name,
             entry_start=entry_start,
             entry_stop=entry_stop,
@@ -168,7 +282,7 @@ class Tree:
         )
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; its trees can no longer be read."""
         self.file.close()
 
     def __enter__(self) -> Self:
@@ -178,37 +292,87 @@ class Tree:
         self.close()
 
     def _check(self, library: str, unsupported: Mapping[str, Any]) -> None:
-        """Raise unless the file is open, and what is asked of it is there."""
+        """Check that the file is open and the options are known."""
         if self.file.closed:
-            raise FileError(f"{self._source.where}: the file is closed")
+            raise FileError(f"{self._reader.where}: the file is closed")
         require_choice("library", library, LIBRARIES)
         if unsupported:
             raise InputError(
-                f"{self._source.where}: atlasae reads without {', '.join(unsupported)}"
+                f"{self._reader.where}: atlasae has no option {', '.join(unsupported)}"
             )
 
 
 class Branch:
     """A branch of a tree.
 
+    It describes the branch of the original file, whatever holds its values now.
+
     Attributes:
-        tree: that it is in.
-        name: of the branch.
-        type: of an entry, as awkward writes it: ``float32`` or ``var * float32``.
+        tree: the tree that the branch belongs to.
+        name: name of the branch.
+        type: awkward type of an entry: ``float32`` or ``var * float32``.
+        typename: C++ type of the original branch: ``float`` or ``float[]``.
+        interpretation: how uproot interprets the original branch of a TTree; None for branches of
+            objects and for RNTuples.
     """
 
-    def __init__(self, tree: Tree, name: str, type: str) -> None:  # noqa: A002  (as awkward has it)
+    def __init__(self, tree: Tree, info: BranchInfo, kind: str, names: Collection[str]) -> None:
         self.tree = tree
-        self.name = name
-        self.type = type
+        self.name = info.name
+        self.type = info.type
+        self.typename = typename(info, kind, names)
+        self.interpretation = interpretation(info, kind, names)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}, {self.num_entries} * {self.type}>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Tree.__getitem__, (self.tree, self.name)
+
+    @property
+    def parent(self) -> Tree:
+        """The tree: branches are not nested."""
+        return self.tree
+
     @property
     def num_entries(self) -> int:
+        """Number of entries of the tree."""
         return self.tree.num_entries
 
-    def array(self, **options: Any) -> Any:
-        """Its values; options are entry_start, entry_stop and library of ``Tree.arrays``."""
-        return self.tree.arrays([self.name], how=list, **options)[0]
+    def array(
+        self,
+        *,
+        entry_start: int | None = None,
+        entry_stop: int | None = None,
+        library: str = "ak",
+        **unsupported: Any,
+    ) -> Any:
+        """Read the branch; the options are those of ``Tree.arrays``.
+
+        Raises:
+            InputError, DamagedFileError, FileError, MissingPackageError: as ``Tree.arrays``.
+        """
+        (values,) = self.tree.arrays(
+            [self.name],
+            entry_start=entry_start,
+            entry_stop=entry_stop,
+            library=library,
+            how=list,
+            **unsupported,
+        )
+        return values
+
+
+def _open_tree(file_path: str, object_path: str, options: Mapping[str, Any]) -> Tree:
+    """Open the tree of a file, as unpickling does."""
+    file = open_root(file_path, **options)
+    try:
+        return Tree(open_trees(file)[object_path])
+    except BaseException:
+        file.close()
+        raise
+
+
+def _fitted(text: str, width: int) -> str:
+    """A text as a column of this width, cut with dots if it is too long."""
+    return (text if len(text) <= width else f"{text[: width - 3]}...").ljust(width)

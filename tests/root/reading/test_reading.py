@@ -462,7 +462,7 @@ ERRORS = {
     "no string": ({"expressions": [("Jet_pt", None)]}, InputError, "names or Python expressions"),
     "a circle": ({"expressions": "a", "aliases": {"a": "b", "b": "a"}}, InputError, "by itself"),
     "a library": ({"library": "cupy"}, InputError, "no library 'cupy'"),
-    "an option": ({"filter_typename": "float"}, InputError, "without filter_typename"),
+    "an option": ({"filter_typename": "float"}, InputError, "no option filter_typename"),
 }  # fmt: skip
 
 
