@@ -1,3 +1,5 @@
+"""Collections are found by the names that file layouts have."""
+
 from __future__ import annotations
 
 import pytest
@@ -8,7 +10,7 @@ from atlasae.root.io.branch import BranchInfo, TreeSchema
 from atlasae.root.io.file import Trees, open_root
 
 
-def plan_of(*names, **counters):
+def schema_of(*names, **counters):
     return TreeSchema(tuple(branch(name, counters.get(name.partition("_")[0])) for name in names))
 
 
@@ -21,29 +23,29 @@ VECTOR = ("pt", "eta", "phi", "mass")
 
 def test_collections_are_those_with_a_whole_vector():
     names = [f"Jet_{n}" for n in VECTOR] + ["Jet_btag_score", "MET_pt", "MET_phi"]
-    found = find_collections(plan_of(*names, Jet="nJet"))
-    assert list(found) == ["Jet"]
-    assert list(found["Jet"].vector) == ["mass", "pt", "phi", "eta"]
-    assert list(found["Jet"].others) == ["btag_score"]
-    assert found["Jet"].first.counter == "nJet"
+    collections = find_collections(schema_of(*names, Jet="nJet"))
+    assert list(collections) == ["Jet"]
+    assert list(collections["Jet"].vector) == ["mass", "pt", "phi", "eta"]
+    assert list(collections["Jet"].others) == ["btag_score"]
+    assert collections["Jet"].first.counter == "nJet"
 
 
 def test_members_share_the_counter_of_pt():
-    plan = plan_of(*(f"Jet_{n}" for n in VECTOR), Jet="nJet")
-    found = find_collections(TreeSchema((*plan.branches, branch("Jet_cells", "nCells"))))
-    assert not found["Jet"].others
+    schema = schema_of(*(f"Jet_{n}" for n in VECTOR), Jet="nJet")
+    collections = find_collections(TreeSchema((*schema.branches, branch("Jet_cells", "nCells"))))
+    assert not collections["Jet"].others
 
 
 def test_plain_names_are_a_collection_without_a_name():
-    found = find_collections(plan_of("event", *VECTOR))
-    assert found[""].first.counter is None
-    assert set(found[""].choose(("mass", "pt"))) == {"mass", "pt"}
+    collections = find_collections(schema_of("event", *VECTOR))
+    assert collections[""].first.counter is None
+    assert set(collections[""].choose(("mass", "pt"))) == {"mass", "pt"}
 
 
 def test_vectors_with_counters_of_their_own_belong_together():
     branches = [branch(f"Jets.{n}", f"nJets.{n}", own=True) for n in ("pt", "eta", "phi", "m")]
-    found = find_collections(TreeSchema(tuple(branches)))
-    assert set(found["Jets"].vector) == {"pt", "eta", "phi", "m"}
+    collections = find_collections(TreeSchema(tuple(branches)))
+    assert set(collections["Jets"].vector) == {"pt", "eta", "phi", "m"}
 
 
 @pytest.mark.parametrize(
@@ -63,12 +65,12 @@ def test_vectors_with_counters_of_their_own_belong_together():
     ],
 )
 def test_momenta_by_the_names_that_layouts_have(names, vectors):
-    found = find_collections(TreeSchema(tuple(map(branch, names))))
-    assert {name: list(one.vector) for name, one in found.items()} == vectors
+    collections = find_collections(TreeSchema(tuple(map(branch, names))))
+    assert {name: list(one.vector) for name, one in collections.items()} == vectors
 
 
 def test_features_are_chosen_by_name_or_by_what_they_are():
-    collection = find_collections(plan_of(*(f"Jet_{n}" for n in VECTOR), Jet="nJet"))["Jet"]
+    collection = find_collections(schema_of(*(f"Jet_{n}" for n in VECTOR), Jet="nJet"))["Jet"]
     assert [b.name for b in collection.choose(("m", "pt")).values()] == ["Jet_mass", "Jet_pt"]
     with pytest.raises(MissingNameError, match="no feature 'btag' in collection 'Jet'"):
         collection.choose(("btag",))
@@ -77,8 +79,8 @@ def test_features_are_chosen_by_name_or_by_what_they_are():
 def test_a_collection_is_found_or_the_nearest_named(events_file):
     with open_root(events_file) as file:
         trees = Trees(file)
-        tree, found = find_collection(trees, None, None)
-        assert (tree.path, found.name) == ("Events", "Jet")
+        tree, collection = find_collection(trees, None, None)
+        assert (tree.path, collection.name) == ("Events", "Jet")
         with pytest.raises(MissingNameError, match=r"no collection 'Jets' .* did you mean 'Jet'"):
             find_collection(trees, "Events", "Jets")
         with pytest.raises(MissingNameError, match="no tree 'Evnts'"):
@@ -103,5 +105,5 @@ def test_a_collection_is_found_or_the_nearest_named(events_file):
 )
 def test_real_files(shared_data, name, tree, collection):
     with open_root(shared_data / name) as file:
-        source, found = find_collection(Trees(file), None, None)
-    assert (source.path, found.name) == (tree, collection)
+        reader, chosen = find_collection(Trees(file), None, None)
+    assert (reader.path, chosen.name) == (tree, collection)

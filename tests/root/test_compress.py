@@ -25,7 +25,7 @@ from atlasae.root.decompress import Notes
 from atlasae.root.io.file import Trees, make_tree
 from atlasae.root.reading.jets import read_codec, read_latents
 from tests.helpers import make_jets, write_events
-from tests.root.io.test_trees import assert_same_tree
+from tests.root.helpers import assert_same_tree
 
 JETS = ("Jet_pt", "Jet_eta", "Jet_phi", "Jet_mass")
 

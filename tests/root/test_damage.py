@@ -209,13 +209,13 @@ def test_a_limit_on_the_size_of_files(folder, tmp_path):
 # the command, held up when it has written entries
 HALF_WAY = """
 import time
-from atlasae.root.io.ttree import TreeSink
-extend = TreeSink.extend
+from atlasae.root.io.ttree import TTreeWriter
+extend = TTreeWriter.extend
 def extend_and_wait(self, arrays):
     extend(self, arrays)
     print("half-way", flush=True)
     time.sleep(60)
-TreeSink.extend = extend_and_wait
+TTreeWriter.extend = extend_and_wait
 from atlasae.cli import main
 main()
 """

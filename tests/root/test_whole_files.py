@@ -13,7 +13,7 @@ from atlasae.errors import DamagedFileError, InputError, MissingNameError
 from atlasae.root.container import part_writers as parts_module
 from atlasae.root.io.file import Trees, open_root
 from tests.helpers import make_jets
-from tests.root.io.test_trees import assert_same_tree
+from tests.root.helpers import assert_same_tree
 
 VECTOR = ("pt", "eta", "phi", "m")
 

@@ -85,7 +85,11 @@ class File(NamedItems[Any]):
             cycle: end keys with the cycle, as in ``Events;1``.
             filter_name: glob, ``/regex/i``, function, or several of them.
             filter_classname: the same, for the class.
+
+        Raises:
+            FileError: the file is closed.
         """
+        self._require_open()
         stored = self._directory.classnames(
             recursive=recursive, cycle=cycle, filter_name=filter_name
         )
@@ -116,8 +120,7 @@ class File(NamedItems[Any]):
             FileError: the file is closed.
             DamagedFileError: the object cannot be read.
         """
-        if self.closed:
-            raise FileError(f"{self.file_path} is closed")
+        self._require_open()
         path = self._path(where)
         for tree_path in self._kinds:
             if path == tree_path:
@@ -135,6 +138,10 @@ class File(NamedItems[Any]):
         if reader := tree_reader(item, path):
             item.collection = partial(read_collection, reader)
         return item
+
+    def _require_open(self) -> None:
+        if self.closed:
+            raise FileError(f"{self.file_path} is closed")
 
     def _path(self, where: str) -> str:
         """The path from the root of the file, without cycles."""

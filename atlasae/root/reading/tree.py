@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from atlasae.root.io.branch import BranchInfo
 
+_COLUMNS = ("name", "typename", "interpretation")
+
 
 class Tree(NamedItems["Branch"]):
     """A tree whose branches read like those of uproot, compressed or not.
@@ -131,13 +133,16 @@ class Tree(NamedItems["Branch"]):
             typename_width: characters in the column of C++ types, at least 3.
             interpretation_width: characters in the column of interpretations, at least 3.
             stream: where to print; by default the standard output.
+
+        Raises:
+            InputError: a column is too narrow.
         """
         widths = (name_width, typename_width, interpretation_width)
         if min(widths) < 3:
             raise InputError(f"columns are at least 3 characters wide, not {min(widths)}")
         branches = self.itervalues(filter_name=filter_name, filter_typename=filter_typename)
         rows = [
-            ("name", "typename", "interpretation"),
+            [title[:width] for title, width in zip(_COLUMNS, widths, strict=True)],
             *((branch.name, branch.typename, repr(branch.interpretation)) for branch in branches),
         ]
         lines = [" | ".join(map(_fitted, row, widths)).rstrip() for row in rows]

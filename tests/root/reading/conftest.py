@@ -1,0 +1,52 @@
+"""Files that the tests of reading share."""
+
+from __future__ import annotations
+
+import pytest
+import uproot
+
+from atlasae import Codec
+from atlasae.root.io.file import Trees, make_tree, open_root
+from tests.root.helpers import compress_in_blocks
+
+WAYS = {
+    "collections": {"codec": Codec.bounded(tolerance="lossless")},
+    "all packed": {"pack": "all"},
+    "collections in an RNTuple": {"codec": Codec.bounded(tolerance="lossless"), "to": "rntuple"},
+    "all packed in an RNTuple": {"pack": "all", "to": "rntuple"},
+}
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def small_file(request, tmp_path_factory, events_file):
+    """The events without loss, in blocks of at most 200 jets."""
+    path = tmp_path_factory.mktemp("reader") / "small.root"
+    compress_in_blocks(events_file, path, **WAYS[request.param])
+    return path
+
+
+@pytest.fixture(scope="module")
+def blocks_file(tmp_path_factory, events_file):
+    path = tmp_path_factory.mktemp("reader") / "blocks.root"
+    compress_in_blocks(events_file, path, codec=Codec.bounded(tolerance="lossless"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def ntuple_file(tmp_path_factory, events_file):
+    """The events in an RNTuple that nobody compressed."""
+    path = tmp_path_factory.mktemp("reader") / "ntuple.root"
+    with open_root(events_file) as file, uproot.recreate(path) as out:
+        tree = Trees(file)["Events"]
+        writer = make_tree(out, "rntuple", "Events", "", tree.schema.branches)
+        writer.extend(tree.read(tree.schema.names, 0, tree.num_entries))
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, events_file, ntuple_file, blocks_file):
+    """Three kinds of files with the same events, and a file with two trees."""
+    path = tmp_path_factory.mktemp("several")
+    for i, source in enumerate((events_file, blocks_file, ntuple_file)):
+        (path / f"part{i}.root").write_bytes(source.read_bytes())
+    return path
