@@ -246,7 +246,7 @@ def test_strings_of_pyarrow_as_labels(tmp_path: Path) -> None:
     assert_same(
         read_pickle(put(tmp_path, data.replace(index("m", "pt"), labels(0, 1, 3)))), columns
     )
-    with pytest.raises(DamagedFileError, match="names of the columns"):
+    with pytest.raises(DamagedFileError, match="column names are damaged"):
         read_pickle(put(tmp_path, data.replace(index("m", "pt"), labels(0, 3, 1))))
 
 
@@ -439,7 +439,7 @@ def test_not_a_pickle(tmp_path: Path, data: bytes) -> None:
 
 
 def test_truncated_anywhere(tmp_path: Path) -> None:
-    data = legacy_frame(MIXED)
+    data = legacy_frame({key: MIXED[key] for key in ("pt", "phi")})  # two blocks of other dtypes
     for length in range(len(data)):
         with pytest.raises(DamagedFileError, match=r"jets\.pkl"):
             read_pickle(put(tmp_path, data[:length]))
