@@ -107,7 +107,7 @@ class Work:
             passed.append((timer.cycles, 1e9 * timer.seconds))
             shares.append(min(1.0, own / timer.seconds))
         lower, middle, upper = np.percentile(passed, (25, 50, 75), axis=0) / (calls * batch)
-        source = cycles.source()
+        counter = cycles.counter()
         return Row(
             name=self.name,
             path=self.path,
@@ -122,8 +122,8 @@ class Work:
             ns_lower_quartile=float(lower[1]),
             ns_upper_quartile=float(upper[1]),
             processor_share=float(np.median(shares)),
-            source=source.name,
-            estimated=source.estimated,
+            source=counter.name,
+            estimated=counter.estimated,
         )
 
 

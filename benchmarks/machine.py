@@ -16,7 +16,7 @@ from atlasae import cycles
 
 def facts() -> dict[str, Any]:
     """The machine, the software and the source of the cycles, JSON-ready."""
-    source = cycles.source()
+    counter = cycles.counter()
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-overload, unused-ignore]
     return {
         "processor": _processor(),
@@ -27,9 +27,9 @@ def facts() -> dict[str, Any]:
         "blas": f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip(),
         "blas_kernel": _kernel(),
         "threads": 1,
-        "source": source.name,
-        "source_description": source.description,
-        "estimated": source.estimated,
+        "source": counter.name,
+        "source_description": counter.description,
+        "estimated": counter.estimated,
     }
 
 

@@ -180,7 +180,7 @@ def _derived(comparison: Comparison) -> Iterator[Figure]:
         yield Figure(
             name,
             "derived",
-            f"{what.words[0].upper()}{what.words[1:]}, in events with two jets or more, before"
+            f"{what.description[0].upper()}{what.description[1:]}, in events with two jets or more, before"
             " compression (filled) and after (lines), and the ratio to the original with its"
             " statistical uncertainty (band).",
             partial(plots.observable, comparison.observables, decoded, name),
