@@ -311,8 +311,8 @@ def test_the_benchmark_counts_cycles_per_jet_and_names_its_counter() -> None:
         "benchmarks.cycles_per_jet", reason="the benchmarks stand in the repository only"
     )
     handled: list[int] = []
-    work = measuring.Work("tanh", "network", "encode", 1, lambda n: lambda: handled.append(n))
-    rows = work.rows(measuring.batches(100_000), repeats=3)
+    task = measuring.Task("tanh", "network", "encode", 1, lambda n: lambda: handled.append(n))
+    rows = task.rows(measuring.batches(100_000), repeats=3)
     assert [row.batch for row in rows] == [1, 10, 100, 1_000, 10_000, 100_000]
     assert set(handled) == {row.batch for row in rows}
     for row in rows:
@@ -321,4 +321,4 @@ def test_the_benchmark_counts_cycles_per_jet_and_names_its_counter() -> None:
         assert (row.source, row.estimated) == (cycles.counter().name, cycles.counter().estimated)
     # the same empty call is shared by more jets
     assert rows[-1].cycles < rows[0].cycles
-    assert measuring.bar(rows)["met"] == {"network": True}
+    assert measuring.target(rows)["met"] == {"network": True}

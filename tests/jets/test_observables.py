@@ -52,7 +52,7 @@ def test_jets_without_dijets_are_refused(events):
         observables(make_jets(5))
     with pytest.raises(InputError, match="no event has two jets"):
         observables(events[:, :1])
-    with pytest.raises(InputError, match="no momentum such as .*: pt, eta$"):
+    with pytest.raises(InputError, match=r"no momentum such as .*: pt, eta$"):
         observables(ak.zip({"pt": events.pt, "eta": events.eta}))
 
 
