@@ -300,9 +300,9 @@ def test_odd_residuals_are_drawn_all_the_same(values):
 
 
 def test_few_latents_and_no_epochs(latents):
-    with pytest.raises(InputError, match="2 latents"):
+    with pytest.raises(InputError, match="there are 2"):
         plots.latent_space(latents[:, :2])
-    with pytest.raises(InputError, match="without epochs"):
+    with pytest.raises(InputError, match="has no epochs"):
         plots.training(History())
     assert len(drawn(plots.latent_pairs, latents[:, :1]).axes) == 2  # and the label's
     plt.close("all")
