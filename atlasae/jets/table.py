@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import awkward as ak
     from numpy.typing import NDArray
 
-    from atlasae.types import Floats, PathLike, Values
+    from atlasae.types import Floats, Integers, PathLike, Values
 
 
 # with a mass or an energy beside them these are a 4-vector
@@ -81,10 +81,8 @@ class Table:
         """
         if self.counts is None:
             return self.rows(index)
-        starts = np.cumsum(self.counts) - self.counts
-        counts = self.counts[index]
-        ranks = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        return Table(self.rows(np.repeat(starts[index], counts) + ranks).columns, counts)
+        rows = rows_of_events(self.counts, index)
+        return Table(self.rows(rows).columns, self.counts[index])
 
     def span(self, start: int, stop: int) -> Table:
         """The events from ``start`` to ``stop``, exclusive; of flat jets, the jets.
@@ -101,6 +99,20 @@ class Table:
         jets = slice(ends[start], ends[stop])
         columns = {name: values[jets] for name, values in self.columns.items()}
         return Table(columns, self.counts[start:stop])
+
+    def array(self, name: str) -> ak.Array:
+        """A column as an awkward array, grouped by event if the table has counts.
+
+        Example:
+            >>> import numpy as np
+            >>> jets = Table({"pt": np.array([50.0, 30.0, 20.0])}, counts=np.array([2, 1]))
+            >>> jets.array("pt").tolist()
+            [[50.0, 30.0], [20.0]]
+        """
+        import awkward as ak
+
+        values = ak.Array(self.columns[name])
+        return values if self.counts is None else ak.unflatten(values, self.counts)
 
     def matrix(self) -> Floats:
         """The columns side by side, shape (n, features), float64.
@@ -124,6 +136,24 @@ class Table:
                         " (the autoencoder takes finite values only)"
                     )
         return values
+
+
+def rows_of_events(counts: NDArray[Any], index: NDArray[Any]) -> Integers:
+    """The rows of the jets of some events, in the order of these events.
+
+    Args:
+        counts: number of jets per event, shape (events,).
+        index: positions of the events wanted.
+
+    Example:
+        >>> import numpy as np
+        >>> rows_of_events(np.array([2, 1, 3]), np.array([2, 0])).tolist()
+        [3, 4, 5, 0, 1]
+    """
+    starts, wanted = np.cumsum(counts) - counts, counts[index]
+    ranks = np.arange(wanted.sum()) - np.repeat(np.cumsum(wanted) - wanted, wanted)
+    rows: Integers = np.repeat(starts[index], wanted) + ranks
+    return rows
 
 
 def joined(tables: Sequence[Table]) -> Table:
