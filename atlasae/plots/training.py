@@ -30,7 +30,7 @@ def training(history: History, *, style: Style = ATLAS, ax: Axes | None = None) 
         InputError: the history has no epochs.
 
     Example:
-        >>> from atlasae.codecs.autoencoder.history import History
+        >>> from atlasae.codecs.history import History
         >>> artists = training(History([0.5, 0.3], [0.6, 0.4], [1e-3, 1e-4]))
     """
     if not len(history):
@@ -72,7 +72,7 @@ def learning_rates(
         ax: to draw on; by default the axes of a new figure.
 
     Example:
-        >>> from atlasae.codecs.autoencoder.history import LearningRates
+        >>> from atlasae.codecs.history import LearningRates
         >>> artists = learning_rates(LearningRates(1e-3, (1e-4, 1e-3, 1e-2), (0.9, 0.4, 0.8)))
     """
     ax = ax or styles.single()
