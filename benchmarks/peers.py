@@ -88,7 +88,7 @@ def columns_of(codec: BoundedCodec, jets: Table) -> dict[str, Column]:
             quantizer,
             codec.tolerances_[name],
         )
-        for name, quantizer in codec.lattices_.items()
+        for name, quantizer in codec.quantizers_.items()
     }
 
 

@@ -44,7 +44,7 @@ def measure(case: cases.Case, repeats: int) -> dict[str, Any]:
         for name, values in case.test.columns.items()
     }
     jets, counts = len(case.test), case.test.counts
-    count_bytes, cross_entropy, columns = _model_of(codec, case.test)
+    count_bytes, cross_entropy, columns = _density_of(codec, case.test)
     bits = 8 * (len(coded) - count_bytes) / jets
     return {
         "name": case.name,
@@ -68,18 +68,18 @@ def measure(case: cases.Case, repeats: int) -> dict[str, Any]:
     }
 
 
-def _model_of(codec: BoundedCodec, table: Table) -> tuple[int, float, dict[str, peers.Column]]:
+def _density_of(codec: BoundedCodec, table: Table) -> tuple[int, float, dict[str, peers.Column]]:
     """Bytes of the jet counts, cross-entropy in bits with the counts, and the integers."""
-    model = codec._model  # noqa: SLF001  (not public)
-    quantised = codec._quantise(table)  # noqa: SLF001
-    assert model is not None
-    cross_entropy = sum(model.bits(quantised.integers, quantised.counts).values())
+    density = codec._density  # noqa: SLF001  (not public)
+    quantized = codec._quantize(table)  # noqa: SLF001
+    assert density is not None
+    cross_entropy = sum(density.bits(quantized.integers, quantized.counts).values())
     count_bytes = 0
-    if (counts := quantised.counts) is not None:
+    if (counts := quantized.counts) is not None:
         writer = EntropyEncoder()
-        model.code_numbers(writer, counts, len(counts))
+        density.code_numbers(writer, counts, len(counts))
         count_bytes = len(writer.to_bytes())
-        cross_entropy += model.numbers.bits(counts, np.ones((1, len(counts)), np.float32))
+        cross_entropy += density.numbers.bits(counts, np.ones((1, len(counts)), np.float32))
     return count_bytes, cross_entropy, peers.columns_of(codec, table)
 
 

@@ -60,7 +60,7 @@ def test_seven_features_keep_their_tolerances(run):
     assert len(shown) == 8
     assert "multiplicity" in shown[6]
     assert "all within 0 " in shown[6]
-    assert shown[7].endswith("bits a jet")
+    assert shown[7].endswith("bits per jet")
 
 
 def test_the_notebook_runs():
@@ -69,5 +69,5 @@ def test_the_notebook_runs():
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert sum("image/png" in output.get("data", {}) for output in outputs) >= 9
     text = "".join(output.get("text", "") for output in outputs)
-    assert "bits a jet" in text
+    assert "bits per jet" in text
     assert not [output for output in outputs if output.output_type == "error"]
