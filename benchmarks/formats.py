@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import atlasae
-from atlasae import Codec
+from atlasae import Codec, Selection
 from atlasae.root.compress import compress
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def row(source: Path, setting: Setting, folder: Path) -> str:
         small,
         codec=codec,
         pack=setting.pack,
-        all_floats=setting.all_floats,
+        select=Selection(all_floats=setting.all_floats),
         force=True,
     )
     start = time.perf_counter()

@@ -24,7 +24,7 @@ def print_contents(contents: Contents) -> None:
     c = contents
     table = Table(title=f"{c.path}, from {c.source}", title_justify="left")
     table.add_column("bytes")
-    for name in ("branches", "jets", "before", "after", "bits a jet"):
+    for name in ("branches", "jets", "before", "after", "bits per jet"):
         table.add_column(name, justify="right")
     several = len(c.entries) > 1
     for part in c.parts:
@@ -146,6 +146,8 @@ def print_check(result: Check) -> None:
                 style=None if found.good else "red",
             )
     console.print(
-        "all as promised" if result.good else f"{_number(len(result.bad))} not as promised",
+        "every value is as promised"
+        if result.good
+        else f"{_number(len(result.bad))} not as promised",
         style="bold",
     )

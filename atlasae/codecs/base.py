@@ -158,7 +158,7 @@ class Codec(ABC):
         """This codec, or an unfitted one with the same settings that keeps the order."""
         return self
 
-    def require_features(self, names: Sequence[str]) -> None:
+    def require_features(self, names: Sequence[str]) -> None:  # noqa: B027  (most name none)
         """Check that the settings name no feature beside these.
 
         Raises:

@@ -15,7 +15,7 @@ from atlasae.errors import InputError, located
 from atlasae.jets.metrics import Residuals, residuals
 from atlasae.jets.names import COORDINATES, energy_unit, plain_name
 from atlasae.jets.observables import OBSERVABLES, observables
-from atlasae.jets.table import Table, to_table
+from atlasae.jets.table import Table, joined, to_records, to_table
 from atlasae.quantization.tolerance import LOSSLESS, Tolerance
 from atlasae.report.event_matching import in_order_of, require_same_jets
 from atlasae.root.collections import PREFERRED_COLLECTION, PREFERRED_TREE, find_collection
@@ -189,8 +189,8 @@ def _chosen(path: PathLike, tree: str | None, collection: str | None) -> tuple[s
         if isinstance(trees, CompressedTrees):
             parts = [
                 (part.name != PREFERRED_COLLECTION, name != PREFERRED_TREE, name, part.name)
-                for name, runs in trees.container.runs.items()
-                for part in runs[0].manifest.parts
+                for name, segments in trees.container.segments.items()
+                for part in segments[0].manifest.parts
                 if part.codec and tree in (None, name) and collection in (None, part.name)
             ]
             if parts:
@@ -212,7 +212,7 @@ def _jets_in(
     jets = to_table(momenta(source, jet_collection, 0, None, features))
     numbers = [
         branch.name
-        for branch in source.plan.branches
+        for branch in source.schema.branches
         if _EVENT_NUMBERS.fullmatch(branch.name)
         and branch.dtype is not None
         and not branch.jagged
@@ -249,14 +249,14 @@ def _decoded(
         codec, size = "", after.jet_bytes
         if isinstance(trees, CompressedTrees):
             codec, size = _compressed(info(path), tree, branches)
-            for run, part in _parts_of(trees, tree, branches):
+            for segment, part in _parts_of(trees, tree, branches):
                 if part.codec:
                     codecs[part.codec] = trees.container.codecs[part.codec]
-                reader = part_reader(trees.container, run, part, trees.raw(tree))
+                reader = part_reader(trees.container, segment, part, trees.raw(tree))
                 if isinstance(reader, LatentReader):
-                    latents.append(reader.latents(run.start, run.stop))
+                    latents.append(reader.latents(segment.start, segment.stop))
     with located(f"{os.fspath(path)} against {os.fspath(original.path)}"):
-        moved = any(codec.reorders for codec in codecs.values())
+        moved = any(used.reorders for used in codecs.values())
         jets = in_order_of(original.event_numbers, after.event_numbers, after.jets, moved=moved)
         results = residuals(original.jets, jets)
         require_same_jets(results, original.jets, jets)
@@ -269,7 +269,7 @@ def _decoded(
         name=name,
         codec=codec,
         codecs=tuple(codecs.values()),
-        latents=ak.concatenate(latents) if latents else None,
+        latents=to_records(joined(latents)) if latents else None,
         residuals=results,
         observables=_observables(jets, unit),
     )
@@ -283,11 +283,11 @@ def _branches(jet_collection: Collection, features: Sequence[str]) -> list[Branc
 
 
 def _parts_of(trees: CompressedTrees, tree: str, branches: set[str]) -> list[tuple[Segment, Part]]:
-    """What these branches were compressed in, run by run."""
+    """What these branches were compressed in, segment by segment."""
     return [
-        (run, part)
-        for run in trees.container.runs.get(tree, [])
-        for part in run.manifest.parts
+        (segment, part)
+        for segment in trees.container.segments.get(tree, [])
+        for part in segment.manifest.parts
         if branches & set(part.features.values())
     ]
 

@@ -154,10 +154,10 @@ def _tree(
         return
     if old.kind != new.kind:
         yield Finding(old.path, "", CHANGED, f"{old.kind} became {new.kind}")
-    for name, why in old.plan.left_out.items():
+    for name, why in old.schema.left_out.items():
         yield _absent(old.path, name, left_out, why)
-    there = set(new.plan.names)
-    names = [name for name in old.plan.names if name in there]
+    there = set(new.schema.names)
+    names = [name for name in old.schema.names if name in there]
     comparisons = {name: _Comparison() for name in names}
     step = min(old.entries_for(step_size), new.entries_for(step_size))
     for start, stop, promises in _promises(new, tolerance):
@@ -165,7 +165,7 @@ def _tree(
             for name, comparison in comparisons.items():
                 promise = promises.get(name, LOSSLESS)
                 comparison.take(first, before[name], after[name], promise)
-    for name in old.plan.names:
+    for name in old.schema.names:
         if name in there:
             yield comparisons[name].finding(old, new, name)
         else:
@@ -177,19 +177,19 @@ def _promises(
 ) -> Iterator[tuple[int, int, dict[str, Promise]]]:
     """Ranges of entries, and what is promised there of the branches not said to be exact."""
     if isinstance(source, RestoredTree):
-        for run in source.runs:
+        for segment in source.segments:
             found: dict[str, Promise] = {}
-            for part in run.manifest.parts:
+            for part in segment.manifest.parts:
                 if part.codec:
                     codec = source.container.codecs[part.codec]
                     promised = codec.tolerances_
                     found |= {name: promised.get(what) for what, name in part.features.items()}
-            yield run.start, run.stop, found
+            yield segment.start, segment.stop, found
     elif tolerance is None:
         yield 0, source.num_entries, {}
     else:
         found = {}
-        for collection in find_collections(source.plan).values():
+        for collection in find_collections(source.schema).values():
             branches = collection.vector | collection.others
             floats = {what: b.name for what, b in branches.items() if b.is_float}
             own = tolerances(restricted(tolerance, list(floats)), list(floats))
@@ -254,7 +254,7 @@ class _Comparison:
             self.broken = first + found
 
     def finding(self, old: TreeReader, new: TreeReader, name: str) -> Finding:
-        types = old.plan[name].type, new.plan[name].type
+        types = old.schema[name].type, new.schema[name].type
         became = "" if types[0] == types[1] else f"{types[0]} became {types[1]}"
         if self.broken is not None:
             note = f"first in entry {self.broken}" + (f"; {became}" if became else "")

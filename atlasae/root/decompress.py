@@ -17,7 +17,7 @@ from atlasae.root.container.restored_tree import CompressedTrees
 from atlasae.root.io.file import make_tree, open_root
 from atlasae.root.io.objects import directories_in, objects_in
 from atlasae.root.io.tree import STEP_SIZE, check_step_size
-from atlasae.root.plan import TARGETS, Selection, TreePlan, check_writable, plan_copy
+from atlasae.root.plan import TARGETS, TreePlan, check_writable, plan_copy
 
 if TYPE_CHECKING:
     from atlasae.types import PathLike
@@ -74,36 +74,36 @@ def decompress(
         located(os.fspath(source)),
     ):
         trees = CompressedTrees(file)
-        schemes = plan_copy(trees, Selection(to=to))
+        plans = plan_copy(trees, to)
         objects, refused = objects_in(file)
         notes = Notes({}, {})
         for manifest in trees.container.manifests:
             notes.changed.update(manifest.changed)
             notes.left_out.update(manifest.left_out)
-        notes.left_out.update(check_writable(schemes, refused, drop=drop_unwritable))
+        notes.left_out.update(check_writable(plans, refused, drop=drop_unwritable))
         with uproot.recreate(beside, compression=compression_like(file)) as out:
             for path in directories_in(file):
                 if path not in RESERVED:
                     out.mkdir(path)
-            for scheme in schemes:
-                if not scheme.branches:  # of which a tree needs one
-                    notes.left_out[scheme.source.path] = "none of its branches can be written"
+            for plan in plans:
+                if not plan.branches:  # of which a tree needs one
+                    notes.left_out[plan.source.path] = "none of its branches can be written"
                     continue
-                _copy(scheme, out, step_size, progress)
-                changed = scheme.source.plan.changes(
-                    scheme.kind, [branch.name for branch in scheme.branches]
+                _copy(plan, out, step_size, progress)
+                changed = plan.source.schema.changes(
+                    plan.kind, [branch.name for branch in plan.branches]
                 )
-                notes.changed.update(notes_of(scheme.source.path, changed))
+                notes.changed.update(notes_of(plan.source.path, changed))
             for path, item in objects.items():
                 out[path] = item
     return notes
 
 
-def _copy(scheme: TreePlan, out: Any, step_size: str | int, progress: bool) -> None:
-    source = scheme.source
-    sink = make_tree(out, scheme.kind, source.path, source.title, scheme.branches)
+def _copy(plan: TreePlan, out: Any, step_size: str | int, progress: bool) -> None:
+    source = plan.source
+    sink = make_tree(out, plan.kind, source.path, source.title, plan.branches)
     with progress_bar("entries", shown=progress) as bar:
         task = bar.add_task(f"restoring {source.path}", total=source.num_entries)
-        for start, arrays in source.iterate([b.name for b in scheme.branches], step_size):
+        for start, arrays in source.iterate([b.name for b in plan.branches], step_size):
             sink.extend(arrays)
             bar.update(task, completed=start)

@@ -97,28 +97,31 @@ def info(path: PathLike) -> Contents:
         container = read_container(file)
         trees = Trees(file, RESERVED)
         manifests = container.manifests
-        # each of several files merged has a run of every tree
-        sizes = [sum(r.manifest.source_bytes for r in runs) for runs in container.runs.values()]
+        # each of several files merged has a segment of every tree
+        sizes = [
+            sum(r.manifest.source_bytes for r in segments)
+            for segments in container.segments.values()
+        ]
         source_bytes = max(sizes, default=0)
         parts: dict[tuple[str, str, str], PartSize] = {}
         kept: list[BranchSize] = []
-        for tree, runs in container.runs.items():
-            after = {branch.name: branch.source_bytes for branch in trees[tree].plan.branches}
+        for tree, segments in container.segments.items():
+            after = {branch.name: branch.source_bytes for branch in trees[tree].schema.branches}
             before: dict[str, int] = {}
-            for run in runs:
-                for branch in run.manifest.branches:
+            for segment in segments:
+                for branch in segment.manifest.branches:
                     before[branch.name] = before.get(branch.name, 0) + branch.source_bytes
             for part in _parts(container, tree, after):
                 key = part.tree, part.name, part.codec
                 parts[key] = _added(parts[key], part) if key in parts else part
             kept += [
                 BranchSize(tree, branch.name, before[branch.name], after.get(branch.name, 0))
-                for branch in runs[0].manifest.kept
+                for branch in segments[0].manifest.kept
             ]
         return Contents(
             path=os.fspath(path),
             source=", ".join(dict.fromkeys(manifest.source for manifest in manifests)),
-            entries={tree: runs[-1].stop for tree, runs in container.runs.items()},
+            entries={tree: segments[-1].stop for tree, segments in container.segments.items()},
             parts=tuple(parts.values()),
             kept=tuple(kept),
             codec_bytes=codec_bytes(file),
@@ -130,17 +133,17 @@ def info(path: PathLike) -> Contents:
 
 
 def _parts(container: Container, tree: str, after: dict[str, int]) -> list[PartSize]:
-    """The parts of every run of a tree; latents, which the runs share, count in the first."""
+    """The parts of every segment of a tree; latents, which the segments share, count in the first."""
     found = []
-    for i, run in enumerate(container.runs[tree]):
-        before = {branch.name: branch.source_bytes for branch in run.manifest.branches}
-        for part in run.manifest.parts:
+    for i, segment in enumerate(container.segments[tree]):
+        before = {branch.name: branch.source_bytes for branch in segment.manifest.branches}
+        for part in segment.manifest.parts:
             if missing := set(part.latents) - after.keys():
                 raise DamagedFileError(f"tree {tree!r} has no branches {', '.join(missing)}")
             size = sum(after[name] for name in part.latents) if i == 0 else 0
-            if not part.latents and container.rows is not None:
-                size = sum(container.rows.size(number) for number in run.blocks[part.number])
-            codec = repr(container.codecs[part.codec]) if part.codec else PACKED
+            if not part.latents and container.blocks is not None:
+                size = sum(container.blocks.size(number) for number in segment.blocks[part.number])
+            codec = container.codecs[part.codec].call if part.codec else PACKED
             own = {name: before[name] for name in part.features.values()}
             found.append(PartSize(tree, part.name, codec, part.jets, own, size))
     return found

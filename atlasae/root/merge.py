@@ -23,7 +23,7 @@ from atlasae.root.info import Contents, info
 from atlasae.root.io.file import Trees, make_tree, open_root
 from atlasae.root.io.objects import add_histogram, directories_in, objects_in
 from atlasae.root.io.tree import STEP_SIZE, TreeReader, TreeWriter, check_step_size
-from atlasae.root.plan import Selection, check_writable, plan_copy
+from atlasae.root.plan import check_writable, plan_copy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,7 +98,7 @@ class _Merged:
         trees = CompressedTrees(file)
         raw = {path: trees.raw(path) for path in trees}
         objects, refused = objects_in(file)
-        check_writable(plan_copy(raw, Selection()), refused, drop=False)
+        check_writable(plan_copy(raw), refused, drop=False)
         shapes = {path: _shape(raw[path], trees[path]) for path in trees}
         if not self.first:
             self.first, self.shapes = file.file_path, shapes
@@ -141,9 +141,9 @@ class _Merged:
 
     def _append(self, path: str, tree: TreeReader) -> None:
         if path not in self.sinks:
-            branches = tree.plan.branches
+            branches = tree.schema.branches
             self.sinks[path] = make_tree(self.out, tree.kind, path, tree.title, branches)
-        for _, arrays in tree.iterate(tree.plan.names, self.step_size):
+        for _, arrays in tree.iterate(tree.schema.names, self.step_size):
             self.sinks[path].extend(arrays)
 
 
@@ -152,7 +152,7 @@ def _shape(raw: TreeReader, restored: TreeReader) -> dict[str, str]:
     found = {"it": "compressed" if restored is not raw else "not compressed"}
     for tree, what in ((raw, "stored"), (restored, "restored")):
         found[f"it, {what},"] = tree.kind
-        for branch in tree.plan.branches:
+        for branch in tree.schema.branches:
             counter = f", counted by {branch.counter}" if branch.counter else ""
             found[f"branch {branch.name}, {what},"] = f"{branch.type}{counter}"
     return found

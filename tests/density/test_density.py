@@ -13,8 +13,9 @@ from threadpoolctl import threadpool_limits
 from atlasae.coding.entropy import EntropyDecoder, EntropyEncoder
 from atlasae.density.bins import OUTERMOST, Bins
 from atlasae.density.conditional import CHUNK, Conditional, Slotted
-from atlasae.density.fitting import _INPUT_UNIT, _Network, _train, fit_conditional
+from atlasae.density.fitting import fit_conditional, round_network, training_rows
 from atlasae.density.networks import HIDDEN_LIMIT, INPUT_LIMIT, IntegerNetwork, basis
+from atlasae.density.training import Network, train
 from atlasae.errors import DamagedFileError
 
 whole_numbers = st.one_of(st.integers(-50, 50), st.integers(-(2**58), 2**58))
@@ -262,35 +263,34 @@ def test_a_network_learns_and_its_integers_code_what_they_say():
     )
 
 
-@pytest.mark.parametrize(("of_use", "least"), [(True, 0.1), (False, 0.1), (True, 50.0)])
-def test_training_stops_early_where_it_cannot_pay(of_use, least):
-    import torch
-
+@pytest.mark.parametrize(("of_use", "required"), [(True, 0.1), (False, 0.1), (True, 50.0)])
+def test_training_stops_early_where_it_cannot_pay(of_use, required):
     values, inputs = learnable()
     if not of_use:
         values = np.random.default_rng(5).permutation(values)
-    bins = Bins.fit(values, 48, 0.6)
-    torch.manual_seed(0)
-    network = _Network(3, 16, bins.histogram(values))
-    rows = torch.from_numpy(np.ascontiguousarray(inputs[1:].T)) / _INPUT_UNIT
-    targets = torch.from_numpy(bins.find(values))
-    assert _train(network, rows, targets, 0.1, 40, least) == (of_use and least < 1)
+    bins, generator = Bins.fit(values, 48, 0.6), np.random.default_rng(0)
+    table = bins.histogram(values).astype(np.float64)
+    network = Network(3, 16, table / table.sum(), generator)
+    trained = train(
+        network,
+        training_rows(inputs),
+        bins.find(values),
+        weight_decay=0.1,
+        epochs=40,
+        generator=generator,
+        required=required,
+    )
+    assert trained == (of_use and required < 1)
 
 
 def test_rounding_to_integers_costs_little():
-    import torch
-
     values, inputs = learnable()
-    bins = Bins.fit(values, 48, 0.6)
+    bins, generator = Bins.fit(values, 48, 0.6), np.random.default_rng(0)
     table = bins.histogram(values)
-    torch.manual_seed(0)
-    network = _Network(3, 16, table.astype(np.float64))
-    rows = torch.from_numpy(np.ascontiguousarray(inputs[1:].T)) / _INPUT_UNIT
-    targets = torch.from_numpy(bins.find(values))
-    _train(network, rows, targets, 0.1, 12)
-    with torch.no_grad():
-        floats = torch.nn.functional.cross_entropy(network(rows), targets).item() / np.log(2)
-        hidden = [layer.numpy() for layer in network.hidden(rows)]
-    rounded = Conditional(bins, table, network.round(hidden), 3)
-    widths = np.log2(np.diff(bins.edges)[bins.find(values)]).mean()
+    network = Network(3, 16, table / table.sum(dtype=np.float64), generator)
+    rows, targets = training_rows(inputs), bins.find(values)
+    train(network, rows, targets, weight_decay=0.1, epochs=12, generator=generator)
+    floats = network.cross_entropy(rows, targets) / np.log(2)
+    rounded = Conditional(bins, table, round_network(network, rows), 3)
+    widths = np.log2(np.diff(bins.edges)[targets]).mean()
     assert rounded.bits(values, inputs) / len(values) - widths - floats < 0.01

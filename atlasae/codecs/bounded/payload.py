@@ -142,8 +142,7 @@ class PayloadCoder:
             name, quantized.integers[name] = next(coded)
             if coarse_quantizer(self.quantizers[name])[1]:
                 quantized.fine[name] = decoder.uniform(None, np.full(jets, 1 << FINE_BITS))
-            if quantized.checksum(name) & _CHECKSUM_MASK != checksum:
-                raise DamagedFileError(f"the checksum of {name!r} does not agree")
+            _check_feature(quantized, name, checksum)
         if features is None and not decoder.is_done:
             raise DamagedFileError(f"bytes are left after the {jets} jets of the header")
         return quantized
@@ -152,6 +151,11 @@ class PayloadCoder:
         """How many features there are up to the last one wanted."""
         wanted = [features is None or name in features for name in self.layout.order]
         return max((i + 1 for i, is_wanted in enumerate(wanted) if is_wanted), default=0)
+
+
+def _check_feature(quantized: QuantizedJets, name: str, stored: int) -> None:
+    if quantized.checksum(name) & _CHECKSUM_MASK != stored:
+        raise DamagedFileError(f"the checksum of {name!r} does not agree")
 
 
 def _check_counts(counts: Integers, jets: int) -> None:

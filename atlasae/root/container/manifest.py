@@ -13,7 +13,7 @@ from functools import cached_property
 from types import UnionType
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
-from atlasae.errors import DamagedFileError
+from atlasae.errors import DamagedFileError, VersionError
 from atlasae.root.io.branch import KINDS, BranchInfo
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Manifest:
                 Part(**{**part, "latents": tuple(part["latents"])}) for part in known["parts"]
             )
             manifest = cls(**known)
-        except DamagedFileError:
+        except VersionError:
             raise
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise DamagedFileError(f"a manifest is damaged: {error!r}") from error
@@ -131,7 +131,7 @@ class Manifest:
 
 def _check_format(written: int) -> None:
     if written > FORMAT:
-        raise DamagedFileError(
+        raise VersionError(
             f"compressed in format {written}, this atlasae reads up to {FORMAT}:"
             " upgrade with pip install -U atlasae"
         )
