@@ -36,7 +36,7 @@ bench: env  ## hwcounter needs a C compiler; without it the cycles are marked as
 	$(BIN)/python -m benchmarks.rates $(JETS) $(EVENTS)
 
 figures: env  ## draw the image baselines of the tests anew
-	$(BIN)/python -m pytest --mpl-generate-path=tests/baseline tests/test_plots.py
+	$(BIN)/python -m pytest --mpl-generate-path=tests/plots/baseline tests/plots/test_plots.py
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

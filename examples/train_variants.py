@@ -1,7 +1,4 @@
-"""Train the autoencoders of the original study by name, and draw their residuals.
-
-python examples/train_variants.py tanh softmax -o figures/
-"""
+"""Train autoencoders of the original study: python examples/train_variants.py tanh softmax."""
 
 from __future__ import annotations
 

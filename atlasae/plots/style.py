@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from atlasae.errors import require_choice
 from atlasae.jets.names import energy_unit, is_energy, role
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from matplotlib.artist import Artist
@@ -118,7 +119,8 @@ class Style:
             return
         experiment = getattr(mplhep, self.experiment.lower())
         sizes = (18, 16, 14, 14)
-        experiment.label(self.text, data=True, rlabel="", ax=ax, loc=1, fontsize=sizes)
+        with _hidden_ticks(ax.figure):
+            experiment.label(self.text, data=True, rlabel="", ax=ax, loc=1, fontsize=sizes)
 
     def label_figure(self, figure: Any) -> None:
         """Write the same label at the top of a figure with many axes, or with 3D axes."""
@@ -169,6 +171,19 @@ class Style:
 
 
 ATLAS = Style()  #: the default style
+
+
+@contextmanager
+def _hidden_ticks(figure: Any) -> Iterator[None]:
+    """Hide ticks and their labels, so that drawing is fast."""
+    shown = [axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis) if axis.get_visible()]
+    for axis in shown:
+        axis.set_visible(False)
+    try:
+        yield
+    finally:
+        for axis in shown:
+            axis.set_visible(True)
 
 
 def _with_superscript(symbol: str, word: str) -> str:

@@ -17,8 +17,9 @@ from atlasae.errors import InputError, MissingNameError
 from atlasae.plots import Style
 from atlasae.plots.derived import observable_edges
 from atlasae.plots.features import distribution_edges
+from atlasae.report import compare
 from atlasae.report.comparison import read_comparison
-from atlasae.report.figures import figures_of
+from atlasae.report.figures import SECTIONS, figures_of
 from atlasae.report.summary import summarise
 from tests.helpers import make_jets, write_events
 
@@ -124,19 +125,29 @@ def test_sizes_and_tolerances_are_in_the_summary(summary, events_file, bounded_f
     assert "same jets twice" in summary["remark"]
 
 
-def test_the_page_needs_no_other_file(events_file, compressed_file, tmp_path):
+def every_figure(_):
+    return True
+
+
+def one_figure_per_section(figure):
+    return figure.name in ("distribution_pt", "residual_phi_small", "m_jj", "latent_pairs_small")
+
+
+@pytest.mark.parametrize(
+    "is_drawn", [one_figure_per_section, pytest.param(every_figure, marks=pytest.mark.slow)]
+)
+def test_the_page_needs_no_other_file(
+    events_file, compressed_file, tmp_path, monkeypatch, is_drawn
+):
+    monkeypatch.setattr(compare, "figures_of", lambda *a: filter(is_drawn, figures_of(*a)))
     style = Style("CMS", "Simulation Preliminary")
     report = atlasae.compare(events_file, [compressed_file], tmp_path / "report", style=style)
     page = report.page.read_text()
     assert json.loads((tmp_path / "report" / "summary.json").read_text()) == report.summary
     figures = report.summary["figures"]
-    names = {figure["name"] for figure in figures}
-    assert {
-        "distribution_pt", "corner_small", "residual_phi_small",
-        "residual_profile_mass_small", "residual_correlation_small", "m_jj", "delta_phi",
-        "delta_r", "h_t", "leading_pt", "dijet_mass_shift", "rate_distortion", "training_small",
-        "latent_space_small", "latent_pairs_small",
-    } <= names  # fmt: skip
+    expected = list(filter(is_drawn, figures_of(report.comparison)))
+    assert [figure["name"] for figure in figures] == [figure.name for figure in expected]
+    assert {figure.section for figure in expected} == SECTIONS.keys()
     assert page.count('src="data:image/png;base64,') == len(figures)
     assert not re.search(r'(src|href)="(?!data:|#)', page)
     assert 'name="viewport"' in page
@@ -149,6 +160,16 @@ def test_the_page_needs_no_other_file(events_file, compressed_file, tmp_path):
         assert [path.rpartition(".")[2] for path in figure["files"]] == ["png", "pdf"]
         assert all((report.page.parent / path).stat().st_size > 3000 for path in figure["files"])
     assert len(report.figures) == 2 * len(figures)
+
+
+def test_the_figures_of_an_autoencoder(events_file, compressed_file):
+    figures = figures_of(read_comparison(events_file, [compressed_file]))
+    assert {
+        "distribution_pt", "corner_small", "residual_phi_small",
+        "residual_profile_mass_small", "residual_correlation_small", "m_jj", "delta_phi",
+        "delta_r", "h_t", "leading_pt", "dijet_mass_shift", "rate_distortion", "training_small",
+        "latent_space_small", "latent_pairs_small",
+    } <= {figure.name for figure in figures}  # fmt: skip
 
 
 def test_several_files_are_drawn_side_by_side(comparison):
