@@ -88,9 +88,9 @@ def _carried(contents: Contents) -> str:
 def _notes(contents: Contents) -> str:
     """How many branches changed or were left out, by what happened to them."""
     counted = Counter(re.sub(r"the counter \S+", "a counter", n) for n in contents.changed.values())
-    lines = [f"{count} x {note}" for note, count in counted.items()]
+    lines = [f"{count} x `{note}`" for note, count in counted.items()]
     out = Counter(re.sub(r"basket .*", "…", note) for note in contents.left_out.values())
-    lines += [f"LEFT OUT {count} x {note}" for note, count in out.items()]
+    lines += [f"LEFT OUT {count} x `{note}`" for note, count in out.items()]
     return "<br>".join(lines)
 
 
