@@ -22,7 +22,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from atlasae.codecs.base import Codec
+from atlasae.codecs import Codec
 from atlasae.errors import (
     AtlasaeError,
     DamagedFileError,
@@ -34,6 +34,7 @@ from atlasae.errors import (
     NotFittedError,
     TargetExistsError,
     UnsafePickleError,
+    VersionError,
 )
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ __all__ = [
     "NotFittedError",
     "TargetExistsError",
     "UnsafePickleError",
+    "VersionError",
     "__version__",
     "abs_",
     "check",

@@ -50,6 +50,10 @@ class DamagedFileError(FileError, ValueError):
     """A file, or a codec stored in it, is damaged or of a kind atlasae does not read."""
 
 
+class VersionError(FileError, ValueError):
+    """A file, or a codec stored in it, has a version that this atlasae cannot read."""
+
+
 class UnsafePickleError(AtlasaeError, ValueError):
     """A pickle asks for something other than pieces of a numpy or pandas table."""
 
@@ -83,10 +87,10 @@ def require_choice(kind: str, name: str, names: Iterable[str]) -> None:
 
 @contextmanager
 def located(where: str) -> Iterator[None]:
-    """Say where the data stood in the message of an error about them, or about a name in them."""
+    """Put the place of the data before the message of an error, unless the message names it."""
     try:
         yield
-    except (InputError, MissingNameError) as error:
-        if where in str(error):  # as those of a file's trees, which know it
+    except (InputError, MissingNameError, DamagedFileError, VersionError) as error:
+        if where in str(error):
             raise
         raise type(error)(f"{where}: {error}") from error

@@ -13,7 +13,7 @@ import atlasae
 PUBLIC = [
     "AtlasaeError", "AutoencoderCodec", "BoundedCodec", "Codec", "DamagedFileError", "FileError", "InputError", "MissingFileError",
     "MissingNameError", "MissingPackageError", "NotFittedError", "TargetExistsError",
-    "UnsafePickleError", "__version__", "abs_", "check", "compare", "compress", "concatenate", "cycles",
+    "UnsafePickleError", "VersionError", "__version__", "abs_", "check", "compare", "compress", "concatenate", "cycles",
     "decompress", "info", "iterate", "merge", "metrics", "open", "plots", "read_jets",
     "read_pickle", "rel", "sample",
 ]  # fmt: skip

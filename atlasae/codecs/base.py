@@ -1,4 +1,4 @@
-"""The contract of every codec, the registry that finds them by name, and their stored form."""
+"""The contract of every codec: what analyses and files ask of it. It knows no codec."""
 
 from __future__ import annotations
 
@@ -6,64 +6,85 @@ import inspect
 import os
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from atlasae.atomic_write import atomic_write
 from atlasae.codecs.registry import codec_class
-from atlasae.codecs.serialization import _header, _plain, _unpack, pack
+from atlasae.codecs.serialization import pack, pack_plain, unpack
 from atlasae.errors import (
     DamagedFileError,
     InputError,
     MissingFileError,
     MissingNameError,
     NotFittedError,
+    VersionError,
+    located,
 )
 from atlasae.jets.names import four_vector
 from atlasae.jets.table import Table, to_table
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     import awkward as ak
-    from numpy.typing import NDArray
     from typing_extensions import Self
 
-    from atlasae.codecs.autoencoder.codec import AutoencoderCodec
-    from atlasae.codecs.bounded.codec import BoundedCodec
+    from atlasae.codecs.history import History
+    from atlasae.codecs.registry import RegisteredCodec
+    from atlasae.codecs.serialization import Tensors
     from atlasae.coding.blocks import Block
+    from atlasae.quantization.tolerance import Tolerance
     from atlasae.types import PathLike
 
-    Tensors = dict[str, NDArray[Any]]
+Storage: TypeAlias = Literal["blocks", "latents"]
 
 
 class Codec(ABC):
     """Compresses jets: ``fit`` learns from jets, ``encode`` and ``decode`` do the work.
 
-    Hyperparameters are given to the constructor and kept under their own names; what ``fit``
-    learns has a name that ends in an underscore.
+    Hyperparameters are arguments of the constructor and attributes of the same name; what ``fit``
+    learns is an attribute whose name ends in an underscore. A new codec is a subclass with
+    ``codec_id``, ``fit``, ``encode``, ``decode``, ``is_fitted``, ``_state`` and ``_restore``,
+    registered in the entry-point group ``atlasae.codecs``. To be stored in ROOT files it also
+    needs a ``storage`` and the two methods of that storage.
 
     Attributes:
+        codec_id: name in the registry and in stored codecs.
+        bounded: the class ``BoundedCodec``: ``Codec.bounded(tolerance=1e-3)``.
+        autoencoder: the class ``AutoencoderCodec``: ``Codec.autoencoder(latent=3)``.
         features: names of the columns to compress; None for the 4-vector of the jets.
-        features_: the names compressed, in order.
+        features_: the fitted columns, in order.
+        tolerances_: largest error of each feature; empty if the codec promises none.
+        history_: losses of the training by epoch; None if there are none.
+
+    Example:
+        >>> import atlasae
+        >>> jets = atlasae.read_jets(atlasae.sample(), entry_stop=500)
+        >>> codec = atlasae.Codec.bounded(tolerance=1e-2).fit(jets)
+        >>> decoded = codec.decode(codec.encode(jets))
+        >>> bool(abs(decoded.pt / jets.pt - 1).max(axis=None) <= 1e-2)
+        True
     """
 
     codec_id: ClassVar[str]
+    bounded: ClassVar[RegisteredCodec]
+    autoencoder: ClassVar[RegisteredCodec]
     features: tuple[str, ...] | None
     features_: tuple[str, ...]
-
-    @staticmethod
-    def autoencoder(**hyperparameters: Any) -> AutoencoderCodec:
-        """An untrained autoencoder codec; see ``atlasae.codecs.autoencoder.codec.AutoencoderCodec``."""
-        return cast("AutoencoderCodec", codec_class("autoencoder")(**hyperparameters))
-
-    @staticmethod
-    def bounded(**hyperparameters: Any) -> BoundedCodec:
-        """An untrained bounded codec; see ``atlasae.codecs.bounded.codec.BoundedCodec``."""
-        return cast("BoundedCodec", codec_class("bounded")(**hyperparameters))
+    tolerances_: Mapping[str, Tolerance] = MappingProxyType({})
+    history_: History | None = None
 
     @abstractmethod
-    def fit(self, jets: Any, *, progress: bool = False) -> Self:
-        """Learn from jets and return self."""
+    def fit(self, jets: Any, *, uses: float = 10.0, progress: bool = False) -> Self:
+        """Learn from jets and return self.
+
+        Args:
+            jets: in any form that ``atlasae.jets.table.to_table`` takes.
+            uses: number of jets to be coded, divided by the number of jets given here; what does
+                not earn back its size in the stored codec can be left out.
+            progress: show a progress bar on the error stream.
+        """
 
     @abstractmethod
     def encode(self, jets: Any) -> Any:
@@ -71,32 +92,12 @@ class Codec(ABC):
 
     @abstractmethod
     def decode(self, encoded: Any) -> ak.Array:
-        """Bring jets back, as awkward records with the fields and dtypes they were fitted with."""
+        """Decode to awkward records with the fields and dtypes given to ``fit``."""
 
     @property
     @abstractmethod
     def is_fitted(self) -> bool:
-        """Whether the codec has been trained or loaded."""
-
-    @property
-    def gives_blocks(self) -> bool:
-        """Whether it codes into blocks, by ``encode_blocks`` and ``decode_blocks``."""
-        return False
-
-    @property
-    def reorders(self) -> bool:
-        """Whether blocks have events, or jets, in another order than they were given in."""
-        return False
-
-    def encode_blocks(self, jets: Any) -> Iterator[Block]:
-        """Code jets into blocks, each of which is decodable alone."""
-        raise NotImplementedError(f"{self!r} gives no blocks")
-
-    def decode_blocks(
-        self, blocks: Iterator[Block], features: Collection[str] | None = None
-    ) -> ak.Array:
-        """The jets of blocks, one after another; at least the features asked for."""
-        raise NotImplementedError(f"{self!r} gives no blocks")
+        """Whether the codec has been fitted or loaded."""
 
     @abstractmethod
     def _state(self) -> tuple[dict[str, Any], Tensors]:
@@ -104,30 +105,90 @@ class Codec(ABC):
 
     @abstractmethod
     def _restore(self, state: dict[str, Any], tensors: Tensors) -> None:
-        """Take back what ``_state`` gave."""
+        """The inverse of ``_state``, from untrusted values."""
 
-    def chosen(self, jets: Any) -> Table:
+    @property
+    def storage(self) -> Storage | None:
+        """How a ROOT file stores the jets.
+
+        ``blocks``: bytes in a tree of their own, by ``encode_blocks`` and ``decode_blocks``.
+        ``latents``: numbers in branches beside the counter of the jets, by ``encode_latents`` and
+        ``decode_latents``. None: the codec cannot be used for files.
+        """
+        return None
+
+    @property
+    def reorders(self) -> bool:
+        """Whether ``encode_blocks`` changes the order of the events, or of jets without events."""
+        return False
+
+    def encode_blocks(self, jets: Any) -> Iterator[Block]:
+        """Code jets into blocks, each decodable alone."""
+        raise NotImplementedError(f"{self.call} has no blocks")
+
+    def decode_blocks(
+        self, blocks: Iterator[Block], features: Collection[str] | None = None
+    ) -> Table:
+        """Decode blocks, one after another, to a table with at least these features."""
+        raise NotImplementedError(f"{self.call} has no blocks")
+
+    @property
+    def latent_names(self) -> tuple[str, ...]:
+        """Names of the latents, which become branches."""
+        return ()
+
+    def encode_latents(self, jets: Any) -> Table:
+        """Encode jets to a table of latents, a row per jet."""
+        raise NotImplementedError(f"{self.call} has no latents")
+
+    def decode_latents(self, latents: Any) -> Table:
+        """Decode a table of latents to a table of jets."""
+        raise NotImplementedError(f"{self.call} has no latents")
+
+    @property
+    def fits_each_collection(self) -> bool:
+        """Whether ``compress`` fits one such codec to each collection of a file, or uses one only."""
+        return False
+
+    def for_collection(self, names: Sequence[str]) -> Codec:  # noqa: ARG002
+        """An unfitted codec with the same settings, for a collection with these features."""
+        return self.from_config(self.get_config())
+
+    def preserving_order(self) -> Codec:
+        """This codec, or an unfitted one with the same settings that keeps the order."""
+        return self
+
+    def require_features(self, names: Sequence[str]) -> None:
+        """Check that the settings name no feature beside these.
+
+        Raises:
+            MissingNameError: they do; the message names the nearest.
+        """
+
+    def select_features(self, jets: Any) -> Table:
         """The columns to fit: those of ``features``, else the 4-vector, else all.
 
         Raises:
-            MissingNameError: one of ``features`` is not among the jets'.
+            MissingNameError: the jets lack one of ``features``.
         """
         table = to_table(jets)
         names = list(table.columns)
         return table.select(self.features or four_vector(names) or names)
 
     def get_config(self) -> dict[str, Any]:
-        """The hyperparameters, JSON-ready; ``from_config`` makes the same codec of them."""
+        """The hyperparameters, JSON-ready; ``from_config`` makes an equal codec of them."""
         names = inspect.signature(type(self)).parameters
         values = {name: getattr(self, name) for name in names}
         return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """An untrained codec with these hyperparameters."""
+        """An unfitted codec with these hyperparameters."""
         return cls(**config)
 
-    def __repr__(self) -> str:
+    @property
+    def call(self) -> str:
+        """The call that makes this codec, without the hyperparameters that have their default."""
         shown = [
             f"{name}={getattr(self, name)!r}"
             for name, parameter in inspect.signature(type(self)).parameters.items()
@@ -135,36 +196,50 @@ class Codec(ABC):
         ]
         return f"Codec.{self.codec_id}({', '.join(shown)})"
 
+    def __repr__(self) -> str:
+        fitted = f"fitted to {', '.join(self.features_)}" if self.is_fitted else "not fitted"
+        return f"<{self.call}, {fitted}>"
+
     def require_fitted(self) -> None:
-        """Raise NotFittedError on an untrained codec."""
+        """Raise NotFittedError if the codec is not fitted."""
         if not self.is_fitted:
-            raise NotFittedError(f"{self!r} is not trained: call fit(jets), or Codec.load(file)")
+            raise NotFittedError(f"{self.call} is not fitted: call fit(jets), or Codec.load(file)")
 
     def to_bytes(self) -> bytes:
-        """The trained codec in its stored form: safetensors with a JSON header, compressed.
+        """The fitted codec in its stored form: safetensors with a JSON header, compressed.
 
         Raises:
-            NotFittedError: the codec is not trained.
+            NotFittedError: the codec is not fitted.
         """
         self.require_fitted()
-        return pack(self, *self._state())
+        state, tensors = self._state()
+        return pack(self._header(state), tensors)
 
     def decoder_bytes(self) -> bytes:
-        """What a compressed file holds of the codec: enough of it to decode."""
+        """What a compressed file stores of the codec: enough to decode."""
         return self.to_bytes()
+
+    def _header(self, state: dict[str, Any]) -> dict[str, Any]:
+        """What is stored beside the arrays: the hyperparameters that were set, and the state."""
+        parameters = inspect.signature(type(self)).parameters
+        config = {k: v for k, v in self.get_config().items() if v != parameters[k].default}
+        return {"codec": self.codec_id, "config": config, "state": state}
 
     @staticmethod
     def from_bytes(data: bytes) -> Codec:
-        """The inverse of ``to_bytes``, for any codec.
+        """The inverse of ``to_bytes``, for any codec; the bytes need not be trusted.
 
         Raises:
-            DamagedFileError: these bytes are not a codec, or one of a newer format.
+            DamagedFileError: these bytes are not a codec.
+            VersionError: another version of atlasae wrote them, in a form this one cannot read.
             MissingNameError: no codec of this kind is installed.
         """
-        header, tensors = _unpack(data)
+        header, tensors = unpack(data)
         try:
-            codec = codec_class(header["codec"]).from_config(header["config"])
-            codec._restore(header["state"], tensors)  # noqa: SLF001  (a Codec, like this)
+            codec: Codec = codec_class(header["codec"]).from_config(header["config"])
+            codec._restore(header["state"], tensors)
+        except (MissingNameError, VersionError):
+            raise
         except (
             LookupError,
             TypeError,
@@ -173,43 +248,41 @@ class Codec(ABC):
             ArithmeticError,
             AssertionError,
         ) as error:
-            if isinstance(error, MissingNameError):
-                raise
             raise DamagedFileError(f"the stored codec is damaged: {error!r}") from error
         return codec
 
     def save(self, path: PathLike, *, force: bool = True) -> None:
-        """Write the trained codec to a file that ``Codec.load`` reads: plain safetensors.
+        """Write the fitted codec to a file that ``Codec.load`` reads: plain safetensors.
 
         Raises:
-            NotFittedError: the codec is not trained.
-            TargetExistsError: the file is there and ``force`` is false.
+            NotFittedError: the codec is not fitted.
+            TargetExistsError: the file exists and ``force`` is false.
         """
         self.require_fitted()
         state, tensors = self._state()
-        data = _plain(_header(self, state), tensors, digest=True)
-        with atomic_write(path, force=force) as beside:
-            beside.write_bytes(data)
+        data = pack_plain(self._header(state), tensors)
+        with atomic_write(path, force=force) as unfinished:
+            unfinished.write_bytes(data)
 
     @staticmethod
     def load(path: PathLike) -> Codec:
-        """Read a codec of any kind from a file.
+        """Read a codec of any kind from a file that ``save`` wrote.
 
         Raises:
             MissingFileError: there is no such file.
-            DamagedFileError: it is not a codec, or one of a newer format.
+            DamagedFileError: it is not a codec.
+            VersionError: another version of atlasae wrote it, in a form this one cannot read.
+            MissingNameError: no codec of this kind is installed.
         """
         if not Path(path).is_file():
             raise MissingFileError(f"no codec file {os.fspath(path)!r}")
-        try:
+        with located(os.fspath(path)):
             return Codec.from_bytes(Path(path).read_bytes())
-        except DamagedFileError as error:
-            raise DamagedFileError(f"{os.fspath(path)}: {error}") from error
 
 
-def check_common(features: Any, seed: Any) -> None:
+def check_common_hyperparameters(features: Any, seed: Any) -> None:
     """Check the hyperparameters that all codecs have; raises InputError."""
     if not (isinstance(seed, int) and 0 <= seed < 2**32):
         raise InputError(f"seed={seed!r} is not an integer from 0 to below 2^32")
     if isinstance(features, str) or len(set(features or ())) != len(features or ()):
-        raise InputError(f"features={features!r} are not names, each given once")
+        raise InputError(f"features={features!r} must be a list of names without repetition")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from atlasae.coding.varint import decode_varint, encode_varint
-from atlasae.errors import DamagedFileError
+from atlasae.errors import DamagedFileError, VersionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -90,13 +90,14 @@ def split_blocks(stream: bytes) -> Iterator[Block]:
     """The blocks of a stream, to be checked when they are decoded.
 
     Raises:
-        DamagedFileError: the stream is of another kind or version, or cut short.
+        DamagedFileError: this is no such stream, or it is cut short.
+        VersionError: it has a newer format.
     """
     version = len(MAGIC) - 1
     if stream[:version] != MAGIC[:version] or len(stream) <= version or not stream[version]:
         raise DamagedFileError("not a stream of coded jets")
     if stream[version] > MAGIC[version]:
-        raise DamagedFileError(
+        raise VersionError(
             f"the stream has format {stream[version]}, this atlasae reads up to {MAGIC[version]}:"
             " upgrade with pip install -U atlasae"
         )

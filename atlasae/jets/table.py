@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import awkward as ak
     from numpy.typing import NDArray
 
-    from atlasae.types import PathLike
+    from atlasae.types import Integers, PathLike
 
 
 _MOMENTA = ({"pt", "phi", "eta"}, {"px", "py", "pz"})  # what a mass or an energy makes a 4-vector
@@ -60,10 +60,8 @@ class Table:
         """The events at these positions, or the jets where they stand in no events."""
         if self.counts is None:
             return self.rows(index)
-        starts = np.cumsum(self.counts) - self.counts
-        counts = self.counts[index]
-        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        return Table(self.rows(np.repeat(starts[index], counts) + within).columns, counts)
+        rows = rows_of_events(self.counts, index)
+        return Table(self.rows(rows).columns, self.counts[index])
 
     def span(self, start: int, stop: int) -> Table:
         """The events, or jets where they stand in no events, from ``start`` to below ``stop``."""
@@ -73,6 +71,13 @@ class Table:
         jets = slice(ends[start], ends[stop])
         columns = {name: values[jets] for name, values in self.columns.items()}
         return Table(columns, self.counts[start:stop])
+
+    def array(self, name: str) -> ak.Array:
+        """A column as an awkward array, grouped by event where the table has counts."""
+        import awkward as ak
+
+        values = ak.Array(self.columns[name])
+        return values if self.counts is None else ak.unflatten(values, self.counts)
 
     def matrix(self) -> NDArray[np.float64]:
         """The columns side by side, shape (n, features), float64.
@@ -90,6 +95,19 @@ class Table:
                         " (the autoencoder takes finite values only)"
                     )
         return values
+
+
+def rows_of_events(counts: NDArray[Any], index: NDArray[Any]) -> Integers:
+    """The rows of the jets of some events, in the order of these events.
+
+    Args:
+        counts: number of jets of each event.
+        index: positions of the events wanted.
+    """
+    starts, wanted = np.cumsum(counts) - counts, counts[index]
+    within = np.arange(wanted.sum()) - np.repeat(np.cumsum(wanted) - wanted, wanted)
+    rows: Integers = np.repeat(starts[index], wanted) + within
+    return rows
 
 
 def joined(tables: Sequence[Table]) -> Table:

@@ -14,7 +14,7 @@ from atlasae.plots.style import ATLAS, ORIGINAL, Style, legend, log_ticks, serie
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from atlasae.codecs.autoencoder.history import History, LearningRates
+    from atlasae.codecs.history import History, LearningRates
     from atlasae.plots.style import Artists
 
 

@@ -185,6 +185,29 @@ def check_spec(spec: Spec) -> None:
         _number(spec)
 
 
+def spec_to_json(spec: Spec) -> Any:
+    """A spec in JSON-ready form; a Tolerance for all features stands under an empty name."""
+    if isinstance(spec, Tolerance):
+        return {"": spec.to_json()}
+    if isinstance(spec, Mapping):
+        return {
+            name: value.to_json() if isinstance(value, Tolerance) else value
+            for name, value in spec.items()
+        }
+    return spec
+
+
+def spec_from_json(value: Any) -> Any:
+    """The inverse of ``spec_to_json``."""
+    if not isinstance(value, Mapping):
+        return value
+    given = {
+        name: Tolerance.from_json(number) if isinstance(number, dict) else number
+        for name, number in value.items()
+    }
+    return given.get("", given)
+
+
 def _is_angle(name: str) -> bool:
     return role(name) in ("eta", "phi")
 

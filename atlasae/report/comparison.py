@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import awkward as ak
 import numpy as np
 
-from atlasae.codecs.bounded.codec import BoundedCodec
 from atlasae.errors import InputError, located
 from atlasae.jets.metrics import Residuals, correlation, residuals
 from atlasae.jets.names import COORDINATES, energy_unit, plain_name
@@ -98,7 +97,7 @@ class DecodedFile(JetFile):
             return None
         kept = [] if self.codecs else [LOSSLESS]
         for codec in self.codecs:
-            if not isinstance(codec, BoundedCodec):
+            if not codec.tolerances_:
                 return None
             by_name = {plain_name(name): found for name, found in codec.tolerances_.items()}
             kept.append(by_name.get(feature, LOSSLESS))  # one that was kept as it is

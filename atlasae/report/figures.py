@@ -11,7 +11,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from atlasae import plots
-from atlasae.codecs.autoencoder.codec import AutoencoderCodec
 from atlasae.jets.names import role
 from atlasae.jets.observables import OBSERVABLES
 from atlasae.jets.table import to_table
@@ -212,7 +211,7 @@ def _codecs(comparison: Comparison, published: Sequence[Rate]) -> Iterator[Figur
         )
     for file in comparison.files:
         for codec in file.codecs:
-            if isinstance(codec, AutoencoderCodec) and len(codec.history_):
+            if codec.history_:
                 yield Figure(
                     f"training_{_slug(file.name)}",
                     "codecs",

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from atlasae.codecs.bounded.codec import BoundedCodec
 from atlasae.errors import DamagedFileError, InputError, located
 from atlasae.lossless.columns import buffers
 from atlasae.quantization.tolerance import LOSSLESS, Tolerance, restricted, tolerances
@@ -183,8 +182,8 @@ def _promises(
             for part in run.manifest.parts:
                 if part.codec:
                     codec = source.container.codecs[part.codec]
-                    own = codec.tolerances_ if isinstance(codec, BoundedCodec) else {}
-                    found |= {name: own.get(what) for what, name in part.features.items()}
+                    promised = codec.tolerances_
+                    found |= {name: promised.get(what) for what, name in part.features.items()}
             yield run.start, run.stop, found
     elif tolerance is None:
         yield 0, source.num_entries, {}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from atlasae import plots
-from atlasae.codecs.autoencoder.history import History, LearningRates
+from atlasae.codecs.history import History, LearningRates
 from atlasae.errors import DamagedFileError, InputError, MissingFileError, MissingNameError
 from atlasae.jets import metrics
 from atlasae.jets.observables import OBSERVABLES, observables

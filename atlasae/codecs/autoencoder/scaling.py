@@ -7,23 +7,43 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from atlasae.errors import InputError
 from atlasae.jets.names import FOUR_VECTOR, is_energy, role
+from atlasae.jets.table import typical_pt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from atlasae.jets.table import Table
     from atlasae.types import Floats
 
 
 SCALINGS = ("standard", "log", "lund")
 
-
-_SMALLEST = 1e-30  # sizes below do not stand for anything, and dividing by them overflows
-
-
+_SMALLEST = 1e-30  # smaller sizes mean nothing, and dividing by them overflows
 _LN10 = float(np.log(10.0))
+_OTHER_UNIT = 300.0  # ratio of typical pt that tells another unit: MeV against GeV is 1000
+_ENOUGH_FOR_MEDIAN = 10  # jets
+
+
+def require_same_unit(table: Table, trained_pt: float, unit: str) -> None:
+    """Raise InputError for jets in MeV where the codec was trained in GeV, or the reverse.
+
+    Args:
+        table: the jets.
+        trained_pt: median pt of the training jets; 0 if they have none.
+        unit: of ``trained_pt``.
+    """
+    pt = typical_pt(table)
+    if len(table) < _ENOUGH_FOR_MEDIAN or not pt or not trained_pt:
+        return
+    if not 1 / _OTHER_UNIT < pt / trained_pt < _OTHER_UNIT:
+        raise InputError(
+            f"the median pt of these jets is {pt:,.4g}, that of the training jets was"
+            f" {trained_pt:,.4g} {unit}: are they in another unit?"
+        )
 
 
 def cast_feature(x: NDArray[np.float64], name: str, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -17,8 +17,8 @@ from fastai.callback.schedule import SuggestionMethod  # also gives Learner its 
 from pytorch_optimizer import SOAP
 from scipy.spatial import KDTree
 
-from atlasae.codecs.autoencoder.history import History, LearningRates
-from atlasae.errors import InputError, require_choice
+from atlasae.codecs.history import History, LearningRates
+from atlasae.errors import InputError
 from atlasae.jets.table import Table, to_table
 from atlasae.progress import progress_bar
 
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 
     from atlasae.codecs.autoencoder.network import DenseNetwork
 
-SCHEDULES = ("one_cycle", "constant")
-OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+_OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "soap": partial(SOAP, betas=(0.95, 0.95)),
     "adamw": partial(torch.optim.AdamW, betas=(0.9, 0.99)),
 }
@@ -92,13 +91,6 @@ class Trainer:
     device: str
     progress: bool
 
-    def __post_init__(self) -> None:
-        require_choice("optimiser", self.optimiser, OPTIMISERS)
-        if not (isinstance(self.batch_size, int) and self.batch_size > 0):
-            raise InputError(f"batch_size={self.batch_size!r} is not a positive integer")
-        if not 0 <= self.jitter < np.inf:
-            raise InputError(f"jitter={self.jitter!r} is not a number from 0 up")
-
     def fit(
         self,
         network: DenseNetwork,
@@ -123,9 +115,6 @@ class Trainer:
         Returns:
             The trained network and the losses by epoch.
         """
-        require_choice("schedule", schedule, SCHEDULES)
-        if not (isinstance(epochs, int) and epochs > 0 and 0 < lr < np.inf):
-            raise InputError(f"epochs={epochs!r} and lr={lr!r} have to be positive")
         best = _BestEpoch()
         with self._learner(network, train, valid) as (learner, module):
             callbacks = [best, _ProgressBar(shown=self.progress)]
@@ -174,7 +163,7 @@ class Trainer:
                 loaders,
                 module,
                 loss_func=self._loss(module),
-                opt_func=partial(OptimWrapper, opt=OPTIMISERS[self.optimiser], weight_decay=decay),
+                opt_func=partial(OptimWrapper, opt=_OPTIMISERS[self.optimiser], weight_decay=decay),
                 path=scratch,
             )
             with learner.no_bar(), learner.no_logging():

@@ -7,70 +7,91 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from atlasae.codecs.base import Codec, check_common
+from atlasae.codecs.base import Codec, Storage, check_common_hyperparameters
 from atlasae.codecs.bounded.payload import LARGEST_BLOCK, PayloadCoder
 from atlasae.coding.blocks import BLOCK_JETS, Block, join_blocks, split_blocks
 from atlasae.coding.entropy import CODER, EntropyDecoder, EntropyEncoder
 from atlasae.density.event_context import FeatureLayout
 from atlasae.density.jet_density import JetDensity
 from atlasae.density.jet_density_serialization import code_jet_density
-from atlasae.errors import DamagedFileError, InputError, require_choice
-from atlasae.jets.names import role
+from atlasae.errors import DamagedFileError, InputError, VersionError, require_choice
+from atlasae.jets.names import four_vector, role
 from atlasae.jets.table import Table, joined, to_records, to_table
 from atlasae.quantization.exceptions import quantize, restore_exceptions
 from atlasae.quantization.fitting import fit_quantizer
-from atlasae.quantization.quantized import FINE_BITS, QuantizedJets, coarse_quantizer, phi_origin
+from atlasae.quantization.quantized import (
+    FINE_BITS,
+    QuantizedJets,
+    coarse_quantizer,
+    phi_origin,
+)
 from atlasae.quantization.quantizers import bit_patterns
 from atlasae.quantization.serialization import code_quantizers
-from atlasae.quantization.tolerance import Tolerance, check_spec, tolerances
+from atlasae.quantization.tolerance import (
+    check_spec,
+    restricted,
+    spec_from_json,
+    spec_to_json,
+    tolerances,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     import awkward as ak
-    from numpy.typing import NDArray
     from typing_extensions import Self
 
+    from atlasae.codecs.serialization import Tensors
     from atlasae.quantization.tolerance import Spec
     from atlasae.types import Integers
 
-
-TRAINING_JETS = 100_000  # more teach a network this small nothing
+TRAINING_JETS = 100_000  # networks this small learn nothing from more
 ORDERS = ("preserved", "free")
-_ORDER = ("pt", "m", "e", "phi", "eta")  # of coding: each helps to predict those after it
-_TRAINABLE = 1000  # jets from which a network is tried
-_APART = 1000  # events, or jets without, that are measured on and not trained on
+_CODING_ORDER = ("pt", "m", "e", "phi", "eta")  # each helps to predict those after it
+_FEWEST_FOR_NETWORKS = 1000  # jets
+_MOST_HELD_OUT = 1000  # events, or jets without events, that measure the cross-entropy
 
 
 class BoundedCodec(Codec):
-    """Quantises features within a tolerance and codes the integers with a learned density.
+    """Quantizes features within a tolerance and codes the integers with a learned density.
 
-    For every finite value ``abs(decoded - original) <= tolerance``, in the feature's own dtype;
-    what the quantiser cannot hold, NaN and infinities among it, comes back bit for bit. Source of
-    the pipeline: MADE, Germain et al., arXiv:1502.03509, on integers as in Balle et al., ICLR 2019.
+    For every finite value ``abs(decoded - original) <= tolerance``, in the dtype of the feature.
+    NaN, infinities, and values that the quantizer cannot hold come back bit for bit. Sources:
+    autoregressive density, MADE, Germain et al., arXiv:1502.03509; networks in integers, Balle et
+    al., ICLR 2019.
 
     Args:
         tolerance: a number (relative for pt, m, E, absolute for angles), ``"default"``,
             ``"nanoaod"`` or ``"lossless"``, a string such as ``"pt=1e-3,eta=1e-4"``, or a mapping
             from feature to number, ``rel(...)`` or ``abs_(...)``; see
             ``atlasae.quantization.tolerance.tolerances``.
-        order: ``preserved``, or ``free`` where the order of the jets, or of the events they stand
-            in, means nothing: each block then comes back in another order, for log2(n!)/n bits
-            less for each of its n jets or events. It needs a pt and an absolute tolerance on phi.
-        features: names of the columns to compress; by default (m, pt, phi, eta) by whatever names
-            the jets call them, else all columns.
+        order: ``preserved``, or ``free`` if the order of the events (of the jets, for jets without
+            events) carries no information: each block is then decoded in another order, which
+            saves log2(n!)/n bits for each of its n events. Requires a pt feature and an absolute
+            tolerance on phi.
+        features: names of the columns to compress; by default (m, pt, phi, eta) under any of their
+            usual names, else all columns.
         seed: of the training.
 
     Attributes:
-        features_: the names compressed, in the order in which decoding gives them.
+        features_: the fitted columns, in the order in which they are decoded.
         dtypes_: their dtypes.
-        tolerances_: of each.
-        lattices_: the quantisers.
-        bits_: cross-entropy reached on jets kept apart, bits a jet by feature.
+        tolerances_: of each feature.
+        quantizers_: of each feature, in the order of coding.
+        bits_: cross-entropy on held-out jets, bits per jet by feature.
 
     Raises:
         InputError: the tolerance is none of these, or a number in it is out of range.
         MissingNameError: it names a feature that is not among ``features``.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> jets = {"pt": rng.exponential(50, 500) + 20, "eta": rng.normal(0, 2, 500)}
+        >>> codec = BoundedCodec(tolerance={"pt": 1e-3, "eta": 1e-4}).fit(jets)
+        >>> decoded = codec.decode(codec.encode(jets))
+        >>> bool(np.all(abs(decoded["eta"] - jets["eta"]) <= 1e-4))
+        True
     """
 
     codec_id: ClassVar[str] = "bounded"
@@ -83,7 +104,7 @@ class BoundedCodec(Codec):
         seed: int = 0,
     ) -> None:
         require_choice("order", order, ORDERS)
-        check_common(features, seed)
+        check_common_hyperparameters(features, seed)
         if features is None:
             check_spec(tolerance)
         else:
@@ -92,226 +113,238 @@ class BoundedCodec(Codec):
         self.order = order
         self.features = None if features is None else tuple(features)
         self.seed = seed
-        self._model: JetDensity | None = None
-        self._phi_origin = 0  # of its lattice, at 0, pi or -pi
+        self._density: JetDensity | None = None
+        self._phi_origin = 0  # integer of phi that is coded as zero: 0, or that of pi or -pi
 
     @property
     def is_fitted(self) -> bool:
-        return self._model is not None
+        return self._density is not None
 
     @property
-    def gives_blocks(self) -> bool:
-        return True
+    def storage(self) -> Storage:
+        return "blocks"
 
     @property
     def reorders(self) -> bool:
         return self.order == "free"
 
+    @property
+    def fits_each_collection(self) -> bool:
+        return not self.is_fitted and self.features is None
+
+    def for_collection(self, names: Sequence[str]) -> BoundedCodec:
+        config = self.get_config()
+        if self.features is None:
+            if len(names) > len(four_vector(names) or names):
+                config["features"] = list(names)
+            config["tolerance"] = restricted(self.tolerance, names)
+            return BoundedCodec(**config)
+        return self.from_config(config)
+
+    def preserving_order(self) -> BoundedCodec:
+        if self.is_fitted or not self.reorders:
+            return self
+        return self.from_config({**self.get_config(), "order": "preserved"})
+
+    def require_features(self, names: Sequence[str]) -> None:
+        restricted(self.tolerance, names, strict=True)
+
     def fit(self, jets: Any, *, uses: float = 10.0, progress: bool = False) -> Self:
-        """Choose the quantisers and learn the density, from jets or a sample of them.
+        """Choose the quantizers and learn the density, from jets or a sample of them.
 
         Args:
-            jets: in any form that ``atlasae.jets.table.to_table`` takes; with events, what earlier
-                jets of an event tell of the next is learned too.
-            uses: how many times as many jets will be coded with it; bins and networks that would
-                not earn back the bytes they take in a file are left out. With 1, codec and coded
-                jets together are smallest.
+            jets: in any form that ``atlasae.jets.table.to_table`` takes; if grouped by event, the
+                density also learns what earlier jets of an event say of the next.
+            uses: number of jets to be coded, divided by the number of jets given here. Bins and
+                networks that would not earn back their size in the file are left out. With 1, the
+                size of codec and coded jets together is smallest.
             progress: show a progress bar on the error stream.
 
         Raises:
-            InputError: there are no jets, or a column is not of numbers.
-            MissingNameError: a feature asked for is not among the jets'.
+            InputError: there are fewer than two jets, or a column does not hold numbers.
+            MissingNameError: a requested feature is not among those of the jets.
         """
         from atlasae.progress import progress_bar
 
-        table = self.chosen(jets)
-        names = tuple(table.columns)
+        table = self.select_features(jets)
         if len(table) < 2:
-            raise InputError(f"{len(table)} jets are too few to train on")
-        self.features_ = names
-        self.dtypes_ = tuple(column.dtype.name for column in table.columns.values())
-        self.tolerances_ = tolerances(self.tolerance, names)
-        self.lattices_ = {
-            name: fit_quantizer(table.columns[name], self.tolerances_[name])
-            for name in _in_order(names)
-        }
-        self._phi_origin = 0
-        if (circle := self._layout().circle) and (phi := self._layout().phi):
-            self._phi_origin = phi_origin(
-                self.lattices_[phi].to_integers(table.columns[phi]), circle
-            )
-        sample, held_out = self._split(table)
-        train = self._quantise(sample)
+            raise InputError(f"{len(table)} jets are too few to fit a codec to")
+        self._fit_quantizers(table)
+        train, held_out = self._split(table)
         with progress_bar("densities", shown=progress) as bar:
-            task = bar.add_task("training", total=3 * len(names) + 1)
-            self._model = JetDensity.fit(
+            task = bar.add_task("fitting", total=3 * len(self.features_) + 1)
+            quantized = self._quantize(train)
+            self._density = JetDensity.fit(
                 self._layout(),
-                train.integers,
-                train.counts,
-                networks=len(sample) >= _TRAINABLE,
-                uses=uses * len(table) / len(sample),
+                quantized.integers,
+                quantized.counts,
+                networks=len(train) >= _FEWEST_FOR_NETWORKS,
+                uses=uses * len(table) / len(train),
                 seed=self.seed,
                 progress=lambda group, feature: bar.update(
-                    task, advance=1, description=f"training: {group} jet, {feature}"
+                    task, advance=1, description=f"fitting: {group} jet, {feature}"
                 ),
             )
-        apart = self._quantise(held_out)
-        total = self._model.bits(apart.integers, apart.counts)
+        quantized = self._quantize(held_out)
+        total = self._density.bits(quantized.integers, quantized.counts)
         self.bits_ = {name: round(bits / len(held_out), 2) for name, bits in total.items()}
         return self
 
     def encode(self, jets: Any) -> bytes:
-        """Code jets, numbers of jets an event included, in blocks of about 131,072 jets.
+        """Code jets, and how many there are in each event, in blocks of about 131,072 jets.
 
         Raises:
-            NotFittedError: the codec is not trained.
+            NotFittedError: the codec is not fitted.
             MissingNameError: a feature is missing.
             InputError: a feature has another dtype than at fit, or an event has millions of jets.
         """
         return join_blocks(self.encode_blocks(jets))
 
     def decode(self, encoded: bytes) -> ak.Array:
-        """Bring jets back.
-
-        Args:
-            encoded: what ``encode`` gave.
+        """Decode what ``encode`` gave.
 
         Returns:
-            Awkward records with the features and dtypes fitted, jagged where the jets were.
+            Awkward records with the fitted features and dtypes, grouped by event as the jets were.
 
         Raises:
-            NotFittedError: the codec is not trained.
-            DamagedFileError: the bytes are damaged, or not those of this codec.
+            NotFittedError: the codec is not fitted.
+            DamagedFileError: the bytes are damaged, or another codec wrote them.
+            VersionError: a newer version of atlasae wrote them.
         """
-        return self.decode_blocks(split_blocks(encoded))
+        return to_records(self.decode_blocks(split_blocks(encoded)))
 
     def encode_blocks(self, jets: Any) -> Iterator[Block]:
-        """The blocks of ``encode``, each decoded again and compared before it is given."""
+        """The blocks of ``encode``; each is decoded and compared before it is given."""
         self.require_fitted()
         table = to_table(jets).select(self.features_)
-        for start, stop in pairwise(_edges(table)):
+        for start, stop in pairwise(_block_edges(table)):
             part = table.span(start, stop)
             if len(part) > LARGEST_BLOCK:
-                raise InputError(f"an event of {len(part)} jets is larger than a block can be")
-            quantised = self._quantise(part)
-            if (free := self._free_order(quantised)) is not None:
-                quantised = self._quantise(part.events(free))
-            yield self._payloads.block(quantised, None if free is None else start + free)
+                raise InputError(f"one event has {len(part)} jets, more than a block can hold")
+            quantized = self._quantize(part)
+            order = self._free_order(quantized)
+            if order is None:
+                yield self._payload_coder.block(quantized, None)
+            else:
+                yield self._payload_coder.block(quantized.reordered(order), start + order)
 
     def decode_blocks(
         self, blocks: Iterator[Block], features: Collection[str] | None = None
-    ) -> ak.Array:
-        """The jets of blocks, one after another; each block is decodable alone.
+    ) -> Table:
+        """Decode blocks, each of which is decodable alone, to one table.
 
         Features are decoded up to the last of ``features``: pt comes first, then mass, phi, eta,
         then the others.
         """
         self.require_fitted()
-        decoded = [self._restored(self._payloads.read(block, features)) for block in blocks]
-        if not decoded:
-            raise DamagedFileError("a stream of coded jets without a block")
-        if len({table.counts is None for table in decoded}) > 1:
-            raise DamagedFileError("blocks with events stand among blocks without")
-        return to_records(joined(decoded))
+        tables = [self._restore_values(self._payload_coder.read(b, features)) for b in blocks]
+        if not tables:
+            raise DamagedFileError("the stream of coded jets has no blocks")
+        if len({table.counts is None for table in tables}) > 1:
+            raise DamagedFileError("the stream mixes blocks with and without events")
+        return joined(tables)
 
     def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        spec = self.tolerance
-        if isinstance(spec, Tolerance):
-            config["tolerance"] = {"": spec.to_json()}
-        elif not isinstance(spec, (int, float, str)):
-            config["tolerance"] = {
-                name: value.to_json() if isinstance(value, Tolerance) else value
-                for name, value in spec.items()
-            }
-        return config
+        return super().get_config() | {"tolerance": spec_to_json(self.tolerance)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        spec = config.get("tolerance")
-        if isinstance(spec, dict):
-            given = {
-                name: Tolerance.from_json(value) if isinstance(value, dict) else value
-                for name, value in spec.items()
-            }
-            config = {**config, "tolerance": given.get("", given)}
+        if "tolerance" in config:
+            config = {**config, "tolerance": spec_from_json(config["tolerance"])}
         return cls(**config)
+
+    def _fit_quantizers(self, table: Table) -> None:
+        names = tuple(table.columns)
+        self.features_ = names
+        self.dtypes_ = tuple(column.dtype.name for column in table.columns.values())
+        self.tolerances_ = tolerances(self.tolerance, names)
+        self.quantizers_ = {
+            name: fit_quantizer(table.columns[name], self.tolerances_[name])
+            for name in _in_coding_order(names)
+        }
+        self._phi_origin = 0
+        layout = self._layout()
+        if layout.circle and layout.phi:
+            integers = self.quantizers_[layout.phi].to_integers(table.columns[layout.phi])
+            self._phi_origin = phi_origin(integers, layout.circle)
 
     def _layout(self) -> FeatureLayout:
         return FeatureLayout.of(
-            {name: coarse_quantizer(lattice)[0] for name, lattice in self.lattices_.items()}
+            {name: coarse_quantizer(quantizer)[0] for name, quantizer in self.quantizers_.items()}
         )
 
     def _split(self, table: Table) -> tuple[Table, Table]:
-        """Events to train on and events to measure on, at most about TRAINING_JETS in sum."""
+        """Events to train on and held-out events, together about TRAINING_JETS jets at most."""
         number = len(table) if table.counts is None else len(table.counts)
         order = np.random.default_rng(self.seed).permutation(number)
         if table.counts is not None:
-            reach = np.searchsorted(np.cumsum(table.counts[order]), TRAINING_JETS) + 1
-            order = order[: int(reach)]
+            enough = np.searchsorted(np.cumsum(table.counts[order]), TRAINING_JETS) + 1
+            order = order[: int(enough)]
         order = order[:TRAINING_JETS]
-        cut = min(max(1, len(order) // 40), _APART)
-        train, apart = table.events(order[cut:]), table.events(order[:cut])
-        if min(len(train), len(apart)) == 0:  # all jets stand in one event
-            train = apart = table.events(order)
-        return train, apart
+        cut = min(max(1, len(order) // 40), _MOST_HELD_OUT)
+        train, held_out = table.events(order[cut:]), table.events(order[:cut])
+        if min(len(train), len(held_out)) == 0:  # one event has all jets
+            train = held_out = table.events(order)
+        return train, held_out
 
-    def _quantise(self, table: Table) -> QuantizedJets:
-        """Integers, the low bits of the widest, and what no lattice holds."""
+    def _quantize(self, table: Table) -> QuantizedJets:
+        """Integers, the low bits of the widest, and the exceptions."""
         layout = self._layout()
-        integers, fine, odd = {}, {}, {}
-        for name, lattice in self.lattices_.items():
+        integers, fine, exceptions = {}, {}, {}
+        for name, quantizer in self.quantizers_.items():
             values = table.columns[name]
-            whole, positions = quantize(lattice, values, self.tolerances_[name])
+            whole, positions = quantize(quantizer, values, self.tolerances_[name])
             if name == layout.phi and layout.circle:
                 whole -= self._phi_origin
                 beyond = np.flatnonzero(np.abs(whole) > layout.circle // 2)
                 positions = np.union1d(positions, beyond)
                 whole[beyond] = 0
-            _, bits = coarse_quantizer(lattice)
+            _, bits = coarse_quantizer(quantizer)
             integers[name] = whole >> bits
             if bits:
                 fine[name] = whole & ((1 << bits) - 1)
             if len(positions):
-                odd[name] = positions, bit_patterns(lattice.own(values)[positions])
+                exceptions[name] = positions, bit_patterns(quantizer.own(values)[positions])
         counts = None if table.counts is None else table.counts.astype(np.int64)
-        return QuantizedJets(integers, fine, odd, counts)
+        return QuantizedJets(integers, fine, exceptions, counts)
 
-    def _free_order(self, quantised: QuantizedJets) -> Integers | None:
-        """The order to bring a block's events into; None where theirs is kept."""
-        assert self._model is not None
+    def _free_order(self, quantized: QuantizedJets) -> Integers | None:
+        """The order in which the events of a block are coded; None to preserve theirs."""
+        assert self._density is not None
         if self.order == "preserved":
             return None
-        found = self._model.free_order(quantised.integers, quantised.counts)
-        if found is None:
+        order = self._density.free_order(quantized.integers, quantized.counts)
+        if order is None:
             raise InputError(
-                "the order cannot be left free: that takes a pt, an absolute tolerance on phi,"
-                " and for jets in events a codec trained on jets in events"
+                "order='free' requires a pt feature, an absolute tolerance on phi, and for jets"
+                " grouped by event a codec fitted to jets grouped by event"
             )
-        return found
+        return order
 
     @property
-    def _payloads(self) -> PayloadCoder:
-        assert self._model is not None
-        return PayloadCoder(self._model, self._layout(), self.lattices_, free=self.order == "free")
+    def _payload_coder(self) -> PayloadCoder:
+        assert self._density is not None
+        return PayloadCoder(
+            self._density, self._layout(), self.quantizers_, free=self.order == "free"
+        )
 
-    def _restored(self, quantised: QuantizedJets) -> Table:
+    def _restore_values(self, quantized: QuantizedJets) -> Table:
         columns, phi = {}, self._layout().phi
-        for name, coarse_part in quantised.integers.items():
-            lattice, whole = self.lattices_[name], coarse_part
-            if name in quantised.fine:
-                whole = (whole << FINE_BITS) | quantised.fine[name]
+        for name, high in quantized.integers.items():
+            whole = high
+            if name in quantized.fine:
+                whole = (high << FINE_BITS) | quantized.fine[name]
             if name == phi:
                 whole = whole + self._phi_origin
-            values = lattice.to_values(whole)
-            if name in quantised.odd:
-                values = restore_exceptions(values, *quantised.odd[name])
+            values = self.quantizers_[name].to_values(whole)
+            if name in quantized.exceptions:
+                values = restore_exceptions(values, *quantized.exceptions[name])
             columns[name] = values
-        found = {name: columns[name] for name in self.features_ if name in columns}
-        return Table(found, quantised.counts)
+        decoded = {name: columns[name] for name in self.features_ if name in columns}
+        return Table(decoded, quantized.counts)
 
-    def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        assert self._model is not None
+    def _state(self) -> tuple[dict[str, Any], Tensors]:
+        assert self._density is not None
         state: dict[str, Any] = {
             "coder": CODER,
             "features": list(self.features_),
@@ -320,35 +353,39 @@ class BoundedCodec(Codec):
         }
         if self._phi_origin:
             state["phi_origin"] = self._phi_origin
-        writer = EntropyEncoder()
-        lattices = list(self.lattices_.values())
-        code_quantizers(writer, lattices, [lattice.dtype for lattice in lattices])
-        code_jet_density(writer, self._model, self._layout())
-        return state, {"model": np.frombuffer(writer.to_bytes(), np.uint8)}
+        encoder = EntropyEncoder()
+        quantizers = list(self.quantizers_.values())
+        code_quantizers(encoder, quantizers, [quantizer.dtype for quantizer in quantizers])
+        code_jet_density(encoder, self._density, self._layout())
+        return state, {"model": np.frombuffer(encoder.to_bytes(), np.uint8)}
 
-    def _restore(self, state: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
+    def _restore(self, state: dict[str, Any], tensors: Tensors) -> None:
         if state["coder"] != CODER:
-            raise InputError(f"coded with {state['coder']}, this atlasae has {CODER}")
+            raise VersionError(
+                f"the codec was coded with {state['coder']!r}, this atlasae has {CODER!r}: decode"
+                " with the version of atlasae that wrote it"
+            )
         self.features_ = tuple(state["features"])
         self.dtypes_ = tuple(state["dtypes"])
         self.tolerances_ = tolerances(self.tolerance, self.features_)
-        names = _in_order(self.features_)
+        names = _in_coding_order(self.features_)
         self._phi_origin = int(state.get("phi_origin", 0))
         self.bits_ = dict(zip(names, state["bits"], strict=True))
         dtypes = dict(zip(self.features_, self.dtypes_, strict=True))
-        reader = EntropyDecoder(tensors["model"].tobytes())
-        lattices = code_quantizers(reader, None, [dtypes[name] for name in names])
-        self.lattices_ = dict(zip(names, lattices, strict=True))
-        self._model = code_jet_density(reader, None, self._layout())
+        decoder = EntropyDecoder(tensors["model"].tobytes())
+        quantizers = code_quantizers(decoder, None, [dtypes[name] for name in names])
+        self.quantizers_ = dict(zip(names, quantizers, strict=True))
+        self._density = code_jet_density(decoder, None, self._layout())
 
 
-def _in_order(names: Sequence[str]) -> list[str]:
-    """The features in the order of coding: the 4-vector, then the others as they come."""
-    return sorted(names, key=lambda name: _ORDER.index(what) if (what := role(name)) else 9)
+def _in_coding_order(names: Sequence[str]) -> list[str]:
+    """The 4-vector in the order of coding, then the other features in their own order."""
+    last = len(_CODING_ORDER)
+    return sorted(names, key=lambda n: _CODING_ORDER.index(r) if (r := role(n)) else last)
 
 
-def _edges(table: Table) -> list[int]:
-    """Where blocks of about BLOCK_JETS jets start and end, whole events each; at least one."""
+def _block_edges(table: Table) -> list[int]:
+    """Edges of blocks of about BLOCK_JETS jets, in whole events; at least one block."""
     if table.counts is None:
         return [*range(0, max(len(table), 1), BLOCK_JETS), len(table)]
     edges, ends = [0], np.cumsum(table.counts)

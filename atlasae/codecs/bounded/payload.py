@@ -1,4 +1,9 @@
-"""Quantised jets as the payloads of blocks."""
+"""The payloads of blocks: quantized jets to bytes and back.
+
+A payload has, in this order: the exceptions with their length, a checksum of each feature, and what
+went through the entropy coder, which is the number of jets per event, then the features one by one.
+A reader can stop after the features it needs.
+"""
 
 from __future__ import annotations
 
@@ -22,47 +27,43 @@ from atlasae.quantization.quantized import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from atlasae.coding.entropy import EntropyCoder, RecordedChoice
+    from atlasae.coding.entropy import RecordedChoice
     from atlasae.density.event_context import FeatureLayout
     from atlasae.density.jet_density import JetDensity
     from atlasae.quantization.quantizers import Quantizer
     from atlasae.types import Integers
 
-
-_SHORT = 0xFFFF  # what is kept of a feature's checksum
-LARGEST_BLOCK = 1 << 21  # jets or events; only a single event could reach this
-_ERRORS = struct.error, zlib.error
+_CHECKSUM_MASK = 0xFFFF  # the two low bytes of the checksum of a feature are stored
+LARGEST_BLOCK = 1 << 21  # jets or events; only a single event could have as many
+_DAMAGE = (LookupError, ArithmeticError, ValueError, AssertionError, struct.error, zlib.error)
 
 
 @dataclass(frozen=True)
 class PayloadCoder:
     """Writes and reads the payloads of blocks.
 
-    A payload has the values that no lattice holds, a checksum for each feature, and what went
-    through the coder: numbers of jets, then the features one by one, which need not all be read.
-
     Attributes:
-        model: of the jets.
+        density: of the jets.
         layout: of the features.
-        lattices: of the features, in the order of coding.
-        free: whether blocks have their events, or jets, in an order of their own.
+        quantizers: of the features, in the order of coding.
+        free: whether each block has its own order of events, or of jets without events.
     """
 
-    model: JetDensity
+    density: JetDensity
     layout: FeatureLayout
-    lattices: dict[str, Quantizer]
+    quantizers: Mapping[str, Quantizer]
     free: bool
 
-    def block(self, quantised: QuantizedJets, order: Integers | None) -> Block:
-        """A block, decoded again and compared."""
-        jets = len(next(iter(quantised.integers.values())))
-        events = None if quantised.counts is None else len(quantised.counts)
-        payload, made = self._written(quantised, jets)
-        block = Block.of(events, jets, payload, quantised.checksum(), order)
+    def block(self, quantized: QuantizedJets, order: Integers | None) -> Block:
+        """A block, decoded and compared with what was coded."""
+        jets = len(next(iter(quantized.integers.values())))
+        events = None if quantized.counts is None else len(quantized.counts)
+        payload, choices = self._encode(quantized, jets)
+        block = Block.of(events, jets, payload, quantized.checksum(), order)
         try:
-            same = self.read(block, made=made).same_as(quantised)
+            same = self.read(block, choices=choices).same_as(quantized)
         except DamagedFileError:
             same = False
         if not same:
@@ -73,91 +74,87 @@ class PayloadCoder:
         self,
         block: Block,
         features: Collection[str] | None = None,
-        made: Sequence[RecordedChoice] = (),
+        choices: Sequence[RecordedChoice] = (),
     ) -> QuantizedJets:
-        """What a block holds, checked: features up to the last asked for, in the order of coding.
+        """Decode and check a block: the features up to the last one wanted, in the coding order.
 
-        ``made`` are the choices of who has just written it.
+        Args:
+            block: to decode.
+            features: those wanted; None for all.
+            choices: recorded by the encoder that has just written the block, to save time.
 
         Raises:
-            DamagedFileError: it is damaged, or was written by another codec.
+            DamagedFileError: the block is damaged, or another codec wrote it.
         """
         try:
-            return self._read(block, features, made)
+            return self._decode(block, features, choices)
         except DamagedFileError as error:
             raise DamagedFileError(f"{block.name} does not decode: {error}") from error
-        except (LookupError, ArithmeticError, ValueError, AssertionError, *_ERRORS) as error:
+        except _DAMAGE as error:
             raise DamagedFileError(f"{block.name} does not decode: damaged ({error})") from error
 
     @property
-    def _checks(self) -> struct.Struct:
-        """The checksums of the features; two bytes each, as the block's own tells damage."""
+    def _checksums(self) -> struct.Struct:
         return struct.Struct(f"<{len(self.layout.order)}H")
 
     def _coding(
-        self, in_events: bool
+        self, has_events: bool
     ) -> tuple[Callable[..., Integers], Callable[..., Iterator[tuple[str, Integers]]]]:
-        """What codes the numbers of jets an event, and the features."""
-        if self.free and (self.model.in_events or not in_events):
-            return self.model.code_sorted_numbers, self.model.code_free
-        return self.model.code_numbers, self.model.code
+        """What codes the number of jets per event, and what codes the features."""
+        if self.free and (self.density.in_events or not has_events):
+            return self.density.code_sorted_numbers, self.density.code_free
+        return self.density.code_numbers, self.density.code
 
-    def _written(self, quantised: QuantizedJets, jets: int) -> tuple[bytes, list[RecordedChoice]]:
-        """A payload, and the choices made in it."""
-        writer, counts, fine = EntropyEncoder(), quantised.counts, quantised.fine
-        code_numbers, code = self._coding(counts is not None)
+    def _encode(
+        self, quantized: QuantizedJets, jets: int
+    ) -> tuple[bytes, Sequence[RecordedChoice]]:
+        encoder, counts = EntropyEncoder(), quantized.counts
+        code_counts, code_features = self._coding(counts is not None)
         if counts is not None:
-            code_numbers(writer, counts, len(counts))
-        for name, _ in code(writer, counts, quantised.integers, jets):
-            self._code_fine(writer, name, fine.get(name), jets)
-        odd = encode_exceptions(quantised.odd)
-        checks = [quantised.checksum(name) & _SHORT for name in self.layout.order]
-        head = encode_varint(len(odd)) + odd + self._checks.pack(*checks)
-        return head + writer.to_bytes(), writer.made
+            code_counts(encoder, counts, len(counts))
+        for name, _ in code_features(encoder, counts, quantized.integers, jets):
+            if name in quantized.fine:
+                encoder.uniform(quantized.fine[name], np.full(jets, 1 << FINE_BITS))
+        exceptions = encode_exceptions(quantized.exceptions)
+        checksums = [quantized.checksum(name) & _CHECKSUM_MASK for name in self.layout.order]
+        head = encode_varint(len(exceptions)) + exceptions + self._checksums.pack(*checksums)
+        return head + encoder.to_bytes(), encoder.made
 
-    def _read(
-        self, block: Block, features: Collection[str] | None, made: Sequence[RecordedChoice]
+    def _decode(
+        self, block: Block, features: Collection[str] | None, choices: Sequence[RecordedChoice]
     ) -> QuantizedJets:
         jets, events = block.jets, block.events
         if max(jets, events or 0) > LARGEST_BLOCK:
-            raise DamagedFileError(f"{jets} jets are more than any block has")
+            raise DamagedFileError(f"header says {jets} jets, more than a block can hold")
         length, start = decode_varint(block.payload, 0)
         at = start + length
-        odd = decode_exceptions(block.payload[start:at], self.lattices, jets)
-        reader = EntropyDecoder(block.payload[at + self._checks.size :], made)
-        code_numbers, code = self._coding(events is not None)
-        counts = None if events is None else code_numbers(reader, None, events)
+        exceptions = decode_exceptions(block.payload[start:at], self.quantizers, jets)
+        decoder = EntropyDecoder(block.payload[at + self._checksums.size :], choices)
+        code_counts, code_features = self._coding(events is not None)
+        counts = None if events is None else code_counts(decoder, None, events)
         if counts is not None:
-            among = counts.min(initial=0) >= 0 and counts.max(initial=0) <= jets
-            if not among or counts.sum() != jets:
-                raise DamagedFileError("it has other numbers of jets than it says")
-        found = QuantizedJets({}, {}, odd, counts)
-        block.check(found.checksum())
-        coded = code(reader, counts, None, jets)
-        for check in self._checks.unpack_from(block.payload, at)[: self._wanted(features)]:
-            name, found.integers[name] = next(coded)
-            values = self._code_fine(reader, name, None, jets)
-            if values is not None:
-                found.fine[name] = values
-            if not _agrees(found, name, check):
+            _check_counts(counts, jets)
+        quantized = QuantizedJets({}, {}, exceptions, counts)
+        block.check(quantized.checksum())
+        coded = code_features(decoder, counts, None, jets)
+        checksums = self._checksums.unpack_from(block.payload, at)
+        for checksum in checksums[: self._number_to_decode(features)]:
+            name, quantized.integers[name] = next(coded)
+            if coarse_quantizer(self.quantizers[name])[1]:
+                quantized.fine[name] = decoder.uniform(None, np.full(jets, 1 << FINE_BITS))
+            if quantized.checksum(name) & _CHECKSUM_MASK != checksum:
                 raise DamagedFileError(f"the checksum of {name!r} does not agree")
-        if features is None and not reader.is_done:
-            raise DamagedFileError("it has more than the jets it says")
-        return found
+        if features is None and not decoder.is_done:
+            raise DamagedFileError(f"bytes are left after the {jets} jets of the header")
+        return quantized
 
-    def _wanted(self, features: Collection[str] | None) -> int:
-        """How many features there are up to the last asked for; None for all."""
-        asked = [features is None or name in features for name in self.layout.order]
-        return max((i + 1 for i, wanted in enumerate(asked) if wanted), default=0)
-
-    def _code_fine(
-        self, coder: EntropyCoder, name: str, values: Integers | None, jets: int
-    ) -> Integers | None:
-        """Write or read the low bits of a feature; None where it has none."""
-        if not coarse_quantizer(self.lattices[name])[1]:
-            return None
-        return coder.uniform(values, np.full(jets, 1 << FINE_BITS))
+    def _number_to_decode(self, features: Collection[str] | None) -> int:
+        """How many features there are up to the last one wanted."""
+        wanted = [features is None or name in features for name in self.layout.order]
+        return max((i + 1 for i, is_wanted in enumerate(wanted) if is_wanted), default=0)
 
 
-def _agrees(found: QuantizedJets, name: str, check: int) -> bool:
-    return found.checksum(name) & _SHORT == check
+def _check_counts(counts: Integers, jets: int) -> None:
+    within = counts.min(initial=0) >= 0 and counts.max(initial=0) <= jets
+    if not within or counts.sum() != jets:
+        raise DamagedFileError(f"jet counts sum to {counts.sum()}, header says {jets}")

@@ -1,0 +1,56 @@
+"""The hyperparameters of the autoencoder: which values each can have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from atlasae.codecs.autoencoder.network import ACTIVATIONS
+from atlasae.codecs.autoencoder.scaling import SCALINGS
+from atlasae.errors import InputError, require_choice
+from atlasae.quantization.tolerance import abs_
+
+UNITS = ("GeV", "MeV")
+CHOICES: dict[str, tuple[str, ...]] = {
+    "activation": tuple(ACTIVATIONS),
+    "regularisation": ("weight_decay", "l2"),
+    "scaling": SCALINGS,
+    "loss": ("rmse", "mse"),
+    "latent_dtype": ("float32", "float16"),
+    "schedule": ("one_cycle", "constant"),
+    "optimiser": ("soap", "adamw"),
+}
+_WIDEST = 100_000  # units of a layer
+
+
+def check_hyperparameters(values: Mapping[str, Any]) -> None:
+    """Raise InputError unless each hyperparameter, by name, has a value it can have."""
+    for name, choices in CHOICES.items():
+        require_choice(name, values[name], choices)
+    if values["unit"] is not None:
+        require_choice("unit", values["unit"], UNITS)
+    if values["latent_tolerance"] is not None:
+        abs_(values["latent_tolerance"])  # raises where it is none
+    latent, hidden = values["latent"], values["hidden"]
+    widths = (latent, *hidden) if isinstance(hidden, Sequence) else (0,)
+    if not all(_is_whole(width) and width <= _WIDEST for width in widths):
+        raise InputError(f"layers have 1 to {_WIDEST:,} units: latent={latent!r}, hidden={hidden!r}")
+    for name in ("weight_decay", "jitter"):
+        if not _is_number(values[name]) or values[name] < 0:
+            raise InputError(f"{name}={values[name]!r} must be a number that is not negative")
+    if not _is_number(values["lr"]) or values["lr"] <= 0:
+        raise InputError(f"lr={values['lr']!r} must be a positive number")
+    if not _is_whole(values["batch_size"]):
+        raise InputError(f"batch_size={values['batch_size']!r} must be a positive integer")
+    if values["epochs"] is not None and not _is_whole(values["epochs"]):
+        raise InputError(f"epochs={values['epochs']!r} must be a positive integer, or None")
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and value > 0
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and bool(np.isfinite(value))
