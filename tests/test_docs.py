@@ -108,7 +108,7 @@ def install(code, directory):
 
 
 @pytest.mark.parametrize(
-    "page", filter(has_code, PAGES), ids=lambda page: page.relative_to(REPOSITORY).as_posix()
+    "page", list(filter(has_code, PAGES)), ids=lambda page: page.relative_to(REPOSITORY).as_posix()
 )
 def test_code_blocks_run(page, directory):
     namespace = {"__name__": "__main__"}
