@@ -96,9 +96,9 @@ def _compressed(contents: Contents) -> str:
 def _notes(contents: Contents) -> str:
     """Number of branches that changed or were left out, by the kind of change."""
     changes = Counter(re.sub(r"the counter \S+", "a counter", n) for n in contents.changed.values())
-    lines = [f"{count} x {note}" for note, count in changes.items()]
+    lines = [f"{count} x `{note}`" for note, count in changes.items()]
     left_out = Counter(re.sub(r"basket .*", "…", note) for note in contents.left_out.values())
-    lines += [f"LEFT OUT {count} x {note}" for note, count in left_out.items()]
+    lines += [f"LEFT OUT {count} x `{note}`" for note, count in left_out.items()]
     return "<br>".join(lines)
 
 
