@@ -68,16 +68,17 @@ def sample(tmp_path_factory):
 @pytest.fixture
 def directory(tmp_path, monkeypatch, sample):
     """The directory of a reader, with little data and short work."""
-    from atlasae import report, samples
+    from atlasae import samples
     from atlasae.codecs.autoencoder import codec
+    from atlasae.report import compare
 
     (tmp_path / "events.root").write_bytes(sample.read_bytes())
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(samples, "_DATA", sample.parent)
     monkeypatch.setattr(codec, "_DEFAULT_STEPS", STEPS)
-    every = report.figures_of
-    monkeypatch.setattr(report, "figures_of", lambda *options: islice(every(*options), FIGURES))
+    every = compare.figures_of
+    monkeypatch.setattr(compare, "figures_of", lambda *options: islice(every(*options), FIGURES))
     yield tmp_path
     plt.close("all")
 

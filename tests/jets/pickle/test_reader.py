@@ -89,13 +89,13 @@ def dtype(code: str, order: str = "<") -> bytes:
 def array(
     shape: tuple[int, ...], kind: bytes, content: bytes, reserved: bytes | None = None
 ) -> bytes:
-    made = call(
+    values = call(
         name("numpy.core.multiarray", "_reconstruct"),
         name("numpy", "ndarray"),
         reserved or many(number(0)),
         raw(b"b"),
     )
-    return build(made, many(number(1), many(*map(number, shape)), kind, b"\x89", content))
+    return build(values, many(number(1), many(*map(number, shape)), kind, b"\x89", content))
 
 
 def index(*labels: str) -> bytes:
@@ -113,19 +113,19 @@ def legacy_frame(
     labels = labels or list(columns)
     length = len(next(iter(columns.values())))
     by_code: dict[str, list[int]] = {}
-    for place, column in enumerate(columns.values()):
-        by_code.setdefault(column.dtype.str[1:], []).append(place)
+    for position, column in enumerate(columns.values()):
+        by_code.setdefault(column.dtype.str[1:], []).append(position)
     blocks, items, stored = [], [], []
-    for code, places in by_code.items():
-        rows = np.stack([list(columns.values())[place] for place in places])
+    for code, positions in by_code.items():
+        rows = np.stack([list(columns.values())[position] for position in positions])
         values = array(rows.shape, dtype(code), raw(rows.tobytes()))
-        if places == list(range(places[0], places[-1] + 1)):
-            bounds = (places[0], places[-1] + 1, 1)
+        if positions == list(range(positions[0], positions[-1] + 1)):
+            bounds = (positions[0], positions[-1] + 1, 1)
             where = call(name("builtins", "slice"), *map(number, bounds))
         else:
-            where = array((len(places),), dtype("i8"), raw(np.array(places, "<i8").tobytes()))
+            where = array((len(positions),), dtype("i8"), raw(np.array(positions, "<i8").tobytes()))
         blocks.append(values)
-        items.append(index(*(labels[place] for place in places)))
+        items.append(index(*(labels[position] for position in positions)))
         stored.append(mapped(values=values, mgr_locs=where))
     numbers = array((length,), dtype("i8"), raw(np.arange(length, dtype="<i8").tobytes()))
     rows_axis = call(
@@ -362,9 +362,9 @@ def test_extension_codes_are_refused_even_when_registered(tmp_path: Path) -> Non
 
 def test_allowed_names_are_only_written_down(tmp_path: Path) -> None:
     huge = many(number(2**31 - 1), number(2**31 - 1))
-    made = array((3,), dtype("f8"), raw(bytes(24)), reserved=huge)
+    values = array((3,), dtype("f8"), raw(bytes(24)), reserved=huge)
     for data in (
-        b"}" + text("pt") + made + b"s",  # would reserve 2**65 bytes
+        b"}" + text("pt") + values + b"s",  # would reserve 2**65 bytes
         build(name("pandas.core.frame", "DataFrame"), mapped(_data=b"N")),  # state on a class
         call(call(name("builtins", "slice"), b"N"), b"N"),
         b"}" + text("pt") + array((2**31 - 1, 2**31 - 1), dtype("f8"), raw(bytes(24))) + b"s",
