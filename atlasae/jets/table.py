@@ -63,11 +63,25 @@ class Table:
         return Table({name: self.columns[own] for name, own in own_names.items()}, self.counts)
 
     def flat(self) -> Table:
-        """The same jets, no longer grouped by event."""
+        """The same jets, no longer grouped by event.
+
+        Example:
+            >>> import numpy as np
+            >>> jets = Table({"pt": np.array([50.0, 30.0, 20.0])}, counts=np.array([2, 1]))
+            >>> jets.flat().counts is None
+            True
+        """
         return Table(self.columns)
 
     def rows(self, index: NDArray[np.integer[Any]]) -> Table:
-        """The jets at these positions, flat."""
+        """The jets at these positions, flat.
+
+        Example:
+            >>> import numpy as np
+            >>> jets = Table({"pt": np.array([50.0, 30.0, 20.0])})
+            >>> jets.rows(np.array([2, 0])).columns["pt"].tolist()
+            [20.0, 50.0]
+        """
         return Table({name: values[index] for name, values in self.columns.items()})
 
     def events(self, index: NDArray[np.integer[Any]]) -> Table:

@@ -239,24 +239,16 @@ def _decoded(
     features: Sequence[str],
     unit: str | None,
 ) -> DecodedFile:
-    codecs: dict[str, Codec] = {}
-    latents = []
     with open_root(path) as file, located(os.fspath(path)):
         trees = open_trees(file)
         source, jet_collection = find_collection(trees, tree, collection)
         after = _jets_in(path, file, source, jet_collection, features)
-        branches = {branch.name for branch in _branches(jet_collection, features)}
-        codec, size = "", after.jet_bytes
+        coding = _Coding("", after.jet_bytes)
         if isinstance(trees, CompressedTrees):
-            codec, size = _compressed(info(path), tree, branches)
-            for segment, part in _parts_of(trees, tree, branches):
-                if part.codec:
-                    codecs[part.codec] = trees.container.codecs[part.codec]
-                reader = part_reader(trees.container, segment, part, trees.raw(tree))
-                if isinstance(reader, LatentReader):
-                    latents.append(reader.latents(segment.start, segment.stop))
+            branches = {branch.name for branch in _branches(jet_collection, features)}
+            coding = _coding(trees, info(path), tree, branches)
     with located(f"{os.fspath(path)} against {os.fspath(original.path)}"):
-        moved = any(used.reorders for used in codecs.values())
+        moved = any(codec.reorders for codec in coding.codecs)
         jets = in_order_of(original.event_numbers, after.event_numbers, after.jets, moved=moved)
         results = residuals(original.jets, jets)
         require_same_jets(results, original.jets, jets)
@@ -264,14 +256,40 @@ def _decoded(
         path=after.path,
         file_bytes=after.file_bytes,
         jets=jets,
-        jet_bytes=size,
+        jet_bytes=coding.jet_bytes,
         event_numbers=after.event_numbers,
         name=name,
-        codec=codec,
-        codecs=tuple(codecs.values()),
-        latents=to_records(joined(latents)) if latents else None,
+        codec=coding.calls,
+        codecs=coding.codecs,
+        latents=coding.latents,
         residuals=results,
         observables=_observables(jets, unit),
+    )
+
+
+@dataclass(frozen=True)
+class _Coding:
+    """How a file holds its jets; the attributes are those of DecodedFile."""
+
+    calls: str
+    jet_bytes: int | None
+    codecs: tuple[Codec, ...] = ()
+    latents: ak.Array | None = None
+
+
+def _coding(trees: CompressedTrees, contents: Contents, tree: str, branches: set[str]) -> _Coding:
+    """How a compressed file holds these branches."""
+    codecs: dict[str, Codec] = {}
+    latents = []
+    for segment, part in _parts_of(trees, tree, branches):
+        if part.codec:
+            codecs[part.codec] = trees.container.codecs[part.codec]
+        reader = part_reader(trees.container, segment, part, trees.raw(tree))
+        if isinstance(reader, LatentReader):
+            latents.append(reader.latents(segment.start, segment.stop))
+    calls, jet_bytes = _calls_and_size(contents, tree, branches)
+    return _Coding(
+        calls, jet_bytes, tuple(codecs.values()), to_records(joined(latents)) if latents else None
     )
 
 
@@ -283,7 +301,7 @@ def _branches(jet_collection: Collection, features: Sequence[str]) -> list[Branc
 
 
 def _parts_of(trees: CompressedTrees, tree: str, branches: set[str]) -> list[tuple[Segment, Part]]:
-    """What these branches were compressed in, segment by segment."""
+    """The parts of a tree that hold these branches, by segment."""
     return [
         (segment, part)
         for segment in trees.container.segments.get(tree, [])
@@ -292,8 +310,8 @@ def _parts_of(trees: CompressedTrees, tree: str, branches: set[str]) -> list[tup
     ]
 
 
-def _compressed(contents: Contents, tree: str, branches: set[str]) -> tuple[str, int | None]:
-    """The codecs of these branches, and the size of their blocks in bytes."""
+def _calls_and_size(contents: Contents, tree: str, branches: set[str]) -> tuple[str, int | None]:
+    """The calls that make the codecs of these branches, and the size of their blocks in bytes."""
     parts = [part for part in contents.parts if part.tree == tree and branches & set(part.before)]
     kept = sum(b.after for b in contents.kept if b.tree == tree and b.name in branches)
     alone = all(set(part.before) <= branches for part in parts)
