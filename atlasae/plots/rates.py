@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atlasae.errors import DamagedFileError, MissingFileError, MissingNameError
-from atlasae.plots import style as styles
-from atlasae.plots.style import ATLAS, Style, make_room, series
+from atlasae.plots import layout
+from atlasae.plots.layout import make_room
+from atlasae.plots.style import ATLAS, GREYS, NEUTRAL, ORIGINAL, Style, series
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -113,23 +114,23 @@ def rate_distortion(
     Example:
         >>> artists = rate_distortion([Rate("small", bits=41.0, error=1e-3, bounded=True)])
     """
-    ax = ax or styles.single()
+    ax = ax or layout.single()
     style.label(ax)
     artists = [*_draw_published(ax, published), *_draw_measured(ax, measured)]
     ax.set_xscale("log")
     ax.margins(x=0.12)
-    ax.axhline(_RAW_BITS, color=styles.NEUTRAL, linewidth=1, linestyle=":")
+    ax.axhline(_RAW_BITS, color=NEUTRAL, linewidth=1, linestyle=":")
     ax.set_ylim(0, 140)
     rows = -(-len(ax.get_legend_handles_labels()[1]) // 2)
     make_room(ax, log=False, share=min(0.16 + 0.045 * rows, 0.6))
     ax.annotate(
         "uncompressed: four float32", (0.03, _RAW_BITS), xycoords=("axes fraction", "data"),
-        xytext=(0, -4), textcoords="offset points", va="top", color=styles.NEUTRAL, fontsize=12,
+        xytext=(0, -4), textcoords="offset points", va="top", color=NEUTRAL, fontsize=12,
     )  # fmt: skip
     ax.set_xlabel(r"Relative error of jet $p_{\mathrm{T}}$", loc="right")
     ax.set_ylabel("Bits per jet", loc="top")
     title = "Error: tolerance (filled) or 68 % half-width (open)"
-    styles.legend(ax, fontsize=11, ncols=2, title=title, title_fontsize=11, columnspacing=1)
+    layout.legend(ax, fontsize=11, ncols=2, title=title, title_fontsize=11, columnspacing=1)
     return artists
 
 
@@ -138,7 +139,7 @@ def _draw_published(ax: Axes, rates: Sequence[Rate]) -> Artists:
     artists: Artists = []
     for i, name in enumerate(dict.fromkeys(rate.name for rate in rates)):
         points = sorted((rate.error, rate.bits) for rate in rates if rate.name == name)
-        look = series(i) | {"color": styles.ORIGINAL if i == 0 else styles.GREYS[i % 3]}
+        look = series(i) | {"color": ORIGINAL if i == 0 else GREYS[i % 3]}
         artists += ax.plot(
             *zip(*points, strict=True), **look, linewidth=2.2 if i == 0 else 1.2, markersize=5,
             label=f"{name} (benchmark)" if i == 0 else name,

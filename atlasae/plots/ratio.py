@@ -9,7 +9,8 @@ import mplhep
 import numpy as np
 
 from atlasae.jets.metrics import agreement
-from atlasae.plots.style import NEUTRAL, ORIGINAL, legend, make_room, series
+from atlasae.plots.layout import legend, make_room
+from atlasae.plots.style import NEUTRAL, ORIGINAL, series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,7 +13,7 @@ import numpy as np
 from atlasae.jets.metrics import agreement, correlation
 from atlasae.plots.derived import observable_edges
 from atlasae.plots.features import distribution_edges
-from atlasae.plots.style import to_gev
+from atlasae.plots.ranges import to_gev
 
 if TYPE_CHECKING:
     from atlasae.jets.metrics import Residuals
