@@ -18,7 +18,7 @@ from atlasae.errors import (
     TargetExistsError,
     VersionError,
 )
-from atlasae.report import read_comparison
+from atlasae.report.comparison import read_comparison
 from atlasae.root.container import part_writers
 from atlasae.root.container.restored_tree import open_trees
 from atlasae.root.decompress import Notes
@@ -350,9 +350,9 @@ def test_of_other_features_only_those_asked_for_are_decoded(tmp_path, monkeypatc
         file.mktree("Events", types, counter_name=lambda _: "nJet").extend(columns)
     atlasae.compress(source, small, select=Selection(all_floats=True))
     seen = []
-    visit = jet_density._Coding.visit
+    visit = jet_density.CodingVisitor.visit
     monkeypatch.setattr(
-        jet_density._Coding,
+        jet_density.CodingVisitor,
         "visit",
         lambda self, group, feature, *more: (
             seen.append(feature) or visit(self, group, feature, *more)
