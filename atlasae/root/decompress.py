@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Notes:
-    """What did not come over as it was, by path or ``path:branch``.
+    """What is not as it was before compression, by path or ``path:branch``.
 
     Attributes:
-        changed: what became different though no value did, such as the type of a counter.
-        left_out: what could not be written, and why.
+        changed: what changed other than values, such as the type of a counter.
+        left_out: what is missing, and why.
     """
 
     changed: dict[str, str]
@@ -50,20 +50,31 @@ def decompress(
 
     Args:
         source: the compressed ROOT file; the codecs are in it.
-        target: the ROOT file to write; it appears when it is complete.
-        to: ``ttree``, ``rntuple``, or the ``same`` as each tree was before it was compressed.
-        drop_unwritable: leave out what cannot be written, rather than stop.
+        target: the ROOT file to write; it appears only when it is complete.
+        to: ``ttree``, ``rntuple``, or the ``same`` as each tree had before compression.
+        drop_unwritable: leave out what cannot be written, instead of an error.
         step_size: how much is written at a time.
         force: overwrite an existing target.
         progress: show progress bars on the error stream.
 
     Returns:
-        What did not come over as it was, from the original to the target.
+        What is not as it was in the original file.
 
     Raises:
-        MissingFileError, DamagedFileError: the source is missing or not readable.
-        TargetExistsError: the target is there and ``force`` is false.
+        MissingFileError, DamagedFileError: the source is missing or cannot be read.
+        TargetExistsError: the target exists and ``force`` is false.
         InputError: the source is not compressed, or something cannot be written.
+
+    Example:
+        >>> import atlasae, os, tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> small, restored = (os.path.join(folder, name) for name in ("small.root", "back.root"))
+        >>> codec = atlasae.Codec.bounded(tolerance="lossless")
+        >>> contents = atlasae.compress(atlasae.sample(), small, codec=codec)
+        >>> decompress(small, restored).left_out
+        {}
+        >>> atlasae.check(atlasae.sample(), restored).good
+        True
     """
     check_step_size(step_size)
     require_different_files(source, target)
@@ -86,7 +97,7 @@ def decompress(
                 if path not in RESERVED:
                     out.mkdir(path)
             for plan in plans:
-                if not plan.branches:  # of which a tree needs one
+                if not plan.branches:  # a tree needs one
                     notes.left_out[plan.source.path] = "none of its branches can be written"
                     continue
                 _copy(plan, out, step_size, progress)

@@ -1,4 +1,4 @@
-"""Compressed trees as if they were not: trees to read like any other."""
+"""Compressed trees that read like the trees they were compressed from."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from atlasae.root.io.tree import TreeReader, memory_size
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_EXPANSION = 4  # entries in memory against those in a file, roughly
+_EXPANSION = 4  # size of entries in memory, in units of their size in a file, about
 
 
 class RestoredTree(TreeReader):
-    """A compressed tree that gives back the branches it was made of."""
+    """A compressed tree that decodes to the branches of its source."""
 
     def __init__(self, tree: TreeReader, container: Container, segments: Sequence[Segment]) -> None:
         super().__init__(tree.tree, tree.path)
@@ -36,7 +36,7 @@ class RestoredTree(TreeReader):
         self.kind = segments[0].manifest.kind
         if tree.num_entries != segments[-1].stop:
             raise DamagedFileError(
-                f"{self.where} has {tree.num_entries} entries, its manifest speaks of"
+                f"{self.where} has {tree.num_entries} entries, its manifest says"
                 f" {segments[-1].stop}"
             )
 
@@ -66,7 +66,7 @@ class RestoredTree(TreeReader):
                 for segment in self.segments
                 if max(first, segment.start) < min(last, segment.stop)
             ]
-            # those before are let go, and with them the blocks they remember
+            # readers of earlier segments are dropped, with the blocks they remember
             readers = {
                 segment.start: readers.get(segment.start) or _SegmentReader(self, segment, names)
                 for segment in segments
@@ -95,13 +95,15 @@ class _SegmentReader:
     def read(self, start: int, stop: int) -> Arrays:
         arrays: Arrays = {}
         for _, chunk in self.tree.iterate(list(self.kept), stop - start, start, stop):
-            arrays |= {name: _as_it_was(chunk[name], branch) for name, branch in self.kept.items()}
+            arrays |= {
+                name: _in_source_type(chunk[name], branch) for name, branch in self.kept.items()
+            }
         for reader in self.readers:
             arrays |= reader.read(start, stop, self.names)
         return arrays
 
 
-def _as_it_was(array: ak.Array, branch: BranchInfo) -> ak.Array:
+def _in_source_type(array: ak.Array, branch: BranchInfo) -> ak.Array:
     """An array of numbers in the type of the source: a counter of a TTree is stored as int32."""
     if branch.dtype is None or str(array.type.content) == branch.type:
         return array
@@ -120,11 +122,11 @@ class CompressedTrees(Trees):
         self.container = read_container(file)
         for path in self.container.segments.keys() - self.keys():
             raise DamagedFileError(
-                f"{file.file_path}: no tree {path!r}, of which it has a manifest"
+                f"{file.file_path}: no tree {path!r}, though there is a manifest for it"
             )
 
     def raw(self, path: str) -> TreeReader:
-        """A tree as it stands in the file."""
+        """A tree as it is stored in the file."""
         return super()._open(path)
 
     def _open(self, path: str) -> TreeReader:

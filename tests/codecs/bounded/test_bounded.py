@@ -669,7 +669,7 @@ DECODE = """
 import hashlib, pathlib, sys
 sys.modules["torch"] = None
 from atlasae import Codec
-from atlasae.jets.table import to_records, to_table
+from atlasae.jets.table import to_table
 folder = pathlib.Path(sys.argv[1])
 table = to_table(Codec.load(folder / "codec").decode((folder / "stream").read_bytes()))
 digest = hashlib.sha256(b"".join(v.tobytes() for v in table.columns.values()))
