@@ -43,7 +43,7 @@ def iterate(
 
     Raises:
         MissingFileError: no file matches.
-        Others as ``open`` and ``Tree.iterate`` do.
+        AtlasaeError: any that ``open`` and ``Tree.iterate`` raise.
     """
     require_choice("library", library, LIBRARIES)
     before = 0
@@ -80,7 +80,7 @@ def concatenate(
 
     Raises:
         MissingFileError: no file matches.
-        Others as ``open`` and ``Tree.arrays`` do.
+        AtlasaeError: any that ``open`` and ``Tree.arrays`` raise.
     """
     require_choice("library", library, LIBRARIES)
     with ExitStack() as stack:
