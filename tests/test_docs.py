@@ -51,7 +51,7 @@ def sample(tmp_path_factory):
     path = tmp_path_factory.mktemp("sample") / "dijets.root"
     with uproot.open(atlasae.sample()) as file:
         tree = file["Events"]
-        names = [name for name in tree.keys() if name != "nJet"]
+        names = [name for name in tree if name != "nJet"]
         arrays = tree.arrays(names, entry_stop=EVENTS)
         types = {
             name: "var * float32"
