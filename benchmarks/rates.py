@@ -99,7 +99,7 @@ def show(rows: list[dict[str, Any]], console: Console) -> None:
         _show_case(row, console)
     rates = [rate for row in rows for rate in row["peers"] if rate["note"]]
     for note in dict.fromkeys(f"{rate['name']}: {rate['note']}" for rate in rates):
-        console.print(note)
+        console.print(note, markup=False)
 
 
 def _show_case(row: dict[str, Any], console: Console) -> None:
