@@ -1,42 +1,62 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
+CONSTRAINTS ?= constraints.txt
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS))
 READY := .venv/.ready
+DOCS_READY := .venv/.docs-ready
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest --mpl -n $(WORKERS) --dist worksteal
 
-.PHONY: demo env test test-all lint bench figures clean
+.PHONY: demo env test test-all lint docs lean bench figures image clean
 
 demo: env  ## compress and restore the shipped sample, and write a report of it
 	$(BIN)/atlasae demo --rates benchmarks/results/rates.json
 
-env: $(READY)
+# --upgrade-deps: the pip that comes with Python takes a minute longer to resolve versions
+env: $(READY)  ## an environment with every extra and the tools of the tests
 
 $(READY): pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	$(PYTHON) -m venv --upgrade-deps .venv
+	$(PIP) -e '.[all,test]'
 	@touch $@
 
-test: env
-	$(BIN)/python -m pytest --mpl
+$(DOCS_READY): $(READY)
+	$(PIP) -e '.[docs]'
+	@touch $@
 
-test-all: env
-	$(BIN)/python -m pytest --mpl -m 'slow or not slow'
+test: env  ## the tests, on two cores, with coverage
+	$(PYTEST) --cov --cov-report=term --cov-fail-under=95
+
+test-all: env  ## the slow tests too
+	$(PYTEST) -m 'slow or not slow'
 
 lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The jets and events that the rates are measured on; see benchmarks/rates.py for what they are.
+docs: $(DOCS_READY)  ## the documentation, in site/
+	$(BIN)/mkdocs build --strict
+
+lean: env  ## the core alone, in its own environment: its size, and the sample compressed
+	$(BIN)/python -m pytest -m slow -rP tests/packaging/test_container.py
+
+# Jets and events that the rates are measured on; benchmarks/rates.py describes them.
 JETS ?= ../shared/data/all_jets_test_4D_100_percent.pkl
 EVENTS ?= ../shared/data/pythia_dijets_60k.root
 
 bench: env  ## hwcounter needs a C compiler; without it the cycles are marked as estimated
-	-$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cycles]'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	-$(PIP) -e '.[cycles]'
+	$(PIP) -e '.[bench]'
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.rates $(JETS) $(EVENTS)
 
 figures: env  ## draw the image baselines of the tests anew
-	$(BIN)/python -m pytest --mpl-generate-path=tests/baseline tests/test_plots.py
+	$(BIN)/python -m pytest --mpl-generate-path=tests/plots/baseline tests/plots/test_plots.py
+
+image: packaging/smoke_test.sh  ## the container, and the sample compressed in it
+	docker build --tag atlasae .
+	docker run --rm --interactive --entrypoint sh atlasae -s < packaging/smoke_test.sh
 
 clean:
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist site .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

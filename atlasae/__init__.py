@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from atlasae.root.decompress import decompress
     from atlasae.root.info import info
     from atlasae.root.merge import merge
+    from atlasae.root.plan import Selection
     from atlasae.root.reading.datasets import concatenate, iterate
     from atlasae.root.reading.file import open_file as open  # noqa: A004  (as uproot calls it)
     from atlasae.root.reading.jets import read_jets
@@ -69,6 +70,7 @@ __all__ = [
     "MissingNameError",
     "MissingPackageError",
     "NotFittedError",
+    "Selection",
     "TargetExistsError",
     "UnsafePickleError",
     "VersionError",
@@ -95,6 +97,7 @@ __all__ = [
 _LAZY = {
     "AutoencoderCodec": "codecs.autoencoder.codec",
     "BoundedCodec": "codecs.bounded.codec",
+    "Selection": "root.plan",
     "abs_": "quantization.tolerance",
     "check": "root.check",
     "compare": "report",

@@ -1,4 +1,4 @@
-"""The exceptions of atlasae: one family, each also a built-in that callers know how to catch."""
+"""The exceptions of atlasae: one family, each also one of the built-in exceptions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class AtlasaeError(Exception):
-    """Base of every exception that atlasae raises on purpose."""
+    """Base class of all exceptions that atlasae raises on purpose."""
 
 
 class InputError(AtlasaeError, ValueError):
@@ -26,12 +26,12 @@ class MissingNameError(AtlasaeError, KeyError):
 
     @classmethod
     def of(cls, kind: str, name: str, where: str, names: Iterable[str]) -> MissingNameError:
-        """Say that ``name`` is missing ``where``, and which existing names come nearest."""
+        """An error that ``name`` is missing ``where``, with the nearest existing names."""
         return cls(f"no {kind} {name!r} in {where}{suggestion(name, names)}")
 
 
 class NotFittedError(AtlasaeError, RuntimeError):
-    """The codec has to be trained, or loaded, before it can do this."""
+    """The codec must be fitted, or loaded, before it can do this."""
 
 
 class FileError(AtlasaeError, OSError):
@@ -39,15 +39,15 @@ class FileError(AtlasaeError, OSError):
 
 
 class MissingFileError(FileError, FileNotFoundError):
-    """A file to read is not there."""
+    """A file to read does not exist."""
 
 
 class TargetExistsError(FileError, FileExistsError):
-    """A file to write is there already."""
+    """A file to write exists already."""
 
 
 class DamagedFileError(FileError, ValueError):
-    """A file, or a codec stored in it, is damaged or of a kind atlasae does not read."""
+    """A file, or a codec stored in it, is damaged, or of a kind that atlasae cannot read."""
 
 
 class VersionError(FileError, ValueError):
@@ -63,7 +63,12 @@ class MissingPackageError(AtlasaeError, ImportError):
 
 
 def suggestion(name: str, names: Iterable[str]) -> str:
-    """``"; did you mean 'x' or 'y'?"``, or what there is, or nothing where there is nothing."""
+    """The end of an error message: the nearest of the existing names, else all of them.
+
+    Example:
+        >>> suggestion("Jet_pT", ["Jet_pt", "MET_pt"])
+        "; did you mean 'Jet_pt'?"
+    """
     known = sorted(set(names))
     by_lower_case = {other.lower(): other for other in known}
     if name.lower() in by_lower_case:

@@ -164,8 +164,8 @@ def _jets(generator: np.random.Generator, count: int) -> dict[str, Float32s]:
 
 
 def _variant(name: str, options: dict[str, Any], jets: dict[str, Float32s]) -> list[Work]:
-    codec = AutoencoderCodec(**options)
-    codec.fit(_jets(np.random.default_rng(2), 2000), epochs=1, device="cpu")
+    codec = AutoencoderCodec(**options, epochs=1)
+    codec.fit(_jets(np.random.default_rng(2), 2000), device="cpu")
     sizes = (len(jets), *codec.hidden, codec.latent, *reversed(codec.hidden), len(jets))
     network = DenseNetwork.initial(sizes, codec.activation, np.random.default_rng(0))
     features = np.random.default_rng(1).normal(size=(len(jets["pt"]), 4)).astype(np.float32)

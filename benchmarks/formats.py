@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import atlasae
-from atlasae import Codec
+from atlasae import Codec, Selection
 from atlasae.root.compress import compress
 
 if TYPE_CHECKING:
@@ -45,7 +45,13 @@ def row(source: Path, way: Way, folder: Path) -> str:
     small, back = folder / "small.root", folder / "back.root"
     codec = Codec.bounded(tolerance=way.tolerance)
     compressed = partial(
-        compress, source, small, codec=codec, pack=way.pack, all_floats=way.all_floats, force=True
+        compress,
+        source,
+        small,
+        codec=codec,
+        pack=way.pack,
+        select=Selection(all_floats=way.all_floats),
+        force=True,
     )
     start = time.perf_counter()
     extra = ""

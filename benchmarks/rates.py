@@ -117,16 +117,16 @@ def measure(case: Case, repeats: int) -> dict[str, Any]:
 
 def _model_of(codec: BoundedCodec, table: Table) -> tuple[int, float, dict[str, peers.Column]]:
     """Bytes that the numbers of jets take, cross-entropy with them in bits, and the integers."""
-    model = codec._model  # noqa: SLF001  (what it does not show to users)
-    quantised = codec._quantise(table)  # noqa: SLF001
+    model = codec._density  # noqa: SLF001  (what it does not show to users)
+    quantised = codec._quantize(table)  # noqa: SLF001
     assert model is not None
     entropy = sum(model.bits(quantised.integers, quantised.counts).values())
     numbers = 0
     if (counts := quantised.counts) is not None:
         writer = EntropyEncoder()
-        model.code_numbers(writer, counts, len(counts))
+        model.code_counts(writer, counts, len(counts))
         numbers = len(writer.to_bytes())
-        entropy += model.numbers.bits(counts, np.ones((1, len(counts)), np.float32))
+        entropy += model.jets_per_event.bits(counts, np.ones((1, len(counts)), np.float32))
     columns = {
         name: peers.Column(
             table.columns[name],
@@ -134,7 +134,7 @@ def _model_of(codec: BoundedCodec, table: Table) -> tuple[int, float, dict[str, 
             lattice,
             codec.tolerances_[name],
         )
-        for name, lattice in codec.lattices_.items()
+        for name, lattice in codec.quantizers_.items()
     }
     return numbers, entropy, columns
 

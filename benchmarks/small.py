@@ -51,7 +51,7 @@ def _row(name: str, table: Table) -> dict[str, Any]:
             lattice,
             codec.tolerances_[feature],
         )
-        for feature, lattice in codec.lattices_.items()
+        for feature, lattice in codec.quantizers_.items()
     }
     if table.counts is not None:
         counts = np.asarray(table.counts, np.int64)

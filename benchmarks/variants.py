@@ -29,9 +29,9 @@ def measure(jets: Any, options: dict[str, Any], epochs: int) -> dict[str, Any]:
     order = np.random.default_rng(0).permutation(len(jets))
     cut = int(0.8 * len(jets))
     train, test = jets[order[:cut]], jets[order[cut:]]
-    codec = AutoencoderCodec(**options)
+    codec = AutoencoderCodec(**options, epochs=epochs)
     start = time.monotonic()
-    codec.fit(train, epochs=epochs, valid=0.0, progress=True)
+    codec.fit(train, valid=0.0, progress=True)
     seconds = time.monotonic() - start
     decoded = codec.decode(codec.encode(test))
     found = residuals(test, decoded)

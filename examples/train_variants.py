@@ -26,7 +26,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 def show(name: str, train: Any, test: Any, epochs: int, output: Path) -> None:
     """Train one variant, and print and draw its residuals on jets it has not seen."""
-    codec = Codec.autoencoder(**VARIANTS[name]).fit(train, epochs=epochs, progress=True)
+    codec = Codec.autoencoder(epochs=epochs, **VARIANTS[name]).fit(train, progress=True)
     print(f"{name}: loss {codec.history_.kept_loss:.4f}")
     figures = {"losses": partial(plots.training, codec.history_)}
     for feature, result in metrics.residuals(test, codec.decode(codec.encode(test))).items():

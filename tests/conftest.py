@@ -43,7 +43,7 @@ def events(jets, counts):
 @pytest.fixture(scope="session")
 def codec(jets):
     """A small trained codec."""
-    return Codec.autoencoder(hidden=(16, 8)).fit(jets, epochs=4, batch_size=64)
+    return Codec.autoencoder(hidden=(16, 8), epochs=4, batch_size=64).fit(jets)
 
 
 @pytest.fixture(scope="session")
@@ -56,8 +56,8 @@ def compressed_file(tmp_path_factory, events_file):
     import atlasae
 
     path = tmp_path_factory.mktemp("compressed") / "small.root"
-    trained = Codec.autoencoder(hidden=(16, 8)).fit(
-        atlasae.read_jets(events_file), epochs=4, batch_size=64
+    trained = Codec.autoencoder(hidden=(16, 8), epochs=4, batch_size=64).fit(
+        atlasae.read_jets(events_file)
     )
     atlasae.compress(events_file, path, codec=trained)
     return path

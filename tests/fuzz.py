@@ -35,7 +35,7 @@ from atlasae.coding.blocks import Block
 from atlasae.errors import DamagedFileError, InputError, MissingNameError
 from atlasae.lossless import columns, streams
 from atlasae.root import info
-from atlasae.root.container.manifest import manifest
+from atlasae.root.container import manifest
 from atlasae.root.container.restored_tree import CompressedTrees
 from atlasae.root.io.file import open_root
 from tests.helpers import make_jets, write_events
@@ -169,7 +169,7 @@ class Targets:
             few = sample[:40] if isinstance(sample, ak.Array) else jets
             self.coded.append((codec, list(codec.encode_blocks(few))))
         finite = make_jets(100)
-        autoencoder = Codec.autoencoder(hidden=(8,)).fit(finite, epochs=1)
+        autoencoder = Codec.autoencoder(hidden=(8,), epochs=1).fit(finite)
         self.codecs = [
             (codec, codec.encode(jets)) for codec in (autoencoder,) for jets in (finite,)
         ]
@@ -268,7 +268,7 @@ class Targets:
         try:
             with open_root(self.files[rng.integers(len(self.files))]) as file:
                 for tree in CompressedTrees(file).values():
-                    for _, arrays in tree.iterate(tree.plan.names):
+                    for _, arrays in tree.iterate(tree.schema.names):
                         assert len({len(array) for array in arrays.values()}) == 1
             info.info(self.files[0])
         finally:

@@ -12,7 +12,7 @@ import atlasae
 
 PUBLIC = [
     "AtlasaeError", "AutoencoderCodec", "BoundedCodec", "Codec", "DamagedFileError", "FileError", "InputError", "MissingFileError",
-    "MissingNameError", "MissingPackageError", "NotFittedError", "TargetExistsError",
+    "MissingNameError", "MissingPackageError", "NotFittedError", "Selection", "TargetExistsError",
     "UnsafePickleError", "VersionError", "__version__", "abs_", "check", "compare", "compress", "concatenate", "cycles",
     "decompress", "info", "iterate", "merge", "metrics", "open", "plots", "read_jets",
     "read_pickle", "rel", "sample",
@@ -69,3 +69,17 @@ def test_a_codec_file_encodes_and_decodes_without_torch(codec, tmp_path):
     )
     assert "awkward" in loaded
     assert not loaded & {"torch", "fastai"}
+
+
+def test_fitting_within_a_bound_needs_the_core_alone():
+    loaded = loaded_after(
+        "import atlasae, numpy as np\n"
+        "rng = np.random.default_rng(0)\n"
+        "pt = 20 + rng.exponential(30, 4000)\n"
+        "m = pt / 10 * np.exp(rng.normal(0, pt / 100))\n"
+        "jets = {'m': m, 'pt': pt, 'phi': rng.uniform(-3, 3, 4000), 'eta': rng.normal(size=4000)}\n"
+        "codec = atlasae.Codec.bounded(tolerance=1e-3).fit(jets)\n"
+        "assert any(density.network for density in codec._density.conditionals.values())\n"
+        "codec.encode(jets)"
+    )
+    assert not loaded & {"torch", "fastai", "scipy", "pandas", "matplotlib"}

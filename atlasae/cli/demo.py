@@ -28,16 +28,13 @@ def run_demo(directory: Path, rates: Path | None) -> None:
     make_directory(directory)
     source = atlasae.sample("dijets")
     jets = atlasae.read_jets(source)
-    autoencoder = AutoencoderCodec(latent=3, scaling="log")
+    autoencoder = AutoencoderCodec(latent=3, scaling="log", epochs=EPOCHS)
     codecs = {"bounded": BoundedCodec(tolerance=1e-3), "autoencoder": autoencoder}
     what: dict[Path, str] = {}
     compressed = []
     for step, (name, codec) in enumerate(codecs.items(), start=1):
-        click.echo(f"{step}. {codec!r} on {source.name}: training, compressing, restoring")
-        if codec is autoencoder:
-            autoencoder.fit(jets, epochs=EPOCHS, progress=True)
-        else:
-            codec.fit(jets, progress=True)
+        click.echo(f"{step}. {codec.call} on {source.name}: training, compressing, restoring")
+        codec.fit(jets, progress=True)
         small, back = directory / f"{name}.root", directory / f"{name}-restored.root"
         codec_file = directory / f"{name}.safetensors"
         codec.save(codec_file)

@@ -1,4 +1,4 @@
-"""What the command prints: tables by rich."""
+"""The tables that the commands print."""
 
 from __future__ import annotations
 
@@ -16,18 +16,36 @@ if TYPE_CHECKING:
     from atlasae.root.check import Check
     from atlasae.root.info import Contents
 
-SHOWN_BRANCHES = 20  # of the kept ones, the largest
+SHOWN_BRANCHES = 20  # the largest of the kept branches
 
 
 def print_contents(contents: Contents) -> None:
-    """What a compressed file holds: sizes by part and in whole, and what changed."""
-    c = contents
-    table = Table(title=f"{c.path}, from {c.source}", title_justify="left")
+    """Print what a compressed file holds: sizes, codecs, and every change and omission."""
+    console = Console()
+    console.print(_size_table(contents))
+    several = len(contents.entries) > 1
+    names_by_codec: dict[str, list[str]] = {}
+    for part in contents.parts:
+        name = _name(part.tree, part.name or "jets", several)
+        names_by_codec.setdefault(part.codec, []).append(name)
+    for codec, names in names_by_codec.items():
+        if codec != PACKED:
+            console.print(f"{', '.join(names)}: compressed with {codec}", highlight=False)
+    for tree, entries in contents.entries.items():
+        console.print(f"{tree}: {entries:,} entries", highlight=False)
+    console.print(f"ratio {contents.ratio:.3f}, codecs included", style="bold", highlight=False)
+    if contents.ratio < 1:
+        console.print(_why_it_grew(contents), style="yellow")
+    print_notes(contents.changed, contents.left_out)
+
+
+def _size_table(contents: Contents) -> Table:
+    table = Table(title=f"{contents.path}, from {contents.source}", title_justify="left")
     table.add_column("bytes")
-    for name in ("branches", "jets", "before", "after", "bits a jet"):
-        table.add_column(name, justify="right")
-    several = len(c.entries) > 1
-    for part in c.parts:
+    for heading in ("branches", "jets", "before", "after", "bits per jet"):
+        table.add_column(heading, justify="right")
+    several = len(contents.entries) > 1
+    for part in contents.parts:
         table.add_row(
             _name(part.tree, part.name or "other branches", several),
             _number(len(part.before)),
@@ -36,8 +54,8 @@ def print_contents(contents: Contents) -> None:
             _number(part.after),
             f"{8 * part.after / part.jets:.2f}" if part.jets else "",
         )
-    table.add_row("codecs", "", "", "", _number(c.codec_bytes), end_section=True)
-    kept = sorted(c.kept, key=lambda branch: -branch.before)
+    table.add_row("codecs", "", "", "", _number(contents.codec_bytes), end_section=True)
+    kept = sorted(contents.kept, key=lambda branch: -branch.before)
     for branch in kept[:SHOWN_BRANCHES]:
         sizes = _known(branch.before), _known(branch.after)
         table.add_row(_name(branch.tree, branch.name, several), "1", "", *sizes)
@@ -45,36 +63,27 @@ def print_contents(contents: Contents) -> None:
         before, after = sum(b.before for b in more), sum(b.after for b in more)
         table.add_row("more kept", _number(len(more)), "", _known(before), _known(after))
     table.add_section()
-    table.add_row("whole file", "", "", _number(c.source_bytes), _number(c.file_bytes))
-    console = Console()
-    console.print(table)
-    codecs: dict[str, list[str]] = {}
-    for part in c.parts:
-        codecs.setdefault(part.codec, []).append(_name(part.tree, part.name or "jets", several))
-    for codec, names in codecs.items():
-        if codec != PACKED:
-            console.print(f"{', '.join(names)}: through {codec}", highlight=False)
-    for tree, entries in c.entries.items():
-        console.print(f"{tree}: {entries:,} entries", highlight=False)
-    console.print(f"ratio {c.ratio:.3f}, codecs included", style="bold", highlight=False)
-    if c.ratio < 1:
-        ways = (
-            "--pack all packs them tighter" if c.kept else "a larger one would pay for the codecs"
+    sizes = _number(contents.source_bytes), _number(contents.file_bytes)
+    table.add_row("whole file", "", "", *sizes)
+    return table
+
+
+def _why_it_grew(contents: Contents) -> str:
+    if contents.kept:
+        return (
+            "the file grew: uproot writes the other branches in more room than they had;"
+            " --pack all packs them"
         )
-        console.print(
-            f"the file grew: uproot writes other branches in more room than they had; {ways}",
-            style="yellow",
-        )
-    print_notes(c.changed, c.left_out)
+    return "the file grew: it is too small to make up for the size of its codecs"
 
 
 def _name(tree: str, name: str, several: bool) -> str:
-    """What a part or branch is called; where there are several trees, with its own."""
+    """The name of a part or branch; if there are several trees, with that of its tree."""
     return f"{tree}: {name}" if several else name
 
 
 def print_notes(changed: Mapping[str, str], left_out: Mapping[str, str]) -> None:
-    """What did not come over as it was, on the error stream."""
+    """Print every change and omission on the error stream."""
     console = Console(stderr=True, highlight=False)
     for title, notes in (("changed", changed), ("LEFT OUT", left_out)):
         for name, note in notes.items():
@@ -82,7 +91,7 @@ def print_notes(changed: Mapping[str, str], left_out: Mapping[str, str]) -> None
 
 
 def print_residuals(name: str, results: Mapping[str, Residuals]) -> None:
-    """Mean, sigma, central width and largest of the residuals by feature, of the file ``name``."""
+    """Print mean, sigma, central width and maximum of the residuals of a file, by feature."""
     table = Table(title=f"{name}: residuals, decoded - original", title_justify="left")
     table.add_column("feature")
     for heading in ("mean", "sigma", "68 % within", "all within"):
@@ -103,7 +112,7 @@ def print_residuals(name: str, results: Mapping[str, Residuals]) -> None:
 
 
 def print_files(title: str, files: Iterable[tuple[str, int, str]]) -> None:
-    """Files written: name, size in bytes, and what it is."""
+    """Print the files written: name, size in bytes, and what each is."""
     table = Table(title=title, title_justify="left")
     table.add_column("file")
     table.add_column("bytes", justify="right")
@@ -118,34 +127,36 @@ def _number(value: int) -> str:
 
 
 def _known(size: int) -> str:
-    """A size, or nothing where the file does not tell it."""
+    """A size; nothing if the file does not store it."""
     return f"{size:,}" if size else ""
 
 
 def print_check(result: Check) -> None:
-    """How two files compare: how much of each verdict, and whatever is not simply the same."""
-    table = Table(title="the other file against the original", title_justify="left")
+    """Print how two files compare: the number of each verdict, and all that is not the same."""
+    table = Table(title="compared with the original", title_justify="left")
     table.add_column("verdict")
     table.add_column("how many", justify="right")
     table.add_column("largest error", justify="right")
     for verdict, count in result.counts.items():
-        worst = max(found.error for found in result.findings if found.verdict == verdict)
+        worst = max(f.error for f in result.findings if f.verdict == verdict)
         unit = "" if verdict == "no promise" else " of the tolerance"
         known = 0 < worst < float("inf") and verdict != "differs"
         table.add_row(verdict, _number(count), f"{worst:.3g}{unit}" if known else "")
     console = Console(highlight=False)
     console.print(table)
-    for found in result.findings:
-        if found.note or not found.good:
-            where = f"{found.path}:{found.name}" if found.name else found.path
+    for finding in result.findings:
+        if finding.note or not finding.good:
+            where = f"{finding.path}:{finding.name}" if finding.name else finding.path
             console.print(
-                f"{found.verdict if found.good else found.verdict.upper()}: {where}"
-                f"{found.note and ': '}{found.note}",
+                f"{finding.verdict if finding.good else finding.verdict.upper()}: {where}"
+                f"{finding.note and ': '}{finding.note}",
                 markup=False,
                 soft_wrap=True,
-                style=None if found.good else "red",
+                style=None if finding.good else "red",
             )
     console.print(
-        "all as promised" if result.good else f"{_number(len(result.bad))} not as promised",
+        "every value is as promised"
+        if result.good
+        else f"{_number(len(result.bad))} not as promised",
         style="bold",
     )

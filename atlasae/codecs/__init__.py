@@ -11,3 +11,5 @@ from atlasae.codecs.registry import RegisteredCodec
 
 Codec.bounded = RegisteredCodec("bounded")
 Codec.autoencoder = RegisteredCodec("autoencoder")
+
+__all__ = ["Codec"]

@@ -32,7 +32,7 @@ class History:
 
     @property
     def kept_loss(self) -> float:
-        """The loss of the epoch that was kept, on ``valid`` where there is one."""
+        """The loss of the kept epoch, on held-out jets if there are any."""
         return (self.valid or self.train)[self.best_epoch]
 
     def to_json(self) -> dict[str, Any]:
@@ -41,11 +41,11 @@ class History:
 
 @dataclass(frozen=True)
 class LearningRates:
-    """What the learning-rate finder saw.
+    """What the learning-rate finder measured.
 
     Attributes:
         suggestion: the learning rate to train with.
-        rates: the rates tried, growing.
+        rates: the rates tried, increasing.
         losses: the smoothed loss at each.
     """
 

@@ -60,8 +60,7 @@ def unpack(data: bytes) -> tuple[dict[str, Any], Tensors]:
         text = metadata["atlasae"]
         if is_plain:
             _check_format(int(metadata["format"]))
-            if bytes.fromhex(metadata["digest"]) != _content_digest(text, tensors):
-                raise DamagedFileError("the codec is damaged: its digest does not agree")
+            _check_digest(bytes.fromhex(metadata["digest"]), _content_digest(text, tensors))
         header: dict[str, Any] = json.loads(text)
     except (DamagedFileError, VersionError):
         raise
@@ -98,8 +97,7 @@ def _inflate(data: bytes) -> bytes:
     if len(data) <= start or not data[version]:
         raise DamagedFileError("not a codec of atlasae")
     _check_format(data[version])
-    if data[len(MAGIC) : start] != _digest(data[start:])[:DIGEST_BYTES]:
-        raise DamagedFileError("the codec is damaged: its digest does not agree")
+    _check_digest(data[len(MAGIC) : start], _digest(data[start:])[:DIGEST_BYTES])
     inflate = zlib.decompressobj(-zlib.MAX_WBITS, zdict=DEFLATE_DICTIONARY)
     return inflate.decompress(data[start:], _LARGEST)
 
@@ -110,6 +108,11 @@ def _check_format(written: int) -> None:
             f"the codec has format {written}, this atlasae reads up to {MAGIC[-1]}:"
             " upgrade with pip install -U atlasae"
         )
+
+
+def _check_digest(stored: bytes, computed: bytes) -> None:
+    if stored != computed:
+        raise DamagedFileError("the codec is damaged: its digest does not agree")
 
 
 def _digest(data: bytes) -> bytes:

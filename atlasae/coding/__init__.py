@@ -1,1 +1,1 @@
-"""Integers to bytes: the entropy coder, blocks, varints, multisets."""
+"""From integers to bytes: entropy coder, stored numbers, varints, blocks, multisets."""

@@ -1,4 +1,9 @@
-"""Blocks of coded jets, each decodable alone, and streams of them."""
+"""Blocks of coded jets, and the stream format that joins them.
+
+A block holds about ``BLOCK_JETS`` jets and decodes without the other blocks. A stream starts with
+``MAGIC`` and the number of blocks; then comes one row per block (events, jets, payload length,
+checksum); then the payloads.
+"""
 
 from __future__ import annotations
 
@@ -13,27 +18,26 @@ from atlasae.errors import DamagedFileError, VersionError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    import numpy as np
-    from numpy.typing import NDArray
+    from atlasae.types import Integers
 
-MAGIC = b"atl\x01"  # the last byte is the format's version
-BLOCK_JETS = 131_072  # about as many in a block
+MAGIC = b"atl\x01"  # the last byte is the version of the format
+BLOCK_JETS = 131_072  # jets in a block, about
 _CHECKSUM = struct.Struct("<I")
 
 
 @dataclass(frozen=True)
 class Block:
-    """Some thousand jets as bytes.
+    """Coded jets that decode without other blocks.
 
     Attributes:
-        events: how many there are; None for jets without events.
-        jets: how many there are.
-        payload: what the codec wrote.
-        checksum: of all that, and of the integers that the payload decodes to: one number tells
-            damage, and a codec that is not the one that wrote it.
-        name: what errors call it.
-        order: positions of its events, or jets, among those that were given, where it has them
-            in another order; not stored.
+        events: number of events; None for jets without events.
+        jets: number of jets.
+        payload: bytes that the codec wrote.
+        checksum: CRC-32 of the above and of the integers that the payload decodes to. It detects
+            damage as well as a wrong codec.
+        name: how error messages call the block.
+        order: positions of the block's events (or jets) among those given, where the codec
+            reordered them; not stored.
     """
 
     events: int | None
@@ -41,7 +45,7 @@ class Block:
     payload: bytes
     checksum: int
     name: str = "a block"
-    order: NDArray[np.int64] | None = field(default=None, compare=False)
+    order: Integers | None = field(default=None, compare=False)
 
     @classmethod
     def of(
@@ -50,48 +54,66 @@ class Block:
         jets: int,
         payload: bytes,
         content: int,
-        order: NDArray[np.int64] | None = None,
+        order: Integers | None = None,
     ) -> Block:
-        """A block whose integers have the checksum ``content``."""
+        """A block from its payload and ``content``, the checksum of the integers in it.
+
+        Example:
+            >>> block = Block.of(None, 2, b"coded", content=7)
+            >>> block.check(7)
+            >>> block.check(8)
+            Traceback (most recent call last):
+                ...
+            atlasae.errors.DamagedFileError: wrong checksum: damaged, or of another codec
+        """
         checksum = _checksum(events, jets, payload, content)
         return cls(events, jets, payload, checksum, order=order)
 
     def check(self, content: int) -> None:
-        """Raise DamagedFileError unless the integers decoded have the checksum of those coded."""
+        """Verify the checksum, given the checksum of the decoded integers.
+
+        Raises:
+            DamagedFileError: the block is damaged, or another codec wrote it.
+        """
         if _checksum(self.events, self.jets, self.payload, content) != self.checksum:
-            raise DamagedFileError("its checksum does not agree: damaged, or of another codec")
+            raise DamagedFileError("wrong checksum: damaged, or of another codec")
 
 
 def _checksum(events: int | None, jets: int, payload: bytes, content: int) -> int:
-    head = b"".join(map(encode_varint, (_or_flat(events), jets, content)))
-    return zlib.crc32(payload, zlib.crc32(head))
+    header = b"".join(map(encode_varint, (_stored_events(events), jets, content)))
+    return zlib.crc32(payload, zlib.crc32(header))
 
 
-def _or_flat(events: int | None) -> int:
-    """The number of events, one up; 0 for jets without events."""
+def _stored_events(events: int | None) -> int:
+    """The number of events plus one; 0 for jets without events."""
     return 0 if events is None else events + 1
 
 
 def join_blocks(blocks: Iterable[Block]) -> bytes:
-    """Blocks as one stream: how many, a row for each, then their payloads.
+    """Join blocks into a stream.
 
-    A row is events, jets, bytes, and the checksum mixed with the place, so that blocks in another
-    order are noticed.
+    The stored checksum depends on the block's position, so that swapped blocks are detected.
+
+    Example:
+        >>> stream = join_blocks([Block.of(None, 2, b"coded", content=7)])
+        >>> [(block.name, block.jets, block.payload) for block in split_blocks(stream)]
+        [('block 0 of 1', 2, b'coded')]
     """
     blocks = list(blocks)
-    head = [MAGIC, encode_varint(len(blocks))]
-    for place, block in enumerate(blocks):
-        numbers = (_or_flat(block.events), block.jets, len(block.payload))
-        head += [*map(encode_varint, numbers), _CHECKSUM.pack(_placed(block.checksum, place))]
-    return b"".join([*head, *(block.payload for block in blocks)])
+    header = [MAGIC, encode_varint(len(blocks))]
+    for position, block in enumerate(blocks):
+        numbers = (_stored_events(block.events), block.jets, len(block.payload))
+        checksum = _at_position(block.checksum, position)
+        header += [*map(encode_varint, numbers), _CHECKSUM.pack(checksum)]
+    return b"".join([*header, *(block.payload for block in blocks)])
 
 
 def split_blocks(stream: bytes) -> Iterator[Block]:
-    """The blocks of a stream, to be checked when they are decoded.
+    """Split a stream into blocks; their checksums are verified when they are decoded.
 
     Raises:
-        DamagedFileError: this is no such stream, or it is cut short.
-        VersionError: it has a newer format.
+        DamagedFileError: this is not such a stream, or it is truncated or too long.
+        VersionError: the stream has a newer format.
     """
     version = len(MAGIC) - 1
     if stream[:version] != MAGIC[:version] or len(stream) <= version or not stream[version]:
@@ -102,27 +124,30 @@ def split_blocks(stream: bytes) -> Iterator[Block]:
             " upgrade with pip install -U atlasae"
         )
     try:
-        rows, start = _read_head(stream, len(MAGIC))
+        rows, start = _read_header(stream, len(MAGIC))
     except (IndexError, struct.error) as error:
-        raise DamagedFileError("the stream of coded jets is cut short") from error
-    if start + sum(length for _, _, length, _ in rows) != len(stream):
-        raise DamagedFileError("the stream of coded jets is cut short, or has more than its blocks")
-    for place, (events, jets, length, checksum) in enumerate(rows):
+        raise DamagedFileError("the stream of coded jets is truncated") from error
+    expected = start + sum(length for _, _, length, _ in rows)
+    if expected != len(stream):
+        raise DamagedFileError(
+            f"the stream of coded jets has {len(stream)} bytes, its header says {expected}"
+        )
+    for position, (events, jets, length, checksum) in enumerate(rows):
         yield Block(
             events - 1 if events else None,
             jets,
             stream[start : start + length],
-            _placed(checksum, place),
-            f"block {place} of {len(rows)}",
+            _at_position(checksum, position),
+            f"block {position} of {len(rows)}",
         )
         start += length
 
 
-def _read_head(stream: bytes, at: int) -> tuple[list[tuple[int, int, int, int]], int]:
+def _read_header(stream: bytes, at: int) -> tuple[list[tuple[int, int, int, int]], int]:
     """The rows of a stream, and where the payloads start."""
     count, at = decode_varint(stream, at)
     rows = []
-    for _ in range(count):  # ends with the stream, whatever the count says
+    for _ in range(count):  # a false count ends with the stream
         events, at = decode_varint(stream, at)
         jets, at = decode_varint(stream, at)
         length, at = decode_varint(stream, at)
@@ -132,6 +157,6 @@ def _read_head(stream: bytes, at: int) -> tuple[list[tuple[int, int, int, int]],
     return rows, at
 
 
-def _placed(checksum: int, place: int) -> int:
-    """The checksum of a block at its place in a stream, and back."""
-    return checksum ^ zlib.crc32(encode_varint(place))
+def _at_position(checksum: int, position: int) -> int:
+    """Mix a position into a block's checksum; applied twice, the checksum itself."""
+    return checksum ^ zlib.crc32(encode_varint(position))

@@ -1,9 +1,10 @@
-"""Jets, or events, whose order means nothing: how many there are of each kind, not which comes when.
+"""Coding events, or jets without events, whose order does not matter (a multiset).
 
-The leading jets of a block fall into cells, a bin of pt and a value of phi. The numbers in the
-cells are Poisson, as phi is uniform; coding these numbers instead of a cell for each event saves
-log2(n!) bits, but for what events of one cell still say by their order. Source: Steinruecken,
-Compressing Sets and Multisets of Sequences, DCC 2014.
+The leading jets of a block fall into cells: a bin of pt and a value of phi. As phi is uniform, the
+number of events per cell follows a Poisson distribution. Coding these numbers instead of one cell
+per event saves log2(n!) bits, except for the order of events within one cell.
+
+Source: C. Steinruecken, Compressing Sets and Multisets of Sequences, DCC 2014.
 """
 
 from __future__ import annotations
@@ -15,14 +16,18 @@ import numpy as np
 from atlasae.errors import DamagedFileError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from atlasae.coding.entropy import EntropyCoder
-    from atlasae.types import Integers
+    from atlasae.types import Float32s, Floats, Integers
 
 
 def order_of(classes: Integers, bins: Integers, values: Integers) -> Integers:
-    """The order in which ``code_cells`` gives events: by class downwards, bin, then value."""
+    """The order that ``code_cells`` requires: by falling class, then bin, then value.
+
+    Example:
+        >>> import numpy as np
+        >>> order_of(np.array([1, 2, 1]), np.array([0, 0, 0]), np.array([5, 0, -5]))
+        array([1, 2, 0])
+    """
     return np.lexsort((values, bins, -classes))
 
 
@@ -31,57 +36,76 @@ def code_cells(
     bins: Integers | None,
     values: Integers | None,
     number: int,
-    shares: NDArray[np.float64],
+    shares: Floats,
     circle: int,
 ) -> tuple[Integers, Integers]:
     """Code how many of ``number`` events fall into each cell.
 
     Args:
-        coder: a writer, or a reader.
-        bins: of each event, shape (number,), in ascending order; None to read.
-        values: of each event, from -(circle // 2) to circle // 2, ascending in each bin.
-        number: of events.
-        shares: of the events in each bin, as expected; they sum to one.
-        circle: how many values there are.
+        coder: encoder or decoder.
+        bins: bin of each event, ascending, shape (number,); None to decode.
+        values: value of each event, in [-(circle // 2), circle // 2], ascending within a bin;
+            None to decode.
+        number: number of events.
+        shares: expected share of the events in each bin; they sum to one.
+        circle: number of possible values.
 
     Returns:
         Bins and values of the events.
+
+    Raises:
+        DamagedFileError: the decoded cells have another number of events.
+
+    Example:
+        >>> import numpy as np
+        >>> from atlasae.coding.entropy import EntropyDecoder, EntropyEncoder
+        >>> encoder, shares = EntropyEncoder(), np.array([0.5, 0.5])
+        >>> bins, values = np.array([0, 0, 1]), np.array([-1, 1, 0])
+        >>> _ = code_cells(encoder, bins, values, 3, shares, circle=3)
+        >>> code_cells(EntropyDecoder(encoder.to_bytes()), None, None, 3, shares, circle=3)
+        (array([0, 0, 1]), array([-1,  1,  0]))
     """
     half = circle // 2
-    found_bins, found_values = [], []
+    coded_bins, coded_values = [], []
     for i, share in enumerate(shares.tolist()):
         counts = None
         if bins is not None and values is not None:
             counts = np.bincount(values[bins == i] + half, minlength=circle)
         counts = _code_counts(coder, counts, circle, number * share / circle, number)
-        found_bins.append(np.full(int(counts.sum()), i))
-        found_values.append(np.repeat(np.arange(circle) - half, counts))
-    if sum(map(len, found_bins)) != number:
-        raise DamagedFileError("a block has other numbers of events in its cells than it says")
-    return np.concatenate(found_bins), np.concatenate(found_values)
+        coded_bins.append(np.full(int(counts.sum()), i))
+        coded_values.append(np.repeat(np.arange(circle) - half, counts))
+    total = sum(map(len, coded_bins))
+    if total != number:
+        raise DamagedFileError(f"the events in all cells sum to {total}, header says {number}")
+    return np.concatenate(coded_bins), np.concatenate(coded_values)
 
 
 def _code_counts(
     coder: EntropyCoder, counts: Integers | None, cells: int, mean: float, most: int
 ) -> Integers:
-    """Poisson numbers; from the last that has a weight of its own on, what is more is uniform."""
+    """Code Poisson counts; what exceeds the last one that has a weight is coded as uniform."""
     weights = poisson_weights(mean)
     last = len(weights) - 1
-    known = None if counts is None else np.minimum(counts, last)
-    found = coder.table(known, cells, weights)
-    many = np.flatnonzero(found == last)
-    if many.size:
-        more = None if counts is None else counts[many] - last
-        found[many] += coder.uniform(more, np.full(many.size, most + 1))
-    if found.sum() > most:
-        raise DamagedFileError("a block has more events in its cells than it says")
-    return found
+    clipped = None if counts is None else np.minimum(counts, last)
+    coded = coder.table(clipped, cells, weights)
+    large = np.flatnonzero(coded == last)
+    if large.size:
+        excess = None if counts is None else counts[large] - last
+        coded[large] += coder.uniform(excess, np.full(large.size, most + 1))
+    total = int(coded.sum())
+    if total > most:
+        raise DamagedFileError(f"the events in the cells of a bin sum to {total}, at most {most}")
+    return coded
 
 
-def poisson_weights(mean: float) -> NDArray[np.float32]:
-    """Weights of 0, 1, 2, ... to well above the mean, the largest of them one.
+def poisson_weights(mean: float) -> Float32s:
+    """Poisson probabilities of 0, 1, 2, ... to well above the mean, divided by the largest.
 
-    Products of ratios, from the mode up and down, which round alike on every machine.
+    They are products of ratios from the mode up and down, so they round alike on every machine.
+
+    Example:
+        >>> poisson_weights(1.0)[:4]
+        array([1.        , 1.        , 0.5       , 0.16666667], dtype=float32)
     """
     mean = max(mean, 1e-12)
     mode = int(mean)

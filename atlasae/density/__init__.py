@@ -1,1 +1,1 @@
-"""The learned distribution of the integers."""
+"""The learned probability of quantized jets, feature by feature, which the entropy coder uses."""

@@ -1,4 +1,4 @@
-"""Networks of integers, exact on every machine."""
+"""Small neural networks in integers, which give the same bits on every machine."""
 
 from __future__ import annotations
 
@@ -15,50 +15,33 @@ if TYPE_CHECKING:
     from atlasae.types import Float32s, Integers, Slots
 
 
-INPUT_LIMIT = 511  # of the integers a network is given
-
-
-HIDDEN_LIMIT = 255  # of its hidden units
-
-
-EXACT = 1 << 24  # whole numbers up to here are exact in float32
-
-
-OCTAVE = 1 << 12  # units of a logit to a factor of two
-
-
-BIAS_UNIT = 16  # of the biases of hidden units: finer ones would be lost in the weights' rounding
-
-
-_FAR = 96  # powers of two within which no sum leaves float32's normal numbers
-
-
-_BIAS = 127  # of a float32's exponent
-
-
-_MANTISSA = 23
-
-
-_SLOTS = 15  # log2 of the slots of probability one, about: networks give nearly normalised weights
-
-
-_LOWEST = np.float32((_BIAS + 3) * 2.0**_MANTISSA)  # groups have from 2 slots a part ...
-
-
-_HIGHEST = np.float32((_BIAS + _SLOTS + 1) * 2.0**_MANTISSA)  # ... to twice those of certainty
-
-
+INPUT_LIMIT = 511  # largest input
+HIDDEN_LIMIT = 255  # largest value of a hidden unit
+EXACT = 1 << 24  # integers up to here are exact in float32
+OCTAVE = 1 << 12  # units of a logit per factor of two
+BIAS_UNIT = 16  # of the hidden units' biases: finer ones would be lost in the weights' rounding
+_LARGEST_SCALE = 96  # powers of two within which no sum leaves float32's normal numbers
+_EXPONENT_BIAS = 127  # of a float32
+_MANTISSA = 23  # bits of a float32's mantissa
+_SLOTS = 15  # log2 of the slots of probability one, about: the weights are nearly normalised
+# a group has at least 2 slots per bin, and at most twice those of probability one
+_LOWEST = np.float32((_EXPONENT_BIAS + 3) * 2.0**_MANTISSA)
+_HIGHEST = np.float32((_EXPONENT_BIAS + _SLOTS + 1) * 2.0**_MANTISSA)
 _MOST_GROUPS = 128  # so that a row has fewer than 2^24 slots
-
-
-_PRODUCT = 950_000  # multiplications at a time: matrix libraries are quick with small products
+_PRODUCT = 950_000  # multiplications at a time: matrix libraries are fast with small products
 
 
 def basis(order: int, bins: int) -> Integers:
     """Smooth functions of the bin in units of 1/512, shape (order, bins).
 
-    Chebyshev polynomials of a cubic map of the bins onto -1 to 1, by their recurrence in integers.
-    A network that speaks in these needs few weights and cannot fit noise from bin to bin.
+    Chebyshev polynomials of a cubic map of the bins onto [-1, 1], by their recurrence in integers.
+    A network whose output mixes these needs few weights and cannot fit noise from bin to bin.
+
+    Example:
+        >>> basis(3, 5)
+        array([[ 512,  512,  512,  512,  512],
+               [-512, -352,    0,  352,  512],
+               [ 512,  -28, -512,  -28,  512]])
     """
     one = 1 << 20
     t = (2 * np.arange(bins, dtype=np.int64) - (bins - 1)) * one // max(bins - 1, 1)
@@ -71,7 +54,7 @@ def basis(order: int, bins: int) -> Integers:
 
 @dataclass(frozen=True)
 class IntegerNetwork:
-    """Two hidden layers of integers, then weights of groups.
+    """Two hidden layers of integers, then the weights of groups of bins.
 
     Hidden units are ``rint(clip(2^scale (weight . input + 16 bias), 0, 255))``; the logits of the
     groups, in units of 2^-12 octaves, are ``basis`` functions mixed by the last layer, and a bias.
@@ -81,7 +64,7 @@ class IntegerNetwork:
         biases: two vectors (units,), int32.
         scales: two vectors (units,), int8: powers of two.
         mixing: (units, order of the basis), int16.
-        mixing_shift: power of two the mixing is divided by.
+        mixing_shift: power of two by which the mixing is divided.
         logits: bias of each group in 2^-4 octaves, int16.
     """
 
@@ -93,27 +76,29 @@ class IntegerNetwork:
     logits: NDArray[np.int16]
 
     def compile(self) -> CompiledNetwork:
-        """The matrices to multiply, with every bound checked that makes the sums exact.
+        """The matrices to multiply, after checks of all bounds that make the sums exact.
 
         Raises:
-            DamagedFileError: a sum could leave the whole numbers that float32 holds.
+            DamagedFileError: a sum could exceed the integers that are exact in float32.
         """
         layers = []
         for weight, bias, scale, limit in zip(
             self.weights, self.biases, self.scales, (INPUT_LIMIT, HIDDEN_LIMIT), strict=True
         ):
             offset = bias.astype(np.int64) * BIAS_UNIT
-            whole = np.abs(weight.astype(np.int64)).sum(axis=1) * limit + np.abs(offset)
-            _check(whole.max(initial=0) < EXACT and np.abs(scale.astype(int)).max() < _FAR)
+            largest = np.abs(weight.astype(np.int64)).sum(axis=1) * limit + np.abs(offset)
+            require_exact(
+                largest.max(initial=0) < EXACT and np.abs(scale.astype(int)).max() < _LARGEST_SCALE
+            )
             both = np.concatenate([offset[:, None], weight], axis=1).astype(np.float64)
             layers.append((both * 2.0 ** scale.astype(np.float64)[:, None]).astype(np.float32))
         shift = self.mixing_shift
-        _check(1 <= shift <= 40 and self.mixing.shape[1] >= 2)
-        _check(1 <= len(self.logits) <= _MOST_GROUPS)
+        require_exact(1 <= shift <= 40 and self.mixing.shape[1] >= 2)
+        require_exact(1 <= len(self.logits) <= _MOST_GROUPS)
         mixed = self.mixing.astype(np.int64) @ basis(self.mixing.shape[1], len(self.logits))
         last = (mixed + (1 << (shift - 1))) >> shift
-        bias = (self.logits.astype(np.int64) << 8) + (_BIAS + _SLOTS) * OCTAVE
-        _check((np.abs(last).sum(axis=0) * HIDDEN_LIMIT + np.abs(bias)).max() < EXACT)
+        bias = (self.logits.astype(np.int64) << 8) + (_EXPONENT_BIAS + _SLOTS) * OCTAVE
+        require_exact((np.abs(last).sum(axis=0) * HIDDEN_LIMIT + np.abs(bias)).max() < EXACT)
         unit = 2.0**_MANTISSA / OCTAVE
         return CompiledNetwork(
             layers[0],
@@ -122,9 +107,10 @@ class IntegerNetwork:
         )
 
 
-def _check(holds: bool | np.bool_) -> None:
+def require_exact(holds: bool | np.bool_) -> None:
+    """Raise DamagedFileError unless a bound of a stored network holds."""
     if not holds:
-        raise DamagedFileError("a stored network is damaged: its sums would not be exact")
+        raise DamagedFileError("the stored network is damaged: its sums would not be exact")
 
 
 @dataclass(frozen=True)
@@ -136,10 +122,10 @@ class CompiledNetwork:
     last: Float32s
 
     def ends(self, inputs: Float32s) -> Slots:
-        """Where the slots of the groups end, after a row of zeros, shape (groups + 1, n).
+        """End of the slots of each group, after a row of zeros, shape (groups + 1, n).
 
         Args:
-            inputs: shape (1 + features, n), the first row one.
+            inputs: shape (1 + features, n); the first row is ones.
         """
         layers = (self.first, self.second, self.last)
         size = max(_PRODUCT // max(layer.size for layer in layers), 1)
@@ -159,9 +145,9 @@ class CompiledNetwork:
 
 def _hidden(layer: Float32s, inputs: Float32s) -> Float32s:
     """Units of a layer, below a row of ones."""
-    kept = np.empty((1 + len(layer), inputs.shape[1]), np.float32)
-    kept[0] = 1
-    units = np.matmul(layer, inputs, out=kept[1:])
+    hidden = np.empty((1 + len(layer), inputs.shape[1]), np.float32)
+    hidden[0] = 1
+    units = np.matmul(layer, inputs, out=hidden[1:])
     units.clip(0, HIDDEN_LIMIT, out=units)
     np.rint(units, out=units)
-    return kept
+    return hidden

@@ -11,6 +11,7 @@ import numpy as np
 from atlasae.errors import InputError
 from atlasae.jets.names import is_energy, role
 from atlasae.jets.table import Table, to_table
+from atlasae.optional import needs_extra
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -170,7 +171,8 @@ def correlation(results: Mapping[str, Residuals]) -> Floats:
     Ranks, since a few far outliers would make the correlation of the values. Jets without a
     residual in one of the features do not count; where a feature has no spread it is NaN.
     """
-    from scipy.stats import rankdata
+    with needs_extra("plot", "metrics.correlation"):
+        from scipy.stats import rankdata
 
     matrix = np.stack([result.by_jet for result in results.values()])
     ranks = rankdata(matrix[:, np.isfinite(matrix).all(axis=0)], axis=1)
@@ -246,7 +248,8 @@ def agreement(original: Floats, decoded: Floats, edges: Floats) -> Agreement:
     Raises:
         InputError: one of them is empty.
     """
-    from scipy.stats import ks_2samp
+    with needs_extra("plot", "metrics.agreement"):
+        from scipy.stats import ks_2samp
 
     if not original.size or not decoded.size:
         raise InputError("an empty sample agrees with nothing")

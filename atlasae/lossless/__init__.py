@@ -1,1 +1,1 @@
-"""Columns of any type as bytes, every bit kept."""
+"""Lossless compression of the columns of a tree."""

@@ -1,9 +1,10 @@
-"""Columns of a tree as bytes, every bit kept.
+"""Lossless packing of the columns of a tree into bytes.
 
-A column is taken apart into flat buffers: the counts of its lists, which of its values are there,
-its numbers. Equal buffers, such as the counts of all columns of a collection, stand once. pcodec
-codes a buffer alone; the rest, most of them small, go through LZMA with all others of their word
-size, which costs no head for each and finds what columns share.
+A column is split into flat buffers: the counts of its lists, the mask of its missing values, its
+numbers. Equal buffers, such as the counts of all columns of a collection, are stored once. Large
+buffers are compressed one by one with pcodec. The others, most of them small, are compressed with
+LZMA together with all buffers of their word size: that needs no header for each, and exploits what
+columns have in common.
 """
 
 from __future__ import annotations
@@ -39,7 +40,15 @@ _COUNT = np.dtype("<u4")
 
 
 def can_pack(datashape: str) -> bool:
-    """Whether entries of this type can be packed: anything but unions, categories and times."""
+    """Whether entries of this type can be packed: all but unions, categories and times.
+
+    Args:
+        datashape: ``str(array.type.content)`` of a column.
+
+    Example:
+        >>> can_pack("var * float32"), can_pack("union[int32, bool]")
+        (True, False)
+    """
     try:
         _dtypes(datashape)
     except InputError:
@@ -48,47 +57,59 @@ def can_pack(datashape: str) -> bool:
 
 
 def pack(arrays: Mapping[str, ak.Array]) -> bytes:
-    """Columns of one length as bytes, without their names and types.
+    """Pack columns of the same length into bytes, without their names and types.
+
+    Args:
+        arrays: awkward arrays by name.
 
     Raises:
-        InputError: a column has a type that cannot be packed, or another length than the others,
-            or they are too large for one block.
+        InputError: a column has a type that cannot be packed, the lengths differ, or the columns
+            are too large for one block.
+
+    Example:
+        >>> import awkward as ak
+        >>> arrays = {"n": ak.Array([1, 2]), "pt": ak.Array([[1.5], [2.5, 3.5]])}
+        >>> types = {name: str(array.type.content) for name, array in arrays.items()}
+        >>> unpack(pack(arrays), types, entries=2)["pt"].to_list()
+        [[1.5], [2.5, 3.5]]
     """
-    if len({len(array) for array in arrays.values()}) > 1:
-        raise InputError("the columns of a block have different lengths")
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        raise InputError(f"the columns of a block have different lengths: {lengths}")
     slots: list[int] = []
     stored: list[tuple[bool, Values]] = []
-    places: dict[tuple[bool, int, bytes], int] = {}
-    room = LARGEST
+    indices: dict[tuple[bool, int, bytes], int] = {}
+    remaining = LARGEST
     for name, array in arrays.items():
         if not can_pack(str(array.type.content)):
             raise InputError(f"column {name!r} has a type that cannot be packed: {array.type}")
         for values in buffers(array.layout):
-            room -= values.nbytes
-            if room < 0:
+            remaining -= values.nbytes
+            if remaining < 0:
                 raise InputError(f"the columns of a block have more than {LARGEST} bytes")
             constant, words = reduce_buffer(values)
-            key = constant, words.itemsize, words.tobytes()  # of whatever type the numbers are
-            place = places.setdefault(key, len(stored))
-            if place == len(stored):
+            key = constant, words.itemsize, words.tobytes()  # whatever the type of the numbers
+            index = indices.setdefault(key, len(stored))
+            if index == len(stored):
                 stored.append((constant, words))
-            slots.append(place)
+            slots.append(index)
     return write_buffers(slots, stored)
 
 
 def unpack(
     data: bytes, types: Mapping[str, str], entries: int, wanted: Collection[str] | None = None
 ) -> dict[str, ak.Array]:
-    """The inverse of ``pack``, from bytes nobody vouches for.
+    """Unpack columns, from untrusted bytes.
 
     Args:
-        data: what ``pack`` made.
-        types: of the entries of each column packed, in their order: ``str(array.type.content)``.
-        entries: how many each column has.
-        wanted: the columns to decode; None for all.
+        data: bytes that ``pack`` made.
+        types: type of the entries of each packed column, in the same order:
+            ``str(array.type.content)``.
+        entries: number of entries of each column.
+        wanted: names of the columns to decode; None for all.
 
     Raises:
-        DamagedFileError: the bytes are no such columns.
+        DamagedFileError: the bytes are not packed columns of these types and this length.
     """
     import awkward as ak
 
@@ -98,23 +119,23 @@ def unpack(
         columns, first = {}, 0
         for (name, datashape), column in zip(types.items(), dtypes, strict=True):
             if wanted is None or name in wanted:
-                take = reader.column(range(first, first + len(column)))
-                columns[name] = ak.Array(_build(_parsed(datashape), entries, take))
+                next_buffer = reader.column(range(first, first + len(column)))
+                columns[name] = ak.Array(_build(_parsed(datashape), entries, next_buffer))
             first += len(column)
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as error:  # awkward and lzma raise what they like, pcodec panics
+    except BaseException as error:  # awkward and lzma raise anything, pcodec panics
         raise DamagedFileError(f"packed columns are damaged: {error}") from error
     return columns
 
 
 def buffers(layout: Any) -> Iterator[Values]:
-    """The flat buffers that make a column: of whatever lies outside first, its numbers last."""
+    """The flat buffers of a column's layout, outer levels first."""
     layout = layout.to_packed()
     if layout.is_numpy:
-        layout = layout.to_RegularArray()  # which changes those of one dimension not at all
+        layout = layout.to_RegularArray()  # no change to arrays of one dimension
     if layout.is_numpy:
-        data = layout.data  # where true may be any byte but zero
+        data = layout.data  # a true value may be any byte but zero
         yield data.view(np.uint8) != 0 if data.dtype == BOOL else data
     elif layout.is_option:
         yield layout.mask_as_bool(valid_when=True)
@@ -143,11 +164,11 @@ def _parsed(datashape: str) -> Any:
 
 @lru_cache(maxsize=1024)
 def _dtypes(datashape: str) -> tuple[DType, ...]:
-    """Of the buffers of a column, in their order."""
+    """Dtypes of the buffers of a column, in their order."""
     try:
         return tuple(_dtypes_of(_parsed(datashape)))
     except Exception as error:  # the parser's exceptions have no public name
-        raise InputError(f"a type that cannot be packed: {datashape}") from error
+        raise InputError(f"columns of type {datashape} cannot be packed") from error
 
 
 def _dtypes_of(entry: Any) -> Iterator[DType]:
@@ -168,42 +189,42 @@ def _dtypes_of(entry: Any) -> Iterator[DType]:
             yield from _dtypes_of(entry.content)
         case ak.types.RegularType():
             yield from _dtypes_of(entry.content)
-        case ak.types.RecordType() if entry.contents:  # else it reads as a tuple, named or not
+        case ak.types.RecordType() if entry.contents:  # its type without fields reads as a tuple's
             for content in entry.contents:
                 yield from _dtypes_of(content)
-        case ak.types.UnknownType():  # of lists that are all empty
+        case ak.types.UnknownType():  # content of lists that are all empty
             pass
         case _:
             raise InputError(f"{entry} cannot be packed")
 
 
-def _build(entry: Any, length: int, take: Callable[[int], Values]) -> Any:
-    """The layout of so many entries, from the buffers that ``take`` gives one after another."""
+def _build(entry: Any, length: int, next_buffer: Callable[[int], Values]) -> Any:
+    """The layout of ``length`` entries; ``next_buffer`` returns its buffers in their order."""
     import awkward as ak
 
     parameters = entry.parameters
     match entry:
         case ak.types.NumpyType():
-            return ak.contents.NumpyArray(take(length), parameters=parameters)
+            return ak.contents.NumpyArray(next_buffer(length), parameters=parameters)
         case ak.types.ListType():
             offsets = np.zeros(length + 1, np.int64)
-            np.cumsum(take(length), out=offsets[1:])
-            content = _build(entry.content, int(offsets[-1]), take)
+            np.cumsum(next_buffer(length), out=offsets[1:])
+            content = _build(entry.content, int(offsets[-1]), next_buffer)
             index = ak.index.Index64(offsets)
             return ak.contents.ListOffsetArray(index, content, parameters=parameters)
         case ak.types.OptionType():
-            there = take(length)
-            content = _build(entry.content, int(there.sum()), take)
-            index = ak.index.Index64(np.where(there, np.cumsum(there) - 1, -1))
+            valid = next_buffer(length)
+            content = _build(entry.content, int(valid.sum()), next_buffer)
+            index = ak.index.Index64(np.where(valid, np.cumsum(valid) - 1, -1))
             return ak.contents.IndexedOptionArray(index, content, parameters=parameters)
         case ak.types.RegularType():
-            content = _build(entry.content, length * entry.size, take)
+            content = _build(entry.content, length * entry.size, next_buffer)
             return ak.contents.RegularArray(content, entry.size, length, parameters=parameters)
         case ak.types.RecordType():
-            contents = [_build(content, length, take) for content in entry.contents]
+            contents = [_build(content, length, next_buffer) for content in entry.contents]
             fields = None if entry.is_tuple else entry.fields
             return ak.contents.RecordArray(contents, fields, length, parameters=parameters)
         case _:
             if length:
-                raise DamagedFileError("a list of unknown type has members")
+                raise DamagedFileError("a list of unknown type is not empty")
             return ak.contents.EmptyArray()

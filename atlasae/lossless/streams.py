@@ -1,4 +1,4 @@
-"""Flat buffers as bytes: alone through pcodec, or with others of their word size through LZMA."""
+"""Compression of flat buffers: one by one with pcodec, or joined by word size with LZMA."""
 
 from __future__ import annotations
 
@@ -17,20 +17,33 @@ if TYPE_CHECKING:
     from atlasae.types import DType, Values
 
 
-LARGEST = 1 << 31  # bytes that the buffers of one block may have
+LARGEST = 1 << 31  # bytes of the buffers of one block, at most
 WIDTHS = (1, 2, 4, 8)  # bytes of a word
 BOOL, _BITS = np.dtype(bool), np.dtype(np.uint8)
-_CONSTANT, _SOLID, _ALONE, _AGAIN = range(4)  # how a buffer is stored; from _AGAIN on, which it is
-_LONGEST = 12  # bytes of the index for a buffer, at most
-_CHUNK = 1 << 20  # numbers that pcodec codes at once
-_SAMPLE = 1 << 20  # bytes of all buffers together on which the ways to code them are compared
-_CUTS = (0.0, 1.0, 1.05, 1.1, 1.3, 2.0)  # tried: how much more LZMA alone may take than pcodec
+_CONSTANT, _SOLID, _ALONE, _AGAIN = range(
+    4
+)  # how a buffer is stored; _AGAIN + i: equal to buffer i
+_INDEX_BYTES = 12  # of the index per buffer, at most
+_CHUNK = 1 << 20  # numbers per chunk of pcodec
+_SAMPLE = 1 << 20  # bytes, of all buffers, on which the compressors are compared
+_THRESHOLDS = (0.0, 1.0, 1.05, 1.1, 1.3, 2.0)  # tried: size by LZMA alone over size by pcodec
 
 
 def reduce_buffer(values: Values) -> tuple[bool, Values]:
-    """Whether a buffer has one value only; it or all, little-endian, eight booleans a byte."""
+    """Reduce a buffer to what is stored of it.
+
+    Returns:
+        Whether all values are the same, and that one value or all of them, little-endian; eight
+        booleans per byte.
+
+    Example:
+        >>> reduce_buffer(np.array([7, 7, 7], np.int32))
+        (True, array([7], dtype=int32))
+        >>> reduce_buffer(np.array([True, False]))
+        (False, array([128], dtype=uint8))
+    """
     words = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
-    patterns = words.view(f"<u{words.itemsize}")  # which tell -0.0 from 0.0
+    patterns = words.view(f"<u{words.itemsize}")  # they differ for -0.0 and 0.0
     constant = len(words) > 0 and bool((patterns == patterns[0]).all())
     if words.dtype == BOOL:
         words = patterns if constant else np.packbits(words)
@@ -38,11 +51,14 @@ def reduce_buffer(values: Values) -> tuple[bool, Values]:
 
 
 def write_buffers(slots: Sequence[int], stored: Sequence[tuple[bool, Values]]) -> bytes:
-    """A block, given which buffer each slot of its columns has.
+    """Write buffers: pcodec's header, the index, one LZMA stream per word size, then pcodec's data.
 
-    It has pcodec's head, the index, a solid stream for each width, and the buffers coded alone. The
-    index says how the buffer of each slot is stored, then how many bytes each buffer has: raw if it
-    is solid, coded if it is alone.
+    The index says how the buffer of each slot is stored, then the size of each stored buffer: before
+    compression with LZMA, after compression with pcodec.
+
+    Args:
+        slots: for each buffer of the columns, its index in ``stored``.
+        stored: distinct buffers as ``reduce_buffer`` returns them.
     """
     from pcodec import wrapped
 
@@ -51,37 +67,41 @@ def write_buffers(slots: Sequence[int], stored: Sequence[tuple[bool, Values]]) -
     alone: list[bytes] = []
     kinds: list[int] = []
     sizes: list[int] = []
-    for place in slots:
-        if place < len(sizes):
-            kinds.append(_AGAIN + place)
+    for index in slots:
+        if index < len(sizes):
+            kinds.append(_AGAIN + index)
             continue
-        constant, words = stored[place]
-        if place in configs:
+        constant, words = stored[index]
+        if index in configs:
             kinds.append(_ALONE)
-            pieces, piece = alone, _pcodec(words, configs[place])
+            pieces, piece = alone, _pcodec(words, configs[index])
         else:
             kinds.append(_CONSTANT if constant else _SOLID)
             pieces, piece = solid[words.itemsize], words.tobytes()
         pieces.append(piece)
         sizes.append(len(piece))
-    index = _stream(b"".join(map(encode_varint, kinds + sizes)), 1)
+    numbers = _stream(b"".join(map(encode_varint, kinds + sizes)), 1)
     streams = [_stream(b"".join(pieces), width) for width, pieces in solid.items()]
-    return b"".join([wrapped.FileCompressor().write_header(), index, *streams, *alone])
+    return b"".join([wrapped.FileCompressor().write_header(), numbers, *streams, *alone])
 
 
 class BufferReader:
-    """The buffers of a block whose slots have these dtypes."""
+    """Reads what ``write_buffers`` wrote, given the dtype of each slot.
+
+    Raises:
+        DamagedFileError: the bytes are not such buffers. Errors of lzma and pcodec are possible too.
+    """
 
     def __init__(self, data: bytes, dtypes: Sequence[DType]) -> None:
         from pcodec import wrapped
 
-        self._room = LARGEST
+        self._remaining = LARGEST
         self._decoder, at = wrapped.FileDecompressor.new(data)
-        index, at = _read_stream(data, at, 1, _LONGEST * len(dtypes))
-        solid, room = {}, LARGEST
+        index, at = _read_stream(data, at, 1, _INDEX_BYTES * len(dtypes))
+        solid, remaining = {}, LARGEST
         for width in WIDTHS:
-            raw, at = _read_stream(data, at, width, room)
-            room -= len(raw)
+            raw, at = _read_stream(data, at, width, remaining)
+            remaining -= len(raw)
             solid[width] = BytesIO(raw)
         alone = BytesIO(data[at:])
         kinds, at = _read_numbers(index, 0, len(dtypes))
@@ -89,27 +109,29 @@ class BufferReader:
         stored: list[tuple[int, DType, bytes]] = []
         self._slots = []
         for kind, dtype in zip(kinds, dtypes, strict=True):
-            place = kind - _AGAIN
+            source = kind - _AGAIN
             if kind < _AGAIN:
-                place = len(stored)
+                source = len(stored)
                 words = _BITS if dtype == BOOL else dtype
                 pieces = alone if kind == _ALONE else solid[words.itemsize]
-                stored.append((kind, words, pieces.read(sizes[place])))
-            self._slots.append((dtype, *stored[place]))
+                stored.append((kind, words, pieces.read(sizes[source])))
+            self._slots.append((dtype, *stored[source]))
         if at != len(index) or any(pieces.read(1) for pieces in (alone, *solid.values())):
-            raise DamagedFileError("there is more than the index says")
+            raise DamagedFileError("the block is longer than its index says")
 
     def column(self, slots: range) -> Callable[[int], Values]:
-        """What gives the buffers of a column one after another, told how long each is."""
-        places = iter(slots)
-        return lambda length: self._buffer(next(places), length)
+        """A function that returns the next buffer of a column, given its length."""
+        remaining = iter(slots)
+        return lambda length: self._buffer(next(remaining), length)
 
     def _buffer(self, slot: int, length: int) -> Values:
         dtype, kind, stored, piece = self._slots[slot]
-        self._room -= length * dtype.itemsize
+        self._remaining -= length * dtype.itemsize
         as_words = _BITS if dtype == BOOL else dtype
-        if self._room < 0 or stored.itemsize != as_words.itemsize:
-            raise DamagedFileError("there is more than any block has, or words of another size")
+        if self._remaining < 0:
+            raise DamagedFileError(f"the buffers have more than {LARGEST} bytes")
+        if stored.itemsize != as_words.itemsize:
+            raise DamagedFileError(f"a buffer has words of {stored.itemsize} bytes, not {dtype}")
         in_bits = dtype == BOOL and kind != _CONSTANT
         count = -(-length // 8) if in_bits else length
         if kind == _ALONE:
@@ -120,54 +142,54 @@ class BufferReader:
             words = np.repeat(words[:1], length)
         words = words.view(as_words)
         if len(words) != count:
-            raise DamagedFileError("a buffer has another length than its column")
+            raise DamagedFileError(f"a buffer has {len(words)} words, its column has {count}")
         if in_bits:
             words = np.unpackbits(words, count=length)
         return words.astype(bool) if dtype == BOOL else words
 
 
 def _configs(buffers: Sequence[Values]) -> dict[int, Any]:
-    """How pcodec codes best the buffers that are to be coded alone, by their places."""
+    """The best configuration of pcodec for each buffer that is compressed alone, by its index."""
     share = max(_SAMPLE // max(len(buffers), 1), 1024)
-    found: dict[int, Any] = {}
+    configs: dict[int, Any] = {}
     for width in WIDTHS:
         samples = {
-            place: words[: share // width]
-            for place, words in enumerate(buffers)
+            index: words[: share // width]
+            for index, words in enumerate(buffers)
             if words.itemsize == width and len(words) > 1
         }
-        found |= _alone(samples, width)
-    return found
+        configs |= _alone(samples, width)
+    return configs
 
 
 def _alone(samples: Mapping[int, Values], width: int) -> dict[int, Any]:
-    """Of buffers of one width, those to be coded alone, and how.
+    """The buffers of one width to be compressed alone, with their best configurations.
 
-    They are those for which pcodec is better than LZMA by a factor; what factor is best is tried,
-    for buffers are worth more together than LZMA makes of each.
+    These are the buffers for which LZMA, each alone, takes more than pcodec by a factor. Several
+    factors are tried, because LZMA compresses buffers better together than each alone.
     """
     from pcodec import ChunkConfig, DeltaSpec, ModeSpec, PagingSpec
 
     pages = PagingSpec.equal_pages_up_to(_CHUNK)
-    configs = [
+    candidates = [
         ChunkConfig(8, paging_spec=pages, enable_8_bit=True),
         ChunkConfig(12, paging_spec=pages, enable_8_bit=True),
         ChunkConfig(12, ModeSpec.classic(), paging_spec=pages, enable_8_bit=True),
         ChunkConfig(8, ModeSpec.auto(), DeltaSpec.try_lookback(), pages, enable_8_bit=True),
     ]
     best, sizes, ratios = {}, {}, {}
-    for place, sample in samples.items():
-        trials = [len(_pcodec(sample, config)) for config in configs]
-        sizes[place] = min(trials)
-        best[place] = configs[trials.index(sizes[place])]
-        ratios[place] = len(_stream(sample.tobytes(), width)) / sizes[place]
+    for index, sample in samples.items():
+        trials = [len(_pcodec(sample, config)) for config in candidates]
+        sizes[index] = min(trials)
+        best[index] = candidates[trials.index(sizes[index])]
+        ratios[index] = len(_stream(sample.tobytes(), width)) / sizes[index]
 
-    def total(cut: float) -> int:
-        solid = b"".join(samples[place].tobytes() for place in samples if ratios[place] <= cut)
-        return len(_stream(solid, width)) + sum(sizes[p] for p in samples if ratios[p] > cut)
+    def total(threshold: float) -> int:
+        joined = b"".join(samples[i].tobytes() for i in samples if ratios[i] <= threshold)
+        return len(_stream(joined, width)) + sum(sizes[i] for i in samples if ratios[i] > threshold)
 
-    cut = min(_CUTS, key=total)
-    return {place: best[place] for place in samples if ratios[place] > cut}
+    threshold = min(_THRESHOLDS, key=total)
+    return {index: best[index] for index in samples if ratios[index] > threshold}
 
 
 def _pcodec(words: Values, config: Any) -> bytes:
@@ -181,7 +203,7 @@ def _pcodec(words: Values, config: Any) -> bytes:
 
 
 def _unpcodec(decoder: Any, coded: bytes, words: Values) -> Values:
-    """The inverse, into ``words``."""
+    """The inverse of ``_pcodec``, into ``words``."""
     name = f"{words.dtype.kind}{8 * words.itemsize}"
     for start in range(0, len(words), _CHUNK):
         chunk = words[start : start + _CHUNK]
@@ -190,22 +212,22 @@ def _unpcodec(decoder: Any, coded: bytes, words: Values) -> Values:
         progress, used = page.read_page_into(coded, len(chunk), chunk)
         coded = coded[used:]
         if progress.n_processed != len(chunk):
-            raise DamagedFileError("a buffer ends early")
+            raise DamagedFileError("a buffer is truncated")
     if coded:
-        raise DamagedFileError("a buffer has more than its column")
+        raise DamagedFileError("a buffer is longer than its column")
     return words
 
 
 def _filters(length: int, width: int) -> list[dict[str, int]]:
-    """LZMA for so many bytes of words; what a byte is depends most on its place in the word."""
-    place = width.bit_length() - 1
+    """LZMA's filters for bytes of words: a byte depends most on its position in the word."""
+    position_bits = width.bit_length() - 1
     window = min(max(length, 1 << 12), 1 << 26)
     preset = {"id": lzma.FILTER_LZMA1, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": window}
-    return [preset | {"lc": 0, "lp": place, "pb": place}]
+    return [preset | {"lc": 0, "lp": position_bits, "pb": position_bits}]
 
 
 def _stream(raw: bytes, width: int) -> bytes:
-    """Bytes of words through LZMA, after their sizes raw and coded."""
+    """Words compressed with LZMA, after their sizes before and after compression."""
     coded = lzma.compress(raw, lzma.FORMAT_RAW, filters=_filters(len(raw), width))
     return encode_varint(len(raw)) + encode_varint(len(coded)) + coded
 
@@ -213,11 +235,11 @@ def _stream(raw: bytes, width: int) -> bytes:
 def _read_stream(data: bytes, at: int, width: int, largest: int) -> tuple[bytes, int]:
     (length, size), at = _read_numbers(data, at, 2)
     if length > largest:
-        raise DamagedFileError("a stream is larger than any that is written")
+        raise DamagedFileError(f"a stream of {length} bytes is larger than the limit {largest}")
     decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_filters(length, width))
     raw = decoder.decompress(data[at : at + size], length)
     if len(raw) != length:
-        raise DamagedFileError("a stream ends early")
+        raise DamagedFileError("a stream is truncated")
     return raw, at + size
 
 

@@ -12,13 +12,21 @@ given to a function it writes the label and the units.
 
 from __future__ import annotations
 
-from atlasae.plots.derived import dijet_mass_shift, observable
-from atlasae.plots.features import corner, distribution
-from atlasae.plots.latents import latent_pairs, latent_space
-from atlasae.plots.rates import Rate, rate_distortion, read_rates
-from atlasae.plots.residuals import residual, residual_correlation, residual_profile, residual_sizes
-from atlasae.plots.style import ATLAS, EXPERIMENTS, Style
-from atlasae.plots.training import learning_rates, training
+from atlasae.optional import needs_extra
+
+with needs_extra("plot", "atlasae.plots"):
+    from atlasae.plots.derived import dijet_mass_shift, observable
+    from atlasae.plots.features import corner, distribution
+    from atlasae.plots.latents import latent_pairs, latent_space
+    from atlasae.plots.rates import Rate, rate_distortion, read_rates
+    from atlasae.plots.residuals import (
+        residual,
+        residual_correlation,
+        residual_profile,
+        residual_sizes,
+    )
+    from atlasae.plots.style import ATLAS, EXPERIMENTS, Style
+    from atlasae.plots.training import learning_rates, training
 
 __all__ = [
     "ATLAS",

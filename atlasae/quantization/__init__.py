@@ -1,1 +1,1 @@
-"""Values to integers within a tolerance, and back."""
+"""From values to integers within a tolerance, and back."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from atlasae.quantization.tolerance import Tolerance
     from atlasae.types import BitPatterns, Integers, Values
 
-from atlasae.quantization.quantizers import Quantizer, _chunks, bit_patterns
+from atlasae.quantization.quantizers import Quantizer, bit_patterns, chunks
 
 
 def quantize(lattice: Quantizer, values: Values, tolerance: Tolerance) -> tuple[Integers, Integers]:
@@ -33,11 +33,11 @@ def quantize(lattice: Quantizer, values: Values, tolerance: Tolerance) -> tuple[
     Raises:
         InputError: the values are of another dtype than the lattice.
     """
-    values = lattice.own(values)
+    values = lattice.check_dtype(values)
     integers = lattice.to_integers(values)
     broken = np.empty(len(values), bool)
     with np.errstate(all="ignore"):
-        for rows in _chunks(len(values)):
+        for rows in chunks(len(values)):
             restored = lattice.to_values(integers[rows])
             broken[rows] = _broken(values[rows], restored, tolerance)
     positions = np.flatnonzero(broken).astype(np.int64)

@@ -1,4 +1,4 @@
-"""The quantizer for a column and its tolerance."""
+"""Choosing the quantizer of a column, given its tolerance."""
 
 from __future__ import annotations
 
@@ -7,14 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from atlasae.errors import InputError
-
-if TYPE_CHECKING:
-    from atlasae.quantization.tolerance import Tolerance
-    from atlasae.types import Values
-
 from atlasae.quantization.quantizers import (
-    _FLOATS,
-    _WHOLE,
+    FLOAT_DTYPES,
+    INTEGER_DTYPES,
     AbsoluteQuantizer,
     FloatQuantizer,
     IntegerQuantizer,
@@ -22,47 +17,58 @@ from atlasae.quantization.quantizers import (
     RelativeQuantizer,
 )
 
-_ENOUGH = 100_000  # values tell which is frequent
+if TYPE_CHECKING:
+    from atlasae.quantization.tolerance import Tolerance
+    from atlasae.types import Values
 
-
-_OFTEN = 0.02  # of the values
+_SAMPLE = 100_000  # values on which frequent ones are looked for
+_FREQUENT = 0.02  # fraction of the values
+_MOST_FREQUENT = 2
 
 
 def fit_quantizer(values: Values, tolerance: Tolerance) -> Quantizer:
-    """The lattice for a column.
+    """Choose the quantizer of a column.
 
-    Integers and booleans, and floats whose dtype is no finer than the tolerance, get a lossless
-    one.
+    Integers and booleans are quantized without loss, and so are floats whose dtype is no finer than
+    the tolerance. Values that many jets share, such as a placeholder of -1, are restored exactly
+    where that is possible.
 
     Args:
-        values: the column, or a sample of it, shape (n,); NaN and infinities are passed over.
-        tolerance: the largest error.
+        values: the column, or a sample of it, shape (n,); NaN and infinities are ignored.
+        tolerance: the allowed error.
 
     Raises:
         InputError: the values are not floats of at most 64 bits, integers or booleans.
+
+    Example:
+        >>> from atlasae.quantization.tolerance import abs_
+        >>> fit_quantizer(np.array([0.1, 2.0], np.float32), abs_(0.25)).kind
+        'absolute'
+        >>> fit_quantizer(np.array([1, 2]), abs_(0.25)).kind
+        'integer'
     """
     values = np.asarray(values)
     dtype = values.dtype.name
-    if dtype in _WHOLE:
+    if dtype in INTEGER_DTYPES:
         return IntegerQuantizer(dtype)
-    if dtype not in _FLOATS:
-        raise InputError(f"a column of dtype {dtype} cannot be quantised")
+    if dtype not in FLOAT_DTYPES:
+        raise InputError(f"a column of dtype {dtype} cannot be quantized")
     finite = np.asarray(values[np.isfinite(values)], dtype)
-    lattice: Quantizer | None = None
+    quantizer: Quantizer | None = None
     if tolerance.kind == "relative":
-        lattice = RelativeQuantizer.fit(dtype, tolerance)
+        quantizer = RelativeQuantizer.fit(dtype, tolerance)
     elif tolerance.kind == "absolute":
-        lattice = AbsoluteQuantizer.fit(finite, tolerance.value)
-    if lattice is None:
+        quantizer = AbsoluteQuantizer.fit(finite, tolerance.value)
+    if quantizer is None:
         return FloatQuantizer.fit(finite)
-    sizes = _frequent(finite)
-    return lattice.through(sizes) if sizes else lattice
+    magnitudes = _frequent_magnitudes(finite)
+    return quantizer.aligned_to(magnitudes) if magnitudes else quantizer
 
 
-def _frequent(values: Values) -> list[float]:
-    """The sizes, at most two, that many values have, as scores that were not computed; not 0."""
-    some = np.abs(values[:: max(len(values) // _ENOUGH, 1)])
-    found, counts = np.unique(some[some != 0], return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:2]
-    often = order[counts[order] >= max(_OFTEN * len(some), 2)]
-    return [float(size) for size in found[often]]
+def _frequent_magnitudes(values: Values) -> list[float]:
+    """Magnitudes other than 0 that many values share, the most frequent first."""
+    sample = np.abs(values[:: max(len(values) // _SAMPLE, 1)])
+    magnitudes, counts = np.unique(sample[sample != 0], return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:_MOST_FREQUENT]
+    frequent = order[counts[order] >= max(_FREQUENT * len(sample), 2)]
+    return [float(magnitude) for magnitude in magnitudes[frequent]]

@@ -16,8 +16,6 @@ from atlasae.quantization.quantizers import FloatQuantizer, IntegerQuantizer, Qu
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import NDArray
-
     from atlasae.types import BitPatterns, Columns, Integers
 
 

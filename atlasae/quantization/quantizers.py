@@ -1,7 +1,8 @@
-"""Lattices: from a column's values to integers in the same order, and back.
+"""Quantizers: maps from the values of a column to integers in the same order, and back.
 
-The way to the integers may differ in the last bit from machine to machine, as logarithms do. The
-way back may not: it is additions, multiplications and shifts, each correctly rounded everywhere.
+The integers of a value may differ by one between machines, as logarithms differ in the last bit. The
+value of an integer may not: it comes from additions, multiplications and shifts alone, which every
+machine rounds alike.
 """
 
 from __future__ import annotations
@@ -23,16 +24,18 @@ if TYPE_CHECKING:
     from atlasae.types import BitPatterns, Integers, Values
 
 
-CHUNK = 16384  # values at a time: the steps' outputs stay in a core's cache
+CHUNK = 16384  # values at a time: intermediate arrays stay in the cache
 
-_FLOATS = ("float16", "float32", "float64")
-_WHOLE = ("bool", *(f"{sign}int{size}" for sign in ("", "u") for size in (8, 16, 32, 64)))
-_EXACT = 2.0**53  # integers up to here are exact in float64
-_SLACK = 1 - 2.0**-22  # so that a bound computed in float32 by the user holds as well
+FLOAT_DTYPES = ("float16", "float32", "float64")
+INTEGER_DTYPES = ("bool", *(f"{sign}int{size}" for sign in ("", "u") for size in (8, 16, 32, 64)))
+_LARGEST_INTEGER = 2.0**53  # integers up to here are exact in float64
+_SLACK = 1 - 2.0**-22  # so that a check of the bound in float32 passes as well
 _NOISE = 2.0**-40  # relative error of a logarithm there and back in float64, rounded up
-_EXCEPTION_BITS = 64  # what a value in the exceptions list costs, roughly
-_MANY_STEPS = 32  # to a value: they are 3 % smaller at most to meet it
-_MANY_EXCEPTIONS = 0.1  # of the values: a lattice that loses more than these is the wrong one
+_EXCEPTION_BITS = 64  # cost of an exception, roughly
+_MANY_STEPS = 32  # up to a value: meeting it makes the step at most 3 % smaller
+_MANY_EXCEPTIONS = (
+    0.1  # fraction of the values: a quantizer never leaves more of them as exceptions
+)
 
 
 @dataclass(frozen=True)
@@ -40,56 +43,61 @@ class Quantizer(ABC):
     """A map from values of one dtype to int64 integers, in the same order, and back.
 
     Attributes:
-        dtype: numpy's name of the values' type, such as ``float32``.
-        dtypes: those that this kind can have.
+        kind: name of the class, such as ``relative``.
+        dtypes: dtypes that the class supports.
+        dtype: name of the values' dtype, such as ``float32``.
     """
 
     kind: ClassVar[str]
-    dtypes: ClassVar[tuple[str, ...]] = _FLOATS
+    dtypes: ClassVar[tuple[str, ...]] = FLOAT_DTYPES
     dtype: str
 
     def to_integers(self, values: Values) -> Integers:
-        """Values, shape (n,), to integers. NaN and infinities give an arbitrary integer.
+        """Quantize values, shape (n,). NaN and infinities give arbitrary integers.
 
         Raises:
-            InputError: the values are of another dtype.
+            InputError: the values have another dtype.
         """
-        values = self.own(values)
+        values = self.check_dtype(values)
         integers = np.empty(len(values), np.int64)
         with np.errstate(all="ignore"):
-            for rows in _chunks(len(values)):
-                integers[rows] = self._quantised(values[rows])
+            for rows in chunks(len(values)):
+                integers[rows] = self._quantize(values[rows])
         return integers
 
     def to_values(self, integers: Integers) -> Values:
-        """Integers, shape (n,), to values of the dtype, bit for bit the same on every machine."""
+        """Dequantize integers, shape (n,); the values are the same bits on every machine."""
         integers = np.asarray(integers, np.int64)
         values = np.empty(len(integers), self.dtype)
         with np.errstate(all="ignore"):
-            for rows in _chunks(len(integers)):
-                values[rows] = self._restored(integers[rows])
+            for rows in chunks(len(integers)):
+                values[rows] = self._dequantize(integers[rows])
         return values
 
-    def through(self, sizes: Sequence[float]) -> Quantizer:  # noqa: ARG002
-        """A lattice no coarser that gives float32 of these sizes back as they are, if it can.
+    def aligned_to(self, magnitudes: Sequence[float]) -> Quantizer:  # noqa: ARG002
+        """The same or a finer quantizer that restores values of these magnitudes exactly.
 
-        They are above 0, the one that matters most first. Float64 come back to 1e-14.
+        That is possible for float32 and not for every quantizer; float64 values are restored to
+        1e-14.
+
+        Args:
+            magnitudes: at most two, above 0, the more important one first.
         """
         return self
 
     @abstractmethod
-    def _quantised(self, values: Values) -> Values:
-        """The integers of a chunk."""
+    def _quantize(self, values: Values) -> Values:
+        """Integers of a chunk of values."""
 
     @abstractmethod
-    def _restored(self, integers: Integers) -> Values:
-        """The values of a chunk."""
+    def _dequantize(self, integers: Integers) -> Values:
+        """Values of a chunk of integers."""
 
-    def own(self, values: Values) -> Values:
-        """The same values, in this machine's byte order.
+    def check_dtype(self, values: Values) -> Values:
+        """The values in this machine's byte order, if they have the quantizer's dtype.
 
         Raises:
-            InputError: they are of another dtype.
+            InputError: the values have another dtype.
         """
         values = np.asarray(values)
         if values.dtype.name != self.dtype:
@@ -101,16 +109,24 @@ class Quantizer(ABC):
 class RelativeQuantizer(Quantizer):
     """Cells of equal width in log2, mirrored for negative values; linear cells below a floor.
 
-    A cell from a to b has b/a = (1 + r)/(1 - r), and its value a(1 + r) = b(1 - r) is relatively
-    as far from both ends: r, the tolerance less the rounding to the dtype. Subnormal numbers are
-    never restored, since some processors are told to flush them to zero.
+    A cell from a to b has b/a = (1 + r)/(1 - r). Its value a(1 + r) = b(1 - r) has the same relative
+    distance r from both ends, where r is the tolerance less the rounding to the dtype. Values are
+    never restored as subnormal numbers, which some programs flush to zero.
 
     Attributes:
         step: width of a cell, in log2.
-        origin: log2 of the value of integer 0, were the logarithmic cells to go on so far.
+        origin: log2 of the value of integer 0, if the logarithmic cells went on so far.
         nudge: log2 of a cell's value, from the middle of the cell.
         linear: the largest integer whose cell is linear; 0 without a floor.
         width: width of a linear cell, in the values' own unit; 0 without a floor.
+
+    Example:
+        >>> from atlasae.quantization.tolerance import rel
+        >>> quantizer = RelativeQuantizer.fit("float32", rel(0.01))
+        >>> values = np.array([30.0, -450.0, 0.0], np.float32)
+        >>> restored = quantizer.to_values(quantizer.to_integers(values))
+        >>> bool((abs(restored - values) <= 0.01 * abs(values)).all())
+        True
     """
 
     kind: ClassVar[str] = "relative"
@@ -122,7 +138,7 @@ class RelativeQuantizer(Quantizer):
 
     @classmethod
     def fit(cls, dtype: str, tolerance: Tolerance) -> RelativeQuantizer | None:
-        """The lattice of a tolerance; None where the dtype rounds too coarsely for it."""
+        """The quantizer of a tolerance; None if the dtype is too coarse for it."""
         info = np.finfo(dtype)
         rounding = 2.0 ** -(info.nmant + 1) * (1 + tolerance.value) + _NOISE
         if tolerance.value <= 2 * rounding:
@@ -138,57 +154,64 @@ class RelativeQuantizer(Quantizer):
         edge = math.log2((linear + 0.5) * width)
         return cls(dtype, step, edge + nudge - (linear + 0.5) * step, nudge, linear, width)
 
-    def through(self, sizes: Sequence[float]) -> Quantizer:
+    def aligned_to(self, magnitudes: Sequence[float]) -> Quantizer:
         if self.linear:
-            return self  # its cells begin where the linear ones end
-        step, levels = self.step, [math.log2(size) for size in sizes]
-        apart = abs(levels[0] - levels[-1])
-        if apart >= _MANY_STEPS * step:
-            step = apart / math.ceil(apart / step)
+            return self  # the logarithmic cells have to start where the linear ones end
+        step, levels = self.step, [math.log2(magnitude) for magnitude in magnitudes]
+        distance = abs(levels[0] - levels[-1])
+        if distance >= _MANY_STEPS * step:
+            step = distance / math.ceil(distance / step)
         steps = math.ceil((levels[0] - self.origin) / step)
         return replace(self, step=step, origin=levels[0] - steps * step)
 
-    def _quantised(self, values: Values) -> Values:
+    def _quantize(self, values: Values) -> Values:
         info = np.finfo(self.dtype)
         signed = values.astype(np.float64)
         integers = np.abs(signed)
-        near = integers < (self.linear + 0.5) * self.width if self.linear else None
+        is_linear = integers < (self.linear + 0.5) * self.width if self.linear else None
         np.clip(integers, 2.0 ** (info.minexp - info.nmant), float(info.max), out=integers)
         np.log2(integers, out=integers)
         integers *= 1 / self.step
         integers += (self.nudge - self.origin) / self.step
         np.rint(integers, out=integers)
         integers *= np.sign(signed)
-        if near is not None:
+        if is_linear is not None:
             signed /= self.width
             np.rint(signed, out=signed)
             np.clip(signed, -self.linear, self.linear, out=signed)
-            np.copyto(integers, signed, where=near)
+            np.copyto(integers, signed, where=is_linear)
         return integers
 
-    def _restored(self, integers: Integers) -> Values:
+    def _dequantize(self, integers: Integers) -> Values:
         info = np.finfo(self.dtype)
         signed = integers.astype(np.float64)
         exponent = np.abs(signed)
-        near = exponent <= self.linear
+        is_linear = exponent <= self.linear
         exponent *= self.step
         exponent += self.origin
-        # the dtype's largest value, as near as float64 can say
+        # log2 of the dtype's largest value, as precise as float64 allows
         top = int(info.maxexp) - 0.75 * 2.0 ** -min(info.nmant, 42)
         np.clip(exponent, int(info.minexp), top, out=exponent)
         values = exact_math.exp2(exponent)
         np.copysign(values, signed, out=values)
         signed *= self.width
-        np.copyto(values, signed, where=near)
+        np.copyto(values, signed, where=is_linear)
         return values
 
 
 @dataclass(frozen=True)
 class AbsoluteQuantizer(Quantizer):
-    """Whole multiples of a step.
+    """Integer multiples of a step.
 
     Attributes:
-        step: distance of two values, in their own unit: twice the tolerance less the rounding.
+        step: distance of neighboring values, in their own unit: twice the tolerance, less rounding.
+
+    Example:
+        >>> quantizer = AbsoluteQuantizer("float32", step=0.5)
+        >>> quantizer.to_integers(np.array([1.2, -0.6], np.float32))
+        array([ 2, -1])
+        >>> quantizer.to_values(np.array([2, -1]))
+        array([ 1. , -0.5], dtype=float32)
     """
 
     kind: ClassVar[str] = "absolute"
@@ -196,21 +219,21 @@ class AbsoluteQuantizer(Quantizer):
 
     @classmethod
     def fit(cls, values: Values, bound: float) -> AbsoluteQuantizer | None:
-        """The lattice that is cheapest for finite values; None where none is of use.
+        """The cheapest quantizer for finite values; None if the dtype is too coarse for the bound.
 
-        The larger the values for which rounding to the dtype is allowed for, the smaller the step
-        for all. So a few far outliers are left to be exceptions.
+        Larger values are rounded more in their dtype, which makes the step smaller for all values.
+        So a few far outliers are left as exceptions.
         """
         info = np.finfo(values.dtype)
         bound = min(bound, float(info.max) / 4)  # the step and its multiples stay finite
-        # the power of two that each restored value stays below; halves cannot overflow
+        # restored values stay below these powers of two; halves cannot overflow
         exponents = np.frexp(np.abs(values.astype(np.float64)) / 2 + bound / 2)[1] + 1
         np.clip(exponents, info.minexp + 1, None, out=exponents)  # subnormals round no finer
         largest, counts = np.unique(exponents, return_counts=True)
         if not len(largest):
             largest, counts = np.array([math.frexp(bound)[1]]), np.array([1])
         above = 1 - np.cumsum(counts) / counts.sum()
-        # half a unit in the last place, and what float64 loses on the way there and back
+        # half a unit in the last place, and the rounding of both ways in float64
         rounding = np.ldexp(2.0 ** -(info.nmant + 2) + 2.0**-51, largest)
         usable = (bound > 2 * rounding) & (above <= _MANY_EXCEPTIONS)
         if not usable.any():
@@ -219,17 +242,17 @@ class AbsoluteQuantizer(Quantizer):
         cost = _EXCEPTION_BITS * above[usable] - np.log2(steps)
         return cls(values.dtype.name, float(steps[np.argmin(cost)]))
 
-    def through(self, sizes: Sequence[float]) -> Quantizer:
-        steps = math.ceil(sizes[0] / self.step)
-        return replace(self, step=sizes[0] / steps) if steps >= _MANY_STEPS else self
+    def aligned_to(self, magnitudes: Sequence[float]) -> Quantizer:
+        steps = math.ceil(magnitudes[0] / self.step)
+        return replace(self, step=magnitudes[0] / steps) if steps >= _MANY_STEPS else self
 
-    def _quantised(self, values: Values) -> Values:
+    def _quantize(self, values: Values) -> Values:
         integers = values.astype(np.float64)
         integers /= self.step
         np.rint(integers, out=integers)
-        return np.clip(integers, -_EXACT, _EXACT, out=integers)
+        return np.clip(integers, -_LARGEST_INTEGER, _LARGEST_INTEGER, out=integers)
 
-    def _restored(self, integers: Integers) -> Values:
+    def _dequantize(self, integers: Integers) -> Values:
         largest = float(np.finfo(self.dtype).max)
         values = integers.astype(np.float64)
         values *= self.step
@@ -238,14 +261,22 @@ class AbsoluteQuantizer(Quantizer):
 
 @dataclass(frozen=True)
 class FloatQuantizer(Quantizer):
-    """Every bit of a float, as an integer in the values' order.
+    """The bit pattern of a float as an integer, in the order of the values; lossless.
 
-    A bit pattern without its sign is in the order of the sizes; that of a negative value becomes
-    -1 less its pattern, so that -0.0 is -1. Low bits that are zero are shifted out: published
-    mantissas are often cut short.
+    Without the sign, bit patterns are in the order of the magnitudes. A negative value becomes -1
+    minus its pattern, so -0.0 becomes -1. Low bits that are zero in all values are shifted out:
+    published mantissas are often truncated.
 
     Attributes:
-        shift: number of low bits left out.
+        shift: number of low bits that are shifted out.
+
+    Example:
+        >>> quantizer = FloatQuantizer("float32")
+        >>> integers = quantizer.to_integers(np.array([0.0, -0.0, 0.1], np.float32))
+        >>> integers
+        array([         0,         -1, 1036831949])
+        >>> quantizer.to_values(integers)
+        array([ 0. , -0. ,  0.1], dtype=float32)
     """
 
     kind: ClassVar[str] = "float"
@@ -253,26 +284,26 @@ class FloatQuantizer(Quantizer):
 
     @classmethod
     def fit(cls, values: Values) -> FloatQuantizer:
-        """The lattice of finite values. A few that end in other bits are left to be exceptions."""
+        """The quantizer of finite values. A few with more mantissa bits are left as exceptions."""
         mantissa = int(np.finfo(values.dtype).nmant)
         patterns = bit_patterns(values).astype(np.uint64)
-        lowest = (patterns & -patterns).astype(np.float64)  # the lowest bit that is set
+        lowest = (patterns & -patterns).astype(np.float64)  # the lowest set bit
         zeros = np.where(lowest > 0, np.frexp(lowest)[1] - 1, mantissa)
         ending = np.bincount(np.minimum(zeros, mantissa), minlength=mantissa + 1)
-        lost = np.concatenate([[0], np.cumsum(ending)[:-1]])  # by the shift
-        saved = np.arange(mantissa + 1) * len(values) - _EXCEPTION_BITS * lost
+        exceptions = np.concatenate([[0], np.cumsum(ending)[:-1]])  # by the shift
+        saved = np.arange(mantissa + 1) * len(values) - _EXCEPTION_BITS * exceptions
         return cls(values.dtype.name, int(np.argmax(saved)))
 
-    def _quantised(self, values: Values) -> Values:
+    def _quantize(self, values: Values) -> Values:
         size = values.dtype.itemsize
         patterns = values.view(f"i{size}").astype(np.int64)
         patterns ^= (patterns >> 63) & ((1 << (8 * size - 1)) - 1)
         patterns >>= self.shift
         return patterns
 
-    def _restored(self, integers: Integers) -> Values:
+    def _dequantize(self, integers: Integers) -> Values:
         size = np.dtype(self.dtype).itemsize
-        patterns = integers.astype(f"i{size}")  # what is too wide for it is damage
+        patterns = integers.astype(f"i{size}")  # only damaged integers are too wide
         negative = patterns >> (8 * size - 1)
         patterns ^= negative
         patterns <<= self.shift
@@ -282,33 +313,42 @@ class FloatQuantizer(Quantizer):
 
 @dataclass(frozen=True)
 class IntegerQuantizer(Quantizer):
-    """Integers and booleans as they are.
+    """Integers and booleans, unchanged.
 
-    Of uint64, values from 2^63 wrap around to negative integers; they come back all the same, but
-    are out of order.
+    uint64 values from 2^63 on wrap to negative integers: they are restored, but out of order.
+
+    Example:
+        >>> IntegerQuantizer("bool").to_integers(np.array([True, False]))
+        array([1, 0])
     """
 
     kind: ClassVar[str] = "integer"
-    dtypes: ClassVar[tuple[str, ...]] = _WHOLE
+    dtypes: ClassVar[tuple[str, ...]] = INTEGER_DTYPES
 
-    def _quantised(self, values: Values) -> Values:
+    def _quantize(self, values: Values) -> Values:
         return values.astype(np.int64)
 
-    def _restored(self, integers: Integers) -> Values:
+    def _dequantize(self, integers: Integers) -> Values:
         return integers.astype(self.dtype)
 
 
-#: Kind of lattice to its class, in the order in which a stored one counts them.
+#: Classes by kind. Their order is part of the stored form.
 QUANTIZERS: dict[str, type[Quantizer]] = {
-    lattice.kind: lattice
-    for lattice in (RelativeQuantizer, AbsoluteQuantizer, FloatQuantizer, IntegerQuantizer)
+    quantizer.kind: quantizer
+    for quantizer in (RelativeQuantizer, AbsoluteQuantizer, FloatQuantizer, IntegerQuantizer)
 }
 
 
-def _chunks(length: int) -> Iterator[slice]:
+def chunks(length: int) -> Iterator[slice]:
+    """Slices of ``CHUNK`` values each."""
     return (slice(start, start + CHUNK) for start in range(0, length, CHUNK))
 
 
 def bit_patterns(values: Values) -> BitPatterns:
-    """The values' bit patterns, as unsigned integers of their size; a view, not a copy."""
+    """The bit patterns of values, as unsigned integers of the same width; a view, not a copy.
+
+    Example:
+        >>> hex(bit_patterns(np.array([1.0], np.float32))[0])
+        '0x3f800000'
+    """
     return values.view(f"{values.dtype.byteorder}u{values.dtype.itemsize}")

@@ -1,52 +1,99 @@
-"""The stored form of quantizers."""
+"""The stored form of quantizers; they are written and read by a pair of functions."""
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import Field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from atlasae.coding.stored_numbers import code_float, code_integers, one, part
+from atlasae.coding.stored_numbers import (
+    read_float,
+    read_integer,
+    read_signed,
+    write_float,
+    write_integer,
+    write_signed,
+)
 from atlasae.errors import require_choice
 from atlasae.quantization.quantizers import QUANTIZERS, Quantizer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from atlasae.coding.entropy import EntropyCoder
+    from atlasae.coding.entropy import EntropyDecoder, EntropyEncoder
 
 
-def code_quantizers(
-    coder: EntropyCoder, lattices: Sequence[Quantizer] | None, dtypes: Sequence[str]
-) -> list[Quantizer]:
-    """Write lattices of columns with these dtypes, or read them.
+def write_quantizers(encoder: EntropyEncoder, quantizers: Sequence[Quantizer]) -> None:
+    """Write quantizers without their dtypes.
+
+    One that equals an earlier one is stored as its index. Each number that equals that of the last
+    quantizer of the same kind takes one bit.
+
+    Example:
+        >>> from atlasae.coding.entropy import EntropyDecoder, EntropyEncoder
+        >>> from atlasae.quantization.quantizers import AbsoluteQuantizer
+        >>> encoder = EntropyEncoder()
+        >>> write_quantizers(encoder, [AbsoluteQuantizer("float32", 0.002)])
+        >>> read_quantizers(EntropyDecoder(encoder.to_bytes()), ["float32"])
+        [AbsoluteQuantizer(dtype='float32', step=0.002)]
+    """
+    earlier: list[Quantizer] = []
+    for quantizer in quantizers:
+        same = earlier.index(quantizer) if quantizer in earlier else len(earlier)
+        write_integer(encoder, same, len(earlier) + 1)
+        if same == len(earlier):
+            write_integer(encoder, list(QUANTIZERS).index(quantizer.kind), len(QUANTIZERS))
+            previous = _last_of_kind(earlier, type(quantizer))
+            for field in _stored_fields(type(quantizer)):
+                _write_number(encoder, field, quantizer, previous)
+        earlier.append(quantizer)
+
+
+def read_quantizers(decoder: EntropyDecoder, dtypes: Sequence[str]) -> list[Quantizer]:
+    """Read the quantizers of columns with these dtypes.
 
     Raises:
-        InputError: a dtype is not one that its lattice can have.
+        InputError: a quantizer does not support its dtype.
     """
-    kinds = list(QUANTIZERS)
-    found: list[Quantizer] = []
-    for i, dtype in enumerate(dtypes):
-        known = None if lattices is None else lattices[i]
-        same = None if known is None else found.index(known) if known in found else len(found)
-        same = one(coder, same, len(found) + 1)
-        if same < len(found):
-            found.append(found[same])
+    quantizers: list[Quantizer] = []
+    for dtype in dtypes:
+        same = read_integer(decoder, len(quantizers) + 1)
+        if same < len(quantizers):
+            quantizers.append(quantizers[same])
             continue
-        which = None if known is None else kinds.index(known.kind)
-        kind = QUANTIZERS[kinds[one(coder, which, len(kinds))]]
+        kind = list(QUANTIZERS.values())[read_integer(decoder, len(QUANTIZERS))]
         require_choice("dtype", dtype, kind.dtypes)
-        alike = next((lattice for lattice in reversed(found) if isinstance(lattice, kind)), None)
-        numbers: list[Any] = []
-        for field in fields(kind)[1:]:  # the first is the dtype
-            value, before = part(known, field.name), part(alike, field.name)
-            if alike is not None and one(coder, None if value is None else int(value == before), 2):
-                numbers.append(before)
-            elif field.type == "float":
-                numbers.append(code_float(coder, value))
-            else:
-                wrapped = None if value is None else np.array([value])
-                numbers.append(int(code_integers(coder, wrapped, 1)[0]))
-        found.append(kind(dtype, *numbers))
-    return found
+        previous = _last_of_kind(quantizers, kind)
+        numbers = [_read_number(decoder, field, previous) for field in _stored_fields(kind)]
+        quantizers.append(kind(dtype, *numbers))
+    return quantizers
+
+
+def _stored_fields(kind: type[Quantizer]) -> tuple[Field[Any], ...]:
+    return fields(kind)[1:]  # the first is the dtype
+
+
+def _last_of_kind(quantizers: Sequence[Quantizer], kind: type[Quantizer]) -> Quantizer | None:
+    return next((each for each in reversed(quantizers) if isinstance(each, kind)), None)
+
+
+def _write_number(
+    encoder: EntropyEncoder, field: Field[Any], quantizer: Quantizer, previous: Quantizer | None
+) -> None:
+    value = getattr(quantizer, field.name)
+    if previous is not None:
+        is_same = value == getattr(previous, field.name)
+        write_integer(encoder, int(is_same), 2)
+        if is_same:
+            return
+    if field.type == "float":
+        write_float(encoder, value)
+    else:
+        write_signed(encoder, np.array([value]))
+
+
+def _read_number(decoder: EntropyDecoder, field: Field[Any], previous: Quantizer | None) -> Any:
+    if previous is not None and read_integer(decoder, 2):
+        return getattr(previous, field.name)
+    return read_float(decoder) if field.type == "float" else int(read_signed(decoder, 1)[0])

@@ -1,4 +1,4 @@
-"""How far a decoded value may lie from the original, feature by feature."""
+"""Tolerances: the allowed error of decoded values, by feature."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KINDS = ("relative", "absolute", "lossless")
-_RELATIVE_BELOW = 0.5  # from here on a cell would reach from a value to its double and beyond
+_RELATIVE_LIMIT = 0.5  # from here on, the cell of a value would contain its double
 
 
 def _number(value: Any) -> float:
@@ -31,17 +31,20 @@ def _number(value: Any) -> float:
 
 @dataclass(frozen=True)
 class Tolerance:
-    """The largest error one feature may have. ``rel``, ``abs_`` and ``LOSSLESS`` make it.
+    """The allowed error of one feature. Make one with ``rel``, ``abs_`` or ``LOSSLESS``.
 
     Attributes:
-        kind: ``relative`` (``value * max(abs(original), floor)``), ``absolute`` (``value``), or
-            ``lossless`` (every bit comes back).
-        value: the bound, without unit where relative, else in the feature's own unit; 0 where
-            lossless.
-        floor: for relative ones, the size below which the error counts against the floor.
+        kind: ``relative`` (the error is at most ``value * max(abs(original), floor)``),
+            ``absolute`` (at most ``value``), or ``lossless`` (every bit is restored).
+        value: the bound; without unit if relative, in the feature's unit if absolute, 0 if lossless.
+        floor: of a relative tolerance, the magnitude below which the allowed error stays constant.
 
     Raises:
         InputError: the kind is unknown, or a number is negative, not finite or too large.
+
+    Example:
+        >>> Tolerance("absolute", 0.01)
+        Tolerance(kind='absolute', value=0.01, floor=0.0)
     """
 
     kind: Literal["relative", "absolute", "lossless"]
@@ -55,17 +58,28 @@ class Tolerance:
         if (self.value == 0) != (self.kind == "lossless"):
             raise InputError(f"a tolerance of {self.value:g} cannot be {self.kind}")
         if self.floor and self.kind != "relative":
-            raise InputError(f"only a relative tolerance has a floor, not an {self.kind} one")
-        if self.kind == "relative" and self.value >= _RELATIVE_BELOW:
-            raise InputError(f"a relative tolerance is below {_RELATIVE_BELOW}, not {self.value:g}")
+            raise InputError(f"only a relative tolerance has a floor; this one is {self.kind}")
+        if self.kind == "relative" and self.value >= _RELATIVE_LIMIT:
+            raise InputError(f"a relative tolerance is below {_RELATIVE_LIMIT}, not {self.value:g}")
 
     def bound(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The largest allowed abs(decoded - original) of each original value, float64."""
+        """The largest allowed abs(decoded - original) of each original value, float64.
+
+        Example:
+            >>> rel(0.01, floor=10).bound(np.array([200.0, 1.0]))
+            array([2. , 0.1])
+        """
         if self.kind == "relative":
             return np.maximum(np.abs(values), self.floor) * self.value
         return np.full(np.shape(values), self.value)
 
     def to_json(self) -> dict[str, Any]:
+        """The attributes as a dict.
+
+        Example:
+            >>> rel(0.01).to_json()
+            {'kind': 'relative', 'value': 0.01, 'floor': 0.0}
+        """
         return asdict(self)
 
     @classmethod
@@ -73,7 +87,7 @@ class Tolerance:
         """The inverse of ``to_json``.
 
         Raises:
-            InputError: it is not what ``to_json`` gives.
+            InputError: ``config`` does not come from ``to_json``.
         """
         try:
             return cls(**config)
@@ -83,32 +97,46 @@ class Tolerance:
 
 LOSSLESS = Tolerance("lossless", 0.0)
 
-#: What ``tolerances`` takes.
+#: Types that ``tolerances`` accepts.
 Spec: TypeAlias = "float | str | Tolerance | Mapping[str, float | Tolerance]"
 
 
 def rel(value: float, floor: float = 0.0) -> Tolerance:
     """A relative tolerance: the error is at most ``value * max(abs(original), floor)``.
 
-    0 means lossless. With the floor at 0, zero comes back as zero.
+    A value of 0 means lossless. If the floor is 0, zeros are restored exactly.
+
+    Args:
+        value: in [0, 0.5).
+        floor: in the feature's unit.
 
     Raises:
-        InputError: value is not in [0, 0.5), or floor is negative or not finite.
+        InputError: ``value`` is not in [0, 0.5), or ``floor`` is negative or not finite.
+
+    Example:
+        >>> rel(1e-3)
+        Tolerance(kind='relative', value=0.001, floor=0.0)
+        >>> rel(0) == LOSSLESS
+        True
     """
     return Tolerance("relative", value, floor) if _number(value) else LOSSLESS
 
 
 def abs_(value: float) -> Tolerance:
-    """An absolute tolerance, in the feature's own unit. 0 means lossless.
+    """An absolute tolerance, in the feature's unit. A value of 0 means lossless.
 
     Raises:
-        InputError: value is negative or not finite.
+        InputError: ``value`` is negative or not finite.
+
+    Example:
+        >>> abs_(1e-4)
+        Tolerance(kind='absolute', value=0.0001, floor=0.0)
     """
     return Tolerance("absolute", value) if _number(value) else LOSSLESS
 
 
-#: Preset name to the tolerance of angles (eta, phi), and of every other feature. ``nanoaod`` is
-#: what rounding to 12 bits of mantissa for angles and 10 for the rest does in CMS NanoAOD.
+#: Presets by name: the tolerance of angles (eta, phi), and that of all other features. ``nanoaod``
+#: is the rounding error of CMS NanoAOD, which keeps 12 bits of mantissa for angles and 10 for others.
 PRESETS: dict[str, tuple[Tolerance, Tolerance]] = {
     "default": (abs_(1e-3), rel(1e-3)),
     "nanoaod": (rel(2.0**-13), rel(2.0**-11)),
@@ -119,19 +147,25 @@ PRESETS: dict[str, tuple[Tolerance, Tolerance]] = {
 def tolerances(spec: Spec, names: Sequence[str]) -> dict[str, Tolerance]:
     """The tolerance of each feature.
 
-    A plain number is absolute for angles (eta and phi, told by their names) and relative for
-    everything else: energies, and features that atlasae knows nothing of.
+    A plain number is absolute for angles (features named like eta or phi) and relative for all
+    others.
 
     Args:
-        spec: a number; a Tolerance, for all features; a key of PRESETS; a string such as
+        spec: a number; a Tolerance, for all features; a key of ``PRESETS``; a string such as
             ``1e-3`` or ``pt=1e-3,eta=1e-4``; or a mapping from feature to number or Tolerance. A
-            feature is named as it is, or by another name of the same quantity (``m`` for
-            ``mass``). Features not named have the ``default`` preset.
+            feature can be given by another name of the same quantity (``m`` for ``mass``). Features
+            that are not named have the ``default`` preset.
         names: the features.
 
     Raises:
-        MissingNameError: the spec names a feature that is not there.
+        MissingNameError: the spec names a feature that does not exist.
         InputError: the spec is none of these, or a number in it is out of range.
+
+    Example:
+        >>> tolerances("mass=1e-2", ["mass", "eta"])["mass"]
+        Tolerance(kind='relative', value=0.01, floor=0.0)
+        >>> tolerances(1e-4, ["mass", "eta"])["eta"]
+        Tolerance(kind='absolute', value=0.0001, floor=0.0)
     """
     if isinstance(spec, str):
         spec = _parsed(spec.strip())
@@ -139,39 +173,54 @@ def tolerances(spec: Spec, names: Sequence[str]) -> dict[str, Tolerance]:
         return {name: PRESETS[spec][not _is_angle(name)] for name in names}
     if not isinstance(spec, Mapping):
         return {name: _tolerance(spec, name) for name in names}
-    found: dict[str, Tolerance] = {}
+    given: dict[str, Tolerance] = {}
     for key, value in spec.items():
-        called = _called(key, names)
-        if not called:
+        matching = _matching(key, names)
+        if not matching:
             raise MissingNameError.of("feature", str(key), "these jets", names)
-        for name in called:
-            if name in found:
+        for name in matching:
+            if name in given:
                 raise InputError(f"the tolerance of feature {name!r} is given twice")
-            found[name] = _tolerance(value, name)
-    return {name: found.get(name, PRESETS["default"][not _is_angle(name)]) for name in names}
+            given[name] = _tolerance(value, name)
+    return {name: given.get(name, PRESETS["default"][not _is_angle(name)]) for name in names}
 
 
 def restricted(spec: Spec, names: Sequence[str], *, strict: bool = False) -> Spec:
-    """A spec without the features that are not there.
+    """A spec without the features that do not exist.
+
+    Args:
+        spec: as ``tolerances`` accepts it.
+        names: the existing features.
+        strict: raise an error instead.
 
     Raises:
-        MissingNameError: ``strict`` is true, and one is not there.
+        MissingNameError: ``strict`` is true, and the spec names a feature that does not exist.
+
+    Example:
+        >>> restricted("pt=1e-3,btag=0", ["pt", "eta"])
+        {'pt': 0.001}
     """
     if isinstance(spec, str):
         spec = _parsed(spec.strip())
     if not isinstance(spec, Mapping):
         return spec
-    missing = [key for key in spec if not _called(key, names)]
+    missing = [key for key in spec if not _matching(key, names)]
     if missing and strict:
         raise MissingNameError.of("feature", str(missing[0]), "these jets", names)
     return {key: value for key, value in spec.items() if key not in missing}
 
 
 def check_spec(spec: Spec) -> None:
-    """Check what of a spec can be checked before the features are known.
+    """Check a spec as far as possible without the features.
 
     Raises:
-        InputError: the spec is none that ``tolerances`` takes, or a number in it is out of range.
+        InputError: ``tolerances`` would not accept the spec, or a number in it is out of range.
+
+    Example:
+        >>> check_spec("pt=-1")
+        Traceback (most recent call last):
+            ...
+        atlasae.errors.InputError: a tolerance is finite and not negative, not -1
     """
     if isinstance(spec, str):
         spec = _parsed(spec.strip())
@@ -179,7 +228,7 @@ def check_spec(spec: Spec) -> None:
         for name, value in spec.items():
             if role(str(name)):
                 _tolerance(value, str(name))
-            elif not isinstance(value, Tolerance):  # of a name that may not be a feature's
+            elif not isinstance(value, Tolerance):  # whether it is an angle is not known
                 _number(value)
     elif not isinstance(spec, (str, Tolerance)):
         _number(spec)
@@ -218,8 +267,8 @@ def _tolerance(value: Any, name: str) -> Tolerance:
     return abs_(value) if _is_angle(name) else rel(value)
 
 
-def _called(key: Any, names: Sequence[str]) -> list[str]:
-    """The features that ``key`` means: the one of this name, else those of the same role."""
+def _matching(key: Any, names: Sequence[str]) -> list[str]:
+    """The features that ``key`` names: the one of this name, else those of the same role."""
     if key in names:
         return [key]
     what = role(str(key))
@@ -227,7 +276,7 @@ def _called(key: Any, names: Sequence[str]) -> list[str]:
 
 
 def _parsed(text: str) -> str | float | dict[str, float]:
-    """A preset's name, a number, or numbers by feature, from a string."""
+    """A string as the name of a preset, a number, or numbers by feature."""
     if text in PRESETS:
         return text
     if "=" not in text:
@@ -235,15 +284,15 @@ def _parsed(text: str) -> str | float | dict[str, float]:
             return float(text)
         except ValueError:
             require_choice("tolerance", text, PRESETS)
-    found: dict[str, float] = {}
+    numbers: dict[str, float] = {}
     for item in text.split(","):
-        name, _, number = (part.strip() for part in item.partition("="))
-        if name in found:
+        name, _, number = (text.strip() for text in item.partition("="))
+        if name in numbers:
             raise InputError(f"the tolerance of feature {name!r} is given twice")
         try:
-            found[name] = float(number)
+            numbers[name] = float(number)
         except ValueError:
             raise InputError(
                 f"cannot read {item.strip()!r} in tolerance {text!r}; write it as pt=1e-3,eta=1e-4"
             ) from None
-    return found
+    return numbers

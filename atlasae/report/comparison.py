@@ -15,7 +15,7 @@ from atlasae.errors import InputError, located
 from atlasae.jets.metrics import Residuals, correlation, residuals
 from atlasae.jets.names import COORDINATES, energy_unit, plain_name
 from atlasae.jets.observables import OBSERVABLES, observables
-from atlasae.jets.table import Table, to_table
+from atlasae.jets.table import Table, joined, to_records, to_table
 from atlasae.quantization.tolerance import LOSSLESS, Tolerance
 from atlasae.root.collections import PREFERRED_COLLECTION, PREFERRED_TREE, find_collection
 from atlasae.root.container.part_readers import LatentReader, part_reader
@@ -192,8 +192,8 @@ def _chosen(path: PathLike, tree: str | None, collection: str | None) -> tuple[s
         if isinstance(trees, CompressedTrees):
             parts = [
                 (part.name != PREFERRED_COLLECTION, name != PREFERRED_TREE, name, part.name)
-                for name, runs in trees.container.runs.items()
-                for part in runs[0].manifest.parts
+                for name, segments in trees.container.segments.items()
+                for part in segments[0].manifest.parts
                 if part.codec and tree in (None, name) and collection in (None, part.name)
             ]
             if parts:
@@ -211,7 +211,7 @@ def _jets_in(
     jets = to_table(momenta(source, found, 0, None, features))
     numbers = [
         branch.name
-        for branch in source.plan.branches
+        for branch in source.schema.branches
         if _NUMBERS.fullmatch(branch.name)
         and branch.dtype is not None
         and not branch.jagged
@@ -248,12 +248,12 @@ def _decoded(
         codec, size = "", after.jet_bytes
         if isinstance(trees, CompressedTrees):
             codec, size = _compressed(info(path), tree, branches)
-            for run, part in _parts_of(trees, tree, branches):
+            for segment, part in _parts_of(trees, tree, branches):
                 if part.codec:
                     codecs[part.codec] = trees.container.codecs[part.codec]
-                reader = part_reader(trees.container, run, part, trees.raw(tree))
+                reader = part_reader(trees.container, segment, part, trees.raw(tree))
                 if isinstance(reader, LatentReader):
-                    latents.append(reader.latents(run.start, run.stop))
+                    latents.append(reader.latents(segment.start, segment.stop))
     with located(f"{os.fspath(path)} against {os.fspath(original.path)}"):
         moved = any(its.reorders for its in codecs.values())
         jets = _in_order(original, after, moved)
@@ -268,7 +268,7 @@ def _decoded(
         name=name,
         codec=codec,
         codecs=tuple(codecs.values()),
-        latents=ak.concatenate(latents) if latents else None,
+        latents=to_records(joined(latents)) if latents else None,
         residuals=results,
         observables=_observables(jets, unit),
     )
@@ -280,11 +280,11 @@ def _branches(found: Collection, features: Sequence[str]) -> list[BranchInfo]:
 
 
 def _parts_of(trees: CompressedTrees, tree: str, branches: set[str]) -> list[tuple[Segment, Part]]:
-    """What these branches were compressed in, run by run."""
+    """What these branches were compressed in, segment by segment."""
     return [
-        (run, part)
-        for run in trees.container.runs.get(tree, [])
-        for part in run.manifest.parts
+        (segment, part)
+        for segment in trees.container.segments.get(tree, [])
+        for part in segment.manifest.parts
         if branches & set(part.features.values())
     ]
 

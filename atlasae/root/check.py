@@ -1,19 +1,17 @@
-"""Compare a ROOT file with what was made of it: every branch, bit for bit or within its promise."""
+"""Compare a ROOT file with one made from it: every branch, bit for bit or within its tolerance."""
 
 from __future__ import annotations
 
 import os
-from bisect import bisect_left
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from atlasae.errors import DamagedFileError, InputError, located
-from atlasae.lossless.columns import buffers
-from atlasae.quantization.tolerance import LOSSLESS, Tolerance, restricted, tolerances
+from atlasae.errors import InputError, located
+from atlasae.quantization.tolerance import LOSSLESS, restricted, tolerances
 from atlasae.root.collections import find_collections
+from atlasae.root.column_comparison import ColumnComparison, read_both
 from atlasae.root.container.container import RESERVED
 from atlasae.root.container.restored_tree import CompressedTrees, RestoredTree, open_trees
 from atlasae.root.io.errors import read_errors
@@ -22,16 +20,11 @@ from atlasae.root.io.objects import bins_of, directories_in, objects_in
 from atlasae.root.io.tree import STEP_SIZE, TreeReader, check_step_size
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-
-    import awkward as ak
-    from numpy.typing import NDArray
+    from collections.abc import Collection, Iterator, Mapping
 
     from atlasae.quantization.tolerance import Spec
-    from atlasae.root.io.branch import Arrays
+    from atlasae.root.column_comparison import Promise
     from atlasae.types import PathLike
-
-Promise = Tolerance | None  # None where the codec gives none
 
 EXACT = "exact"
 WITHIN = "within tolerance"
@@ -52,9 +45,9 @@ class Finding:
     Attributes:
         path: of the tree or object.
         name: of the branch; empty for a tree as a whole, or an object.
-        verdict: one of ``VERDICTS``. ``present`` is said of objects that cannot be compared.
-        note: what is to be said of it.
-        error: the largest error found; in units of the tolerance where there is one.
+        verdict: one of ``VERDICTS``; ``present`` for objects that cannot be compared.
+        note: more about it.
+        error: the largest error, in units of the tolerance if there is one.
     """
 
     path: str
@@ -70,23 +63,23 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """How a file compares with its original; ``findings`` has all there is in the original."""
+    """How a file compares with its original; ``findings`` names all that the original holds."""
 
     findings: tuple[Finding, ...]
 
     @property
     def good(self) -> bool:
-        """Whether all is as promised."""
+        """Whether everything is as promised."""
         return not self.bad
 
     @property
     def bad(self) -> list[Finding]:
-        """What is not."""
+        """What is not as promised."""
         return [finding for finding in self.findings if not finding.good]
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many have each verdict."""
+        """Number of findings by verdict."""
         given = [finding.verdict for finding in self.findings]
         return {verdict: given.count(verdict) for verdict in VERDICTS if verdict in given}
 
@@ -98,20 +91,25 @@ def check(
     tolerance: Spec | None = None,
     step_size: str | int = STEP_SIZE,
 ) -> Check:
-    """Compare a ROOT file with one that was made of it, in chunks.
+    """Compare a ROOT file with one that was made from it, in chunks.
 
-    A compressed file knows its tolerances and what it left out. Any other has to be the same bit
-    for bit, but for the ``tolerance``. What the other file has more is not looked at.
+    A compressed file stores its tolerances and what it left out. Any other file must be the same
+    bit for bit, or within ``tolerance``. What only the other file holds is not compared.
 
     Args:
         original: a ROOT file.
-        other: the compressed, restored or merged one.
-        tolerance: of the floats in collections, for another that is not compressed.
-        step_size: how much is read at a time.
+        other: the compressed, restored or merged file.
+        tolerance: allowed error of collection floats, if the other file is not compressed.
+        step_size: how much is read at a time: a number of entries, or a size such as ``100 MB``.
 
     Raises:
-        MissingFileError, DamagedFileError: one of them is missing or not readable.
+        MissingFileError, DamagedFileError: one of the files is missing or cannot be read.
         InputError: a tolerance is given for a compressed file.
+
+    Example:
+        >>> import atlasae
+        >>> check(atlasae.sample(), atlasae.sample()).good
+        True
     """
     check_step_size(step_size)
     with open_root(original) as before, open_root(other) as after, located(os.fspath(other)):
@@ -119,28 +117,28 @@ def check(
         left_out: dict[str, str] = {}
         if isinstance(news, CompressedTrees):
             if tolerance is not None:
-                raise InputError("a compressed file has its own tolerances; give none")
+                raise InputError("a compressed file stores its own tolerances: give none")
             for manifest in news.container.manifests:
                 left_out |= manifest.left_out
         findings: list[Finding] = []
         for path, old in olds.items():
             if path in news:
-                findings += _tree(old, news[path], tolerance, left_out, step_size)
+                findings += _compare_trees(old, news[path], tolerance, left_out, step_size)
             else:
                 findings.append(_absent(path, "", left_out))
-        findings += _objects(before, after, olds, left_out)
+        findings += _compare_objects(before, after, olds, left_out)
         findings += [Finding(key, "", LEFT_OUT, "an older cycle") for key in older_cycles(before)]
         return Check(tuple(findings))
 
 
 def _absent(path: str, name: str, left_out: Mapping[str, str], why: str = "") -> Finding:
     note = left_out.get(f"{path}:{name}" if name else path)
-    return (
-        Finding(path, name, MISSING, why) if note is None else Finding(path, name, LEFT_OUT, note)
-    )
+    if note is None:
+        return Finding(path, name, MISSING, why)
+    return Finding(path, name, LEFT_OUT, note)
 
 
-def _tree(
+def _compare_trees(
     old: TreeReader,
     new: TreeReader,
     tolerance: Spec | None,
@@ -154,178 +152,74 @@ def _tree(
         return
     if old.kind != new.kind:
         yield Finding(old.path, "", CHANGED, f"{old.kind} became {new.kind}")
-    for name, why in old.plan.left_out.items():
+    for name, why in old.schema.left_out.items():
         yield _absent(old.path, name, left_out, why)
-    there = set(new.plan.names)
-    names = [name for name in old.plan.names if name in there]
-    comparisons = {name: _Comparison() for name in names}
+    new_names = set(new.schema.names)
+    names = [name for name in old.schema.names if name in new_names]
+    comparisons = {name: ColumnComparison() for name in names}
     step = min(old.entries_for(step_size), new.entries_for(step_size))
     for start, stop, promises in _promises(new, tolerance):
-        for first, before, after in _chunks(old, new, names, step, start, stop):
+        for first, before, after in read_both(old, new, names, step, start, stop):
             for name, comparison in comparisons.items():
                 promise = promises.get(name, LOSSLESS)
-                comparison.take(first, before[name], after[name], promise)
-    for name in old.plan.names:
-        if name in there:
-            yield comparisons[name].finding(old, new, name)
+                comparison.add(first, before[name], after[name], promise)
+    for name in old.schema.names:
+        if name in new_names:
+            types = old.schema[name].type, new.schema[name].type
+            yield _verdict(old.path, name, comparisons[name], *types)
         else:
             yield _absent(old.path, name, left_out)
+
+
+def _verdict(
+    path: str, name: str, comparison: ColumnComparison, old_type: str, new_type: str
+) -> Finding:
+    became = "" if old_type == new_type else f"{old_type} became {new_type}"
+    if comparison.first_bad is not None:
+        note = f"first in entry {comparison.first_bad}" + (f"; {became}" if became else "")
+        return Finding(path, name, DIFFERS, note, comparison.error)
+    if became:
+        return Finding(path, name, CHANGED, became)
+    if comparison.same:
+        return Finding(path, name, EXACT)
+    verdict = NO_PROMISE if None in comparison.promises else WITHIN
+    return Finding(path, name, verdict, error=comparison.error)
 
 
 def _promises(
     source: TreeReader, tolerance: Spec | None
 ) -> Iterator[tuple[int, int, dict[str, Promise]]]:
-    """Ranges of entries, and what is promised there of the branches not said to be exact."""
+    """Ranges of entries, and what is promised there of the branches that may differ."""
     if isinstance(source, RestoredTree):
-        for run in source.runs:
-            found: dict[str, Promise] = {}
-            for part in run.manifest.parts:
+        for segment in source.segments:
+            promises: dict[str, Promise] = {}
+            for part in segment.manifest.parts:
                 if part.codec:
-                    codec = source.container.codecs[part.codec]
-                    promised = codec.tolerances_
-                    found |= {name: promised.get(what) for what, name in part.features.items()}
-            yield run.start, run.stop, found
+                    kept = source.container.codecs[part.codec].tolerances_
+                    promises |= {name: kept.get(what) for what, name in part.features.items()}
+            yield segment.start, segment.stop, promises
     elif tolerance is None:
         yield 0, source.num_entries, {}
     else:
-        found = {}
-        for collection in find_collections(source.plan).values():
+        promises = {}
+        for collection in find_collections(source.schema).values():
             branches = collection.vector | collection.others
             floats = {what: b.name for what, b in branches.items() if b.is_float}
-            own = tolerances(restricted(tolerance, list(floats)), list(floats))
-            found |= {name: own[what] for what, name in floats.items()}
-        yield 0, source.num_entries, found
+            allowed = tolerances(restricted(tolerance, list(floats)), list(floats))
+            promises |= {name: allowed[what] for what, name in floats.items()}
+        yield 0, source.num_entries, promises
 
 
-def _chunks(
-    old: TreeReader, new: TreeReader, names: Sequence[str], step: int, start: int, stop: int
-) -> Iterator[tuple[int, Arrays, Arrays]]:
-    """Entries of both trees in chunks, cut wherever either of them cuts."""
-    if not names:
-        return
-    steps = [source.iterate(names, step, start, stop) for source in (old, new)]
-    held: list[tuple[int, Arrays]] = [(start, {}), (start, {})]
-    first = start
-    while first < stop:
-        for i, source in enumerate((old, new)):
-            if _stop(held[i]) <= first:
-                chunk = next(steps[i], None)
-                if chunk is None:
-                    raise DamagedFileError(f"{source.where} ends at entry {first} of {stop}")
-                held[i] = chunk
-        last = min(map(_stop, held))
-        before, after = (
-            {name: arrays[name][first - at : last - at] for name in names} for at, arrays in held
-        )
-        yield first, before, after
-        first = last
-
-
-def _stop(chunk: tuple[int, Arrays]) -> int:
-    start, arrays = chunk
-    return start + (len(next(iter(arrays.values()))) if arrays else 0)
-
-
-class _Comparison:
-    """Takes a branch of both trees chunk by chunk, and tells how they compare."""
-
-    def __init__(self) -> None:
-        self.same = True
-        self.error = 0.0
-        self.promises: set[Promise] = set()
-        self.broken: int | None = None  # the first entry that is not as promised
-
-    def take(self, first: int, before: ak.Array, after: ak.Array, promise: Promise) -> None:
-        if self.broken is not None:
-            return
-        error = _error(before, after, promise)
-        if error is None:
-            return
-        self.same = False
-        self.promises.add(promise)
-        self.error = max(self.error, error)
-        if _breaks(error, promise):
-            entries = range(1, len(before))
-            found = bisect_left(
-                entries,
-                True,
-                key=lambda n: _breaks(_error(before[:n], after[:n], promise), promise),
-            )
-            self.broken = first + found
-
-    def finding(self, old: TreeReader, new: TreeReader, name: str) -> Finding:
-        types = old.plan[name].type, new.plan[name].type
-        became = "" if types[0] == types[1] else f"{types[0]} became {types[1]}"
-        if self.broken is not None:
-            note = f"first in entry {self.broken}" + (f"; {became}" if became else "")
-            return Finding(old.path, name, DIFFERS, note, self.error)
-        if became:
-            return Finding(old.path, name, CHANGED, became)
-        if self.same:
-            return Finding(old.path, name, EXACT)
-        verdict = NO_PROMISE if None in self.promises else WITHIN
-        return Finding(old.path, name, verdict, error=self.error)
-
-
-def _breaks(error: float | None, promise: Promise) -> bool:
-    """Whether an error is larger than promised; a wrong shape is, whatever was promised."""
-    return error is not None and error > (1.0 if promise else np.finfo(float).max)
-
-
-def _error(before: ak.Array, after: ak.Array, promise: Promise) -> float | None:
-    """The largest error, in units of the tolerance where there is one; None if no bit differs.
-
-    Infinite where anything but the values differs: how many there are, or what is not finite.
-    """
-    pairs = list(zip_longest(*([b for b in buffers(a.layout) if b.size] for a in (before, after))))
-    for place, (old, new) in enumerate(pairs):
-        if old is None or new is None:
-            return np.inf
-        if not _same(old, new):
-            is_value = place == len(pairs) - 1  # before are the numbers of values
-            return _distance(old, new, promise) if is_value else np.inf
-    return None
-
-
-def _same(old: NDArray[Any], new: NDArray[Any]) -> bool:
-    """Whether all bits are the same; or all values, of integers that became wider or narrower."""
-    if old.dtype.kind in "iu" and new.dtype.kind in "iu":
-        return np.array_equal(old, new)
-    if old.dtype != new.dtype:
-        return False
-    one, other = (np.ascontiguousarray(values).view(np.uint8) for values in (old, new))
-    return np.array_equal(one, other)
-
-
-def _distance(old: NDArray[Any], new: NDArray[Any], promise: Promise) -> float:
-    finite = np.isfinite(old)
-    if (
-        promise == LOSSLESS
-        or old.dtype != new.dtype
-        or old.shape != new.shape
-        or not _same(old[~finite], new[~finite])
-    ):
-        return np.inf
-    values = old[finite].astype(np.float64)
-    errors = np.abs(new[finite].astype(np.float64) - values)
-    if promise is not None:
-        with np.errstate(divide="ignore"):  # nothing but zero is within a bound of zero
-            errors = np.divide(
-                errors, promise.bound(values), where=errors != 0, out=np.zeros(len(errors))
-            )
-    return float(np.nan_to_num(errors, nan=np.inf, posinf=np.inf).max(initial=0.0))
-
-
-def _objects(
+def _compare_objects(
     before: Any, after: Any, trees: Collection[str], left_out: Mapping[str, str]
 ) -> Iterator[Finding]:
     """What became of histograms, other objects and directories."""
     comparable, _ = objects_in(before)
-    there = after.classnames(cycle=False)
+    new_paths = after.classnames(cycle=False)
     for path, name in before.classnames(cycle=False).items():
         if path in trees or path in RESERVED:
             continue
-        if path not in there:
+        if path not in new_paths:
             yield _absent(path, "", left_out)
         elif path in comparable:
             with read_errors(f"{after.file_path}: {name} {path!r}"):

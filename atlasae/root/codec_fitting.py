@@ -1,4 +1,4 @@
-"""Codecs for the collections of a file, fitted to their own jets where they are not trained."""
+"""Codecs for the collections of a file: the one given, or one fitted to each collection."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 import awkward as ak
 import numpy as np
 
-from atlasae.codecs.bounded.codec import BoundedCodec
 from atlasae.errors import located
-from atlasae.jets.names import four_vector
 from atlasae.jets.table import to_table
 from atlasae.lossless.columns import pack
-from atlasae.quantization.tolerance import restricted
 from atlasae.root.collections import Collection, preferred_collection
+from atlasae.root.io.branch import grouped_alike
 from atlasae.root.io.tree import STEP_SIZE, TreeReader
 
 if TYPE_CHECKING:
@@ -24,123 +22,104 @@ if TYPE_CHECKING:
     from atlasae.root.io.branch import BranchInfo
     from atlasae.root.plan import TreePlan
 
-TRAINING_ENTRIES = 200_000  # entries read to train on, where no trained codec is given
+TRAINING_ENTRIES = 200_000  # entries read to fit a codec to
+_WINDOWS = 20  # into which they are spread over a larger tree
 
 
 @dataclass(frozen=True)
-class Coding:
-    """A collection and the trained codec it goes through."""
+class CodedCollection:
+    """A collection and the fitted codec that compresses it."""
 
     collection: Collection
     codec: Codec
 
     @property
     def branches(self) -> list[str]:
-        """The branches that the codec takes."""
+        """Names of the branches that the codec takes."""
         return [branch.name for branch in self.collection.choose(self.codec.features_).values()]
 
 
-def narrow_to_one(schemes: Sequence[TreePlan]) -> None:
-    """Leave only the likeliest collection to be coded: for a codec that is made for one kind."""
-    for scheme in schemes:
-        if scheme.coded:
-            wanted = preferred_collection([collection.name for collection in scheme.coded])
-            scheme.coded = [found for found in scheme.coded if found.name == wanted]
-            break
-    else:
+def keep_one_collection(plans: Sequence[TreePlan]) -> None:
+    """Leave one collection to be coded, ``Jet`` or the first: for a codec made for one kind."""
+    first = next((plan for plan in plans if plan.collections), None)
+    if first is None:
         return
-    for other in schemes:
-        if other is not scheme:
-            other.coded = []
+    wanted = preferred_collection([collection.name for collection in first.collections])
+    for plan in plans:
+        plan.collections = [c for c in plan.collections if plan is first and c.name == wanted]
 
 
 def fit_codecs(
-    schemes: Sequence[TreePlan], template: Codec, *, progress: bool
-) -> list[list[Coding]]:
-    """The codecs for each tree: the one given if it is trained, else one a collection.
+    plans: Sequence[TreePlan], template: Codec, *, progress: bool
+) -> list[list[CodedCollection]]:
+    """The coded collections of each tree: with the codec given if it is fitted, else one each.
 
     Collections with fewer than two jets are left to be kept or packed.
 
     Raises:
-        MissingNameError: the codec, or its tolerance, has a feature that is not there.
+        MissingNameError: the codec, or its tolerance, names a feature that is not there.
     """
-    every = [name for s in schemes for c in s.coded for name in (c.vector | c.others)]
-    if isinstance(template, BoundedCodec) and every:
-        restricted(template.tolerance, every, strict=True)
-    return [_codings(scheme, template, progress) for scheme in schemes]
+    names = [n for plan in plans for c in plan.collections for n in (*c.vector, *c.others)]
+    if names:
+        template.require_features(names)
+    return [_fit_tree(plan, template, progress) for plan in plans]
 
 
-def _codings(scheme: TreePlan, template: Codec, progress: bool) -> list[Coding]:
-    found: list[Coding] = []
-    for collection in scheme.coded:
-        codec = _codec_for(scheme, collection, template, progress)
+def _fit_tree(plan: TreePlan, template: Codec, progress: bool) -> list[CodedCollection]:
+    coded: list[CodedCollection] = []
+    for collection in plan.collections:
+        with located(f"tree {plan.source.path!r}: collection {collection.name!r}"):
+            codec = _codec_for(plan, collection, template, progress)
         if codec is not None:
-            found.append(Coding(collection, codec))
-            template = _in_order(template)  # all branches follow the first
-    return found
-
-
-def _in_order(codec: Codec) -> Codec:
-    """The same settings, with the order preserved; a trained codec is as it is."""
-    if codec.reorders and not codec.is_fitted:
-        return type(codec).from_config({**codec.get_config(), "order": "preserved"})
-    return codec
+            coded.append(CodedCollection(collection, codec))
+            template = template.preserving_order()  # the first collection sets the order of all
+    return coded
 
 
 def _codec_for(
-    scheme: TreePlan, collection: Collection, template: Codec, progress: bool
+    plan: TreePlan, collection: Collection, template: Codec, progress: bool
 ) -> Codec | None:
-    source = scheme.source
-    with located(f"tree {source.path!r}: collection {collection.name!r}"):
-        if template.is_fitted:
-            collection.choose(template.features_)  # raises where one is missing
-            return template
-        floats = [name for name, branch in collection.others.items() if branch.is_float]
-        names = (*collection.vector, *(floats if scheme.selection.all_floats else ()))
-        codec = _like(template, names)
-        jets = _training_jets(source, collection.choose(codec.features or names))
-        if scheme.selection.all_floats:  # vectors of one name need not be jagged alike
-            first = jets[names[0]]
-            jets = {name: own for name, own in jets.items() if _jagged_alike(first, own)}
-            codec = _like(template, tuple(jets))
-        if len(to_table(jets)) < 2:
-            return None
-        if not isinstance(codec, BoundedCodec):
-            return codec.fit(jets, progress=progress)
-        # for this file alone: how much of it was looked at
-        share = min(1.0, TRAINING_ENTRIES / source.num_entries)
-        codec.fit(jets, uses=1 / share, progress=progress)
-        return codec if _pays(codec, jets, share) or not scheme.packs else None
+    """The fitted codec for a collection; None to leave it to be kept or packed."""
+    if template.is_fitted:
+        collection.choose(template.features_)  # raises if one is missing
+        return template
+    codec, jets = _training_jets(plan, collection, template)
+    if len(to_table(jets)) < 2:
+        return None
+    share = min(1.0, TRAINING_ENTRIES / plan.source.num_entries)
+    codec.fit(jets, uses=1 / share, progress=progress)
+    # columns are packed without loss, so they can stand in for a codec that bounds the error
+    if plan.packs and codec.tolerances_ and not _saves(codec, jets, share):
+        return None
+    return codec
 
 
-def _jagged_alike(one: Any, other: Any) -> bool:
-    """Whether two columns have as many elements in each entry."""
-    if one.ndim != other.ndim or len(one) != len(other):
-        return False
-    return one.ndim == 1 or bool(ak.all(ak.num(one) == ak.num(other)))
+def _training_jets(
+    plan: TreePlan, collection: Collection, template: Codec
+) -> tuple[Codec, dict[str, Any]]:
+    """An unfitted codec for a collection, and jets to fit it to."""
+    names = list(collection.vector)
+    if plan.select.all_floats:
+        names += [name for name, branch in collection.others.items() if branch.is_float]
+    codec = template.for_collection(names)
+    jets = _read_sample(plan.source, collection.choose(codec.features or names))
+    if plan.select.all_floats:  # vectors of one prefix can differ in length
+        first = jets[names[0]]
+        jets = {name: values for name, values in jets.items() if grouped_alike(first, values)}
+        codec = template.for_collection(list(jets))
+    return codec, jets
 
 
-def _like(template: Codec, names: Sequence[str]) -> Codec:
-    """An untrained codec of the same settings, for features of these names."""
-    config = template.get_config()
-    if isinstance(template, BoundedCodec) and template.features is None:
-        if len(names) > len(four_vector(names) or names):
-            config["features"] = list(names)
-        config["tolerance"] = restricted(template.tolerance, names)
-        return BoundedCodec(**config)
-    return type(template).from_config(config)
-
-
-def _pays(codec: BoundedCodec, jets: Mapping[str, ak.Array], share: float) -> bool:
-    """Whether a codec and what it codes take less than the columns packed without loss."""
+def _saves(codec: Codec, jets: Mapping[str, ak.Array], share: float) -> bool:
+    """Whether a codec with what it codes takes less than the columns packed without loss."""
     coded = len(codec.encode(jets)) / share + len(codec.decoder_bytes())
     return coded < len(pack({name: jets[name] for name in codec.features_})) / share
 
 
-def _training_jets(source: TreeReader, chosen: Mapping[str, BranchInfo]) -> dict[str, Any]:
-    """Jets from the whole tree where it is small, else from windows spread over it."""
+def _read_sample(source: TreeReader, chosen: Mapping[str, BranchInfo]) -> dict[str, Any]:
+    """All entries of a small tree, else windows spread over it."""
     total = source.num_entries
-    windows = 1 if total <= TRAINING_ENTRIES else 20
+    windows = 1 if total <= TRAINING_ENTRIES else _WINDOWS
     length = min(total, TRAINING_ENTRIES) // windows
     names = [branch.name for branch in chosen.values()]
     chunks = [

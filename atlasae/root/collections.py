@@ -126,7 +126,7 @@ def find_collection(
     """
     seen: dict[str, list[str]] = {}
     for path in likely_trees(trees, tree):
-        collections = find_collections(trees[path].plan)
+        collections = find_collections(trees[path].schema)
         seen[path] = list(collections)
         wanted = collection
         if wanted is None and collections:

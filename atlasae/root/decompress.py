@@ -17,7 +17,7 @@ from atlasae.root.container.restored_tree import CompressedTrees
 from atlasae.root.io.file import make_tree, open_root
 from atlasae.root.io.objects import directories_in, objects_in
 from atlasae.root.io.tree import STEP_SIZE, check_step_size
-from atlasae.root.plan import TARGETS, Selection, TreePlan, check_writable, plan_copy
+from atlasae.root.plan import TARGETS, TreePlan, check_writable, plan_copy
 
 if TYPE_CHECKING:
     from atlasae.types import PathLike
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Notes:
-    """What did not come over as it was, by path or ``path:branch``.
+    """What is not as it was before compression, by path or ``path:branch``.
 
     Attributes:
-        changed: what became different though no value did, such as the type of a counter.
-        left_out: what could not be written, and why.
+        changed: what changed other than values, such as the type of a counter.
+        left_out: what is missing, and why.
     """
 
     changed: dict[str, str]
@@ -50,20 +50,31 @@ def decompress(
 
     Args:
         source: the compressed ROOT file; the codecs are in it.
-        target: the ROOT file to write; it appears when it is complete.
-        to: ``ttree``, ``rntuple``, or the ``same`` as each tree was before it was compressed.
-        drop_unwritable: leave out what cannot be written, rather than stop.
+        target: the ROOT file to write; it appears only when it is complete.
+        to: ``ttree``, ``rntuple``, or the ``same`` as each tree had before compression.
+        drop_unwritable: leave out what cannot be written, instead of an error.
         step_size: how much is written at a time.
         force: overwrite an existing target.
         progress: show progress bars on the error stream.
 
     Returns:
-        What did not come over as it was, from the original to the target.
+        What is not as it was in the original file.
 
     Raises:
-        MissingFileError, DamagedFileError: the source is missing or not readable.
-        TargetExistsError: the target is there and ``force`` is false.
+        MissingFileError, DamagedFileError: the source is missing or cannot be read.
+        TargetExistsError: the target exists and ``force`` is false.
         InputError: the source is not compressed, or something cannot be written.
+
+    Example:
+        >>> import atlasae, os, tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> small, restored = (os.path.join(folder, name) for name in ("small.root", "back.root"))
+        >>> codec = atlasae.Codec.bounded(tolerance="lossless")
+        >>> contents = atlasae.compress(atlasae.sample(), small, codec=codec)
+        >>> decompress(small, restored).left_out
+        {}
+        >>> atlasae.check(atlasae.sample(), restored).good
+        True
     """
     check_step_size(step_size)
     require_different_files(source, target)
@@ -74,36 +85,36 @@ def decompress(
         located(os.fspath(source)),
     ):
         trees = CompressedTrees(file)
-        schemes = plan_copy(trees, Selection(to=to))
+        plans = plan_copy(trees, to)
         objects, refused = objects_in(file)
         notes = Notes({}, {})
         for manifest in trees.container.manifests:
             notes.changed.update(manifest.changed)
             notes.left_out.update(manifest.left_out)
-        notes.left_out.update(check_writable(schemes, refused, drop=drop_unwritable))
+        notes.left_out.update(check_writable(plans, refused, drop=drop_unwritable))
         with uproot.recreate(beside, compression=compression_like(file)) as out:
             for path in directories_in(file):
                 if path not in RESERVED:
                     out.mkdir(path)
-            for scheme in schemes:
-                if not scheme.branches:  # of which a tree needs one
-                    notes.left_out[scheme.source.path] = "none of its branches can be written"
+            for plan in plans:
+                if not plan.branches:  # a tree needs one
+                    notes.left_out[plan.source.path] = "none of its branches can be written"
                     continue
-                _copy(scheme, out, step_size, progress)
-                changed = scheme.source.plan.changes(
-                    scheme.kind, [branch.name for branch in scheme.branches]
+                _copy(plan, out, step_size, progress)
+                changed = plan.source.schema.changes(
+                    plan.kind, [branch.name for branch in plan.branches]
                 )
-                notes.changed.update(notes_of(scheme.source.path, changed))
+                notes.changed.update(notes_of(plan.source.path, changed))
             for path, item in objects.items():
                 out[path] = item
     return notes
 
 
-def _copy(scheme: TreePlan, out: Any, step_size: str | int, progress: bool) -> None:
-    source = scheme.source
-    sink = make_tree(out, scheme.kind, source.path, source.title, scheme.branches)
+def _copy(plan: TreePlan, out: Any, step_size: str | int, progress: bool) -> None:
+    source = plan.source
+    sink = make_tree(out, plan.kind, source.path, source.title, plan.branches)
     with progress_bar("entries", shown=progress) as bar:
         task = bar.add_task(f"restoring {source.path}", total=source.num_entries)
-        for start, arrays in source.iterate([b.name for b in scheme.branches], step_size):
+        for start, arrays in source.iterate([b.name for b in plan.branches], step_size):
             sink.extend(arrays)
             bar.update(task, completed=start)

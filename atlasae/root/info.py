@@ -1,4 +1,4 @@
-"""What a compressed file holds, and what each part of it costs."""
+"""What a compressed file holds, and the size of each part."""
 
 from __future__ import annotations
 
@@ -16,22 +16,24 @@ from atlasae.root.container.container import (
 from atlasae.root.io.file import Trees, open_root
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from atlasae.types import PathLike
 
-PACKED = "packed"  # stands for the codec of columns that went through none
+PACKED = "packed"  # in place of a codec, for columns packed without one
 
 
 @dataclass(frozen=True)
 class PartSize:
-    """What was compressed together.
+    """The size of branches that were compressed together.
 
     Attributes:
         tree: path of the tree.
-        name: of the collection, or what the branches have in common.
+        name: of the collection, or the prefix that the branches share.
         codec: the call that makes the codec; ``packed`` for columns packed without one.
-        jets: how many there are; 0 for columns.
+        jets: number of jets; 0 for columns.
         before: compressed bytes by branch, in the source.
-        after: bytes of the latents or blocks that stand for them.
+        after: bytes of their latents or blocks.
     """
 
     tree: str
@@ -44,7 +46,7 @@ class PartSize:
 
 @dataclass(frozen=True)
 class BranchSize:
-    """A branch that stands in the file as it was: compressed bytes before and after."""
+    """The size of a branch that is stored as it was: compressed bytes before and after."""
 
     tree: str
     name: str
@@ -58,15 +60,15 @@ class Contents:
 
     Attributes:
         path: of the file.
-        source: name of the file it was made of.
+        source: name of the file it was compressed from.
         entries: of each tree, by path.
         parts: what was compressed.
         kept: the branches that were not.
-        codec_bytes: what the codecs and manifests take.
+        codec_bytes: size of the codecs and manifests.
         source_bytes: size of the source file.
         file_bytes: size of the file.
-        changed: path or ``path:branch`` to what became different though no value did.
-        left_out: path or ``path:branch`` to why it was not carried over.
+        changed: path or ``path:branch`` to what changed other than values.
+        left_out: path or ``path:branch`` to why it was left out.
     """
 
     path: str
@@ -82,71 +84,92 @@ class Contents:
 
     @property
     def ratio(self) -> float:
-        """Source size over file size: what the user really gets, codecs included."""
+        """Source size over file size, codecs included."""
         return self.source_bytes / self.file_bytes
 
 
 def info(path: PathLike) -> Contents:
-    """Look into a file that ``compress`` wrote.
+    """Describe a file that ``compress`` wrote.
 
     Raises:
-        MissingFileError, DamagedFileError: it is missing or not readable.
+        MissingFileError, DamagedFileError: it is missing or cannot be read.
         InputError: it was not compressed by atlasae.
+
+    Example:
+        >>> import atlasae, os, tempfile
+        >>> path = os.path.join(tempfile.mkdtemp(), "small.root")
+        >>> contents = atlasae.compress(
+        ...     atlasae.sample(), path, codec=atlasae.Codec.bounded(tolerance="lossless")
+        ... )
+        >>> info(path).entries
+        {'Events': 20000}
     """
     with open_root(path) as file:
         container = read_container(file)
         trees = Trees(file, RESERVED)
-        manifests = container.manifests
-        # each of several files merged has a run of every tree
-        sizes = [sum(r.manifest.source_bytes for r in runs) for runs in container.runs.values()]
-        source_bytes = max(sizes, default=0)
         parts: dict[tuple[str, str, str], PartSize] = {}
         kept: list[BranchSize] = []
-        for tree, runs in container.runs.items():
-            after = {branch.name: branch.source_bytes for branch in trees[tree].plan.branches}
-            before: dict[str, int] = {}
-            for run in runs:
-                for branch in run.manifest.branches:
-                    before[branch.name] = before.get(branch.name, 0) + branch.source_bytes
-            for part in _parts(container, tree, after):
+        for tree in container.segments:
+            stored = {branch.name: branch.source_bytes for branch in trees[tree].schema.branches}
+            kept += _kept_branches(container, tree, stored)
+            for part in _parts_of_segments(container, tree, stored):
                 key = part.tree, part.name, part.codec
-                parts[key] = _added(parts[key], part) if key in parts else part
-            kept += [
-                BranchSize(tree, branch.name, before[branch.name], after.get(branch.name, 0))
-                for branch in runs[0].manifest.kept
-            ]
+                parts[key] = _add(parts[key], part) if key in parts else part
+        manifests = container.manifests
         return Contents(
             path=os.fspath(path),
             source=", ".join(dict.fromkeys(manifest.source for manifest in manifests)),
-            entries={tree: runs[-1].stop for tree, runs in container.runs.items()},
+            entries={tree: of_tree[-1].stop for tree, of_tree in container.segments.items()},
             parts=tuple(parts.values()),
             kept=tuple(kept),
             codec_bytes=codec_bytes(file),
-            source_bytes=source_bytes,
+            source_bytes=_source_bytes(container),
             file_bytes=int(file.file.source.num_bytes),
             changed={k: v for manifest in manifests for k, v in manifest.changed.items()},
             left_out={k: v for manifest in manifests for k, v in manifest.left_out.items()},
         )
 
 
-def _parts(container: Container, tree: str, after: dict[str, int]) -> list[PartSize]:
-    """The parts of every run of a tree; latents, which the runs share, count in the first."""
-    found = []
-    for i, run in enumerate(container.runs[tree]):
-        before = {branch.name: branch.source_bytes for branch in run.manifest.branches}
-        for part in run.manifest.parts:
-            if missing := set(part.latents) - after.keys():
+def _source_bytes(container: Container) -> int:
+    """Size of the source; of a merged file that of all its sources, each in a segment per tree."""
+    sizes = [
+        sum(segment.manifest.source_bytes for segment in of_tree)
+        for of_tree in container.segments.values()
+    ]
+    return max(sizes, default=0)
+
+
+def _kept_branches(container: Container, tree: str, stored: dict[str, int]) -> list[BranchSize]:
+    """The branches of a tree that are stored as they were."""
+    segments = container.segments[tree]
+    before: dict[str, int] = {}
+    for segment in segments:
+        for branch in segment.manifest.branches:
+            before[branch.name] = before.get(branch.name, 0) + branch.source_bytes
+    return [
+        BranchSize(tree, branch.name, before[branch.name], stored.get(branch.name, 0))
+        for branch in segments[0].manifest.kept
+    ]
+
+
+def _parts_of_segments(
+    container: Container, tree: str, stored: dict[str, int]
+) -> Iterator[PartSize]:
+    """The parts of every segment of a tree; latents, which segments share, count in the first."""
+    for i, segment in enumerate(container.segments[tree]):
+        before = {branch.name: branch.source_bytes for branch in segment.manifest.branches}
+        for part in segment.manifest.parts:
+            if missing := set(part.latents) - stored.keys():
                 raise DamagedFileError(f"tree {tree!r} has no branches {', '.join(missing)}")
-            size = sum(after[name] for name in part.latents) if i == 0 else 0
-            if not part.latents and container.rows is not None:
-                size = sum(container.rows.size(number) for number in run.blocks[part.number])
-            codec = repr(container.codecs[part.codec]) if part.codec else PACKED
-            own = {name: before[name] for name in part.features.values()}
-            found.append(PartSize(tree, part.name, codec, part.jets, own, size))
-    return found
+            size = sum(stored[name] for name in part.latents) if i == 0 else 0
+            if not part.latents and container.blocks is not None:
+                size = sum(container.blocks.size(number) for number in segment.blocks[part.number])
+            codec = container.codecs[part.codec].call if part.codec else PACKED
+            sizes = {name: before[name] for name in part.features.values()}
+            yield PartSize(tree, part.name, codec, part.jets, sizes, size)
 
 
-def _added(one: PartSize, other: PartSize) -> PartSize:
+def _add(one: PartSize, other: PartSize) -> PartSize:
     before = {
         name: one.before.get(name, 0) + other.before.get(name, 0)
         for name in one.before | other.before

@@ -1,4 +1,4 @@
-"""Merge compressed files, tree by tree, without decoding a jet."""
+"""Merge compressed files, tree by tree, without decoding."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from atlasae.root.info import Contents, info
 from atlasae.root.io.file import Trees, make_tree, open_root
 from atlasae.root.io.objects import add_histogram, directories_in, objects_in
 from atlasae.root.io.tree import STEP_SIZE, TreeReader, TreeWriter, check_step_size
-from atlasae.root.plan import Selection, check_writable, plan_copy
+from atlasae.root.plan import check_writable, plan_copy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,12 +42,12 @@ def merge(
 ) -> Contents:
     """Merge files that ``compress`` wrote, as hadd does: the entries one after another.
 
-    Histograms are summed; of other objects that of the first file is taken. Codecs that are the
-    same stand once.
+    Histograms are summed; other objects are taken from the first file. Equal codecs are stored
+    once.
 
     Args:
-        sources: compressed files with the same trees and branches, each through whatever codec.
-        target: the ROOT file to write; it appears when it is complete.
+        sources: compressed files with the same trees and branches; their codecs can differ.
+        target: the ROOT file to write; it appears only when it is complete.
         step_size: how much is read at a time.
         force: overwrite an existing target.
         progress: show a progress bar on the error stream.
@@ -56,8 +56,8 @@ def merge(
         What the target holds.
 
     Raises:
-        MissingFileError, DamagedFileError: a source is missing or not readable.
-        TargetExistsError: the target is there and ``force`` is false.
+        MissingFileError, DamagedFileError: a source is missing or cannot be read.
+        TargetExistsError: the target exists and ``force`` is false.
         InputError: there is no source, one is not compressed, or they do not match.
     """
     check_step_size(step_size)
@@ -69,7 +69,7 @@ def merge(
         with open_root(sources[0]) as file:
             compression = compression_like(file)
         with uproot.recreate(beside, compression=compression) as out:
-            merged = _Merged(out, step_size)
+            merged = _MergedFile(out, step_size)
             with progress_bar("files", shown=progress) as bar:
                 task = bar.add_task("merging", total=len(sources))
                 for source in sources:
@@ -81,8 +81,8 @@ def merge(
 
 
 @dataclass
-class _Merged:
-    """The file being written, to which others are added."""
+class _MergedFile:
+    """The file being written, to which the sources are added."""
 
     out: Any
     step_size: str | int
@@ -94,11 +94,11 @@ class _Merged:
     codecs: dict[bytes, None] = field(default_factory=dict)
 
     def add(self, file: Any) -> None:
-        """Append what an open file holds."""
+        """Append what an open source holds."""
         trees = CompressedTrees(file)
         raw = {path: trees.raw(path) for path in trees}
         objects, refused = objects_in(file)
-        check_writable(plan_copy(raw, Selection()), refused, drop=False)
+        check_writable(plan_copy(raw), refused, drop=False)
         shapes = {path: _shape(raw[path], trees[path]) for path in trees}
         if not self.first:
             self.first, self.shapes = file.file_path, shapes
@@ -121,7 +121,7 @@ class _Merged:
         self.codecs |= dict.fromkeys(stored_codecs(file))
 
     def finish(self) -> None:
-        """Write what stands beside the trees."""
+        """Write the objects, manifests and codecs."""
         for path, item in self.objects.items():
             self.out[path] = item
         write_container(self.out, self.manifests, self.codecs)
@@ -129,7 +129,7 @@ class _Merged:
     def _check_match(self, shapes: dict[str, dict[str, str]]) -> None:
         if shapes.keys() != self.shapes.keys():
             both = [", ".join(paths) or "none" for paths in (shapes, self.shapes)]
-            raise InputError(f"it has the trees {both[0]}, while {self.first} has {both[1]}")
+            raise InputError(f"the trees are {both[0]}, those of {self.first} are {both[1]}")
         for path, shape in shapes.items():
             for name in shape | self.shapes[path]:
                 here, there = shape.get(name), self.shapes[path].get(name)
@@ -141,18 +141,18 @@ class _Merged:
 
     def _append(self, path: str, tree: TreeReader) -> None:
         if path not in self.sinks:
-            branches = tree.plan.branches
+            branches = tree.schema.branches
             self.sinks[path] = make_tree(self.out, tree.kind, path, tree.title, branches)
-        for _, arrays in tree.iterate(tree.plan.names, self.step_size):
+        for _, arrays in tree.iterate(tree.schema.names, self.step_size):
             self.sinks[path].extend(arrays)
 
 
 def _shape(raw: TreeReader, restored: TreeReader) -> dict[str, str]:
-    """What has to be the same in trees that are merged: as they stand, and as restored."""
-    found = {"it": "compressed" if restored is not raw else "not compressed"}
+    """What must be equal in trees that are merged: as stored, and as restored."""
+    shape = {"it": "compressed" if restored is not raw else "not compressed"}
     for tree, what in ((raw, "stored"), (restored, "restored")):
-        found[f"it, {what},"] = tree.kind
-        for branch in tree.plan.branches:
+        shape[f"it, {what},"] = tree.kind
+        for branch in tree.schema.branches:
             counter = f", counted by {branch.counter}" if branch.counter else ""
-            found[f"branch {branch.name}, {what},"] = f"{branch.type}{counter}"
-    return found
+            shape[f"branch {branch.name}, {what},"] = f"{branch.type}{counter}"
+    return shape

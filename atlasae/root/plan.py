@@ -1,4 +1,4 @@
-"""What becomes of each branch of a file when it is compressed: decided before anything is written."""
+"""What becomes of each branch of a file when it is compressed, decided before anything is written."""
 
 from __future__ import annotations
 
@@ -12,40 +12,62 @@ from atlasae.root.io.branch import RNTUPLE, TTREE, BranchInfo
 from atlasae.root.io.file import why_unwritable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection as Names
     from collections.abc import Iterable, Mapping, Sequence
 
     from atlasae.root.io.tree import TreeReader
 
 PACKS = ("none", "all")
 TARGETS = ("same", TTREE, RNTUPLE)
-_OWN_GROUP = 16  # branches of one prefix that are packed apart from the rest,
-_LARGE = 2_000_000  # in a tree of so many branches times entries; together they take less room
+# A group of branches with one prefix is packed apart if it has this many branches and the tree this
+# many values; smaller groups take less room together.
+_LARGE_GROUP = 16
+_LARGE_TREE = 2_000_000
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What the user wants of each branch.
+    """Which trees, collections and branches to compress.
+
+    Each list can also be given as a string with commas, such as ``"Jet,Muon"``.
 
     Attributes:
-        tree: the one tree to compress; None for all.
-        collections: names of those to compress; empty for all.
+        tree: path of the one tree to compress; None for all.
+        collections: names of the collections to compress; empty for all.
         branches: patterns, such as ``Jet_*``, of the branches that may be compressed.
-        keep: patterns of those that stay as they are.
-        drop: patterns of those to leave out.
-        all_floats: whether all float branches of a collection are compressed with its 4-vector.
-        pack: ``all`` to pack what is not compressed column by column, or ``none``.
-        to: what to write, ``ttree``, ``rntuple`` or the ``same`` as the source.
+        keep: patterns of branches to keep as they are.
+        drop: patterns of branches to leave out.
+        all_floats: whether all float branches of a collection are compressed, not only its
+            momentum.
+
+    Example:
+        >>> Selection(collections="Jet,Muon", keep=["Jet_phi"]).collections
+        ('Jet', 'Muon')
     """
 
     tree: str | None = None
-    collections: tuple[str, ...] = ()
-    branches: tuple[str, ...] = ("*",)
-    keep: tuple[str, ...] = ()
-    drop: tuple[str, ...] = ()
+    collections: Sequence[str] = ()
+    branches: Sequence[str] = ("*",)
+    keep: Sequence[str] = ()
+    drop: Sequence[str] = ()
     all_floats: bool = False
-    pack: str = "none"
-    to: str = "same"
+
+    def __post_init__(self) -> None:
+        for name in ("collections", "branches", "keep", "drop"):
+            value = getattr(self, name)
+            names = filter(None, value.split(",")) if isinstance(value, str) else value
+            object.__setattr__(self, name, tuple(names))
+
+    def keeps(self, branch: str) -> bool:
+        """Whether a branch is kept as it is."""
+        return _matches(branch, self.keep)
+
+    def drops(self, branch: str) -> bool:
+        """Whether a branch is left out."""
+        return _matches(branch, self.drop)
+
+    def allows(self, branch: str) -> bool:
+        """Whether a codec may compress a branch."""
+        return _matches(branch, self.branches) and not self.keeps(branch)
 
 
 @dataclass
@@ -53,44 +75,40 @@ class TreePlan:
     """What becomes of the branches of one tree.
 
     Attributes:
-        source: the tree.
-        kind: what is written.
-        branches: those that come along, compressed or not.
-        coded: collections to be compressed with a codec, only with branches that may be.
-        packs: whether the rest is packed.
-        selection: what the user wants.
-        unwritable: branch to why it cannot be written.
-        dropped: branches left out as asked.
+        source: the tree to read.
+        kind: of tree to write, ``ttree`` or ``rntuple``.
+        branches: those carried over, compressed or not.
+        collections: those to compress with a codec, reduced to the branches that may be.
+        packs: whether the other branches are packed.
+        select: what the user selected.
+        unwritable: branch name to why it cannot be written.
+        dropped: names of branches left out as requested.
     """
 
     source: TreeReader
     kind: str
     branches: tuple[BranchInfo, ...]
-    coded: list[Collection]
+    collections: list[Collection]
     packs: bool
-    selection: Selection
+    select: Selection
     unwritable: dict[str, str] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
 
-    def packed(self, coded: Iterable[str]) -> dict[str, list[str]]:
-        """The branches to pack, grouped by what they have in common, but those that are coded."""
+    def groups_to_pack(self, coded: Iterable[str]) -> dict[str, list[str]]:
+        """The branches to pack by group: those that no codec takes and that are not kept."""
         coded = set(coded)
-        counters = {branch.counter for branch in self.branches}
+        counters = {branch.counter for branch in self.branches if branch.counter}
         groups: dict[str, list[str]] = {}
         for branch in self.branches:
-            if (
-                self.packs
-                and branch.name not in coded
-                and not _matches(branch.name, self.selection.keep)
-            ):
-                groups.setdefault(_group(branch, counters), []).append(branch.name)
-        large = self.source.num_entries * len(self.branches) >= _LARGE
-        small = [group for group in groups if not large or len(groups[group]) < _OWN_GROUP]
+            if self.packs and branch.name not in coded and not self.select.keeps(branch.name):
+                groups.setdefault(_group_name(branch, counters), []).append(branch.name)
+        is_large = self.source.num_entries * len(self.branches) >= _LARGE_TREE
+        small = [name for name in groups if not is_large or len(groups[name]) < _LARGE_GROUP]
         rest = [name for group in small for name in groups.pop(group)]
         return groups | ({"": rest} if rest else {})
 
 
-def _group(branch: BranchInfo, counters: Names[str | None]) -> str:
+def _group_name(branch: BranchInfo, counters: set[str]) -> str:
     """Branches of one collection, or of one prefix, are packed together."""
     if branch.name in counters:
         return branch.name
@@ -100,74 +118,88 @@ def _group(branch: BranchInfo, counters: Names[str | None]) -> str:
     return prefix if dot else branch.name.partition("_")[0]
 
 
-def plan_trees(trees: Mapping[str, TreeReader], selection: Selection) -> list[TreePlan]:
+def plan_trees(
+    trees: Mapping[str, TreeReader], select: Selection, *, pack: str, to: str
+) -> list[TreePlan]:
     """Decide on every tree of a file.
+
+    Args:
+        trees: of the file, by path.
+        select: what to compress.
+        pack: ``all`` to pack the branches that no codec takes, or ``none``.
+        to: kind of tree to write: ``ttree``, ``rntuple``, or the ``same`` as in the source.
 
     Raises:
         MissingNameError: there is no such tree, collection or branch.
         InputError: there is nothing to compress.
     """
-    wanted = likely_trees(trees, selection.tree)
+    wanted = likely_trees(trees, select.tree)
     paths = [*wanted, *(path for path in trees if path not in wanted)]
-    schemes = [_scheme(trees[path], selection, path in wanted) for path in paths]
-    _check_patterns(schemes, selection)
-    coded = {collection.name for scheme in schemes for collection in scheme.coded}
-    seen = {path: list(find_collections(trees[path].plan)) for path in wanted}
-    for name in selection.collections:
-        if name not in coded:
+    plans = [_plan_tree(trees[path], select, to, pack, path in wanted) for path in paths]
+    _check_patterns(plans, select)
+    planned = {collection.name for plan in plans for collection in plan.collections}
+    seen = {path: list(find_collections(trees[path].schema)) for path in wanted}
+    for name in select.collections:
+        if name not in planned:
             raise not_found(seen, name)
-    if not coded and not any(scheme.packs and scheme.branches for scheme in schemes):
+    if not planned and not any(plan.packs and plan.branches for plan in plans):
         raise not_found(seen, None)
-    return schemes
+    return plans
 
 
-def plan_copy(trees: Mapping[str, TreeReader], selection: Selection) -> list[TreePlan]:
-    """The schemes that compress nothing."""
-    return [_scheme(tree, selection, wanted=False) for tree in trees.values()]
+def plan_copy(trees: Mapping[str, TreeReader], to: str = "same") -> list[TreePlan]:
+    """Plans that compress nothing."""
+    return [_plan_tree(tree, Selection(), to, "none", False) for tree in trees.values()]
 
 
-def _scheme(source: TreeReader, selection: Selection, wanted: bool) -> TreePlan:
-    plan = source.plan
-    kind = source.kind if selection.to == "same" else selection.to
-    dropped = [b.name for b in plan.branches if _matches(b.name, selection.drop)]
-    branches = [b for b in plan.branches if b.name not in dropped]
-    coded = []
-    for collection in find_collections(plan).values() if wanted else ():
-        if selection.collections and collection.name not in selection.collections:
+def _plan_tree(
+    source: TreeReader, select: Selection, to: str, pack: str, is_wanted: bool
+) -> TreePlan:
+    schema = source.schema
+    kind = source.kind if to == "same" else to
+    packs = is_wanted and pack == "all"
+    dropped = [branch.name for branch in schema.branches if select.drops(branch.name)]
+    unwritable = {n: why for n, why in schema.left_out.items() if not select.drops(n)}
+    branches = []
+    for branch in schema.branches:
+        if branch.name in dropped:
             continue
-        vector, others = (
-            {
-                name: branch
-                for name, branch in features.items()
-                if branch in branches
-                and _matches(branch.name, selection.branches)
-                and not _matches(branch.name, selection.keep)
-            }
-            for features in (collection.vector, collection.others)
-        )
-        if vector:
-            coded.append(Collection(collection.name, vector, others))
-    packs = wanted and selection.pack == "all"
-    unwritable = {
-        name: why for name, why in plan.left_out.items() if not _matches(name, selection.drop)
-    }
-    for branch in branches:
-        if packs and not _matches(branch.name, selection.keep):
-            continue
-        if why := why_unwritable(branch, kind):
+        will_be_packed = packs and not select.keeps(branch.name)
+        if not will_be_packed and (why := why_unwritable(branch, kind)):
             unwritable[branch.name] = why
-    branches = [b for b in branches if b.name not in unwritable]
-    return TreePlan(source, kind, tuple(branches), coded, packs, selection, unwritable, dropped)
+        else:
+            branches.append(branch)
+    collections = _plan_collections(source, select, dropped) if is_wanted else []
+    return TreePlan(source, kind, tuple(branches), collections, packs, select, unwritable, dropped)
 
 
-def _check_patterns(schemes: Sequence[TreePlan], selection: Selection) -> None:
-    """Raise MissingNameError for a pattern that no branch matches: it was mistyped."""
+def _plan_collections(
+    source: TreeReader, select: Selection, dropped: Sequence[str]
+) -> list[Collection]:
+    """The selected collections, reduced to the branches that may be compressed."""
+
+    def allowed(features: Mapping[str, BranchInfo]) -> dict[str, BranchInfo]:
+        return {
+            feature: branch
+            for feature, branch in features.items()
+            if branch.name not in dropped and select.allows(branch.name)
+        }
+
+    collections = []
+    for collection in find_collections(source.schema).values():
+        if select.collections and collection.name not in select.collections:
+            continue
+        if vector := allowed(collection.vector):
+            collections.append(Collection(collection.name, vector, allowed(collection.others)))
+    return collections
+
+
+def _check_patterns(plans: Sequence[TreePlan], select: Selection) -> None:
+    """Raise MissingNameError for a pattern that matches no branch: it is mistyped."""
     names = [
-        name
-        for scheme in schemes
-        for name in (*scheme.source.plan.names, *scheme.source.plan.left_out)
+        name for plan in plans for name in (*plan.source.schema.names, *plan.source.schema.left_out)
     ]
-    for pattern in (*selection.branches, *selection.keep, *selection.drop):
+    for pattern in (*select.branches, *select.keep, *select.drop):
         if not any(_matches(name, (pattern,)) for name in names) and (names or pattern != "*"):
             raise MissingNameError.of("branch", pattern, "the trees", names)
 
@@ -177,33 +209,45 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
 
 
 def check_writable(
-    schemes: Sequence[TreePlan], objects: Mapping[str, str], *, drop: bool
+    plans: Sequence[TreePlan], objects: Mapping[str, str], *, drop: bool
 ) -> dict[str, str]:
-    """What cannot come along, by path or ``path:branch``.
+    """What cannot be written, by path or ``path:branch``.
+
+    Args:
+        plans: of all trees.
+        objects: path to why it cannot be written, of histograms and other objects.
+        drop: whether to leave it out.
 
     Raises:
-        InputError: there is something, and it is not to be dropped.
+        InputError: there is something that cannot be written, and it is not to be dropped.
     """
-    found = dict(objects)
-    for scheme in schemes:
-        found |= {f"{scheme.source.path}:{name}": why for name, why in scheme.unwritable.items()}
-    if not found or drop:
-        return found
-    reasons: dict[str, list[str]] = {}
-    for name, why in found.items():
-        reasons.setdefault(why, []).append(name)
-    listed = "; ".join(f"{', '.join(names)}: {why}" for why, names in reasons.items())
+    unwritable = dict(objects)
+    for plan in plans:
+        unwritable |= {f"{plan.source.path}:{n}": why for n, why in plan.unwritable.items()}
+    if not unwritable or drop:
+        return unwritable
+    names_by_reason: dict[str, list[str]] = {}
+    for name, why in unwritable.items():
+        names_by_reason.setdefault(why, []).append(name)
+    listed = "; ".join(f"{', '.join(names)}: {why}" for why, names in names_by_reason.items())
+    raise InputError(f"cannot write {listed}. Either {', or '.join(_ways_out(plans))}")
+
+
+def _ways_out(plans: Sequence[TreePlan]) -> list[str]:
+    """What the user can do about branches that cannot be written."""
     ways = ["leave them out with --drop-unwritable (drop_unwritable=True)"]
-    held = [
-        scheme
-        for scheme in schemes
-        if scheme.kind == TTREE
-        for name in scheme.unwritable
-        if name in scheme.source.plan.names
-        and not why_unwritable(scheme.source.plan[name], RNTUPLE)
+    in_rntuple = [
+        name
+        for plan in plans
+        if plan.kind == TTREE
+        for name in plan.unwritable
+        if name in plan.source.schema.names
+        and not why_unwritable(plan.source.schema[name], RNTUPLE)
     ]
-    if held:
-        ways.append(f"write an RNTuple, which can hold {len(held)} of them, with --to rntuple")
-        if not any(scheme.packs for scheme in schemes):
+    if in_rntuple:
+        ways.append(
+            f"write an RNTuple, which can hold {len(in_rntuple)} of them, with --to rntuple"
+        )
+        if not any(plan.packs for plan in plans):
             ways.append("pack all branches with --pack all")
-    raise InputError(f"cannot carry {listed}. Either {', or '.join(ways)}")
+    return ways

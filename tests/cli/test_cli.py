@@ -51,7 +51,7 @@ def test_compress_info_decompress_compare(run, events_file, codec_file, tmp_path
     shown = run(
         "compress", events_file, small, "--codec", codec_file, "--step-size", 100, "--verify"
     ).output
-    assert f"verified against {events_file}: all as promised" in shown
+    assert f"verified against {events_file}: every value is as promised" in shown
     contents = atlasae.info(small)
     assert f"ratio {contents.ratio:.3f}, codecs included" in shown
     assert f"{contents.file_bytes:,}" in shown
@@ -87,7 +87,7 @@ def test_train_and_decode(run, events_file, tmp_path):
 def test_fit_once_and_compress_with_it(run, events_file, tmp_path):
     codec, small = tmp_path / "c.safetensors", tmp_path / "small.root"
     shown = run("fit", events_file, codec, "--tolerance", "pt=1e-2,eta=1e-4").output
-    assert "bits a jet on jets kept apart" in shown
+    assert "bits per jet on held-out jets" in shown
     run("compress", events_file, small, "--codec", codec)
     before, after = (ak.flatten(atlasae.read_jets(path)) for path in (events_file, small))
     assert ak.all(abs(after.pt - before.pt) <= 1e-2 * before.pt)
@@ -126,7 +126,7 @@ def test_errors_are_one_line_and_exit_code_2(run, events_file, codec_file, tmp_p
         ("compress", events_file, target, "--codec", "none"): "no codec file",
         ("compress", events_file, target, "--codec", text): "not a codec",
         ("compress", events_file, target, "--latent", 4): "would compress nothing",
-        ("compress", events_file, target, "--codec", codec_file, "--latent", 2): "give one of",
+        ("compress", events_file, target, "--codec", codec_file, "--latent", 2): "give one of them",
         ("compress", events_file, target, "--tolerance", "much"): "much",
         ("compress", events_file, target, "--tolerance", "p=1"): "no feature 'p'",
         ("compress", events_file, target, "--latent", 0): "layers have 1 to",

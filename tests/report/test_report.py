@@ -12,7 +12,7 @@ import uproot
 from scipy import stats
 
 import atlasae
-from atlasae import Codec
+from atlasae import Codec, Selection
 from atlasae.errors import InputError, MissingNameError
 from atlasae.plots import Style
 from atlasae.plots.derived import observable_edges
@@ -198,7 +198,9 @@ def test_what_was_compressed_is_compared(tmp_path, jets):
         types = dict.fromkeys(data, "var * float32")
         file.mktree("Events", types, counter_name=lambda name: f"n{name[:3]}").extend(data)
     codec = Codec.bounded(tolerance={"pt": 0.01})
-    atlasae.compress(source, small, codec=codec, collection="Muon", keep="Muon_eta")
+    atlasae.compress(
+        source, small, codec=codec, select=Selection(collections="Muon", keep="Muon_eta")
+    )
     comparison = read_comparison(source, [small])
     assert comparison.collection == "Muon"
     muons = comparison.files[0]
@@ -304,7 +306,12 @@ def test_other_features_are_compared_beside_the_momenta(tmp_path, jets, counts):
     with uproot.recreate(source) as file:
         types = dict.fromkeys(data, "var * float32")
         file.mktree("Events", types, counter_name=lambda _: "nJet").extend(data)
-    atlasae.compress(source, small, codec=Codec.bounded(tolerance={"btag": 0.01}), all_floats=True)
+    atlasae.compress(
+        source,
+        small,
+        codec=Codec.bounded(tolerance={"btag": 0.01}),
+        select=Selection(all_floats=True),
+    )
     alone = read_comparison(source, [small])
     assert "btag" not in alone.features
     comparison = read_comparison(source, [small], features=["btag"])

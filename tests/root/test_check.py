@@ -7,7 +7,7 @@ import uproot
 from click.testing import CliRunner
 
 import atlasae
-from atlasae import Codec
+from atlasae import Codec, Selection
 from atlasae.cli.main import main
 from atlasae.errors import DamagedFileError, InputError
 from atlasae.quantization.tolerance import abs_
@@ -23,7 +23,7 @@ def folder(tmp_path_factory):
     source = write_events(path / "a.root", make_jets(counts.sum()), counts)
     codec = Codec.bounded().fit(atlasae.read_jets(source))
     atlasae.compress(source, path / "small.root", codec=codec)
-    atlasae.compress(source, path / "packed.root", pack="all", keep="Jet_phi,run")
+    atlasae.compress(source, path / "packed.root", pack="all", select=Selection(keep="Jet_phi,run"))
     for name in ("small", "packed"):
         atlasae.decompress(path / f"{name}.root", path / f"{name}_back.root")
     return path
@@ -153,11 +153,13 @@ def test_what_is_missing_is_said(tmp_path):
 
 
 def test_what_was_left_out_as_asked_is_listed_and_good(folder, tmp_path):
-    atlasae.compress(folder / "a.root", tmp_path / "b.root", pack="all", drop="MET_pt")
+    atlasae.compress(
+        folder / "a.root", tmp_path / "b.root", pack="all", select=Selection(drop="MET_pt")
+    )
     result = check(folder / "a.root", tmp_path / "b.root")
     assert result.good
     assert found(result, "MET_pt").verdict == "left out"
-    assert found(result, "MET_pt").note == "left out as asked"
+    assert found(result, "MET_pt").note == "left out as requested"
     atlasae.decompress(tmp_path / "b.root", tmp_path / "c.root")
     assert [f.name for f in check(folder / "a.root", tmp_path / "c.root").bad] == ["MET_pt"]
 

@@ -6,7 +6,7 @@ import pytest
 import uproot
 
 import atlasae
-from atlasae import Codec
+from atlasae import Codec, Selection
 from atlasae.codecs.bounded import codec
 from atlasae.codecs.bounded.payload import PayloadCoder
 from atlasae.density import jet_density
@@ -16,6 +16,7 @@ from atlasae.errors import (
     MissingFileError,
     MissingNameError,
     TargetExistsError,
+    VersionError,
 )
 from atlasae.report import read_comparison
 from atlasae.root.container import part_writers
@@ -79,14 +80,16 @@ def test_the_jets_are_those_the_codec_decodes(restored_file, compressed_file, ev
 
 
 def test_small_chunks_give_the_same_file(events_file, compressed_file, tmp_path):
-    codec = Codec.autoencoder(hidden=(16, 8)).fit(
-        atlasae.read_jets(events_file), epochs=4, batch_size=64
+    codec = Codec.autoencoder(hidden=(16, 8), epochs=4, batch_size=64).fit(
+        atlasae.read_jets(events_file)
     )
     small, back = tmp_path / "small.root", tmp_path / "back.root"
     atlasae.compress(events_file, small, codec=codec, step_size=7)
-    assert_same_tree(compressed_file, small, "Events")
+    # a matrix product of few rows can round otherwise than one of many
+    assert_same_tree(compressed_file, small, "Events", [f"Jet_z{i}" for i in range(3)])
     atlasae.decompress(small, back, step_size=11)
-    assert ak.array_equal(atlasae.read_jets(back).eta, atlasae.read_jets(compressed_file).eta)
+    restored, whole = atlasae.read_jets(back).eta, atlasae.read_jets(compressed_file).eta
+    np.testing.assert_allclose(ak.flatten(restored), ak.flatten(whole), 1e-4, 1e-4)
 
 
 def test_without_a_codec_one_is_trained_on_the_file(tmp_path):
@@ -102,8 +105,8 @@ def test_flat_trees_and_other_features(tmp_path):
     source = tmp_path / "flat.root"
     with uproot.recreate(source) as file:
         file.mktree("jets", {n: v.dtype for n, v in jets.items()}).extend(jets)
-    codec = Codec.autoencoder(latent=2, hidden=(8,), features=("pt", "eta", "area"))
-    atlasae.compress(source, tmp_path / "small.root", codec=codec.fit(jets, epochs=2))
+    codec = Codec.autoencoder(latent=2, hidden=(8,), epochs=2, features=("pt", "eta", "area"))
+    atlasae.compress(source, tmp_path / "small.root", codec=codec.fit(jets))
     with uproot.open(tmp_path / "small.root") as file:
         assert file["jets"].keys() == ["m", "z0", "z1", "phi"]
     atlasae.decompress(tmp_path / "small.root", tmp_path / "back.root")
@@ -127,7 +130,7 @@ def test_half_latents_take_less_room(events_file, tmp_path):
     jets = atlasae.read_jets(events_file)
     sizes = {}
     for dtype in ("float32", "float16"):
-        codec = Codec.autoencoder(hidden=(16, 8), latent_dtype=dtype).fit(jets, epochs=2)
+        codec = Codec.autoencoder(hidden=(16, 8), latent_dtype=dtype, epochs=2).fit(jets)
         target = tmp_path / f"{dtype}.root"
         contents = atlasae.compress(events_file, target, codec=codec)
         sizes[dtype] = contents.parts[0].after
@@ -142,7 +145,7 @@ def test_files_merged_tree_by_tree_decode_to_both(events_file, tmp_path):
     part_writers = []
     for i, source in enumerate((events_file, other)):
         part_writers.append(tmp_path / f"part{i}.root")
-        codec = Codec.autoencoder(hidden=(8,), seed=i).fit(atlasae.read_jets(source), epochs=1)
+        codec = Codec.autoencoder(hidden=(8,), seed=i, epochs=1).fit(atlasae.read_jets(source))
         atlasae.compress(source, part_writers[-1], codec=codec)
     merge(part_writers, tmp_path / "merged.root", ())
     merged = atlasae.read_jets(tmp_path / "merged.root")
@@ -160,7 +163,7 @@ def merge(part_writers, target, more):
                 for path in ("Events", "atlasae/codecs", "atlasae/manifests", *more):
                     tree = Trees(file)[path]
                     if path not in sinks:
-                        sinks[path] = make_tree(out, "ttree", path, "", tree.plan.branches)
+                        sinks[path] = make_tree(out, "ttree", path, "", tree.schema.branches)
                     sinks[path].extend(tree.tree.arrays(how=dict))
 
 
@@ -193,7 +196,7 @@ def test_branches_that_cannot_be_kept_are_named(tmp_path, codec):
         tree.extend(data)
     source, target = tmp_path / "a.root", tmp_path / "b.root"
     with pytest.raises(
-        InputError, match=r"a\.root: cannot carry Events:cells: .*--drop-unwritable.*--to rntuple"
+        InputError, match=r"a\.root: cannot write Events:cells: .*--drop-unwritable.*--to rntuple"
     ):
         atlasae.compress(source, target, codec=codec)
     assert not target.exists()
@@ -235,8 +238,8 @@ def test_a_tree_asked_for_by_name_is_the_one_that_is_compared(tmp_path):
             data = {f"Jet_{n}": ak.unflatten(values, counts) for n, values in own.items()}
             types = dict.fromkeys(data, "var * float32")
             file.mktree(tree, types, counter_name=lambda _: "nJet").extend(data)
-    codec = Codec.autoencoder(hidden=(16, 8)).fit(other, epochs=30, batch_size=32)
-    atlasae.compress(source, small, codec=codec, tree="Shifted")
+    codec = Codec.autoencoder(hidden=(16, 8), epochs=30, batch_size=32).fit(other)
+    atlasae.compress(source, small, codec=codec, select=Selection(tree="Shifted"))
     found = read_comparison(source, [small]).files[0].residuals
     wanted = atlasae.jets.metrics.residuals(
         atlasae.read_jets(source, tree="Shifted"), atlasae.read_jets(small)
@@ -272,13 +275,13 @@ def test_neither_direction_destroys_its_source(compressed_file, tmp_path, codec)
 def test_a_codec_file_is_taken_by_its_path(events_file, codec, tmp_path):
     codec.save(tmp_path / "codec")
     contents = atlasae.compress(events_file, tmp_path / "x.root", codec=tmp_path / "codec")
-    assert [part.codec for part in contents.parts] == [repr(codec)]
+    assert [part.codec for part in contents.parts] == [codec.call]
 
 
 def test_a_delphes_file_goes_there_and_back(shared_data, tmp_path):
     source = shared_data / "root" / "uproot-issue513.root"
     jets = atlasae.read_jets(source)
-    codec = Codec.autoencoder(hidden=(8,)).fit(jets, epochs=1)
+    codec = Codec.autoencoder(hidden=(8,), epochs=1).fit(jets)
     contents = atlasae.compress(source, tmp_path / "b.root", codec=codec, drop_unwritable=True)
     assert "cannot be read" in contents.left_out["Delphes:Particle.fBits"]
     atlasae.decompress(tmp_path / "b.root", tmp_path / "c.root")
@@ -345,11 +348,11 @@ def test_of_other_features_only_those_asked_for_are_decoded(tmp_path, monkeypatc
     with uproot.recreate(source) as file:
         types = dict.fromkeys(columns, "var * float32")
         file.mktree("Events", types, counter_name=lambda _: "nJet").extend(columns)
-    atlasae.compress(source, small, all_floats=True)
+    atlasae.compress(source, small, select=Selection(all_floats=True))
     seen = []
-    visit = jet_density._Coding.visit
+    visit = jet_density.CodingVisitor.visit
     monkeypatch.setattr(
-        jet_density._Coding,
+        jet_density.CodingVisitor,
         "visit",
         lambda self, group, feature, *more: (
             seen.append(feature) or visit(self, group, feature, *more)
@@ -388,7 +391,9 @@ def test_entries_whose_order_is_free_move_together(events_file, blocks_file, tmp
     small, back = tmp_path / "small.root", tmp_path / "back.root"
     codec = Codec.bounded(tolerance=1e-3, order="free")
     contents = atlasae.compress(events_file, small, codec=codec, step_size=200, pack=pack)
-    assert contents.changed == {"Events": "its entries are in another order, as asked"}
+    assert contents.changed == {
+        "Events": "the order of its entries changed, as requested by order='free'"
+    }
     ordered = atlasae.compress(events_file, tmp_path / "b.root", pack=pack, codec=Codec.bounded())
     checksums = 2 * 4 * 2  # of four features in two blocks more
     saved = ordered.parts[0].after + checksums - contents.parts[0].after
@@ -419,7 +424,7 @@ def test_a_damaged_block_is_named(blocks_file, tmp_path):
 
 
 def test_a_file_of_blocks_has_no_latents(blocks_file):
-    with pytest.raises(InputError, match="there are no latents"):
+    with pytest.raises(InputError, match="the file has no latents"):
         read_latents(blocks_file)
 
 
@@ -446,10 +451,10 @@ def test_bad_sources(folder, compressed_file, events_file, codec):
     with pytest.raises(MissingFileError, match="no file"):
         atlasae.compress(folder / "none.root", target)
     with pytest.raises(MissingNameError, match="did you mean 'Events'"):
-        atlasae.compress(events_file, target, tree="Event")
+        atlasae.compress(events_file, target, select=Selection(tree="Event"))
     with pytest.raises(MissingNameError, match="did you mean 'Jet'"):
-        atlasae.compress(events_file, target, collection="Jets")
-    with pytest.raises(InputError, match="compressed by atlasae already"):
+        atlasae.compress(events_file, target, select=Selection(collections="Jets"))
+    with pytest.raises(InputError, match="already compressed by atlasae"):
         atlasae.compress(compressed_file, target)
     with pytest.raises(InputError, match="not compressed by atlasae"):
         atlasae.decompress(events_file, target)
@@ -472,8 +477,8 @@ def test_jets_the_codec_cannot_take(tmp_path, codec):
     with pytest.raises(InputError, match="are they in another unit"):
         atlasae.compress(source, folder / "b.root", codec=codec)
     write_events(source, make_jets(0), np.zeros(20, int))
-    others = Codec.autoencoder(hidden=(8,), latent=1, features=("pt", "nope"))
-    others.fit({"pt": jets["eta"], "nope": jets["phi"]}, epochs=1)
+    others = Codec.autoencoder(hidden=(8,), latent=1, epochs=1, features=("pt", "nope"))
+    others.fit({"pt": jets["eta"], "nope": jets["phi"]})
     write_events(source, make_jets(40), np.full(20, 2))
     with pytest.raises(MissingNameError, match="no feature 'nope' in collection 'Jet'"):
         atlasae.compress(source, folder / "b.root", codec=others)
@@ -551,10 +556,10 @@ def test_a_damaged_codec_in_a_file_is_noticed(compressed_file, tmp_path):
 
 
 def test_a_file_of_a_newer_format_says_what_to_do(compressed_file, tmp_path, monkeypatch):
-    from atlasae.root.container.manifest import manifest
+    from atlasae.root.container import manifest
 
     monkeypatch.setattr(manifest, "FORMAT", 0)
-    with pytest.raises(DamagedFileError, match="upgrade with pip"):
+    with pytest.raises(VersionError, match="upgrade with pip"):
         atlasae.info(compressed_file)
 
 

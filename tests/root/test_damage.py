@@ -24,7 +24,7 @@ from atlasae.codecs import base as stored
 from atlasae.coding import blocks
 from atlasae.errors import AtlasaeError, DamagedFileError, FileError
 from atlasae.root.check import check
-from atlasae.root.container.manifest import manifest
+from atlasae.root.container import manifest
 from atlasae.root.container.restored_tree import open_trees
 from atlasae.root.io.file import open_root
 from atlasae.root.merge import merge
@@ -51,8 +51,8 @@ def restored(path):
     found = {}
     with open_root(path) as file:
         for where, tree in open_trees(file).items():
-            chunks = [arrays for _, arrays in tree.iterate(tree.plan.names)]
-            for name in tree.plan.names:
+            chunks = [arrays for _, arrays in tree.iterate(tree.schema.names)]
+            for name in tree.schema.names:
                 found[f"{where}:{name}"] = ak.concatenate([arrays[name] for arrays in chunks])
     return found
 

@@ -32,7 +32,7 @@ def contents(path):
     found = {}
     with open_root(path) as file:
         for tree, source in open_trees(file).items():
-            ((_, arrays),) = source.iterate(source.plan.names)
+            ((_, arrays),) = source.iterate(source.schema.names)
             for name, array in arrays.items():
                 plain = ak.Array([*map(str, array)]) if name == "trigger" else array
                 if plain.ndim > 1 and name != "weights":

@@ -8,7 +8,7 @@ import uproot
 from click.testing import CliRunner
 
 import atlasae
-from atlasae import Codec
+from atlasae import Codec, Selection
 from atlasae.cli.main import main
 from atlasae.errors import InputError, MissingFileError, TargetExistsError
 from atlasae.root.check import check
@@ -20,7 +20,7 @@ from tests.helpers import make_jets, write_events
 OPTIONS = {
     "blocks": {"codec": "bounded"},
     "packed": {"pack": "all"},
-    "ntuples": {"pack": "all", "keep": "run,MET_pt", "to": "rntuple"},
+    "ntuples": {"pack": "all", "select": Selection(keep="run,MET_pt"), "to": "rntuple"},
     "latents": {"codec": "autoencoder"},
 }
 
@@ -48,7 +48,7 @@ def assert_concatenated(sources, merged):
         one, other, whole = map(open_trees, (a, b, c))
         assert one.keys() == whole.keys()
         for path, tree in whole.items():
-            for name in one[path].plan.names:
+            for name in one[path].schema.names:
                 pieces = [next(t[path].iterate([name]))[1][name] for t in (one, other)]
                 found = ak.concatenate([arrays[name] for _, arrays in tree.iterate([name])])
                 assert ak.array_equal(ak.concatenate(pieces), found, equal_nan=True), name
@@ -74,7 +74,7 @@ def test_files_merged_by_another_tool_do_so_too(parts, way, tmp_path):
             with uproot.open(part) as file:
                 for path, tree in Trees(file).items():
                     if path not in sinks:
-                        sinks[path] = make_tree(out, "ttree", path, "", tree.plan.branches)
+                        sinks[path] = make_tree(out, "ttree", path, "", tree.schema.branches)
                     sinks[path].extend(tree.tree.arrays(how=dict))
     assert_concatenated(both(parts, way), tmp_path / "all.root")
 
@@ -90,7 +90,7 @@ def test_merged_files_merge_again_and_keep_their_promises(parts, tmp_path):
                 for path in ("Events", "more/Runs"):
                     tree = Trees(file)[path]
                     if path not in trees:
-                        trees[path] = make_tree(out, "ttree", path, "", tree.plan.branches)
+                        trees[path] = make_tree(out, "ttree", path, "", tree.schema.branches)
                     trees[path].extend(tree.tree.arrays(how=dict))
     result = check(tmp_path / "sources.root", tmp_path / "b.root", step_size=9)
     assert result.good
@@ -179,8 +179,14 @@ def test_what_does_not_match_is_refused(parts, tmp_path):
     refused(parts / "ntuples1.root", r"ntuples1\.root: tree .* is rntuple here and ttree there")
     refused(parts / "blocks1.root", r"blocks1\.root: tree .* does not match .*packed0\.root")
     for options, message in (
-        ({"drop": "isGood"}, "branch isGood, restored, is missing here and bool there"),
-        ({"keep": "isGood"}, "branch isGood, stored, is bool here and missing there"),
+        (
+            {"select": Selection(drop="isGood")},
+            "branch isGood, restored, is missing here and bool there",
+        ),
+        (
+            {"select": Selection(keep="isGood")},
+            "branch isGood, stored, is bool here and missing there",
+        ),
     ):
         atlasae.compress(
             parts / "source1.root", tmp_path / "b.root", pack="all", force=True, **options
@@ -191,7 +197,7 @@ def test_what_does_not_match_is_refused(parts, tmp_path):
     with uproot.update(source) as file:
         file.mktree("extra", {"x": np.dtype("f4")}).extend({"x": np.ones(3, "f4")})
     atlasae.compress(source, tmp_path / "b.root", pack="all", force=True)
-    refused(tmp_path / "b.root", r"b\.root: it has the trees .*extra, while .* has")
+    refused(tmp_path / "b.root", r"b\.root: the trees are .*extra, those of .* are")
 
 
 def test_histograms_that_do_not_match_are_refused(tmp_path):

@@ -36,7 +36,9 @@ def check_hyperparameters(values: Mapping[str, Any]) -> None:
     latent, hidden = values["latent"], values["hidden"]
     widths = (latent, *hidden) if isinstance(hidden, Sequence) else (0,)
     if not all(_is_whole(width) and width <= _WIDEST for width in widths):
-        raise InputError(f"layers have 1 to {_WIDEST:,} units: latent={latent!r}, hidden={hidden!r}")
+        raise InputError(
+            f"layers have 1 to {_WIDEST:,} units: latent={latent!r}, hidden={hidden!r}"
+        )
     for name in ("weight_decay", "jitter"):
         if not _is_number(values[name]) or values[name] < 0:
             raise InputError(f"{name}={values[name]!r} must be a number that is not negative")

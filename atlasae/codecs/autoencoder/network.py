@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from atlasae.types import Float32s
 
 
-CHUNK = 1024  # rows at a time: the layers' outputs stay in a core's cache
+CHUNK = 1024  # rows at a time, so that the outputs of the layers stay in the cache
 
 
 def _tanh(h: Float32s) -> None:
@@ -27,7 +27,7 @@ def _tanh(h: Float32s) -> None:
 
 
 def _relu(h: Float32s) -> None:
-    np.clip(h, 0, np.inf, out=h)  # numpy does this three times as fast as maximum with a scalar
+    np.clip(h, 0, np.inf, out=h)  # three times as fast as np.maximum with a scalar
 
 
 def _leaky_relu(h: Float32s) -> None:
@@ -62,10 +62,10 @@ class DenseNetwork:
     """Fully connected layers with an activation between them, and none after the last.
 
     Attributes:
-        weights: one (inputs, outputs) float32 matrix a layer.
-        biases: one (outputs,) float32 vector a layer.
+        weights: one (inputs, outputs) float32 matrix per layer.
+        biases: one (outputs,) float32 vector per layer.
         activation: a key of ACTIVATIONS.
-        activate_input: whether the activation also acts on the network's input.
+        activate_input: whether the activation also acts on the input.
     """
 
     weights: tuple[Float32s, ...]
@@ -81,10 +81,10 @@ class DenseNetwork:
         generator: np.random.Generator,
         activate_input: bool = False,
     ) -> DenseNetwork:
-        """Random weights and biases, uniform within 1/sqrt(inputs), as torch.nn.Linear has them.
+        """Random weights and biases, uniform within 1/sqrt(inputs), as in torch.nn.Linear.
 
-        Behind a softmax, whose values are about 1/inputs, the weights are inputs times as large:
-        without that no signal comes through and nothing is learned.
+        After a softmax, whose values are about 1/inputs, the weights are larger by the number of
+        inputs; otherwise the signal vanishes and nothing is learned.
         """
         require_choice("activation", activation, ACTIVATIONS)
         weights, biases = [], []
@@ -150,7 +150,7 @@ class DenseNetwork:
     def from_tensors(
         cls, tensors: dict[str, Float32s], name: str, activation: str, activate_input: bool = False
     ) -> DenseNetwork | None:
-        """The inverse of ``tensors``; None where there is no network of this name."""
+        """The inverse of ``tensors``; None if there is no network of this name."""
         depth = sum(key.startswith(f"{name}.") and key.endswith(".weight") for key in tensors)
         if not depth:
             return None

@@ -47,12 +47,12 @@ def require_same_unit(table: Table, trained_pt: float, unit: str) -> None:
 
 
 def cast_feature(x: NDArray[np.float64], name: str, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Decoded values within what the feature can be: its dtype, and for phi its circle."""
+    """Clip decoded values to the range of the dtype, and phi to -pi to pi, and cast them."""
     if role(name) == "phi":
         x = np.clip(x, -np.pi, np.pi)
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
-        # the largest int64 is no float64, and the next one above it is out of range
+        # the largest int64 is not a float64, and the next float64 above it is out of range
         most = np.nextafter(float(limits.max), 0) if dtype.itemsize == 8 else limits.max
         x = np.clip(np.rint(x), limits.min, most)
     elif dtype.kind == "b":
@@ -64,8 +64,8 @@ def cast_feature(x: NDArray[np.float64], name: str, dtype: np.dtype[Any]) -> NDA
 class Axis:
     """How one feature is scaled: ``(f(x) - center) / scale``, where f is the transform.
 
-    ``symlog`` is sign(x) log(1 + abs(x)/unit): a logarithm that also takes zero and below, as
-    masses from a detector are.
+    ``symlog`` is sign(x) log(1 + abs(x)/unit), a logarithm that also takes zero and negative
+    values, such as the masses of some reconstructed jets.
     """
 
     transform: str
@@ -86,7 +86,7 @@ class Axis:
         return y
 
     def standardised(self, x: Floats) -> Axis:
-        """The same transform with mean and standard deviation of ``x`` taken out."""
+        """The same transform, centered and scaled by mean and standard deviation of ``x``."""
         transformed = self._transformed(x)
         spread = float(transformed.std())
         return Axis(
@@ -96,7 +96,17 @@ class Axis:
 
 @dataclass(frozen=True)
 class Scaling:
-    """One axis a feature, from features (n, k) to numbers of order one and back."""
+    """Scales features of shape (n, k) to numbers of order one, and back; an axis per feature.
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.array([[10.0], [20.0], [30.0]])
+        >>> scaling = Scaling.fit("standard", ["pt"], x, "GeV")
+        >>> scaling.forward(x).ravel().round(2).tolist()
+        [-1.2200000286102295, 0.0, 1.2200000286102295]
+        >>> scaling.inverse(scaling.forward(x)).round(3).ravel().tolist()
+        [10.0, 20.0, 30.0]
+    """
 
     axes: tuple[Axis, ...]
 
@@ -105,10 +115,10 @@ class Scaling:
         """Learn a scaling from jets.
 
         Args:
-            kind: ``standard`` (mean and standard deviation), ``log`` (the same of the logarithm
+            kind: ``standard`` (mean and standard deviation), ``log`` (those of the logarithm
                 of masses, momenta and energies), or ``lund`` (log10(m + 1)/1.8,
                 (log10 pt - 1.3)/1.2, phi/3, eta/5 for m and pt in GeV; other features standard).
-            names: the k features.
+            names: of the k features.
             x: their values, shape (n, k).
             unit: ``GeV`` or ``MeV``, of the energies in ``x``.
         """

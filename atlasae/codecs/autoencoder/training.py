@@ -1,4 +1,4 @@
-"""Training networks to reproduce their input, with fastai, which is imported here alone."""
+"""Training of networks to reproduce their input; the one module that imports fastai."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ _OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "soap": partial(SOAP, betas=(0.95, 0.95)),
     "adamw": partial(torch.optim.AdamW, betas=(0.9, 0.99)),
 }
-NEIGHBOUR = 4  # whose distance sets the width of the jitter
+_NEIGHBOR = 4  # the distance to this neighbor sets the width of the jitter
 
 
 def split_jets(table: Table, valid: Any, seed: int) -> tuple[Table, Table]:
-    """Jets to train on, and jets to choose the best epoch by, both flat.
+    """Split jets into training jets, and held-out jets to choose the best epoch by; both flat.
 
     Args:
         table: all jets.
-        valid: a fraction of them to keep apart, or jets.
-        seed: of the choice.
+        valid: the fraction to hold out, or the held-out jets.
+        seed: of the random choice.
 
     Raises:
         InputError: the fraction is out of range, or fewer than two jets are left.
@@ -52,32 +52,32 @@ def split_jets(table: Table, valid: Any, seed: int) -> tuple[Table, Table]:
         if not 0 <= valid < 1:
             raise InputError(f"valid={valid} is neither jets nor a fraction from 0 to below 1")
         order = np.random.default_rng(seed).permutation(len(table))
-        held_out = int(valid * len(table))
-        train, kept_apart = table.rows(order[held_out:]), table.rows(order[:held_out])
+        number = int(valid * len(table))
+        train, held_out = table.rows(order[number:]), table.rows(order[:number])
     else:
-        train, kept_apart = table, to_table(valid).select(list(table.columns)).flat()
+        train, held_out = table, to_table(valid).select(list(table.columns)).flat()
     if len(train) < 2:
         raise InputError(f"{len(train)} jets are too few to train on")
-    return train, kept_apart
+    return train, held_out
 
 
 @dataclass(frozen=True)
 class Trainer:
-    """How to train: everything but the data and the network.
+    """How to train a network, whatever the data.
 
     Attributes:
         loss: ``rmse``, the root of the mean squared error of a batch, or ``mse``.
         regularisation: ``weight_decay`` (decoupled, Loshchilov and Hutter, arXiv:1711.05101) or
             ``l2`` (the sum of squared weights and biases is added to the loss).
-        weight_decay: the strength of either.
-        optimiser: ``soap`` (Vyas et al., arXiv:2409.11321), which learns in the slowly turning
-            eigenbases of the gradients and gets further in the same time; or ``adamw``.
-        jitter: each epoch the jets move by a Gaussian of this many times the distance to their
-            fourth neighbour, root mean square: a smoothed bootstrap (Silverman and Young,
-            Biometrika 74, 1987), which gives the network more jets than there are. 0 for none.
-        batch_size: jets a step.
+        weight_decay: its strength.
+        optimiser: ``soap`` (Vyas et al., arXiv:2409.11321; Adam in the eigenbasis of Shampoo's
+            preconditioner, which reaches a lower loss in the same time) or ``adamw``.
+        jitter: width of the Gaussian by which each jet moves in each epoch, in distances to its
+            fourth neighbor: a smoothed bootstrap (Silverman and Young, Biometrika 74, 1987), which
+            makes up for few jets. 0 for none.
+        batch_size: jets per step.
         seed: of the shuffling; the same seed gives the same weights on one machine.
-        device: ``auto`` (a GPU where there is one), or a torch device's name.
+        device: ``auto`` (a GPU if there is one), or the name of a torch device.
         progress: whether to show a progress bar.
     """
 
@@ -104,10 +104,10 @@ class Trainer:
         """Train the network to give back its input.
 
         Args:
-            network: where to start.
+            network: with its initial weights.
             train: scaled features, shape (n, k).
-            valid: the same of jets kept apart; the epoch that does best on them is kept, or the
-                last where there are none.
+            valid: those of held-out jets; the weights of the epoch that is best on them are kept,
+                or of the last epoch if there are none.
             epochs: passes over ``train``.
             lr: learning rate; the highest of the one cycle.
             schedule: ``one_cycle`` (Smith and Topin, arXiv:1708.07120) or ``constant``.
@@ -170,10 +170,10 @@ class Trainer:
                 yield learner, module
 
     def _jitter(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """How far each row moves along each axis, standard deviations, shape (n, 1)."""
+        """Standard deviation of the jitter of each row along each axis, shape (n, 1)."""
         if not self.jitter:
             return np.zeros((len(x), 1), np.float32)
-        nearest = min(NEIGHBOUR, len(x) - 1)
+        nearest = min(_NEIGHBOR, len(x) - 1)
         distances = np.asarray(KDTree(x).query(x, k=[nearest + 1])[0], np.float32)
         return distances * np.float32(self.jitter / x.shape[1] ** 0.5)
 
@@ -195,7 +195,7 @@ class Trainer:
 
 
 def _device(name: str) -> torch.device:
-    """The device, tried out.
+    """The torch device of this name, after a test of it.
 
     Raises:
         InputError: torch has no such device, or it is not there.
@@ -213,7 +213,7 @@ def _device(name: str) -> torch.device:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Layers this small lose more by waiting for a second thread than they gain by it."""
+    """Run torch on one thread, which is faster for layers this small."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -224,7 +224,7 @@ def one_thread() -> Iterator[None]:
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Seed the global generators that torch and fastai draw from, and put them back after."""
+    """Seed the global generators that torch and fastai use, and restore them afterwards."""
     python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -237,7 +237,7 @@ def _seeded(seed: int) -> Iterator[None]:
 
 
 class _Batches:
-    """A loader of whole batches of (x, x); fastai's own gathers them row by row."""
+    """A data loader of whole batches of (x, x); that of fastai collects them row by row."""
 
     def __init__(
         self,
@@ -270,7 +270,7 @@ class _Batches:
 
 
 class _BestEpoch(Callback):  # type: ignore[misc]
-    """Records the losses and remembers the weights of the best epoch."""
+    """Records the losses and keeps the weights of the best epoch."""
 
     order = 60  # after the Recorder
 

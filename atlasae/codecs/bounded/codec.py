@@ -11,9 +11,9 @@ from atlasae.codecs.base import Codec, Storage, check_common_hyperparameters
 from atlasae.codecs.bounded.payload import LARGEST_BLOCK, PayloadCoder
 from atlasae.coding.blocks import BLOCK_JETS, Block, join_blocks, split_blocks
 from atlasae.coding.entropy import CODER, EntropyDecoder, EntropyEncoder
-from atlasae.density.event_context import FeatureLayout
-from atlasae.density.jet_density import JetDensity
-from atlasae.density.jet_density_serialization import code_jet_density
+from atlasae.density.feature_layout import FeatureLayout
+from atlasae.density.jet_density_fitting import fit_jet_density
+from atlasae.density.serialization import read_jet_density, write_jet_density
 from atlasae.errors import DamagedFileError, InputError, VersionError, require_choice
 from atlasae.jets.names import four_vector, role
 from atlasae.jets.table import Table, joined, to_records, to_table
@@ -26,7 +26,7 @@ from atlasae.quantization.quantized import (
     phi_origin,
 )
 from atlasae.quantization.quantizers import bit_patterns
-from atlasae.quantization.serialization import code_quantizers
+from atlasae.quantization.serialization import read_quantizers, write_quantizers
 from atlasae.quantization.tolerance import (
     check_spec,
     restricted,
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from atlasae.codecs.serialization import Tensors
+    from atlasae.density.jet_density import JetDensity
     from atlasae.quantization.tolerance import Spec
     from atlasae.types import Integers
 
@@ -174,7 +175,7 @@ class BoundedCodec(Codec):
         with progress_bar("densities", shown=progress) as bar:
             task = bar.add_task("fitting", total=3 * len(self.features_) + 1)
             quantized = self._quantize(train)
-            self._density = JetDensity.fit(
+            self._density = fit_jet_density(
                 self._layout(),
                 quantized.integers,
                 quantized.counts,
@@ -304,7 +305,7 @@ class BoundedCodec(Codec):
             if bits:
                 fine[name] = whole & ((1 << bits) - 1)
             if len(positions):
-                exceptions[name] = positions, bit_patterns(quantizer.own(values)[positions])
+                exceptions[name] = positions, bit_patterns(quantizer.check_dtype(values)[positions])
         counts = None if table.counts is None else table.counts.astype(np.int64)
         return QuantizedJets(integers, fine, exceptions, counts)
 
@@ -354,9 +355,8 @@ class BoundedCodec(Codec):
         if self._phi_origin:
             state["phi_origin"] = self._phi_origin
         encoder = EntropyEncoder()
-        quantizers = list(self.quantizers_.values())
-        code_quantizers(encoder, quantizers, [quantizer.dtype for quantizer in quantizers])
-        code_jet_density(encoder, self._density, self._layout())
+        write_quantizers(encoder, list(self.quantizers_.values()))
+        write_jet_density(encoder, self._density)
         return state, {"model": np.frombuffer(encoder.to_bytes(), np.uint8)}
 
     def _restore(self, state: dict[str, Any], tensors: Tensors) -> None:
@@ -373,9 +373,9 @@ class BoundedCodec(Codec):
         self.bits_ = dict(zip(names, state["bits"], strict=True))
         dtypes = dict(zip(self.features_, self.dtypes_, strict=True))
         decoder = EntropyDecoder(tensors["model"].tobytes())
-        quantizers = code_quantizers(decoder, None, [dtypes[name] for name in names])
+        quantizers = read_quantizers(decoder, [dtypes[name] for name in names])
         self.quantizers_ = dict(zip(names, quantizers, strict=True))
-        self._density = code_jet_density(decoder, None, self._layout())
+        self._density = read_jet_density(decoder, self._layout())
 
 
 def _in_coding_order(names: Sequence[str]) -> list[str]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from atlasae.coding.entropy import RecordedChoice
-    from atlasae.density.event_context import FeatureLayout
+    from atlasae.density.feature_layout import FeatureLayout
     from atlasae.density.jet_density import JetDensity
     from atlasae.quantization.quantizers import Quantizer
     from atlasae.types import Integers
@@ -102,8 +102,8 @@ class PayloadCoder:
     ) -> tuple[Callable[..., Integers], Callable[..., Iterator[tuple[str, Integers]]]]:
         """What codes the number of jets per event, and what codes the features."""
         if self.free and (self.density.in_events or not has_events):
-            return self.density.code_sorted_numbers, self.density.code_free
-        return self.density.code_numbers, self.density.code
+            return self.density.code_sorted_counts, self.density.code_free
+        return self.density.code_counts, self.density.code
 
     def _encode(
         self, quantized: QuantizedJets, jets: int
@@ -114,11 +114,11 @@ class PayloadCoder:
             code_counts(encoder, counts, len(counts))
         for name, _ in code_features(encoder, counts, quantized.integers, jets):
             if name in quantized.fine:
-                encoder.uniform(quantized.fine[name], np.full(jets, 1 << FINE_BITS))
+                encoder.encode_uniform(quantized.fine[name], np.full(jets, 1 << FINE_BITS))
         exceptions = encode_exceptions(quantized.exceptions)
         checksums = [quantized.checksum(name) & _CHECKSUM_MASK for name in self.layout.order]
         head = encode_varint(len(exceptions)) + exceptions + self._checksums.pack(*checksums)
-        return head + encoder.to_bytes(), encoder.made
+        return head + encoder.to_bytes(), encoder.choices
 
     def _decode(
         self, block: Block, features: Collection[str] | None, choices: Sequence[RecordedChoice]
@@ -141,9 +141,8 @@ class PayloadCoder:
         for checksum in checksums[: self._number_to_decode(features)]:
             name, quantized.integers[name] = next(coded)
             if coarse_quantizer(self.quantizers[name])[1]:
-                quantized.fine[name] = decoder.uniform(None, np.full(jets, 1 << FINE_BITS))
-            if quantized.checksum(name) & _CHECKSUM_MASK != checksum:
-                raise DamagedFileError(f"the checksum of {name!r} does not agree")
+                quantized.fine[name] = decoder.decode_uniform(np.full(jets, 1 << FINE_BITS))
+            _check_feature(quantized, name, checksum)
         if features is None and not decoder.is_done:
             raise DamagedFileError(f"bytes are left after the {jets} jets of the header")
         return quantized
@@ -152,6 +151,11 @@ class PayloadCoder:
         """How many features there are up to the last one wanted."""
         wanted = [features is None or name in features for name in self.layout.order]
         return max((i + 1 for i, is_wanted in enumerate(wanted) if is_wanted), default=0)
+
+
+def _check_feature(quantized: QuantizedJets, name: str, stored: int) -> None:
+    if quantized.checksum(name) & _CHECKSUM_MASK != stored:
+        raise DamagedFileError(f"the checksum of {name!r} does not agree")
 
 
 def _check_counts(counts: Integers, jets: int) -> None:

@@ -1,4 +1,4 @@
-"""The tree of blocks: a row for each, written some at a time and found by the part it is of."""
+"""The tree of blocks: an entry per block, with the number of the part it belongs to."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BLOCKS = "atlasae/blocks"
-# in one branch: each costs more in a small file than what it says
+# Stored in one branch: in a small file a branch takes more room than what it holds.
 _NUMBERS = ("part", "entries", "jets", "checksum")
 _TYPES = {"payload": "var * uint8", "numbers": np.dtype((np.int64, (len(_NUMBERS),)))}
 _SIZE = "npayload"  # the counter that uproot makes
-_HELD = 4_000_000  # bytes of payloads written at a time: each time costs baskets
+_HELD_BACK = 4_000_000  # bytes of payloads that are written at a time, in one basket each
 
 
 class BlockTreeWriter:
-    """The tree of blocks of a file being written; it is made when there is something in it."""
+    """The tree of blocks of a file being written; it is made with the first block."""
 
     def __init__(self, out: Any) -> None:
         self._out = out
@@ -34,11 +34,11 @@ class BlockTreeWriter:
     def add(self, part: int, entries: int, block: Block) -> None:
         """Take the next block of a part."""
         self._rows.append((block.payload, part, entries, block.jets, block.checksum))
-        if sum(len(row[0]) for row in self._rows) >= _HELD:
+        if sum(len(row[0]) for row in self._rows) >= _HELD_BACK:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is held."""
+        """Write what is held back."""
         if not self._rows:
             return
         if self._tree is None:
@@ -60,7 +60,7 @@ class BlockTreeReader:
 
     Attributes:
         tree: by uproot.
-        where: what errors call it.
+        where: its name in messages.
         numbers: part, entries, jets, checksum and size of each block.
     """
 
@@ -71,7 +71,7 @@ class BlockTreeReader:
 
     @classmethod
     def read(cls, file: Any) -> BlockTreeReader:
-        """The numbers of all blocks; their payloads are read when they are asked for."""
+        """Read the numbers of all blocks; payloads are read on demand."""
         where = f"{file.file_path}: tree {BLOCKS!r}"
         with read_errors(where):
             tree = file[BLOCKS]
@@ -80,32 +80,32 @@ class BlockTreeReader:
             return cls(tree, where, {_SIZE: sizes, **dict(zip(_NUMBERS, rows, strict=True))})
 
     def take(self, part: int, entries: int) -> list[int]:
-        """The next blocks of a part, until they hold so many entries.
+        """The next blocks of a part, as many as hold this number of entries.
 
         Raises:
-            DamagedFileError: the blocks that are there hold more or fewer.
+            DamagedFileError: the stored blocks hold more entries, or fewer.
         """
         own = np.flatnonzero(self.numbers["part"] == part)[self._taken.get(part, 0) :]
         ends = np.cumsum(self.numbers["entries"][own])
         count = int(np.searchsorted(ends, entries, side="left")) + 1 if entries else 0
         if entries and (count > len(ends) or ends[count - 1] != entries):
             raise DamagedFileError(
-                f"{self.where} holds {ends[-1] if len(ends) else 0} entries of part {part}"
-                f" where its manifest speaks of {entries}"
+                f"{self.where} holds {ends[-1] if len(ends) else 0} entries of part {part},"
+                f" its manifest says {entries}"
             )
         self._taken[part] = self._taken.get(part, 0) + count
         return [int(number) for number in own[:count]]
 
     def entries(self, number: int) -> int:
-        """How many entries a block is of."""
+        """Number of entries in a block."""
         return int(self.numbers["entries"][number])
 
     def size(self, number: int) -> int:
-        """Bytes of the payload of a block."""
+        """Size of the payload of a block, bytes."""
         return int(self.numbers[_SIZE][number])
 
     def block(self, number: int, *, flat: bool) -> Block:
-        """One block; ``flat`` where its jets stand in no events."""
+        """Read a block; ``flat`` if its jets are not grouped by event."""
         name = f"{self.where}: block {number}"
         with read_errors(name):
             payload = self.tree["payload"].array(entry_start=number, entry_stop=number + 1)

@@ -1,4 +1,10 @@
-"""What a compressed file says of itself."""
+"""What a compressed file holds beside the trees of the user: codecs, manifests, blocks.
+
+``atlasae/manifests`` has an entry per compressed tree, ``atlasae/codecs`` one per codec, found by a
+hash of its bytes, ``atlasae/blocks`` the coded jets and packed columns. A file merged tree by tree
+holds these of all its sources one after another; which entries a manifest describes follows from
+their numbers.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +17,7 @@ import numpy as np
 import uproot
 
 from atlasae.codecs.base import Codec
-from atlasae.errors import DamagedFileError, InputError
+from atlasae.errors import DamagedFileError, InputError, located
 from atlasae.root.container.block_tree import BLOCKS, BlockTreeReader
 from atlasae.root.container.manifest import Manifest
 from atlasae.root.io.errors import read_errors
@@ -20,20 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 DIRECTORY = "atlasae"
-
-
 CODECS, MANIFESTS = f"{DIRECTORY}/codecs", f"{DIRECTORY}/manifests"
-
-
-RESERVED = (DIRECTORY, CODECS, MANIFESTS, BLOCKS)  # what is not the user's
-
-
-_BYTES = "payload"  # the one branch of both trees, var * uint8: uproot has no other for bytes
+RESERVED = (DIRECTORY, CODECS, MANIFESTS, BLOCKS)  # paths that are not the user's
+_BYTES = "payload"  # the one branch of both trees, var * uint8: uproot writes bytes no other way
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A range of a tree's entries compressed at one time; merged files have several.
+    """A range of entries of a tree that were compressed together; merged files have several.
 
     Attributes:
         start: its first entry.
@@ -50,22 +50,22 @@ class Segment:
 
 @dataclass(frozen=True)
 class Container:
-    """All that a compressed file says of itself.
+    """What a compressed file holds beside the trees of the user.
 
     Attributes:
-        runs: by path of the tree, in the order of its entries.
+        segments: by path of the tree, in the order of its entries.
         codecs: by the hash that manifests name them by.
-        rows: of the blocks; None where there are none.
+        blocks: the tree of blocks; None if there is none.
     """
 
-    runs: dict[str, list[Segment]]
+    segments: dict[str, list[Segment]]
     codecs: dict[str, Codec]
-    rows: BlockTreeReader | None
+    blocks: BlockTreeReader | None
 
     @property
     def manifests(self) -> list[Manifest]:
-        """Those of all runs."""
-        return [run.manifest for runs in self.runs.values() for run in runs]
+        """Those of all segments."""
+        return [segment.manifest for of_tree in self.segments.values() for segment in of_tree]
 
 
 def is_compressed(file: Any) -> bool:
@@ -85,36 +85,43 @@ def write_container(out: Any, manifests: Iterable[Manifest], codecs: Iterable[by
 
 
 def read_container(file: Any) -> Container:
-    """What a compressed file says of itself.
+    """Read the manifests and codecs of a compressed file, and the numbers of its blocks.
 
     Raises:
         InputError: the file was not compressed by atlasae.
-        DamagedFileError: a manifest or codec is damaged, missing, or of a newer format.
+        DamagedFileError: a manifest or codec is damaged or missing.
+        VersionError: a newer version of atlasae wrote them.
     """
     path = file.file_path
     if not is_compressed(file):
         raise InputError(f"{path} was not compressed by atlasae")
-    try:
+    with located(path):
         codecs = {digest(data): Codec.from_bytes(data) for data in stored_codecs(file)}
         manifests = [Manifest.from_bytes(data) for data in _payloads(file, MANIFESTS)]
-    except DamagedFileError as error:
-        raise DamagedFileError(f"{path}: {error}") from error
-    rows = BlockTreeReader.read(file) if BLOCKS in file.keys(cycle=False) else None
-    runs: dict[str, list[Segment]] = {}
+    blocks = BlockTreeReader.read(file) if BLOCKS in file.keys(cycle=False) else None
+    segments: dict[str, list[Segment]] = {}
     for manifest in manifests:
-        blocks = {}
         for part in manifest.parts:
             if part.codec and part.codec not in codecs:
                 raise DamagedFileError(f"{path}: no intact codec {part.codec[:12]} in {CODECS!r}")
-            if not part.latents:
-                if rows is None and manifest.entries:
-                    raise DamagedFileError(f"{path}: no tree {BLOCKS!r}")
-                taken = rows.take(part.number, manifest.entries) if rows else []
-                blocks[part.number] = taken
-        before = runs.setdefault(manifest.tree, [])
-        start = before[-1].stop if before else 0
-        before.append(Segment(start, start + manifest.entries, manifest, blocks))
-    return Container(runs, codecs, rows)
+        numbers = _block_numbers(path, manifest, blocks)
+        of_tree = segments.setdefault(manifest.tree, [])
+        start = of_tree[-1].stop if of_tree else 0
+        of_tree.append(Segment(start, start + manifest.entries, manifest, numbers))
+    return Container(segments, codecs, blocks)
+
+
+def _block_numbers(
+    path: str, manifest: Manifest, blocks: BlockTreeReader | None
+) -> dict[int, list[int]]:
+    """The numbers of the blocks of each part that is stored in blocks."""
+    numbers = {}
+    for part in manifest.parts:
+        if not part.latents:
+            if blocks is None and manifest.entries:
+                raise DamagedFileError(f"{path}: no tree {BLOCKS!r}")
+            numbers[part.number] = blocks.take(part.number, manifest.entries) if blocks else []
+    return numbers
 
 
 def stored_codecs(file: Any) -> list[bytes]:
@@ -133,9 +140,9 @@ def codec_bytes(file: Any) -> int:
 
 
 def compression_like(file: Any) -> uproot.compression.Compression:
-    """The compression of a file, or a fast and good one where it has none."""
-    found = file.file.compression
-    return uproot.ZSTD(5) if found is None or found.level == 0 else found
+    """The compression of a file, or ZSTD at level 5 if it has none."""
+    compression = file.file.compression
+    return uproot.ZSTD(5) if compression is None or compression.level == 0 else compression
 
 
 def digest(data: bytes) -> str:

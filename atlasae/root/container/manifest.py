@@ -1,9 +1,4 @@
-"""What a compressed file holds beside the user's branches: codecs, and how to go back.
-
-``atlasae/manifests`` has an entry for each compressed tree, ``atlasae/codecs`` one for each codec,
-found by a hash of its bytes, and ``atlasae/blocks`` the jets. Files merged tree by tree hold one
-after another what each held; which entries a manifest speaks of follows from their numbers.
-"""
+"""The manifest of a compressed tree: which branches it had, and how they are stored."""
 
 from __future__ import annotations
 
@@ -13,7 +8,7 @@ from functools import cached_property
 from types import UnionType
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
-from atlasae.errors import DamagedFileError
+from atlasae.errors import DamagedFileError, VersionError
 from atlasae.root.io.branch import KINDS, BranchInfo
 
 if TYPE_CHECKING:
@@ -28,13 +23,13 @@ class Part:
     """Branches of a tree that were compressed together.
 
     Attributes:
-        name: of the collection, or what the branches have in common.
-        features: what the codec calls them, to the branches they came from.
+        name: of the collection, or the prefix that the branches share.
+        features: name that the codec knows to name of the branch.
         codec: SHA-256 of the codec's bytes; empty for columns packed without one.
         number: of its blocks in the file.
-        latents: the branches that stand for them; none where blocks do.
+        latents: names of the branches with their latents; empty if they are stored in blocks.
         flat: whether each entry is one jet.
-        jets: how many there are; 0 for columns.
+        jets: number of jets; 0 for columns.
     """
 
     name: str
@@ -56,8 +51,8 @@ class Manifest:
         entries: of the tree.
         branches: of the source tree, in its order.
         parts: what was compressed.
-        changed: path or ``path:branch`` to what became different though no value did.
-        left_out: path or ``path:branch`` to why it is not here.
+        changed: path or ``path:branch`` to what changed other than values.
+        left_out: path or ``path:branch`` to why it was left out.
         source: name of the source file.
         source_bytes: size of the source file.
     """
@@ -79,7 +74,7 @@ class Manifest:
 
     @property
     def kept(self) -> tuple[BranchInfo, ...]:
-        """The source's branches that stand in the compressed tree as they were."""
+        """The branches of the source that are stored in the tree as they were."""
         return tuple(branch for branch in self.branches if branch.name not in self.compressed)
 
     def to_bytes(self) -> bytes:
@@ -92,7 +87,8 @@ class Manifest:
         """The inverse of ``to_bytes``.
 
         Raises:
-            DamagedFileError: these bytes are no manifest, or one of a newer format.
+            DamagedFileError: these bytes are not a manifest.
+            VersionError: it has a newer format.
         """
         try:
             values = json.loads(data)
@@ -103,7 +99,7 @@ class Manifest:
                 Part(**{**part, "latents": tuple(part["latents"])}) for part in known["parts"]
             )
             manifest = cls(**known)
-        except DamagedFileError:
+        except VersionError:
             raise
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise DamagedFileError(f"a manifest is damaged: {error!r}") from error
@@ -111,14 +107,14 @@ class Manifest:
         return manifest
 
     def _check(self) -> None:
-        """Raise DamagedFileError where it is not what ``compress`` writes."""
+        """Raise DamagedFileError if it is not what ``compress`` writes."""
         types: dict[type, dict[str, Any]] = {
             kind: get_type_hints(kind) for kind in (Manifest, BranchInfo, Part)
         }
         for piece in (self, *self.branches, *self.parts):
             for name, kind in types[type(piece)].items():
                 if not _is(getattr(piece, name), kind):
-                    raise DamagedFileError(f"a manifest is damaged: {name} is no {kind}")
+                    raise DamagedFileError(f"a manifest is damaged: {name} is not a {kind}")
         names = {branch.name: branch for branch in self.branches}
         twice = len(names) < len(self.branches)
         twice |= len(self.compressed) < sum(len(part.features) for part in self.parts)
@@ -131,14 +127,14 @@ class Manifest:
 
 def _check_format(written: int) -> None:
     if written > FORMAT:
-        raise DamagedFileError(
+        raise VersionError(
             f"compressed in format {written}, this atlasae reads up to {FORMAT}:"
             " upgrade with pip install -U atlasae"
         )
 
 
 def _is(value: Any, kind: Any) -> bool:
-    """Whether a value is of the type an attribute is annotated with; numbers are not negative."""
+    """Whether a value has the type that an attribute is annotated with; numbers are not negative."""
     inner = get_args(kind)
     if get_origin(kind) is UnionType:
         return any(_is(value, one) for one in inner)

@@ -1,4 +1,4 @@
-"""Compressed trees as if they were not: trees to read like any other."""
+"""Compressed trees that read like the trees they were compressed from."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from atlasae.root.io.tree import TreeReader, memory_size
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_EXPANSION = 4  # entries in memory against those in a file, roughly
+_EXPANSION = 4  # size of entries in memory, in units of their size in a file, about
 
 
 class RestoredTree(TreeReader):
-    """A compressed tree that gives back the branches it was made of."""
+    """A compressed tree that decodes to the branches of its source."""
 
-    def __init__(self, tree: TreeReader, container: Container, runs: Sequence[Segment]) -> None:
+    def __init__(self, tree: TreeReader, container: Container, segments: Sequence[Segment]) -> None:
         super().__init__(tree.tree, tree.path)
         self.kept = tree
         self.container = container
-        self.runs = runs
-        self.kind = runs[0].manifest.kind
-        if tree.num_entries != runs[-1].stop:
+        self.segments = segments
+        self.kind = segments[0].manifest.kind
+        if tree.num_entries != segments[-1].stop:
             raise DamagedFileError(
-                f"{self.where} has {tree.num_entries} entries, its manifest speaks of"
-                f" {runs[-1].stop}"
+                f"{self.where} has {tree.num_entries} entries, its manifest says"
+                f" {segments[-1].stop}"
             )
 
     @property
@@ -47,55 +47,63 @@ class RestoredTree(TreeReader):
     def entries_for(self, step_size: str | int) -> int:
         if isinstance(step_size, int):
             return step_size
-        size = sum(run.manifest.source_bytes for run in self.runs) * _EXPANSION
+        size = sum(segment.manifest.source_bytes for segment in self.segments) * _EXPANSION
         return max(int(memory_size(step_size) * self.num_entries / max(size, 1)), 1)
 
-    def _plan(self) -> TreeSchema:
-        return TreeSchema(self.runs[0].manifest.branches)
+    def _read_schema(self) -> TreeSchema:
+        return TreeSchema(self.segments[0].manifest.branches)
 
     def _iterate(
         self, names: Sequence[str], step_size: str | int, start: int, stop: int | None
     ) -> Iterator[tuple[int, Arrays]]:
         step = self.entries_for(step_size)
         stop = self.num_entries if stop is None else min(stop, self.num_entries)
-        readers: dict[int, _RunReader] = {}
+        readers: dict[int, _SegmentReader] = {}
         for first in range(start, stop, step):
             last = min(first + step, stop)
-            runs = [run for run in self.runs if max(first, run.start) < min(last, run.stop)]
-            # those before are let go, and with them the blocks they remember
+            segments = [
+                segment
+                for segment in self.segments
+                if max(first, segment.start) < min(last, segment.stop)
+            ]
+            # readers of earlier segments are dropped, with the blocks they remember
             readers = {
-                run.start: readers.get(run.start) or _RunReader(self, run, names) for run in runs
+                segment.start: readers.get(segment.start) or _SegmentReader(self, segment, names)
+                for segment in segments
             }
             pieces = [
-                readers[run.start].read(max(first, run.start), min(last, run.stop)) for run in runs
+                readers[segment.start].read(max(first, segment.start), min(last, segment.stop))
+                for segment in segments
             ]
             yield first, {name: _joined([piece[name] for piece in pieces]) for name in names}
 
 
-class _RunReader:
-    """Reads branches in the entries of one run."""
+class _SegmentReader:
+    """Reads branches in the entries of one segment."""
 
-    def __init__(self, tree: RestoredTree, run: Segment, names: Sequence[str]) -> None:
-        compressed = run.manifest.compressed
+    def __init__(self, tree: RestoredTree, segment: Segment, names: Sequence[str]) -> None:
+        compressed = segment.manifest.compressed
         self.tree = tree.kept
         self.names = names
-        branches = {branch.name: branch for branch in tree.plan.branches}
+        branches = {branch.name: branch for branch in tree.schema.branches}
         self.kept = {name: branches[name] for name in names if name not in compressed}
         parts = {id(part): part for name in names if (part := compressed.get(name))}
         self.readers = [
-            part_reader(tree.container, run, part, self.tree) for part in parts.values()
+            part_reader(tree.container, segment, part, self.tree) for part in parts.values()
         ]
 
     def read(self, start: int, stop: int) -> Arrays:
         arrays: Arrays = {}
         for _, chunk in self.tree.iterate(list(self.kept), stop - start, start, stop):
-            arrays |= {name: _as_it_was(chunk[name], branch) for name, branch in self.kept.items()}
+            arrays |= {
+                name: _in_source_type(chunk[name], branch) for name, branch in self.kept.items()
+            }
         for reader in self.readers:
             arrays |= reader.read(start, stop, self.names)
         return arrays
 
 
-def _as_it_was(array: ak.Array, branch: BranchInfo) -> ak.Array:
+def _in_source_type(array: ak.Array, branch: BranchInfo) -> ak.Array:
     """An array of numbers in the type of the source: a counter of a TTree is stored as int32."""
     if branch.dtype is None or str(array.type.content) == branch.type:
         return array
@@ -112,19 +120,19 @@ class CompressedTrees(Trees):
     def __init__(self, file: Any) -> None:
         super().__init__(file, RESERVED)
         self.container = read_container(file)
-        for path in self.container.runs.keys() - self.keys():
+        for path in self.container.segments.keys() - self.keys():
             raise DamagedFileError(
-                f"{file.file_path}: no tree {path!r}, of which it has a manifest"
+                f"{file.file_path}: no tree {path!r}, though there is a manifest for it"
             )
 
     def raw(self, path: str) -> TreeReader:
-        """A tree as it stands in the file."""
+        """A tree as it is stored in the file."""
         return super()._open(path)
 
     def _open(self, path: str) -> TreeReader:
         tree = self.raw(path)
-        runs = self.container.runs.get(path)
-        return RestoredTree(tree, self.container, runs) if runs else tree
+        segments = self.container.segments.get(path)
+        return RestoredTree(tree, self.container, segments) if segments else tree
 
 
 def open_trees(file: Any) -> Trees:

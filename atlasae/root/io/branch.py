@@ -110,3 +110,10 @@ def free_name(name: str, taken: Iterable[str]) -> str:
 def awkward_type(kind: str) -> ak.types.Type:
     """The type that awkward writes so."""
     return ak.types.from_datashape(kind, highlevel=False)
+
+
+def grouped_alike(one: ak.Array, other: ak.Array) -> bool:
+    """Whether two columns have the same number of elements in each entry."""
+    if one.ndim != other.ndim or len(one) != len(other):
+        return False
+    return one.ndim == 1 or bool(ak.all(ak.num(one) == ak.num(other)))

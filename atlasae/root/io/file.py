@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import uproot
 
 from atlasae.errors import DamagedFileError, FileError, MissingFileError, MissingNameError
+from atlasae.optional import missing_for_address
 from atlasae.root.io.branch import RNTUPLE, BranchInfo
 from atlasae.root.io.errors import first_line, read_errors
 from atlasae.root.io.rntuple import RNTupleReader, RNTupleWriter, refused_by_rntuple
@@ -32,6 +33,7 @@ def open_root(path: PathLike, **options: Any) -> Any:
         MissingFileError: it is not there.
         FileError: it may not be read, or is a directory.
         DamagedFileError: it is not a ROOT file, or is cut short.
+        MissingPackageError: reading this kind of address needs a package that is not installed.
     """
     name = os.fspath(path)
     try:
@@ -40,6 +42,8 @@ def open_root(path: PathLike, **options: Any) -> Any:
         raise MissingFileError(f"no file {name!r}") from error
     except (IsADirectoryError, PermissionError) as error:
         raise FileError(f"cannot read {name!r}: {error.strerror}") from error
+    except ImportError as error:
+        raise missing_for_address(name, error) from error
     except Exception as error:  # uproot has no exception of its own for this
         raise DamagedFileError(
             f"{name} cannot be opened as a ROOT file: {first_line(error)}"

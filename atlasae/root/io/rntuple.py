@@ -33,7 +33,7 @@ class RNTupleReader(TreeReader):
             return step_size
         return max(int(self.tree.num_entries_for(step_size)), 1)
 
-    def _plan(self) -> TreeSchema:
+    def _read_schema(self) -> TreeSchema:
         top = list(self.tree.values(recursive=False))
         records = self.tree.field_records
         names = {field.name for field in top}

@@ -58,10 +58,10 @@ class TreeReader(ABC):
         """Its title or description."""
 
     @cached_property
-    def plan(self) -> TreeSchema:
+    def schema(self) -> TreeSchema:
         """Its branches."""
         with read_errors(self.where):
-            return self._plan()
+            return self._read_schema()
 
     def iterate(
         self,
@@ -87,7 +87,7 @@ class TreeReader(ABC):
         chunks = [arrays for _, arrays in self.iterate(names, max(stop - start, 1), start, stop)]
         if chunks:
             return chunks[0]
-        forms = {name: ak.forms.from_type(awkward_type(self.plan[name].type)) for name in names}
+        forms = {name: ak.forms.from_type(awkward_type(self.schema[name].type)) for name in names}
         return {name: ak.Array(form.length_zero_array()) for name, form in forms.items()}
 
     def span(self, start: int | None, stop: int | None) -> tuple[int, int]:
@@ -100,7 +100,7 @@ class TreeReader(ABC):
         """How many entries make a chunk."""
 
     @abstractmethod
-    def _plan(self) -> TreeSchema: ...
+    def _read_schema(self) -> TreeSchema: ...
 
     @abstractmethod
     def _iterate(

@@ -41,7 +41,7 @@ class TTreeReader(TreeReader):
             return step_size
         return max(int(self.tree.num_entries_for(step_size)), 1)
 
-    def _plan(self) -> TreeSchema:
+    def _read_schema(self) -> TreeSchema:
         branches: dict[str, BranchInfo] = {}
         changed: dict[str, str] = {}
         as_ttree: dict[str, str] = {}

@@ -84,7 +84,7 @@ class Request:
         aliases: Mapping[str, str] | None,
     ) -> None:
         self._source = source
-        self._branches = {branch.name: branch for branch in source.plan.branches}
+        self._branches = {branch.name: branch for branch in source.schema.branches}
         self._aliases = dict(aliases or {})
         if expressions is None:
             expressions = filter(name_filter(filter_name), self._branches)

@@ -42,8 +42,8 @@ class File:
     def __init__(self, directory: Any, trees: Trees) -> None:
         self._directory = directory
         self._trees = trees
-        runs = trees.container.runs if isinstance(trees, CompressedTrees) else {}
-        self._kinds = {path: of_tree[0].manifest.kind for path, of_tree in runs.items()}
+        segments = trees.container.segments if isinstance(trees, CompressedTrees) else {}
+        self._kinds = {path: of_tree[0].manifest.kind for path, of_tree in segments.items()}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.file_path!r}, {'/'.join(self._directory.path)!r}>"

@@ -10,12 +10,12 @@ import awkward as ak
 
 from atlasae.errors import InputError, MissingNameError, located
 from atlasae.jets.names import COORDINATES, plain_name
-from atlasae.jets.table import to_records, to_table
+from atlasae.jets.table import joined, to_records, to_table
 from atlasae.root.collections import Collection, find_collection, find_collections
 from atlasae.root.container.container import read_container
 from atlasae.root.container.part_readers import LatentReader, part_reader
 from atlasae.root.container.restored_tree import CompressedTrees, open_trees
-from atlasae.root.io.branch import BranchInfo, free_name
+from atlasae.root.io.branch import BranchInfo, free_name, grouped_alike
 from atlasae.root.io.file import open_root
 from atlasae.root.io.tree import STEP_SIZE, TreeReader
 
@@ -111,8 +111,8 @@ def read_collection(
         MissingNameError: there is no such collection; the message names the nearest.
     """
     start, stop = source.span(entry_start, entry_stop)
-    collections = find_collections(source.plan)
-    objects = [branch.name for branch in source.plan.branches if _is_momentum(branch)]
+    collections = find_collections(source.schema)
+    objects = [branch.name for branch in source.schema.branches if _is_momentum(branch)]
     if name in collections:
         found = collections[name]
         chosen = {plain_name(feature): branch.name for feature, branch in found.vector.items()}
@@ -124,7 +124,7 @@ def read_collection(
         columns = {
             feature: arrays[branch]
             for feature, branch in chosen.items()
-            if _jagged_alike(arrays[branch], first)
+            if grouped_alike(arrays[branch], first)
         }
     elif name in objects:
         array = source.read([name], start, stop)[name]
@@ -132,11 +132,6 @@ def read_collection(
     else:
         raise MissingNameError.of("collection", name, source.where, [*collections, *objects])
     return to_records(to_table(columns))
-
-
-def _jagged_alike(a: ak.Array, b: ak.Array) -> bool:
-    """Whether there are as many values in each entry: vectors of one prefix need not have them."""
-    return a.ndim == 1 or bool(ak.array_equal(ak.num(a), ak.num(b)))
 
 
 def _is_momentum(branch: BranchInfo) -> bool:
@@ -163,17 +158,17 @@ def read_latents(path: PathLike) -> ak.Array:
     """
     with open_root(path) as file, located(os.fspath(path)):
         trees = CompressedTrees(file)
-        pieces = []
-        for name, runs in trees.container.runs.items():
-            for run in runs:
-                for part in run.manifest.parts:
-                    reader = part_reader(trees.container, run, part, trees.raw(name))
+        tables = []
+        for name, segments in trees.container.segments.items():
+            for segment in segments:
+                for part in segment.manifest.parts:
+                    reader = part_reader(trees.container, segment, part, trees.raw(name))
                     if isinstance(reader, LatentReader):
-                        pieces.append(reader.latents(run.start, run.stop))
-        if not pieces:
-            codecs = ", ".join(map(repr, trees.container.codecs.values()))
-            raise InputError(f"there are no latents: it was compressed with {codecs}")
-        return ak.concatenate(pieces)
+                        tables.append(reader.latents(segment.start, segment.stop))
+        if not tables:
+            codecs = ", ".join(codec.call for codec in trees.container.codecs.values())
+            raise InputError(f"the file has no latents: it was compressed with {codecs}")
+        return to_records(joined(tables))
 
 
 def read_codec(path: PathLike) -> Codec:

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import fsspec
 
 from atlasae.errors import MissingFileError
+from atlasae.optional import missing_for_address
 from atlasae.types import PathLike
 
 Files: TypeAlias = PathLike | Mapping[str, str | None] | Iterable[Any]
@@ -45,7 +46,14 @@ def split_object(files: Files) -> Iterator[tuple[str, str | None]]:
 def _matching(pattern: str) -> list[str]:
     """Paths or addresses that match a glob; the pattern itself where it is none."""
     if "://" in pattern:  # where ? and [ need be no glob
-        return [f.full_name for f in fsspec.open_files(pattern)] if "*" in pattern else [pattern]
+        return _remote_matches(pattern) if "*" in pattern else [pattern]
     if not _GLOB.search(pattern):
         return [pattern]
     return sorted(glob(os.path.expanduser(pattern)))  # noqa: PTH111, PTH207  (as it was given)
+
+
+def _remote_matches(pattern: str) -> list[str]:
+    try:
+        return [file.full_name for file in fsspec.open_files(pattern)]
+    except ImportError as error:
+        raise missing_for_address(pattern, error) from error

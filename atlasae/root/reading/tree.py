@@ -59,16 +59,16 @@ class Tree:
 
     def keys(self, *, filter_name: NameFilter = None) -> list[str]:
         """Names of the branches, or of those that a glob, ``/regex/`` or function lets pass."""
-        return list(filter(name_filter(filter_name), self._source.plan.names))
+        return list(filter(name_filter(filter_name), self._source.schema.names))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._source.plan.names)
+        return iter(self._source.schema.names)
 
     def __len__(self) -> int:
-        return len(self._source.plan.names)
+        return len(self._source.schema.names)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._source.plan.names
+        return name in self._source.schema.names
 
     def __getitem__(self, name: str) -> Branch:
         """A branch by its name.
@@ -78,7 +78,7 @@ class Tree:
         """
         if name not in self:
             raise MissingNameError.of("branch", name, self._source.where, self)
-        return Branch(self, name, self._source.plan[name].type)
+        return Branch(self, name, self._source.schema[name].type)
 
     def arrays(
         self,

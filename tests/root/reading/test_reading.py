@@ -14,7 +14,7 @@ import uproot
 import vector
 
 import atlasae
-from atlasae import Codec
+from atlasae import Codec, Selection
 from atlasae.codecs.bounded import codec
 from atlasae.errors import (
     DamagedFileError,
@@ -59,8 +59,8 @@ def ntuple_file(tmp_path_factory, events_file):
     path = tmp_path_factory.mktemp("reader") / "ntuple.root"
     with open_root(events_file) as file, uproot.recreate(path) as out:
         tree = Trees(file)["Events"]
-        sink = make_tree(out, "rntuple", "Events", "", tree.plan.branches)
-        sink.extend(tree.read(tree.plan.names, 0, tree.num_entries))
+        sink = make_tree(out, "rntuple", "Events", "", tree.schema.branches)
+        sink.extend(tree.read(tree.schema.names, 0, tree.num_entries))
     return path
 
 
@@ -289,7 +289,7 @@ def test_chunks_pass_over_the_seams_of_merged_files(events_file, tmp_path):
             for name in small:
                 with open_root(name) as file:
                     tree = Trees(file)[path]
-                    sink = sink or make_tree(out, "ttree", path, "", tree.plan.branches)
+                    sink = sink or make_tree(out, "ttree", path, "", tree.schema.branches)
                     sink.extend(tree.tree.arrays(how=dict))
     wanted = uproot.concatenate([f"{path}:Events" for path in others], ["Jet_pt", "run"])
     with atlasae.open(f"{tmp_path / 'merged.root'}:Events") as tree:
@@ -302,7 +302,9 @@ def test_chunks_pass_over_the_seams_of_merged_files(events_file, tmp_path):
 def test_counters_have_the_type_of_the_source(shared_data, tmp_path):
     """In NanoAOD they are uint32; a TTree that uproot writes holds them as int32."""
     source, small = shared_data / "root/nanoAOD_2015_CMS_Open_Data_ttbar.root", tmp_path / "b.root"
-    atlasae.compress(source, small, drop=["[!Jn]*", "n[!J]*"], drop_unwritable=True)
+    atlasae.compress(
+        source, small, drop_unwritable=True, select=Selection(drop=["[!Jn]*", "n[!J]*"])
+    )
     with atlasae.open(small) as ours, uproot.open(source) as theirs, uproot.open(small) as stored:
         assert_alike(ours["Events/nJet"].array(), theirs["Events/nJet"].array())
         assert stored["Events/nJet"].array().type != theirs["Events/nJet"].array().type

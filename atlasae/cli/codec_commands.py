@@ -1,0 +1,98 @@
+"""Commands that make codecs: fit and train."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+import atlasae
+from atlasae.atomic_write import check_target
+from atlasae.cli import options
+from atlasae.codecs.autoencoder.hyperparameters import CHOICES, UNITS
+from atlasae.errors import located
+
+
+@click.command(
+    short_help="Fit a bounded codec to the jets of a file.",
+    epilog=options.example(
+        "atlasae fit events.root jets.safetensors --tolerance 1e-3",
+        "atlasae compress events.root small.root --codec jets.safetensors",
+    ),
+)
+@options.source
+@options.target
+@options.one_collection
+@click.option("--tolerance", default="1e-3", show_default=True, help=options.TOLERANCE_HELP)
+@options.force
+def fit(
+    source: str, target: str, tree: str | None, collection: str | None, tolerance: str, force: bool
+) -> None:
+    """Fit a bounded codec to the jets of SOURCE (a ROOT file or a pickle of jets).
+
+    The codec is written to TARGET. With compress --codec it serves many files of one kind.
+    """
+    check_target(target, force=force)
+    codec = atlasae.BoundedCodec(tolerance=tolerance)
+    jets = options.read_jets(source, tree, collection)
+    with located(source):
+        codec.fit(jets, progress=True)
+    codec.save(target, force=force)
+    bits = sum(codec.bits_.values())
+    click.echo(f"{target}: {codec.call}, {bits:.2f} bits per jet on held-out jets")
+
+
+def _choice(name: str, default: str, text: str) -> options.Decorator:
+    return options.choice(f"--{name.replace('_', '-')}", CHOICES[name], default, text)
+
+
+@click.command(
+    short_help="Train an autoencoder on the jets of a file.",
+    epilog=options.example(
+        "atlasae train events.root latents.safetensors --latent 3 --epochs 100",
+        "atlasae compress events.root small.root --codec latents.safetensors",
+    ),
+)
+@options.source
+@options.target
+@options.one_collection
+@click.option("--latent", default=3, show_default=True, help="Numbers stored per jet.")
+@_choice("activation", "tanh", "Activation between the layers.")
+@click.option("--hidden", default="200,100,50", show_default=True, help="Widths of the layers.")
+@_choice("regularisation", "weight_decay", "Decoupled weight decay, or L2 in the loss.")
+@click.option("--weight-decay", default=1e-6, show_default=True, help="Strength of either.")
+@_choice("scaling", "standard", "Scaling of the features.")
+@_choice("loss", "rmse", "Loss of the scaled features.")
+@_choice("latent_dtype", "float32", "Dtype of the latents.")
+@click.option("--latent-tolerance", type=float, help="Code the latents within this error.")
+@click.option("--unit", type=click.Choice(UNITS), help="[default: told from the size of pt]")
+@click.option("--seed", default=0, show_default=True, help="Of weights and shuffling.")
+@click.option("--epochs", type=int, help="Passes over the jets.  [default: 10,000 steps]")
+@click.option("--lr", default=5e-3, show_default=True, help="Learning rate.")
+@_choice("schedule", "one_cycle", "Schedule of the learning rate.")
+@_choice("optimiser", "soap", "Optimizer.")
+@click.option("--jitter", default=0.5, show_default=True, help="In distances to a neighbor.")
+@click.option("--batch-size", default=512, show_default=True, help="Jets per step.")
+@options.force
+def train(
+    source: str,
+    target: str,
+    tree: str | None,
+    collection: str | None,
+    hidden: str,
+    force: bool,
+    **hyperparameters: Any,
+) -> None:
+    """Train an autoencoder on the jets of SOURCE (a ROOT file or a pickle of jets).
+
+    The codec is written to TARGET, for compress --codec. Its error is not bounded; for a codec
+    that keeps a tolerance see fit.
+    """
+    check_target(target, force=force)
+    codec = atlasae.AutoencoderCodec(hidden=options.parse_widths(hidden), **hyperparameters)
+    jets = options.read_jets(source, tree, collection)
+    with located(source):
+        codec.fit(jets, progress=True)
+    codec.save(target, force=force)
+    assert codec.history_ is not None
+    click.echo(f"{target}: {codec.call}, loss {codec.history_.kept_loss:.4f} on held-out jets")

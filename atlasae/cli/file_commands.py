@@ -1,0 +1,195 @@
+"""Commands on ROOT files: compress, decompress, info, check, merge and decode."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+import atlasae
+from atlasae.cli import options
+from atlasae.codecs.bounded.codec import ORDERS
+from atlasae.errors import InputError
+
+_PATTERNS = "Patterns of branches, such as 'Jet_*,MET_*', "
+
+
+@click.command(
+    short_help="Write a compressed copy of a file.",
+    epilog=options.example(
+        "atlasae compress events.root small.root --tolerance pt=1e-3,eta=1e-4",
+        "atlasae compress events.root small.root --pack all --verify",
+    ),
+)
+@options.source
+@options.target
+@click.option("--codec", type=click.Path(), help="File of a codec from atlasae fit or train.")
+@click.option(
+    "--tolerance", help=f"{options.TOLERANCE_HELP}  [default: 1e-3; with --pack all lossless]"
+)
+@options.choice("--order", ORDERS, "preserved", "free: the order of the entries may change.")
+@click.option("--latent", type=int, help="Train an autoencoder with this many numbers per jet.")
+@click.option("--tree", help="Path of the tree.  [default: all with collections]")
+@click.option("--collection", default="", help="Names, such as Jet,Muon.  [default: all]")
+@click.option("--branches", default="*", show_default=True, help=f"{_PATTERNS}to compress.")
+@click.option("--keep", default="", help=f"{_PATTERNS}to keep as they are.")
+@click.option("--drop", default="", help=f"{_PATTERNS}to leave out.")
+@click.option("--all-floats", is_flag=True, help="Compress all floats of a collection.")
+@options.choice("--pack", ("none", "all"), "none", "all: pack the other branches without loss.")
+@options.to
+@options.drop_unwritable
+@click.option("--verify", is_flag=True, help="Compare the target with SOURCE at the end.")
+@options.writing
+def compress(
+    source: str,
+    target: str,
+    codec: str | None,
+    tolerance: str | None,
+    order: str,
+    latent: int | None,
+    tree: str | None,
+    collection: str,
+    branches: str,
+    keep: str,
+    drop: str,
+    all_floats: bool,
+    step_size: str,
+    **more: Any,
+) -> None:
+    """Write a copy of SOURCE to TARGET, with the momenta of its collections compressed.
+
+    Every value keeps the tolerance. Without --codec, a codec is first fitted to each collection;
+    it is stored in TARGET, which needs no other file to be read.
+    """
+    from atlasae.cli.tables import print_contents
+
+    if sum(option is not None for option in (codec, tolerance, latent)) > 1:
+        raise InputError("--codec, --tolerance and --latent exclude one another: give one of them")
+    template: atlasae.Codec | str | None = codec
+    if tolerance is not None or order != "preserved":
+        default = "lossless" if more["pack"] == "all" else "default"
+        template = atlasae.BoundedCodec(tolerance=tolerance or default, order=order)
+    if latent is not None:
+        template = atlasae.AutoencoderCodec(latent=latent)
+    contents = atlasae.compress(
+        source,
+        target,
+        codec=template,
+        select=atlasae.Selection(tree, collection, branches, keep, drop, all_floats),
+        step_size=options.parse_step_size(step_size),
+        progress=True,
+        **more,
+    )
+    print_contents(contents)
+    if more["verify"]:
+        click.echo(f"verified against {source}: every value is as promised")
+
+
+@click.command(
+    short_help="Restore the file that was compressed.",
+    epilog=options.example("atlasae decompress small.root restored.root"),
+)
+@options.source
+@options.target
+@options.to
+@options.drop_unwritable
+@options.writing
+def decompress(source: str, target: str, step_size: str, **more: Any) -> None:
+    """Restore to TARGET the ROOT file that SOURCE was compressed from."""
+    from atlasae.cli.tables import print_notes
+
+    notes = atlasae.decompress(
+        source, target, step_size=options.parse_step_size(step_size), progress=True, **more
+    )
+    print_notes(notes.changed, notes.left_out)
+    click.echo(f"{target} written")
+
+
+@click.command(
+    short_help="Write the decoded jets as a numpy array.",
+    epilog=options.example("atlasae decode small.root --npy reduced_features.npy"),
+)
+@options.source
+@click.option("--npy", default="reduced_features.npy", show_default=True, help="File to write.")
+@click.option("--codec", type=click.Path(), help="Codec to use if SOURCE is not compressed.")
+@options.one_collection
+@options.force
+def decode(
+    source: str, npy: str, codec: str | None, tree: str | None, collection: str | None, force: bool
+) -> None:
+    """Write the decoded jets of SOURCE as a numpy array, a row per jet.
+
+    SOURCE is a compressed file; or, with --codec, a ROOT file or a pickle of jets, which are
+    encoded and decoded.
+    """
+    from atlasae.jets.table import save_matrix
+
+    if codec is None:
+        atlasae.info(source)  # raises if it is not a compressed file
+        jets = atlasae.read_jets(source, tree=tree, collection=collection)
+    else:
+        trained = atlasae.Codec.load(codec)
+        jets = trained.decode(trained.encode(options.read_jets(source, tree, collection)))
+    table = save_matrix(jets, npy, force=force)
+    click.echo(f"{npy}: {len(table)} jets, {', '.join(table.columns)}")
+
+
+@click.command(
+    short_help="Compare a file with its original, branch by branch.",
+    epilog=options.example("atlasae check events.root small.root"),
+)
+@click.argument("original", type=click.Path())
+@click.argument("other", type=click.Path())
+@click.option("--tolerance", help="Allowed error of collection floats, if OTHER is not compressed.")
+@options.step_size
+def check(original: str, other: str, tolerance: str | None, step_size: str) -> None:
+    """Compare OTHER with the ORIGINAL it was made from, branch by branch.
+
+    A compressed OTHER must keep its own tolerances, any other file every bit. Exits with code 1
+    if something is missing or differs.
+    """
+    from atlasae.cli.tables import print_check
+
+    result = atlasae.check(
+        original, other, tolerance=tolerance, step_size=options.parse_step_size(step_size)
+    )
+    print_check(result)
+    sys.exit(0 if result.good else 1)
+
+
+@click.command(
+    short_help="Merge compressed files.",
+    epilog=options.example("atlasae merge part1.root part2.root whole.root"),
+)
+@click.argument("sources", type=click.Path(), nargs=-1, required=True)
+@options.target
+@options.writing
+def merge(sources: tuple[str, ...], target: str, step_size: str, force: bool) -> None:
+    """Merge the compressed files SOURCES into TARGET, tree by tree, as hadd does.
+
+    Histograms are summed. Equal codecs are stored once.
+    """
+    from atlasae.cli.tables import print_contents
+
+    size = options.parse_step_size(step_size)
+    print_contents(atlasae.merge(sources, target, step_size=size, force=force, progress=True))
+
+
+@click.command(
+    short_help="Show what a compressed file holds.",
+    epilog=options.example("atlasae info small.root --json"),
+)
+@options.source
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+def info(source: str, as_json: bool) -> None:
+    """Show what the compressed file SOURCE holds, and the size of each part."""
+    from atlasae.cli.tables import print_contents
+
+    contents = atlasae.info(source)
+    if as_json:
+        click.echo(json.dumps(asdict(contents) | {"ratio": contents.ratio}, indent=2))
+    else:
+        print_contents(contents)

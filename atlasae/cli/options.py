@@ -1,0 +1,83 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import atlasae
+from atlasae.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Decorator = Callable[[Any], Any]
+
+TOLERANCE_HELP = "Largest error: 1e-3, pt=1e-3,eta=1e-4, nanoaod or lossless."
+STEP_SIZE_HELP = "Amount to read at a time: '50 MB', or a number of entries."
+PICKLE_SUFFIXES = (".pkl", ".pickle")
+
+
+def combined(*decorators: Decorator) -> Decorator:
+    """Several options as one decorator, in this order in the help."""
+
+    def decorate(command: Any) -> Any:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+def choice(name: str, choices: tuple[str, ...], default: str, text: str) -> Decorator:
+    """An option with a fixed set of values."""
+    return click.option(
+        name, type=click.Choice(choices), default=default, show_default=True, help=text
+    )
+
+
+def example(*lines: str) -> str:
+    """The end of a command's help."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+source = click.argument("source", type=click.Path())
+target = click.argument("target", type=click.Path())
+force = click.option("--force", is_flag=True, help="Overwrite the target.")
+step_size = click.option("--step-size", default="100 MB", show_default=True, help=STEP_SIZE_HELP)
+writing = combined(step_size, force)
+one_collection = combined(
+    click.option("--tree", help="Path of the tree.  [default: Events, else the first with jets]"),
+    click.option("--collection", help="Name of the collection.  [default: Jet, else the first]"),
+)
+to = choice("--to", ("same", "ttree", "rntuple"), "same", "Kind of tree to write.")
+drop_unwritable = click.option(
+    "--drop-unwritable", is_flag=True, help="Leave out what cannot be written, instead of an error."
+)
+rates = click.option(
+    "--rates",
+    type=click.Path(path_type=Path),
+    help="Rates of other tools to draw beside: JSON written by benchmarks.rates.",
+)
+
+
+def parse_step_size(text: str) -> str | int:
+    """A number of entries, or a size such as ``50 MB``."""
+    return int(text) if text.isdigit() else text
+
+
+def parse_widths(text: str) -> tuple[int, ...]:
+    """The widths of layers from a list with commas."""
+    try:
+        return tuple(int(width) for width in text.split(","))
+    except ValueError:
+        raise InputError(f"--hidden {text!r} is not a list of widths such as 200,100,50") from None
+
+
+def read_jets(path: str, tree: str | None, collection: str | None) -> Any:
+    """Jets from a ROOT file or a pickle."""
+    if path.endswith(PICKLE_SUFFIXES):
+        return atlasae.read_pickle(path)
+    return atlasae.read_jets(path, tree=tree, collection=collection)

@@ -1,0 +1,81 @@
+"""Commands that show what compression did: compare and demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+import atlasae
+from atlasae.cli import options
+
+
+@click.command(
+    short_help="Draw what compression did to the jets.",
+    epilog=options.example("atlasae compare events.root small.root -o report/"),
+)
+@click.argument("original", type=click.Path())
+@click.argument("compressed", type=click.Path(), nargs=-1, required=True)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("report"),
+    show_default=True,
+    help="Directory to write.",
+)
+@options.one_collection
+@click.option("--features", help="More features to compare: btagDeepFlavB,area.")
+@click.option("--experiment", default="ATLAS", show_default=True, help="Or CMS, LHCb or plain.")
+@click.option("--label", default="Simulation Internal", show_default=True, help="After the name.")
+@options.rates
+def compare(
+    original: str,
+    compressed: tuple[str, ...],
+    output: Path,
+    features: str | None,
+    experiment: str,
+    label: str,
+    **more: Any,
+) -> None:
+    """Show what compression did to the jets of ORIGINAL: a page, its figures, their numbers.
+
+    COMPRESSED are compressed or restored files, drawn side by side. By default the jets are
+    compared that the first of them has compressed.
+    """
+    from atlasae.cli.tables import print_residuals
+    from atlasae.plots import Style
+
+    report = atlasae.compare(
+        original,
+        compressed,
+        output,
+        features=features.split(",") if features else (),
+        style=Style(experiment, label),
+        progress=True,
+        **more,
+    )
+    for file in report.comparison.files:
+        print_residuals(file.name, file.residuals)
+    click.echo(f"{len(report.figures)} figures; {report.page}")
+
+
+@click.command(
+    short_help="Compress, restore and compare the sample file.",
+    epilog=options.example("atlasae demo -o atlasae-demo/"),
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("atlasae-demo"),
+    show_default=True,
+    help="Directory to write.",
+)
+@options.rates
+def demo(output: Path, rates: Path | None) -> None:
+    """Compress, restore and compare the sample file that comes with atlasae."""
+    from atlasae.cli.demo import run_demo
+
+    run_demo(output, rates)

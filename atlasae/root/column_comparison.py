@@ -1,0 +1,139 @@
+"""How a column of one tree compares with the same column of another, read chunk by chunk."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from itertools import zip_longest
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from atlasae.errors import DamagedFileError
+from atlasae.lossless.columns import buffers
+from atlasae.quantization.tolerance import LOSSLESS, Tolerance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import awkward as ak
+
+    from atlasae.root.io.branch import Arrays
+    from atlasae.root.io.tree import TreeReader
+    from atlasae.types import Values
+
+Promise: TypeAlias = Tolerance | None  # None if the codec promises no bound
+
+
+class ColumnComparison:
+    """Compares a column of two trees.
+
+    Attributes:
+        same: whether all bits were the same so far.
+        error: the largest error so far, in units of the tolerance if there is one.
+        promises: those of the chunks that were not the same.
+        first_bad: the first entry that breaks its promise; None if there is none.
+    """
+
+    def __init__(self) -> None:
+        self.same = True
+        self.error = 0.0
+        self.promises: set[Promise] = set()
+        self.first_bad: int | None = None
+
+    def add(self, first: int, before: ak.Array, after: ak.Array, promise: Promise) -> None:
+        """Compare the next chunk, whose first entry is ``first``."""
+        if self.first_bad is not None:
+            return
+        error = _largest_error(before, after, promise)
+        if error is None:
+            return
+        self.same = False
+        self.promises.add(promise)
+        self.error = max(self.error, error)
+        if _breaks(error, promise):
+            self.first_bad = first + bisect_left(
+                range(1, len(before)),
+                True,
+                key=lambda n: _breaks(_largest_error(before[:n], after[:n], promise), promise),
+            )
+
+
+def read_both(
+    old: TreeReader, new: TreeReader, names: Sequence[str], step: int, start: int, stop: int
+) -> Iterator[tuple[int, Arrays, Arrays]]:
+    """Read branches of two trees in chunks of the same entries.
+
+    Gives the first entry of each chunk, and its arrays in either tree.
+    """
+    if not names:
+        return
+    chunks = [source.iterate(names, step, start, stop) for source in (old, new)]
+    held: list[tuple[int, Arrays]] = [(start, {}), (start, {})]
+    first = start
+    while first < stop:
+        for i, source in enumerate((old, new)):
+            if _end(held[i]) <= first:
+                chunk = next(chunks[i], None)
+                if chunk is None:
+                    raise DamagedFileError(f"{source.where} ends at entry {first} of {stop}")
+                held[i] = chunk
+        last = min(map(_end, held))
+        before, after = (
+            {name: arrays[name][first - at : last - at] for name in names} for at, arrays in held
+        )
+        yield first, before, after
+        first = last
+
+
+def _end(chunk: tuple[int, Arrays]) -> int:
+    start, arrays = chunk
+    return start + (len(next(iter(arrays.values()))) if arrays else 0)
+
+
+def _breaks(error: float | None, promise: Promise) -> bool:
+    """Whether an error is larger than promised; another shape always is."""
+    return error is not None and error > (1.0 if promise else np.finfo(float).max)
+
+
+def _largest_error(before: ak.Array, after: ak.Array, promise: Promise) -> float | None:
+    """The largest error, in units of the tolerance if there is one; None if no bit differs.
+
+    Infinite if the counts differ, or values that are not finite.
+    """
+    pairs = list(zip_longest(*([b for b in buffers(a.layout) if b.size] for a in (before, after))))
+    for i, (old, new) in enumerate(pairs):
+        if old is None or new is None:
+            return np.inf
+        if not _same(old, new):
+            holds_values = i == len(pairs) - 1  # the buffers before hold counts
+            return _error(old, new, promise) if holds_values else np.inf
+    return None
+
+
+def _same(old: Values, new: Values) -> bool:
+    """Whether all bits are the same; or all values, of integers of different widths."""
+    if old.dtype.kind in "iu" and new.dtype.kind in "iu":
+        return np.array_equal(old, new)
+    if old.dtype != new.dtype:
+        return False
+    one, other = (np.ascontiguousarray(values).view(np.uint8) for values in (old, new))
+    return np.array_equal(one, other)
+
+
+def _error(old: Values, new: Values, promise: Promise) -> float:
+    finite = np.isfinite(old)
+    if (
+        promise == LOSSLESS
+        or old.dtype != new.dtype
+        or old.shape != new.shape
+        or not _same(old[~finite], new[~finite])
+    ):
+        return np.inf
+    values = old[finite].astype(np.float64)
+    errors = np.abs(new[finite].astype(np.float64) - values)
+    if promise is not None:
+        with np.errstate(divide="ignore"):  # nothing but zero is within a bound of zero
+            errors = np.divide(
+                errors, promise.bound(values), where=errors != 0, out=np.zeros(len(errors))
+            )
+    return float(np.nan_to_num(errors, nan=np.inf, posinf=np.inf).max(initial=0.0))

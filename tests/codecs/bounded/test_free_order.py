@@ -1,0 +1,54 @@
+"""Events, or jets without events, whose order carries no information."""
+
+from __future__ import annotations
+
+import math
+
+import awkward as ak
+import numpy as np
+import pytest
+
+from atlasae import Codec
+from atlasae.errors import InputError
+from tests.helpers import make_jets
+
+
+def jets_in_some_order(records):
+    flat = ak.flatten(records) if records.ndim > 1 else records
+    rows = np.stack([ak.to_numpy(flat[name]) for name in flat.fields], axis=1)
+    return rows[np.lexsort(rows.T)]
+
+
+def test_free_jets_are_the_same_jets_for_fewer_bits():
+    jets, test = make_jets(6000), make_jets(3000, seed=3)
+    kept, free = (Codec.bounded(order=order).fit(jets) for order in ("preserved", "free"))
+    streams = [codec.encode(test) for codec in (kept, free)]
+    back = free.decode(streams[1])
+    np.testing.assert_array_equal(
+        jets_in_some_order(back), jets_in_some_order(kept.decode(streams[0]))
+    )
+    ideal = math.lgamma(3001) / math.log(2)
+    saved = 8 * (len(streams[0]) - len(streams[1]))
+    assert 0.97 * ideal < saved < 1.01 * ideal
+    assert ak.all(Codec.from_bytes(free.to_bytes()).decode(streams[1]) == back)
+
+
+def test_free_events_stay_whole():
+    counts = np.random.default_rng(0).poisson(2, 600)
+    events = ak.unflatten(ak.zip(make_jets(counts.sum())), counts)
+    codec = Codec.bounded(order="free").fit(events)
+    back = codec.decode(codec.encode(events))
+    assert sorted(ak.num(back).tolist()) == sorted(counts.tolist())
+    kept = Codec.bounded().fit(events)
+    whole = kept.decode(kept.encode(events))
+    sums = [np.sort(ak.to_numpy(ak.sum(r.pt * (r.eta + 10), axis=1))) for r in (back, whole)]
+    np.testing.assert_allclose(*sums, rtol=1e-6)
+    assert len(codec.encode(events)) < len(kept.encode(events)) - 490
+
+
+def test_what_cannot_be_free_says_so():
+    lossless = Codec.bounded(tolerance="lossless", order="free").fit(make_jets(300))
+    with pytest.raises(InputError, match="order='free' requires a pt feature"):
+        lossless.encode(make_jets(10))
+    with pytest.raises(InputError, match="did you mean 'free'"):
+        Codec.bounded(order="fre")

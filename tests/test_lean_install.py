@@ -1,0 +1,147 @@
+"""The core needs no package that an extra brings, and a missing one is named with what installs it.
+
+Each case runs in a new interpreter, in which the packages of all extras cannot be imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+import atlasae
+from atlasae.optional import needs_extra
+
+BLOCKED = (
+    "aiohttp", "boost_histogram", "fastai", "hist", "matplotlib", "mplhep", "pandas",
+    "pytorch_optimizer", "scipy", "torch",
+)  # fmt: skip
+BLOCK = f"""
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        package = name.partition(".")[0]
+        if package in {BLOCKED!r}:
+            raise ModuleNotFoundError(f"No module named {{package!r}}", name=name)
+
+sys.meta_path.insert(0, Missing())
+"""
+FAILS = """
+import atlasae
+try:
+    {statement}
+except atlasae.MissingPackageError as error:
+    print(error)
+"""
+
+
+def run_lean(code, *arguments):
+    """What a program prints in which no package of an extra can be imported."""
+    result = subprocess.run(
+        [sys.executable, "-c", BLOCK + code, *map(str, arguments)], capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_the_core_reads_fits_compresses_and_checks(tmp_path):
+    printed = run_lean(
+        """
+from pathlib import Path
+
+import numpy as np
+
+import atlasae
+
+folder = Path(sys.argv[1])
+source = atlasae.sample("dijets")
+jets = atlasae.read_jets(source)
+codec = atlasae.Codec.bounded(tolerance=1e-3).fit(jets[:2000])
+codec.save(folder / "codec.safetensors")
+codec = atlasae.Codec.load(folder / "codec.safetensors")
+decoded = codec.decode(codec.encode(jets[:100]))
+for name, residuals in atlasae.metrics.residuals(jets[:100], decoded).items():
+    assert residuals.maximum <= 1e-3, name
+
+small, restored = folder / "small.root", folder / "restored.root"
+atlasae.compress(source, small, codec=codec)
+with atlasae.open(small) as file:
+    assert len(file["Events"].collection("Jet")) == len(jets)
+assert atlasae.info(small).ratio > 1
+atlasae.decompress(small, restored)
+for path, tolerance in ((small, None), (restored, 1e-3)):
+    result = atlasae.check(source, path, tolerance=tolerance)
+    assert result.good, result
+print("compressed")
+""",
+        tmp_path,
+    )
+    assert printed == "compressed\n"
+
+
+def test_the_command_needs_the_core_alone(tmp_path):
+    sample, codec, small = atlasae.sample("dijets"), tmp_path / "codec", tmp_path / "small.root"
+    atlasae.Codec.bounded(tolerance=1e-2).fit(atlasae.read_jets(sample)[:500]).save(codec)
+    program = """
+from atlasae.cli import main
+main(sys.argv[1:])
+"""
+    run_lean(program, "compress", sample, small, "--codec", codec)
+    assert "through Codec.bounded(tolerance=0.01)" in run_lean(program, "info", small)
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("atlasae.plots", "atlasae.plots needs {}: pip install 'atlasae[plot]'"),
+        ("atlasae.compare", "atlasae.plots needs {}: pip install 'atlasae[plot]'"),
+        (
+            "atlasae.metrics.agreement(*3 * [__import__('numpy').ones(3)])",
+            "metrics.agreement needs {}: pip install 'atlasae[plot]'",
+        ),
+        (
+            "atlasae.Codec.autoencoder(latent=1).fit({'x': [1.0, 2.0], 'y': [1.0, 2.0]})",
+            "training an autoencoder needs {}: pip install 'atlasae[autoencoder]'",
+        ),
+        (
+            "atlasae.Codec.autoencoder(latent=1).lr_find({'x': [1.0, 2.0], 'y': [1.0, 2.0]})",
+            "training an autoencoder needs {}: pip install 'atlasae[autoencoder]'",
+        ),
+        (
+            "atlasae.open('http://localhost:9/events.root')",
+            "http:// needs {}: pip install 'atlasae[http]'",
+        ),
+        (
+            "atlasae.read_jets('https://localhost:9/*.root')",
+            "https:// needs {}: pip install 'atlasae[http]'",
+        ),
+    ],
+    ids=["plots", "compare", "agreement", "fit", "lr_find", "http", "http pattern"],
+)
+def test_a_missing_extra_is_named_in_one_line(statement, message):
+    printed = run_lean(FAILS.format(statement=statement))
+    assert printed in {message.format(package) + "\n" for package in BLOCKED}
+
+
+def test_no_extra_is_blamed_for_a_missing_module_of_atlasae():
+    with (
+        pytest.raises(ModuleNotFoundError, match=r"atlasae\.nowhere") as caught,
+        needs_extra("plot", "atlasae.plots"),
+    ):
+        importlib.import_module("atlasae.nowhere")
+    assert not isinstance(caught.value, atlasae.MissingPackageError)
+
+
+def test_an_address_of_another_kind_says_what_is_missing():
+    with pytest.raises(atlasae.MissingPackageError, match="Please install gcsfs"):
+        atlasae.open("gs://bucket/events.root")
+
+
+def test_the_module_runs_as_a_command():
+    result = subprocess.run(
+        [sys.executable, "-m", "atlasae", "--version"], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == f"atlasae {atlasae.__version__}\n"
