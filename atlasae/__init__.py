@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from atlasae.jets import metrics
     from atlasae.jets.pickle.reader import read_pickle
     from atlasae.quantization.tolerance import abs_, rel
-    from atlasae.report import compare
+    from atlasae.report.compare import compare
     from atlasae.root.check import check
     from atlasae.root.compress import compress
     from atlasae.root.decompress import decompress
@@ -100,7 +100,7 @@ _LAZY = {
     "Selection": "root.plan",
     "abs_": "quantization.tolerance",
     "check": "root.check",
-    "compare": "report",
+    "compare": "report.compare",
     "compress": "root.compress",
     "concatenate": "root.reading.datasets",
     "decompress": "root.decompress",

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.readme``: the tables of README and docs, made anew from the saved results."""
+"""``python -m benchmarks.readme``: make the tables of README and docs from the saved results."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-ORIGINAL_RMSE = 0.85  # as the original study reports it for its tanh network
+ORIGINAL_RMSE = 0.85  # reported by the original study for its tanh network
 
 
 def variants(result: dict[str, Any]) -> str:
-    """RMSE and central residuals of the five variants, beside the original's RMSE."""
+    """RMSE and central residuals of the variants, and the RMSE of the original study."""
     lines = [
         "| variant | RMSE | of m | of pt | of phi [rad] | of eta | seconds to train |",
         "|---|---|---|---|---|---|---|",
@@ -43,7 +43,7 @@ def cycles(result: dict[str, Any]) -> str:
     ]
     low, high = result["reference"]["cycles"]
     lines.append(
-        f"| {result['reference']['name']}, as its authors measured it | there and back"
+        f"| {result['reference']['name']}, as its authors measured it | round trip"
         f" | {low:,} to {high:,} |"
     )
     facts = result["machine"]
@@ -52,7 +52,7 @@ def cycles(result: dict[str, Any]) -> str:
 
 
 def _shown(row: dict[str, Any]) -> bool:
-    return row["path"] == "codec" or (row["direction"] == "there and back" and "27" in row["name"])
+    return row["path"] == "codec" or (row["direction"] == "round trip" and "27" in row["name"])
 
 
 def rates(result: dict[str, Any]) -> str:
@@ -63,40 +63,46 @@ def rates(result: dict[str, Any]) -> str:
         "|---|" + len(rows) * "---|",
         _cells("**atlasae**", *(f"**{row['bits']:.2f}**" for row in rows)),
         *(
-            _cells(of_tool[0]["name"], *(_rate(rate) for rate in of_tool))
-            for of_tool in zip(*(row["peers"] for row in rows), strict=True)
+            _cells(rates_of_tool[0]["name"], *map(_rate, rates_of_tool))
+            for rates_of_tool in zip(*(row["peers"] for row in rows), strict=True)
         ),
     ]
     return "\n".join(lines)
 
 
 def speeds(result: dict[str, Any]) -> str:
-    """Size of the codec, and speed beside lzma; then what was measured, and on what."""
+    """Size of the codec and speed relative to lzma, then notes on the measurement."""
     rows = result["rows"]
-    of_rows = [row["speed"] for row in rows]
+    speeds_of_rows = [row["speed"] for row in rows]
     lines = [
         _cells("", *(row["name"] for row in rows)),
         "|---|" + len(rows) * "---|",
         _cells("stored codec, bytes", *(f"{row['codec_bytes']:,}" for row in rows)),
-        _cells("encoding, times lzma's speed", *(f"{s['encode_ratio']:.1f}" for s in of_rows)),
-        _cells("decoding, times lzma's speed", *(f"{s['decode_ratio']:.2f}" for s in of_rows)),
+        _cells(
+            "encoding, times lzma's speed", *(f"{s['encode_ratio']:.1f}" for s in speeds_of_rows)
+        ),
+        _cells(
+            "decoding, times lzma's speed", *(f"{s['decode_ratio']:.2f}" for s in speeds_of_rows)
+        ),
         "",
     ]
     broken = [row["name"] for row in rows if not row["bound_kept"]]
     bound = f"the tolerance is BROKEN in {', '.join(broken)}" if broken else "all are within it"
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
-    distance = max(row["distance"] for row in rows)
-    ratios = [row["sum"] / row["pcodec_bytes"] for row in result["small"] if row["pcodec_bytes"]]
+    excess = max(row["excess"] for row in rows)
+    ratios = [
+        row["sum"] / row["pcodec_bytes"] for row in result["small_samples"] if row["pcodec_bytes"]
+    ]
     notes = [
-        f"Payloads, checksums and jet counts of held-out jets, at most {distance:.2%} above the cross-entropy.",
+        f"Payloads, checksums and jet counts of held-out jets, at most {excess:.2%} above the cross-entropy.",
         f"All values were compared with their tolerance: {bound}.",
-        "Speeds are on one thread, beside Python's lzma at preset 9.",
+        "Speeds are on one thread, relative to Python's lzma at preset 9.",
         f"1,000 to 10,000 jets with codec: {min(ratios):.2f} to {max(ratios):.2f} of pcodec's size.",
         *(
             f'With `order="free"`, {row["name"]}: {row["bits"]:.2f} bits per jet,'
-            f" {row['saved']:.2f} bits saved per {'event' if row['bar_saved'] else 'jet'} of at"
-            f" most {row['there_is']:.2f}."
-            for row in result["orders"]
+            f" {row['saved']:.2f} bits saved per {row['unit']} of at"
+            f" most {row['order_bits']:.2f}."
+            for row in result["free_order"]
         ),
         f"{result['machine']['processor']}; {versions}.",
     ]
@@ -121,7 +127,7 @@ DOCUMENTS = {"README.md": ("rates",), "docs/benchmarks.md": tuple(TABLES)}
 
 
 def filled(text: str, name: str) -> str:
-    """A document with one of its tables made anew."""
+    """A document with one of its tables filled from the results."""
     results, table = TABLES[name]
     result = json.loads((RESULTS / f"{results}.json").read_text(encoding="utf-8"))
     marked = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)

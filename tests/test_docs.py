@@ -51,10 +51,12 @@ def sample(tmp_path_factory):
     path = tmp_path_factory.mktemp("sample") / "dijets.root"
     with uproot.open(atlasae.sample()) as file:
         tree = file["Events"]
-        names = [name for name in tree.keys() if name != "nJet"]
+        names = [name for name in tree if name != "nJet"]
         arrays = tree.arrays(names, entry_stop=EVENTS)
         types = {
-            name: "var * float32" if name.startswith("Jet_") else arrays[name].type.content.primitive
+            name: "var * float32"
+            if name.startswith("Jet_")
+            else arrays[name].type.content.primitive
             for name in names
         }
     with uproot.recreate(path) as file:
@@ -93,7 +95,9 @@ def run_shell(code, directory):
     command.parent.mkdir(exist_ok=True)
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m atlasae "$@"\n')
     command.chmod(0o755)
-    script = f"set -e\nPATH={command.parent}:$PATH\nPYTHONPATH={REPOSITORY}\nexport PYTHONPATH\n{code}"
+    script = (
+        f"set -e\nPATH={command.parent}:$PATH\nPYTHONPATH={REPOSITORY}\nexport PYTHONPATH\n{code}"
+    )
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, f"{code}\n{done.stdout}{done.stderr}"
 
@@ -127,7 +131,9 @@ def test_code_blocks_run(page, directory):
 
 def test_every_page_is_in_the_navigation():
     listed = re.findall(r"[\w/-]+\.md", (REPOSITORY / "mkdocs.yml").read_text(encoding="utf-8"))
-    assert sorted(listed) == [path.relative_to(DOCS).as_posix() for path in sorted(DOCS.rglob("*.md"))]
+    assert sorted(listed) == [
+        path.relative_to(DOCS).as_posix() for path in sorted(DOCS.rglob("*.md"))
+    ]
 
 
 @pytest.mark.parametrize("page", [REPOSITORY / "README.md"], ids=["README.md"])

@@ -29,13 +29,13 @@ def run():
 
 @pytest.fixture
 def few_figures(monkeypatch):
-    """A function that lets reports have so many figures only, since drawing takes its time."""
-    from atlasae import report
+    """A function that limits the number of figures of reports, since drawing is slow."""
+    from atlasae.report import compare
 
     def limit(number):
-        monkeypatch.setattr(report, "figures_of", lambda *a: islice(figures_of(*a), number))
+        monkeypatch.setattr(compare, "figures_of", lambda *a: islice(figures_of(*a), number))
 
-    figures_of = report.figures_of
+    figures_of = compare.figures_of
     return limit
 
 

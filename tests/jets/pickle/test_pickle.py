@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import copyreg
 import pickle
+import pickletools
 import struct
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,9 @@ from atlasae.errors import (
 from atlasae.jets.pickle.reader import read_pickle
 from atlasae.jets.table import to_table
 from tests.helpers import SHARED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 REAL = SHARED / "data" / "all_jets_test_4D_100_percent.pkl"
 MIXED = {
@@ -246,7 +250,7 @@ def test_strings_of_pyarrow_as_labels(tmp_path: Path) -> None:
     assert_same(
         read_pickle(put(tmp_path, data.replace(index("m", "pt"), labels(0, 1, 3)))), columns
     )
-    with pytest.raises(DamagedFileError, match="names of the columns"):
+    with pytest.raises(DamagedFileError, match="column names are damaged"):
         read_pickle(put(tmp_path, data.replace(index("m", "pt"), labels(0, 3, 1))))
 
 
@@ -438,11 +442,23 @@ def test_not_a_pickle(tmp_path: Path, data: bytes) -> None:
         read_pickle(put(tmp_path, data))
 
 
+def assert_truncations_are_refused(folder: Path, data: bytes, lengths: Iterable[int]) -> None:
+    for length in lengths:
+        with pytest.raises(DamagedFileError, match=r"jets\.pkl"):
+            read_pickle(put(folder, data[:length]))
+
+
+def test_truncated_before_or_inside_any_opcode(tmp_path: Path) -> None:
+    data = legacy_frame({"pt": MIXED["pt"]})
+    starts = [start for _, _, start in pickletools.genops(data)]
+    ends = {start + extra for start in starts for extra in (0, 1)} - {len(data)}
+    assert_truncations_are_refused(tmp_path, data, ends)
+
+
+@pytest.mark.slow
 def test_truncated_anywhere(tmp_path: Path) -> None:
     data = legacy_frame(MIXED)
-    for length in range(len(data)):
-        with pytest.raises(DamagedFileError, match=r"jets\.pkl"):
-            read_pickle(put(tmp_path, data[:length]))
+    assert_truncations_are_refused(tmp_path, data, range(len(data)))
 
 
 def test_no_such_file(tmp_path: Path) -> None:
