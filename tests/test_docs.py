@@ -22,10 +22,10 @@ from atlasae.cli import main
 from tests.helpers import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
-PAGES = [REPOSITORY / "README.md", *sorted(DOCS.rglob("*.md"))]
+PAGES = [*map(REPOSITORY.joinpath, ("README.md", "CONTRIBUTING.md")), *sorted(DOCS.rglob("*.md"))]
 EVENTS = 300
 STEPS = 20  # of the optimiser, where a page leaves their number to atlasae
-FIGURES = 3  # of a comparison page
+FIGURES = 2  # of a comparison page
 _BLOCK = re.compile(
     r"^(?P<indent> *)```(?P<language>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<code>.*?)^\1```$",
     re.DOTALL | re.MULTILINE,
@@ -51,7 +51,7 @@ def sample(tmp_path_factory):
     path = tmp_path_factory.mktemp("sample") / "dijets.root"
     with uproot.open(atlasae.sample()) as file:
         tree = file["Events"]
-        names = [name for name in tree if name != "nJet"]
+        names = tree.keys(filter_name=lambda name: name != "nJet")
         arrays = tree.arrays(names, entry_stop=EVENTS)
         types = {
             name: "var * float32"
@@ -68,16 +68,17 @@ def sample(tmp_path_factory):
 @pytest.fixture
 def directory(tmp_path, monkeypatch, sample):
     """The directory of a reader, with little data and short work."""
-    from atlasae import report, samples
+    from atlasae import samples
     from atlasae.codecs.autoencoder import codec
+    from atlasae.report import compare
 
     (tmp_path / "events.root").write_bytes(sample.read_bytes())
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(samples, "_DATA", sample.parent)
     monkeypatch.setattr(codec, "_DEFAULT_STEPS", STEPS)
-    every = report.figures_of
-    monkeypatch.setattr(report, "figures_of", lambda *options: islice(every(*options), FIGURES))
+    every = compare.figures_of
+    monkeypatch.setattr(compare, "figures_of", lambda *options: islice(every(*options), FIGURES))
     yield tmp_path
     plt.close("all")
 
@@ -142,3 +143,9 @@ def test_links_lead_somewhere(page):
     assert links
     for link in links:
         assert (page.parent / link.partition("#")[0]).exists(), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
+def test_modules_that_a_page_names_exist(page):
+    for path in re.findall(r"`([\w/]+/[\w/]*(?:\.py|/))`", page.read_text(encoding="utf-8")):
+        assert any((root / path).exists() for root in (REPOSITORY, REPOSITORY / "atlasae")), path
