@@ -22,10 +22,10 @@ from atlasae.cli import main
 from tests.helpers import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
-PAGES = [REPOSITORY / "README.md", *sorted(DOCS.rglob("*.md"))]
+PAGES = [*map(REPOSITORY.joinpath, ("README.md", "CONTRIBUTING.md")), *sorted(DOCS.rglob("*.md"))]
 EVENTS = 300
 STEPS = 20  # of the optimiser, where a page leaves their number to atlasae
-FIGURES = 3  # of a comparison page
+FIGURES = 2  # of a comparison page
 _BLOCK = re.compile(
     r"^(?P<indent> *)```(?P<language>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<code>.*?)^\1```$",
     re.DOTALL | re.MULTILINE,
@@ -51,7 +51,7 @@ def sample(tmp_path_factory):
     path = tmp_path_factory.mktemp("sample") / "dijets.root"
     with uproot.open(atlasae.sample()) as file:
         tree = file["Events"]
-        names = [name for name in tree if name != "nJet"]
+        names = tree.keys(filter_name=lambda name: name != "nJet")
         arrays = tree.arrays(names, entry_stop=EVENTS)
         types = {
             name: "var * float32"
@@ -143,3 +143,9 @@ def test_links_lead_somewhere(page):
     assert links
     for link in links:
         assert (page.parent / link.partition("#")[0]).exists(), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
+def test_modules_that_a_page_names_exist(page):
+    for path in re.findall(r"`([\w/]+/[\w/]*(?:\.py|/))`", page.read_text(encoding="utf-8")):
+        assert any((root / path).exists() for root in (REPOSITORY, REPOSITORY / "atlasae")), path
