@@ -139,7 +139,7 @@ def test_errors_are_one_line_and_exit_code_2(run, events_file, codec_file, tmp_p
         ("compare", events_file, atlasae.sample(), "-o", target): "not the same events",
         ("compare", events_file, events_file, "--experiment", "CDF"): "there is ATLAS, CMS",
         ("compare", events_file, events_file, "--rates", text): "not a result of benchmarks",
-        ("train", events_file, target, "--activation", "tan"): "did you mean 'tanh'",
+        ("train", events_file, target, "--activation", "tan"): "'tan' is not one of 'tanh'",
         ("train", events_file, target, "--hidden", "a,b"): "not a list of widths",
         ("train", "none.pkl", target): "none.pkl",
     }
