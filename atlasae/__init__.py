@@ -1,20 +1,19 @@
-"""Learned compression of jet 4-vectors in ROOT files.
+"""Learned compression of jets, and of the ROOT files they come in, within a stated error.
 
-    import atlasae
-    from atlasae import Codec
+Everything but ``Codec`` and the exceptions is imported at its first use, so that importing atlasae
+takes little time.
 
-    codec = Codec.autoencoder(latent=3).fit(jets)
-    latents = codec.encode(jets)
-    jets_again = codec.decode(latents)
-
-    atlasae.compress("events.root", "small.root")
-    atlasae.decompress("small.root", "events_again.root")
-
-    with atlasae.open("small.root") as file:  # reads like uproot
-        jets = file["Events"].collection("Jet")
-
-Everything but ``Codec`` and the errors is imported when it is first used, so that importing
-atlasae costs little.
+Example:
+    >>> import os, tempfile
+    >>> import atlasae
+    >>> small = os.path.join(tempfile.mkdtemp(), "small.root")
+    >>> codec = atlasae.Codec.bounded(tolerance=1e-2)
+    >>> codec = codec.fit(atlasae.read_jets(atlasae.sample(), entry_stop=500))
+    >>> contents = atlasae.compress(atlasae.sample(), small, codec=codec)
+    >>> with atlasae.open(small) as file:
+    ...     jets = file["Events"].collection("Jet")
+    >>> len(jets)
+    20000
 """
 
 from __future__ import annotations
