@@ -36,7 +36,7 @@ lint: env
 	$(BIN)/mypy
 
 docs: $(DOCS_READY)  ## the documentation, in site/
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 lean: env  ## the core alone, in its own environment: its size, and the sample compressed
 	$(BIN)/python -m pytest -m slow -rP tests/packaging/test_container.py

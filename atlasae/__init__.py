@@ -1,20 +1,19 @@
-"""Learned compression of jet 4-vectors in ROOT files.
+"""Learned compression of jets, and of the ROOT files they come in, within a stated error.
 
-    import atlasae
-    from atlasae import Codec
+Everything but ``Codec`` and the exceptions is imported at its first use, so that importing atlasae
+takes little time.
 
-    codec = Codec.autoencoder(latent=3).fit(jets)
-    latents = codec.encode(jets)
-    jets_again = codec.decode(latents)
-
-    atlasae.compress("events.root", "small.root")
-    atlasae.decompress("small.root", "events_again.root")
-
-    with atlasae.open("small.root") as file:  # reads like uproot
-        jets = file["Events"].collection("Jet")
-
-Everything but ``Codec`` and the errors is imported when it is first used, so that importing
-atlasae costs little.
+Example:
+    >>> import os, tempfile
+    >>> import atlasae
+    >>> small = os.path.join(tempfile.mkdtemp(), "small.root")
+    >>> codec = atlasae.Codec.bounded(tolerance=1e-2)
+    >>> codec = codec.fit(atlasae.read_jets(atlasae.sample(), entry_stop=500))
+    >>> contents = atlasae.compress(atlasae.sample(), small, codec=codec)
+    >>> with atlasae.open(small) as file:
+    ...     jets = file["Events"].collection("Jet")
+    >>> len(jets)
+    20000
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
     from atlasae.jets import metrics
     from atlasae.jets.pickle.reader import read_pickle
     from atlasae.quantization.tolerance import abs_, rel
-    from atlasae.report import compare
+    from atlasae.report.compare import compare
     from atlasae.root.check import check
     from atlasae.root.compress import compress
     from atlasae.root.decompress import decompress
@@ -100,7 +99,7 @@ _LAZY = {
     "Selection": "root.plan",
     "abs_": "quantization.tolerance",
     "check": "root.check",
-    "compare": "report",
+    "compare": "report.compare",
     "compress": "root.compress",
     "concatenate": "root.reading.datasets",
     "decompress": "root.decompress",

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Write files that appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -16,11 +16,25 @@ if TYPE_CHECKING:
 
     from atlasae.types import PathLike
 
-_END = ".part"  # of the name of a file that is being written
+_SUFFIX = ".part"  # of a file that is being written
 
 
 def check_target(path: PathLike, *, force: bool) -> None:
-    """Raise what ``whole_file`` would raise before anything is written."""
+    """Raise the errors of ``atomic_write`` that are known before anything is written.
+
+    Args:
+        path: of the file to write.
+        force: overwrite an existing file.
+
+    Raises:
+        TargetExistsError: the file exists and ``force`` is false.
+        FileError: the path is a directory, or in a directory that does not exist.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     check_target(f"{folder}/small.root", force=False)
+    """
     target = Path(path)
     if target.exists() and not target.is_file():
         kind = "a directory" if target.is_dir() else "not an ordinary file"
@@ -33,71 +47,98 @@ def check_target(path: PathLike, *, force: bool) -> None:
 
 @contextmanager
 def atomic_write(path: PathLike, *, force: bool) -> Iterator[Path]:
-    """Give a path beside ``path`` to write to; it takes the final name when the block ends well.
+    """Give a temporary path to write to, which is renamed to ``path`` when the block succeeds.
 
-    An exception in the block removes what was written and leaves ``path`` as it was. What a
-    process left here that was killed before it could do so is removed first.
+    The temporary file is in the same directory. An exception in the block removes it and leaves
+    ``path`` unchanged. Temporary files of processes that were killed are removed first.
+
+    Args:
+        path: of the file to write.
+        force: overwrite an existing file.
+
+    Yields:
+        The temporary path.
 
     Raises:
-        TargetExistsError: the file is there and ``force`` is false.
+        TargetExistsError: the file exists and ``force`` is false.
         FileError: the file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     target = Path(folder) / "notes.txt"
+        ...     with atomic_write(target, force=False) as temporary:
+        ...         size = temporary.write_text("complete")
+        ...     target.read_text()
+        'complete'
     """
     check_target(path, force=force)
-    target = Path(path).resolve()  # through a symbolic link, which stays
+    target = Path(path).resolve()  # follow a symbolic link, so that it is kept
     _remove_stale(target)
-    beside = target.with_name(f".{target.name}.{platform.node()}.{os.getpid()}{_END}")
+    temporary = target.with_name(f".{target.name}.{platform.node()}.{os.getpid()}{_SUFFIX}")
     try:
-        yield beside
-        beside.replace(target)
+        yield temporary
+        temporary.replace(target)
     except OSError as error:
         if isinstance(error, FileError):
             raise
         raise FileError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _remove_stale(target: Path) -> None:
-    """Remove what processes of this machine that run no longer left half-written beside a target.
+    """Remove temporary files of a target whose processes no longer run on this machine.
 
-    Those of other machines are let be: nobody here knows whether they still run.
+    Those of other machines stay, because it is unknown whether their processes still run.
     """
-    start = f".{target.name}.{platform.node()}."
-    for left in target.parent.glob(f"{glob.escape(start)}*{_END}"):
-        number = left.name.removeprefix(start).removesuffix(_END)
-        if number.isdecimal() and not _runs(int(number)):
-            with suppress(OSError):  # not ours to remove, or gone already
-                left.unlink()
+    prefix = f".{target.name}.{platform.node()}."
+    for stale in target.parent.glob(f"{glob.escape(prefix)}*{_SUFFIX}"):
+        process_id = stale.name.removeprefix(prefix).removesuffix(_SUFFIX)
+        if process_id.isdecimal() and not _may_run(int(process_id)):
+            with suppress(OSError):  # owned by another user, or already removed
+                stale.unlink()
 
 
-def _runs(process: int) -> bool:
-    """Whether there is a process of this number, or no way to tell."""
-    if os.name != "posix":  # elsewhere signal 0 is none that does nothing
+def _may_run(process_id: int) -> bool:
+    """Whether a process with this id runs, or this system cannot tell."""
+    if os.name != "posix":  # only there signal 0 tests without an effect
         return True
     try:
-        os.kill(process, 0)
+        os.kill(process_id, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except PermissionError:  # of another user
+    except PermissionError:  # it runs, as another user
         return True
     return True
 
 
 def require_different_files(source: PathLike, target: PathLike) -> None:
-    """Raise InputError where both are one file: writing the target would destroy the source."""
-    both = Path(source), Path(target)
-    if all(path.exists() for path in both) and both[0].samefile(both[1]):
+    """Raise InputError if source and target are the same file, which writing would destroy.
+
+    Example:
+        >>> require_different_files("events.root", "small.root")
+    """
+    source_path, target_path = Path(source), Path(target)
+    if source_path.exists() and target_path.exists() and source_path.samefile(target_path):
         raise InputError(f"source and target are the same file, {os.fspath(source)!r}")
 
 
 def make_directory(path: PathLike) -> Path:
-    """The directory, made with its parents where it is not there.
+    """Create a directory and its parents unless they exist, and return its path.
 
     Raises:
-        FileError: it cannot be made.
+        FileError: the directory cannot be created.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     make_directory(f"{folder}/report/figures").is_dir()
+        True
     """
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FileError(f"cannot make directory {os.fspath(path)}: {error.strerror}") from error
+        raise FileError(f"cannot create directory {os.fspath(path)}: {error.strerror}") from error
     return Path(path)

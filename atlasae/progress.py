@@ -1,4 +1,4 @@
-"""One look for every progress bar, on the error stream so that output can be piped."""
+"""Progress bars, on the error stream so that output can be piped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ if TYPE_CHECKING:
 
 
 def progress_bar(unit: str, *, shown: bool = True) -> Progress:
-    """A rich progress bar that counts in ``unit`` and goes when it is done; none in a log file."""
+    """A rich progress bar that counts in ``unit``; hidden when done, and outside a terminal.
+
+    Args:
+        unit: of the count, such as ``epochs``.
+        shown: false for no bar at all.
+
+    Example:
+        >>> with progress_bar("files", shown=False) as bar:
+        ...     sum(bar.track([1, 2, 3]))
+        6
+    """
     from rich.console import Console
     from rich.progress import (
         BarColumn,

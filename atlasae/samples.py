@@ -1,4 +1,4 @@
-"""The sample of events that ships with the package."""
+"""Samples of events that are part of the package."""
 
 from __future__ import annotations
 
@@ -10,12 +10,20 @@ _DATA = Path(__file__).parent / "data"
 
 
 def sample(name: str = "dijets") -> Path:
-    """The path of a shipped ROOT file; how it was made stands beside it in a JSON file.
+    """Path of a ROOT file that is part of the package.
 
-    ``dijets``: 20,000 hard QCD dijet events from Pythia 8, anti-kt R = 0.4, in NanoAOD's layout.
+    ``dijets`` has 20,000 hard QCD dijet events from Pythia 8, clustered by anti-kt with R = 0.4,
+    in the layout of NanoAOD. The JSON file next to it describes how it was generated.
+
+    Args:
+        name: of the sample.
 
     Raises:
         MissingNameError: there is no sample of this name.
+
+    Example:
+        >>> sample().name
+        'dijets.root'
     """
     path = _DATA / f"{name}.root"
     if not path.is_file():

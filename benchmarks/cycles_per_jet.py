@@ -1,4 +1,4 @@
-"""Cycles a jet to encode and to decode: the networks alone, and the codecs whole."""
+"""Cycles per jet to encode and to decode, of the networks alone and of the whole codecs."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from atlasae.types import Float32s
 
 
-BAR = 6000  # cycles a jet to encode with the tanh network in large batches
+TARGET = 6000  # cycles per jet to encode with the tanh network in large batches
 LUND_SIZES = (27, 200, 200, 200, 20, 200, 200, 200, 27)
 LUND_REFERENCE: dict[str, Any] = {
     "name": "27 features",
     "sizes": list(LUND_SIZES),
     "activation": "leaky_relu",
-    "direction": "there and back",
+    "direction": "round trip",
     "cycles": [37_800, 38_300],
     "source": "measured by the authors of the Lund study, on their machine",
 }
@@ -37,16 +37,17 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "softmax": {"activation": "softmax"},
     "tanh, L2": {"activation": "tanh", "regularisation": "l2"},
 }
-_CALLS_FOR = 2000  # jets a repeat at the least, so that small batches are timed over many calls
-_WARM_UP = 2  # calls before the first that counts: caches, lazy imports, the allocator
+_MIN_JETS = 2000  # per repeat, so that small batches are timed over many calls
+_WARM_UP = 2  # untimed calls at first: caches, lazy imports, the allocator
 
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement. Cycles and nanoseconds are a jet's; quartiles are over the repeats.
+    """One measurement: cycles and nanoseconds per jet, with quartiles over the repeats.
 
-    ``processor_share`` is how much of the time this thread was on a processor. Time stamps run
-    on while other processes have it, so much below one the cycles are too many.
+    ``processor_share`` is the share of the time that this thread was on a processor. The
+    time-stamp counter runs on while other processes use it, so if the share is well below one,
+    the cycles are too many.
     """
 
     name: str
@@ -70,15 +71,15 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Work:
-    """Something to time.
+class Task:
+    """A call to time.
 
     Attributes:
         name: of the variant.
         path: ``network`` (scaled float32 features to latents) or ``codec`` (jets to latents).
-        direction: ``encode``, ``decode`` or ``there and back``.
-        multiply_adds: of the network, a jet.
-        prepare: a number of jets to a call without arguments that handles as many.
+        direction: ``encode``, ``decode`` or ``round trip``.
+        multiply_adds: of the network, per jet.
+        prepare: gives, for a number of jets, a call without arguments that handles them.
     """
 
     name: str
@@ -88,26 +89,26 @@ class Work:
     prepare: Callable[[int], Callable[[], object]]
 
     def rows(self, sizes: Sequence[int], repeats: int) -> list[Row]:
-        """Time it in batches of these sizes."""
+        """Time the call in batches of these sizes."""
         return [self._row(size, repeats) for size in sizes]
 
     def _row(self, batch: int, repeats: int) -> Row:
         call = self.prepare(batch)
-        calls = -(-_CALLS_FOR // batch)
+        calls = -(-_MIN_JETS // batch)
         for _ in range(_WARM_UP):
             call()
-        passed: list[tuple[float, float]] = []
+        elapsed: list[tuple[float, float]] = []
         shares: list[float] = []
         for _ in range(repeats):
-            own = time.thread_time()
+            start = time.thread_time()
             with cycles.Timer() as timer:
                 for _ in range(calls):
                     call()
-            own = time.thread_time() - own
-            passed.append((timer.cycles, 1e9 * timer.seconds))
-            shares.append(min(1.0, own / timer.seconds))
-        lower, middle, upper = np.percentile(passed, (25, 50, 75), axis=0) / (calls * batch)
-        source = cycles.source()
+            on_processor = time.thread_time() - start
+            elapsed.append((timer.cycles, 1e9 * timer.seconds))
+            shares.append(min(1.0, on_processor / timer.seconds))
+        lower, middle, upper = np.percentile(elapsed, (25, 50, 75), axis=0) / (calls * batch)
+        counter = cycles.counter()
         return Row(
             name=self.name,
             path=self.path,
@@ -122,8 +123,8 @@ class Work:
             ns_lower_quartile=float(lower[1]),
             ns_upper_quartile=float(upper[1]),
             processor_share=float(np.median(shares)),
-            source=source.name,
-            estimated=source.estimated,
+            source=counter.name,
+            estimated=counter.estimated,
         )
 
 
@@ -132,27 +133,27 @@ def batches(largest: int) -> list[int]:
     return [10**power for power in range(len(str(max(largest, 1))))]
 
 
-def work(largest: int) -> list[Work]:
-    """All that is timed, on made-up jets: the speed depends neither on them nor on training."""
+def tasks(largest: int) -> list[Task]:
+    """All that is timed, on generated jets: speed depends neither on them nor on training."""
     generator = np.random.default_rng(0)
     jets = _jets(generator, largest)
     return [
-        *(part for name, options in VARIANTS.items() for part in _variant(name, options, jets)),
+        *(task for name, options in VARIANTS.items() for task in _variant(name, options, jets)),
         *_lund(generator.normal(size=(largest, LUND_SIZES[0])).astype(np.float32)),
     ]
 
 
-def bar(rows: Sequence[Row]) -> dict[str, Any]:
-    """What the tanh network takes to encode in the largest batch, beside what it may take."""
+def target(rows: Sequence[Row]) -> dict[str, Any]:
+    """Cycles per jet of the tanh variant to encode the largest batch, next to the target."""
     encoding = [row for row in rows if row.name == "tanh" and row.direction == "encode"]
     largest = max(row.batch for row in encoding)
-    found = {row.path: row.cycles for row in encoding if row.batch == largest}
-    met = {path: value <= BAR for path, value in found.items()}
-    return {"cycles": BAR, "batch": largest, "found": found, "met": met}
+    measured = {row.path: row.cycles for row in encoding if row.batch == largest}
+    met = {path: value <= TARGET for path, value in measured.items()}
+    return {"cycles": TARGET, "batch": largest, "measured": measured, "met": met}
 
 
 def _jets(generator: np.random.Generator, count: int) -> dict[str, Float32s]:
-    """Jets like a dijet sample's, float32, GeV."""
+    """Jets similar to those of a dijet sample, float32, GeV."""
     pt = 20 + generator.exponential(40, count)
     columns = {
         "pt": pt,
@@ -163,7 +164,7 @@ def _jets(generator: np.random.Generator, count: int) -> dict[str, Float32s]:
     return {name: values.astype(np.float32) for name, values in columns.items()}
 
 
-def _variant(name: str, options: dict[str, Any], jets: dict[str, Float32s]) -> list[Work]:
+def _variant(name: str, options: dict[str, Any], jets: dict[str, Float32s]) -> list[Task]:
     codec = AutoencoderCodec(**options, epochs=1)
     codec.fit(_jets(np.random.default_rng(2), 2000), device="cpu")
     sizes = (len(jets), *codec.hidden, codec.latent, *reversed(codec.hidden), len(jets))
@@ -179,37 +180,41 @@ def _variant(name: str, options: dict[str, Any], jets: dict[str, Float32s]) -> l
     half = _multiply_adds(sizes) // 2
     return [
         *_network(name, network, features)[:2],
-        Work(name, "codec", "encode", half, encode),
-        Work(name, "codec", "decode", half, decode),
+        Task(name, "codec", "encode", half, encode),
+        Task(name, "codec", "decode", half, decode),
     ]
 
 
-def _lund(features: Float32s) -> list[Work]:
+def _lund(features: Float32s) -> list[Task]:
     network = DenseNetwork.initial(
         LUND_SIZES, LUND_REFERENCE["activation"], np.random.default_rng(0)
     )
     return _network(LUND_REFERENCE["name"], network, features)
 
 
-def _network(name: str, network: DenseNetwork, features: Float32s) -> list[Work]:
-    """Both halves of a symmetric network, and the two in a row."""
+def _network(name: str, network: DenseNetwork, features: Float32s) -> list[Task]:
+    """Both halves of a symmetric network, and the round trip."""
     encoder, decoder = network.split(len(network.weights) // 2)
     latents = encoder(features)
-    both = sum(weight.size for weight in network.weights)
+    multiply_adds = sum(weight.size for weight in network.weights)
     return [
-        Work(name, "network", "encode", both // 2, lambda n: partial(encoder, features[:n])),
-        Work(name, "network", "decode", both // 2, lambda n: partial(decoder, latents[:n])),
-        Work(
+        Task(
+            name, "network", "encode", multiply_adds // 2, lambda n: partial(encoder, features[:n])
+        ),
+        Task(
+            name, "network", "decode", multiply_adds // 2, lambda n: partial(decoder, latents[:n])
+        ),
+        Task(
             name,
             "network",
-            "there and back",
-            both,
-            lambda n: partial(_both, encoder, decoder, features[:n]),
+            "round trip",
+            multiply_adds,
+            lambda n: partial(_round_trip, encoder, decoder, features[:n]),
         ),
     ]
 
 
-def _both(encoder: DenseNetwork, decoder: DenseNetwork, features: Float32s) -> Float32s:
+def _round_trip(encoder: DenseNetwork, decoder: DenseNetwork, features: Float32s) -> Float32s:
     return decoder(encoder(features))
 
 

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.formats FILE...``: real files there and back, into docs/formats.md."""
+"""``python -m benchmarks.formats FILE...``: compress and restore files, into docs/formats.md."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _TABLE = re.compile(r"(<!-- files -->\n).*(<!-- end -->)", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Way:
-    """One way to compress a file: what the table calls it, and the options."""
+class Setting:
+    """Options to compress a file with, and their name in the table."""
 
     name: str
     tolerance: str
@@ -33,24 +33,24 @@ class Way:
     all_floats: bool = False
 
 
-WAYS = (
-    Way("momenta within 1e-3", "default", "none"),
-    Way("`--pack all`, without loss", "lossless", "all"),
-    Way("`--pack all --tolerance nanoaod --all-floats`", "nanoaod", "all", all_floats=True),
+SETTINGS = (
+    Setting("momenta within 1e-3", "default", "none"),
+    Setting("`--pack all`, without loss", "lossless", "all"),
+    Setting("`--pack all --tolerance nanoaod --all-floats`", "nanoaod", "all", all_floats=True),
 )
 
 
-def row(source: Path, way: Way, folder: Path) -> str:
+def row(source: Path, setting: Setting, folder: Path) -> str:
     """Compress, check, restore and check a file; a row of the table."""
     small, back = folder / "small.root", folder / "back.root"
-    codec = Codec.bounded(tolerance=way.tolerance)
+    codec = Codec.bounded(tolerance=setting.tolerance)
     compressed = partial(
         compress,
         source,
         small,
         codec=codec,
-        pack=way.pack,
-        select=Selection(all_floats=way.all_floats),
+        pack=setting.pack,
+        select=Selection(all_floats=setting.all_floats),
         force=True,
     )
     start = time.perf_counter()
@@ -59,44 +59,46 @@ def row(source: Path, way: Way, folder: Path) -> str:
         contents = compressed()
     except atlasae.InputError as error:
         if "--drop-unwritable" not in str(error):
-            return _cells(source.name, way.name, "refused", "", "", _after(str(error)), "")
+            return _cells(source.name, setting.name, "refused", "", "", _after(str(error)), "")
         extra = " (with `--drop-unwritable`)"
         try:
             contents = compressed(drop_unwritable=True)
         except atlasae.InputError as second:
-            return _cells(source.name, way.name + extra, "refused", "", "", _after(str(second)), "")
+            return _cells(
+                source.name, setting.name + extra, "refused", "", "", _after(str(second)), ""
+            )
     seconds = time.perf_counter() - start
     good = atlasae.check(source, small).good
     notes = atlasae.decompress(small, back, drop_unwritable=True, force=True)
-    if not notes.left_out:  # which a restored file does not know of
-        tolerance = None if way.tolerance == "lossless" else way.tolerance
+    if not notes.left_out:  # a restored file does not list them
+        tolerance = None if setting.tolerance == "lossless" else setting.tolerance
         good = good and atlasae.check(source, back, tolerance=tolerance).good
     return _cells(
         source.name,
-        way.name + extra,
+        setting.name + extra,
         f"{1 / contents.ratio:.3f}",
         f"{seconds:.1f}",
         "good" if good else "BAD",
-        _carried(contents),
+        _compressed(contents),
         _notes(contents),
     )
 
 
-def _carried(contents: Contents) -> str:
-    coded = [part for part in contents.parts if part.jets]
+def _compressed(contents: Contents) -> str:
+    collections = [part for part in contents.parts if part.jets]
     packed = sum(len(part.before) for part in contents.parts if not part.jets)
-    names = ", ".join(f"{part.name or 'jets'} ({part.jets:,})" for part in coded)
+    names = ", ".join(f"{part.name or 'jets'} ({part.jets:,})" for part in collections)
     others = [f"{packed:,} branches packed"] if packed else []
     others += [f"{len(contents.kept):,} kept"] if contents.kept else []
     return "; ".join(filter(None, [names, *others]))
 
 
 def _notes(contents: Contents) -> str:
-    """How many branches changed or were left out, by what happened to them."""
-    counted = Counter(re.sub(r"the counter \S+", "a counter", n) for n in contents.changed.values())
-    lines = [f"{count} x {note}" for note, count in counted.items()]
-    out = Counter(re.sub(r"basket .*", "…", note) for note in contents.left_out.values())
-    lines += [f"LEFT OUT {count} x {note}" for note, count in out.items()]
+    """Number of branches that changed or were left out, by the kind of change."""
+    changes = Counter(re.sub(r"the counter \S+", "a counter", n) for n in contents.changed.values())
+    lines = [f"{count} x `{note}`" for note, count in changes.items()]
+    left_out = Counter(re.sub(r"basket .*", "…", note) for note in contents.left_out.values())
+    lines += [f"LEFT OUT {count} x `{note}`" for note, count in left_out.items()]
     return "<br>".join(lines)
 
 
@@ -114,12 +116,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="+", type=Path)
     files: list[Path] = parser.parse_args().files
-    heads = "file", "way", "size, of the source's", "seconds", "check", "compressed", "notes"
+    heads = "file", "setting", "size, of the source's", "seconds", "check", "compressed", "notes"
     lines = [_cells(*heads), "|---|---|---|---|---|---|---|"]
     with tempfile.TemporaryDirectory() as folder:
         for path in files:
-            for way in WAYS:
-                lines.append(row(path, way, Path(folder)))
+            for setting in SETTINGS:
+                lines.append(row(path, setting, Path(folder)))
                 print(lines[-1])
     table = "\n".join(lines)
     text = _TABLE.sub(lambda match: f"{match[1]}{table}\n{match[2]}", DOCUMENT.read_text())

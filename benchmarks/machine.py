@@ -1,4 +1,4 @@
-"""What was measured on: a figure without it means little."""
+"""The machine and the software that a measurement ran on."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from atlasae import cycles
 
 
 def facts() -> dict[str, Any]:
-    """The machine, the software and the source of the cycles, JSON-ready."""
-    source = cycles.source()
+    """Processor, software and cycle counter, ready for JSON."""
+    counter = cycles.counter()
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-overload, unused-ignore]
     return {
         "processor": _processor(),
@@ -27,9 +27,9 @@ def facts() -> dict[str, Any]:
         "blas": f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip(),
         "blas_kernel": _kernel(),
         "threads": 1,
-        "source": source.name,
-        "source_description": source.description,
-        "estimated": source.estimated,
+        "source": counter.name,
+        "source_description": counter.description,
+        "estimated": counter.estimated,
     }
 
 
@@ -44,13 +44,13 @@ def _processor() -> str:
 
 
 def _kernel() -> str:
-    """The processor family the matrix library chose its code for, where threadpoolctl can tell."""
+    """The processor family of the matrix library's code, if threadpoolctl is installed."""
     try:
         threadpool_info = import_module("threadpoolctl").threadpool_info
     except ImportError:
         return "unknown"
     for library in threadpool_info():
-        # torch and scipy bring libraries of their own, which numpy does not use
+        # torch and scipy have libraries of their own, which numpy does not use
         if library["user_api"] == "blas" and "numpy" in library["filepath"]:
             return str(library.get("architecture", "unknown"))
     return "unknown"

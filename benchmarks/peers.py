@@ -1,4 +1,4 @@
-"""Other compressors on the same jets, column by column, at the best settings that keep the bound."""
+"""Other compressors on the same jets, column by column, at the best settings in tolerance."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from atlasae.errors import MissingPackageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from atlasae.codecs.bounded.codec import BoundedCodec
+    from atlasae.jets.table import Table
     from atlasae.quantization.quantizers import Quantizer
     from atlasae.quantization.tolerance import Tolerance
     from atlasae.types import Values
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 PACKAGES = ("pcodec", "pysz", "zfpy", "zstandard", "uproot")
 PCODEC = "pcodec on the same integers"
-MANTISSA = 23  # bits of a float32's
+MANTISSA = 23  # bits, of float32
 
 
 @dataclass(frozen=True)
@@ -34,20 +36,20 @@ class Column:
 
     Attributes:
         values: shape (n,).
-        integers: the same on atlasae's lattice, shape (n,), int64.
-        lattice: that gives values for them.
-        tolerance: the largest error.
+        integers: the values quantized by atlasae, shape (n,), int64.
+        quantizer: gives values for integers.
+        tolerance: the largest error allowed.
     """
 
     values: Values
     integers: Values
-    lattice: Quantizer
+    quantizer: Quantizer
     tolerance: Tolerance
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One column compressed with some settings, and what came back of it."""
+    """One column compressed with some settings: bytes, and the restored values."""
 
     settings: str
     size: int
@@ -56,9 +58,14 @@ class Trial:
 
 @dataclass(frozen=True)
 class Rate:
-    """What a tool took; ``bits`` a jet is None where it was not measured, as ``note`` says.
+    """What a tool needs for the jets.
 
-    ``worst`` is the largest error in units of the tolerance.
+    Attributes:
+        name: of the tool.
+        bits: per jet; None if it was not measured, for the reason in ``note``.
+        worst: the largest error, in units of the tolerance.
+        settings: by feature.
+        note: why it was not measured.
     """
 
     name: str
@@ -69,28 +76,41 @@ class Rate:
 
 
 class NotApplicableError(Exception):
-    """A tool cannot do what is asked."""
+    """A tool cannot compress these jets within the tolerance."""
+
+
+def columns_of(codec: BoundedCodec, jets: Table) -> dict[str, Column]:
+    """The jets as the columns to compress, quantized as by a fitted codec."""
+    return {
+        name: Column(
+            jets.columns[name],
+            quantizer.to_integers(jets.columns[name]),
+            quantizer,
+            codec.tolerances_[name],
+        )
+        for name, quantizer in codec.quantizers_.items()
+    }
 
 
 def rates(columns: Mapping[str, Column]) -> list[Rate]:
-    """Every tool on these columns."""
+    """The rate of every tool on these columns."""
     return [rate(name, columns) for name in TOOLS]
 
 
 def versions() -> dict[str, str]:
-    """Of the tools' packages; those not installed are missing."""
-    found = {}
+    """Versions of the installed packages among the tools'."""
+    installed = {}
     for name in PACKAGES:
         try:
             package(name)
         except MissingPackageError:
             continue
-        found[name] = version(name)
-    return found
+        installed[name] = version(name)
+    return installed
 
 
 def package(name: str) -> Any:
-    """An optional package; raises MissingPackageError where it is not installed."""
+    """Import an optional package; raises MissingPackageError if it is not installed."""
     try:
         return import_module(name)
     except ImportError as error:
@@ -100,18 +120,18 @@ def package(name: str) -> Any:
 
 
 def largest_error(originals: Values, restored: Values, tolerance: Tolerance) -> float:
-    """In units of the tolerance; of lossless columns 0, or infinity where a bit differs."""
+    """The largest error in units of the tolerance; if lossless, 0 or infinity."""
     if tolerance.kind == "lossless":
         return 0.0 if originals.tobytes() == restored.tobytes() else np.inf
     values = originals.astype(np.float64)
     errors = np.abs(restored.astype(np.float64) - values)
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = np.where(errors > 0, errors / tolerance.bound(values), 0.0)
-    return float(shares.max(initial=0.0))  # NaN stays NaN, which no comparison lets pass
+    return float(shares.max(initial=0.0))  # a NaN stays, and fails every comparison
 
 
 def rounded(values: Values, keep: int) -> Values:
-    """float32 values rounded to the nearest with ``keep`` bits of mantissa."""
+    """float32 values rounded to ``keep`` bits of mantissa."""
     drop = MANTISSA - keep
     patterns = values.view(np.uint32) + np.uint32((1 << drop) >> 1)
     patterns &= ~np.uint32((1 << drop) - 1)
@@ -119,18 +139,18 @@ def rounded(values: Values, keep: int) -> Values:
 
 
 def rate(name: str, columns: Mapping[str, Column]) -> Rate:
-    """The tool of this name on these columns; bits for each value of the first."""
+    """The rate of one tool on these columns, at the best setting of each."""
     size, worst, settings = 0, 0.0, {}
     try:
         for feature, column in columns.items():
-            held = [
+            in_tolerance = [
                 (trial.size, trial.settings, error)
                 for trial in TOOLS[name](column)
                 if (error := largest_error(column.values, trial.restored, column.tolerance)) <= 1
             ]
-            if not held:
-                raise NotApplicableError(f"no setting tried kept the bound of {feature}")  # noqa: TRY301
-            best, settings[feature], error = min(held)
+            if not in_tolerance:
+                raise NotApplicableError(f"no setting keeps the tolerance of {feature}")  # noqa: TRY301
+            best, settings[feature], error = min(in_tolerance)
             size, worst = size + best, max(worst, error)
     except (MissingPackageError, NotApplicableError) as error:
         return Rate(name, None, None, {}, f"not measured: {error}")
@@ -148,7 +168,7 @@ def _pcodec(column: Column) -> Iterator[Trial]:
         data = pcodec.standalone.simple_compress(whole, config)
         restored = np.asarray(pcodec.standalone.simple_decompress(data), np.int64)
         settings = f"level {level}, {mode}, {delta}"
-        yield Trial(settings, len(data), column.lattice.to_values(restored))
+        yield Trial(settings, len(data), column.quantizer.to_values(restored))
 
 
 def _lzma_integers(column: Column) -> Iterator[Trial]:
@@ -157,7 +177,7 @@ def _lzma_integers(column: Column) -> Iterator[Trial]:
     narrow = positive.astype(np.min_scalar_type(positive.max()))
     for trial in _lzma(narrow):
         whole = trial.restored.astype(np.int64) + lowest
-        yield Trial(trial.settings, trial.size, column.lattice.to_values(whole))
+        yield Trial(trial.settings, trial.size, column.quantizer.to_values(whole))
 
 
 def _sz3(column: Column) -> Iterator[Trial]:
@@ -182,14 +202,14 @@ def _zfp(column: Column) -> Iterator[Trial]:
         yield Trial("reversible", len(data), zfpy.decompress_numpy(data))
         return
     axis = _Axis(column)
-    for times in (1, 2, 4, 8):  # it keeps well below what it is told
+    for times in (1, 2, 4, 8):  # its errors stay well below the tolerance it is given
         data = zfpy.compress_numpy(axis.values, tolerance=times * axis.bound)
         restored = axis.back(zfpy.decompress_numpy(data))
         yield Trial(f"tolerance times {times}", len(data), restored)
 
 
 def _truncated(compress: Callable[[Values], Iterator[Trial]]) -> Callable[..., Iterator[Trial]]:
-    """The shortest mantissa that keeps the bound, then a compressor."""
+    """The shortest mantissa in tolerance, then a compressor."""
 
     def trials(column: Column) -> Iterator[Trial]:
         for keep in range(1, MANTISSA + 1):
@@ -204,7 +224,7 @@ def _truncated(compress: Callable[[Values], Iterator[Trial]]) -> Callable[..., I
 
 
 def _root(compression: str, levels: tuple[int, ...]) -> Callable[[Column], Iterator[Trial]]:
-    """One branch of a TTree, as it stands in a file: its compressed baskets."""
+    """A branch of a TTree: the size of its compressed baskets in a file."""
 
     def trials(column: Column) -> Iterator[Trial]:
         uproot = package("uproot")
@@ -242,7 +262,7 @@ def _zstd(values: Values) -> Iterator[Trial]:
 
 
 def _layouts(values: Values) -> dict[str, tuple[bytes, Callable[[bytes], Values]]]:
-    """The bytes of an array as they are, and all first bytes, then all second ones, and so on."""
+    """The bytes of an array in order, and transposed: all first bytes, all second bytes, ..."""
     matrix = values.view(np.uint8).reshape(len(values), values.itemsize)
 
     def plain(data: bytes) -> Values:
@@ -259,7 +279,7 @@ def _layouts(values: Values) -> dict[str, tuple[bytes, Callable[[bytes], Values]
 
 
 class _Axis:
-    """A column on an axis where its bound is absolute: linear to the floor, then logarithmic."""
+    """A column transformed so that its bound is absolute: linear below the floor, else log."""
 
     def __init__(self, column: Column) -> None:
         tolerance = column.tolerance
@@ -271,11 +291,11 @@ class _Axis:
             sizes /= self.floor
             axis = np.where(sizes < 1, sizes, 1 + np.log(np.maximum(sizes, 1)))
             self.values = np.copysign(axis, column.values).astype(np.float32)
-            # rounding to float32, on this axis and back on that of the column
+            # less what rounding to float32 loses, on this axis and back
             self.bound = np.log1p(tolerance.value) - 2.0**-24 * (axis.max() + 1)
 
     def back(self, restored: Values) -> Values:
-        """The column from what a compressor gave for it."""
+        """The column from restored values on this axis."""
         if not self.floor:
             return restored
         sizes = np.abs(restored.astype(np.float64))

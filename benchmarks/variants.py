@@ -1,31 +1,30 @@
-"""``python -m benchmarks.variants JETS.pkl``: the five variants, trained alike, and their errors.
+"""``python -m benchmarks.variants JETS.pkl``: errors of the autoencoder variants.
 
-Rows are shuffled with numpy.random.default_rng(0).permutation, the first 80 % train, the last
-20 % are measured; the error is in units of the training rows' standard deviations.
+All are trained in the same way. Rows are shuffled with numpy.random.default_rng(0).permutation;
+the first 80 % train and the others are measured. The RMSE is in units of the standard deviations
+of the training jets.
 """
 
 from __future__ import annotations
 
-import json
 import time
-from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
 from atlasae import read_pickle
-from atlasae.atomic_write import atomic_write
 from atlasae.codecs.autoencoder.codec import AutoencoderCodec
 from atlasae.jets.metrics import residuals, standard_rmse
 from benchmarks import machine
 from benchmarks.cycles_per_jet import VARIANTS
+from benchmarks.output import write_json
 
 EPOCHS = 500
 
 
 def measure(jets: Any, options: dict[str, Any], epochs: int) -> dict[str, Any]:
-    """Train one variant and say how far its decoded jets are from the originals."""
+    """Train one variant and measure the errors of decoded test jets."""
     order = np.random.default_rng(0).permutation(len(jets))
     cut = int(0.8 * len(jets))
     train, test = jets[order[:cut]], jets[order[cut:]]
@@ -34,14 +33,15 @@ def measure(jets: Any, options: dict[str, Any], epochs: int) -> dict[str, Any]:
     codec.fit(train, valid=0.0, progress=True)
     seconds = time.monotonic() - start
     decoded = codec.decode(codec.encode(test))
-    found = residuals(test, decoded)
     return {
         "codec": repr(codec),
         "epochs": epochs,
         "seconds": round(seconds, 1),
         "rmse": standard_rmse(test, decoded, train),
         "rmse_train": standard_rmse(train, codec.decode(codec.encode(train)), train),
-        "half_widths": {name: result.half_width for name, result in found.items()},
+        "half_widths": {
+            name: result.half_width for name, result in residuals(test, decoded).items()
+        },
     }
 
 
@@ -50,16 +50,14 @@ def measure(jets: Any, options: dict[str, Any], epochs: int) -> dict[str, Any]:
 @click.option("--epochs", default=EPOCHS, show_default=True)
 @click.option("--output", default="benchmarks/results/variants.json", show_default=True)
 def main(pickle: str, epochs: int, output: str) -> None:
-    """Train the five variants on the jets of PICKLE and save their errors as JSON."""
+    """Train the variants on the jets of PICKLE and save their errors as JSON."""
     jets = read_pickle(pickle)
     rows = []
     for name, options in VARIANTS.items():
         rows.append({"name": name, **measure(jets, options, epochs)})
         click.echo(f"{name}: RMSE {rows[-1]['rmse']:.4f} in {rows[-1]['seconds']:.0f} s")
-    Path(output).parent.mkdir(parents=True, exist_ok=True)
     result = {"machine": machine.facts(), "jets": len(jets), "rows": rows}
-    with atomic_write(output, force=True) as beside:
-        beside.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_json(output, result)
 
 
 if __name__ == "__main__":

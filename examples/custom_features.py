@@ -1,7 +1,7 @@
-"""Jets of more than four features, each with a tolerance of its own.
+"""Compress jets with more than four features, each with its own tolerance.
 
-The sample has momenta only, so a b-tag, a charged fraction and a multiplicity are made up here;
-take your own from any table: awkward records, a DataFrame, a dict of arrays.
+The sample has momenta only, so this script generates a b-tag score, a charged fraction and a
+multiplicity. Use your own features from awkward records, a DataFrame or a dict of arrays.
 
 python examples/custom_features.py
 """
@@ -19,23 +19,23 @@ from atlasae.quantization.tolerance import LOSSLESS, abs_, rel
 
 
 def tagged_jets(events: int) -> ak.Array:
-    """Jets of the sample with three more features, jagged by event."""
+    """Jets of the sample with three more features, grouped by event."""
     jets = atlasae.read_jets(atlasae.sample(), entry_stop=events)
     pt = ak.to_numpy(ak.flatten(jets.pt))
     rng = np.random.default_rng(0)
-    more = {
+    extra = {
         "btag": rng.beta(0.5, 3, len(pt)).astype(np.float32),
         "charged_fraction": rng.beta(6, 4, len(pt)).astype(np.float32),
         "multiplicity": rng.poisson(5 + 4 * np.log(pt)).astype(np.int16),
     }
     counts = ak.num(jets)
-    columns = {name: ak.unflatten(values, counts) for name, values in more.items()}
+    columns = {name: ak.unflatten(values, counts) for name, values in extra.items()}
     return ak.zip({**{name: jets[name] for name in jets.fields}, **columns})
 
 
 def main() -> None:
-    """Code them within their tolerances, and say what each feature costs."""
-    parser = argparse.ArgumentParser(description="Compress jets of seven features.")
+    """Encode the jets and print bits and largest error of each feature."""
+    parser = argparse.ArgumentParser(description="Compress jets with seven features.")
     parser.add_argument("--events", type=int, default=20_000)
     jets = tagged_jets(parser.parse_args().events)
     tolerance = {
@@ -46,9 +46,10 @@ def main() -> None:
     data = codec.encode(jets)
     back = codec.decode(data)
     for name, result in atlasae.jets.metrics.residuals(jets, back).items():
-        kept = codec.tolerances_[name]
-        print(f"{name:16} {codec.bits_[name]:5.2f} bits, all within {result.maximum:.2g} ({kept})")
-    print(f"{8 * len(data) / ak.count(jets.pt):.2f} bits a jet")
+        tolerance = codec.tolerances_[name]
+        bits = codec.bits_[name]
+        print(f"{name:16} {bits:5.2f} bits, all within {result.maximum:.2g} ({tolerance})")
+    print(f"{8 * len(data) / ak.count(jets.pt):.2f} bits per jet")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The dijet mass of the events in a ROOT file, whether atlasae compressed it or not.
+"""Histogram the dijet mass of a ROOT file, whether atlasae compressed it or not.
 
 python examples/dijet_mass.py events.root -o dijet_mass.png
 python examples/dijet_mass.py small.root
@@ -18,14 +18,14 @@ import atlasae
 
 
 def dijet_masses(path: Path) -> tuple[ak.Array, ak.Array]:
-    """Invariant mass in GeV of the two leading jets, and the weight, of events with two or more."""
+    """Invariant mass in GeV of the two leading jets, and weight, of events with at least two."""
     with atlasae.open(path) as file:
         events = file["Events"]
         jets = events.collection("Jet")
         weights = events["genWeight"].array()
     jets = jets[ak.argsort(jets.pt, ascending=False)]
-    two = ak.num(jets) > 1
-    return (jets[two, 0] + jets[two, 1]).mass, weights[two]
+    selected = ak.num(jets) > 1
+    return (jets[selected, 0] + jets[selected, 1]).mass, weights[selected]
 
 
 def draw(histogram: hist.Hist, target: Path) -> None:
@@ -40,7 +40,7 @@ def draw(histogram: hist.Hist, target: Path) -> None:
 
 
 def main() -> None:
-    """Fill the histogram, print what is in it, and save the figure if one is asked for."""
+    """Fill the histogram, print its mean, and save the figure if a path is given."""
     parser = argparse.ArgumentParser(description="Dijet mass of the events in a ROOT file.")
     parser.add_argument("file", type=Path)
     parser.add_argument("-o", "--output", type=Path, help="figure to save")

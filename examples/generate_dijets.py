@@ -1,4 +1,4 @@
-"""Generate the dijet sample that ships with atlasae.
+"""Generate the dijet sample that is part of atlasae.
 
 Hard QCD dijets at 13 TeV from Pythia 8 (Bierlich et al., arXiv:2203.11601), final-state particles
 without neutrinos clustered by anti-kt with R = 0.4 (Cacciari, Salam, Soyez, arXiv:0802.1189) in
@@ -81,7 +81,7 @@ def generate(events: int, seed: int) -> dict[str, ak.Array | np.ndarray]:
 
 
 def main() -> None:
-    """Write the ROOT file and, beside it, a JSON file that says how it came about."""
+    """Write the ROOT file, and next to it a JSON file that describes how it was generated."""
     parser = argparse.ArgumentParser(description="Generate dijet events in NanoAOD's layout.")
     parser.add_argument("target", type=Path)
     parser.add_argument("--events", type=int, default=20_000)
@@ -107,7 +107,7 @@ def main() -> None:
 
 
 def array_type(array: ak.Array | np.ndarray) -> object:
-    """What ``mktree`` wants to know of a branch: an awkward type or a numpy dtype."""
+    """The type of a branch for ``mktree``: an awkward type or a numpy dtype."""
     return array.type.content if isinstance(array, ak.Array) else array.dtype
 
 

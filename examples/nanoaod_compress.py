@@ -1,7 +1,7 @@
-"""Compress the collections of a NanoAOD file within the precision that it has, and look inside.
+"""Compress the collections of a NanoAOD file within its own precision, and print the errors.
 
-NanoAOD rounds mantissas to 10 bits, 12 of angles; the preset ``nanoaod`` keeps every value within
-that. The branches that are no momenta are kept as they are.
+NanoAOD rounds mantissas to 10 bits, for angles to 12; the preset ``nanoaod`` keeps every value
+within that. Branches that are not momenta are kept unchanged.
 
 python examples/nanoaod_compress.py nano.root small.root
 """
@@ -18,19 +18,19 @@ import atlasae
 from atlasae import Codec
 
 
-def furthest(original: Path, compressed: Path, collection: str) -> dict[str, float]:
+def largest_errors(original: Path, compressed: Path, collection: str) -> dict[str, float]:
     """The largest relative error of each feature of a collection."""
     before, after = (atlasae.read_jets(p, collection=collection) for p in (original, compressed))
-    found = {}
+    errors = {}
     for feature in before.fields:
         first, second = (ak.to_numpy(ak.flatten(jets[feature])) for jets in (before, after))
         sizes = np.where(first == 0, 1, np.abs(first))
-        found[feature] = float(np.max(np.abs(second - first) / sizes, initial=0))
-    return found
+        errors[feature] = float(np.max(np.abs(second - first) / sizes, initial=0))
+    return errors
 
 
 def main() -> None:
-    """Compress, then say for each collection what it cost and how far its values are off."""
+    """Compress, then print size and largest errors of each collection."""
     parser = argparse.ArgumentParser(description="Compress a NanoAOD file.")
     parser.add_argument("source", type=Path)
     parser.add_argument("target", type=Path)
@@ -40,7 +40,7 @@ def main() -> None:
     for part in contents.parts:
         before = sum(part.before.values())
         print(f"{part.tree}/{part.name}: {before:,} bytes are now {part.after:,}")
-        errors = furthest(arguments.source, arguments.target, part.name)
+        errors = largest_errors(arguments.source, arguments.target, part.name)
         print("  largest errors:", ", ".join(f"{k} {v:.1e}" for k, v in errors.items()))
     print(f"whole file: {contents.source_bytes:,} bytes are now {contents.file_bytes:,}")
 

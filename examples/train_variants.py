@@ -1,4 +1,4 @@
-"""Train the original study's autoencoders by name: python train_variants.py tanh softmax."""
+"""Train autoencoders of the original study: python examples/train_variants.py tanh softmax."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 def show(name: str, train: Any, test: Any, epochs: int, output: Path) -> None:
-    """Train one variant, and print and draw its residuals on jets it has not seen."""
-    codec = Codec.autoencoder(epochs=epochs, **VARIANTS[name]).fit(train, progress=True)
+    """Train one variant; print and draw its residuals on held-out jets."""
+    codec = Codec.autoencoder(**VARIANTS[name], epochs=epochs).fit(train, progress=True)
     print(f"{name}: loss {codec.history_.kept_loss:.4f}")
     figures = {"losses": partial(plots.training, codec.history_)}
     for feature, result in metrics.residuals(test, codec.decode(codec.encode(test))).items():
@@ -40,7 +40,7 @@ def show(name: str, train: Any, test: Any, epochs: int, output: Path) -> None:
 
 
 def main() -> None:
-    """Train each variant on four fifths of the jets, and show what it does to the others."""
+    """Train each variant on 80 % of the jets, and show its residuals on the others."""
     parser = argparse.ArgumentParser(description="Train autoencoders by name.")
     parser.add_argument("variants", nargs="*", default=list(VARIANTS))
     parser.add_argument("--jets", default=atlasae.sample(), help="ROOT file")

@@ -1,5 +1,5 @@
 # ruff: noqa: T201
-"""Bytes nobody vouches for: mutated codecs, streams, columns and manifests, for some minutes.
+"""Untrusted bytes: mutated codecs, streams, columns and manifests, for some minutes.
 
     python -m tests.fuzz MINUTES [SEED]
 
@@ -28,19 +28,19 @@ import numpy as np
 
 import atlasae
 from atlasae import Codec
-from atlasae.codecs import base as stored
+from atlasae.codecs import serialization
 from atlasae.codecs.bounded import payload
-from atlasae.coding import blocks
-from atlasae.coding.blocks import Block
-from atlasae.errors import DamagedFileError, InputError, MissingNameError
+from atlasae.coding.blocks import Block, join_blocks
+from atlasae.errors import DamagedFileError, InputError, MissingNameError, VersionError
+from atlasae.jets.table import to_records
 from atlasae.lossless import columns, streams
 from atlasae.root import info
-from atlasae.root.container import manifest
+from atlasae.root.container import container
 from atlasae.root.container.restored_tree import CompressedTrees
 from atlasae.root.io.file import open_root
 from tests.helpers import make_jets, write_events
 
-EXPECTED = (DamagedFileError, InputError, MissingNameError)
+EXPECTED = (DamagedFileError, InputError, MissingNameError, VersionError)
 SECONDS = 20  # a case may take
 MEMORY = 3 << 30  # bytes of addresses, beyond what is there at the start
 NUMBERS = (0, 1, -1, 2, 7, 255, 2**16, 2**31 - 1, 2**31, 2**32, 2**53, 2**63, 2**64, -(2**63))
@@ -127,14 +127,14 @@ def mutated_tensors(tensors, rng):
     return tensors
 
 
-CHECK, AGREES, READ_STREAM = Block.check, payload._agrees, streams._read_stream
+CHECK, CHECK_FEATURE, READ_STREAM = Block.check, payload._check_feature, streams._read_stream
 
 
 def unchecked(rng):
     """Whether checksums are looked at in the next case, and streams within are changed."""
     if rng.random() < 0.5:
         Block.check = lambda *_: None
-        payload._agrees = lambda *_: True
+        payload._check_feature = lambda *_: None
 
     def mutated_stream(*given):
         raw, at = READ_STREAM(*given)
@@ -146,7 +146,7 @@ def unchecked(rng):
 
 def checked():
     """As it was."""
-    Block.check, payload._agrees, streams._read_stream = CHECK, AGREES, READ_STREAM
+    Block.check, payload._check_feature, streams._read_stream = CHECK, CHECK_FEATURE, READ_STREAM
 
 
 class Targets:
@@ -173,7 +173,7 @@ class Targets:
         self.codecs = [
             (codec, codec.encode(jets)) for codec in (autoencoder,) for jets in (finite,)
         ]
-        self.codecs += [(codec, blocks.join(coded)) for codec, coded in self.coded]
+        self.codecs += [(codec, join_blocks(coded)) for codec, coded in self.coded]
         source = write_events(folder / "source.root", make_jets(int(counts.sum())), counts)
         self.files = [folder / "packed.root", folder / "latents.root"]
         for path, given in zip(self.files, (self.coded[1][0], autoencoder), strict=True):
@@ -196,7 +196,7 @@ class Targets:
     def streams(self, rng):
         """Whole streams."""
         codec, coded = self.coded[rng.integers(len(self.coded))]
-        len(codec.decode(mutated_bytes(blocks.join(coded), rng)))
+        len(codec.decode(mutated_bytes(join_blocks(coded), rng)))
 
     def payload(self, rng):
         """Payloads and numbers of blocks."""
@@ -209,7 +209,8 @@ class Targets:
             jets = abs(int(NUMBERS[rng.integers(len(NUMBERS))]))
         if rng.random() < 0.3:
             events = [None, jets, *map(abs, NUMBERS)][rng.integers(len(NUMBERS) + 2)]
-        found = codec.decode_blocks(iter([Block(events, jets, payload, block.checksum)]))
+        table = codec.decode_blocks(iter([Block(events, jets, payload, block.checksum)]))
+        found = to_records(table)
         assert len(found) == (jets if events is None else events), "other numbers than it says"
         assert events is None or ak.sum(ak.num(found)) == jets, "other jets than it says"
 
@@ -230,12 +231,12 @@ class Targets:
     def codecs_(self, rng):
         """Stored codecs, header and tensors, with the digest they need."""
         codec, encoded = self.codecs[rng.integers(len(self.codecs))]
-        header, tensors = stored._unpack(codec.to_bytes())
+        header, tensors = serialization.unpack(codec.to_bytes())
         if rng.random() < 0.6:
             header = mutated_json(header, rng)
         if rng.random() < 0.6:
             tensors = mutated_tensors(tensors, rng)
-        decoder = Codec.from_bytes(stored._plain(json.dumps(header), tensors, digest=True))
+        decoder = Codec.from_bytes(serialization.pack_plain(header, tensors))
         repr(decoder)
         decoder.decode(encoded)
 
@@ -247,24 +248,24 @@ class Targets:
     def models(self, rng):
         """The densities of a bounded codec."""
         codec, coded = self.coded[rng.integers(len(self.coded))]
-        header, tensors = stored._unpack(codec.to_bytes())
+        header, tensors = serialization.unpack(codec.to_bytes())
         model = mutated_bytes(tensors["model"].tobytes(), rng)
         tensors = {"model": np.frombuffer(model, np.uint8)}
-        other = Codec.from_bytes(stored._plain(json.dumps(header), tensors, digest=True))
+        other = Codec.from_bytes(serialization.pack_plain(header, tensors))
         other.decode_blocks(iter(coded))
 
     def manifests(self, rng):
         """Manifests in a file."""
-        read = manifest._payloads
+        read = container._payloads
 
         def mutated(file, path):
             rows = read(file, path)
-            if path == manifest.MANIFESTS:
+            if path == container.MANIFESTS:
                 at = rng.integers(len(rows))
                 rows[at] = json.dumps(mutated_json(json.loads(rows[at]), rng)).encode()
             return rows
 
-        manifest._payloads = mutated
+        container._payloads = mutated
         try:
             with open_root(self.files[rng.integers(len(self.files))]) as file:
                 for tree in CompressedTrees(file).values():
@@ -272,7 +273,7 @@ class Targets:
                         assert len({len(array) for array in arrays.values()}) == 1
             info.info(self.files[0])
         finally:
-            manifest._payloads = read
+            container._payloads = read
 
 
 def main(minutes, seed):

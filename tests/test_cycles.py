@@ -1,4 +1,4 @@
-"""Cycle counts: what they measure, and which source they come from."""
+"""Cycle counts: what they measure, and which counter they come from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from atlasae import cycles
-from atlasae.cycles import Timer, _Backend
+from atlasae.cycles import CycleCounter, Timer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,52 +21,52 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_source() -> Iterator[None]:
-    """Let every test choose its source anew, and leave none behind."""
-    cycles._backend.cache_clear()
+def _fresh_counter() -> Iterator[None]:
+    """Let every test choose its counter, and leave none behind."""
+    cycles.counter.cache_clear()
     yield
-    cycles._backend.cache_clear()
+    cycles.counter.cache_clear()
 
 
-def _without(monkeypatch: pytest.MonkeyPatch, *sources: str) -> None:
-    """Take sources away as a machine without them would."""
-    if "hwcounter" in sources:
+def _without(monkeypatch: pytest.MonkeyPatch, *counters: str) -> None:
+    """Take counters away, as on a machine without them."""
+    if "hwcounter" in counters:
         monkeypatch.setitem(sys.modules, "hwcounter", None)
-    if "perf_event" in sources:
+    if "perf_event" in counters:
         monkeypatch.setattr(cycles, "_PERF_EVENT_OPEN", {})
-    if "clock" in sources:
+    if "clock" in counters:
         monkeypatch.setattr(cycles, "_frequencies", lambda: iter(()))
 
 
-def _backends() -> list[Any]:
-    made = {
+def _counters() -> list[Any]:
+    factories = {
         "hwcounter": cycles._from_hwcounter,
         "perf_event": cycles._from_perf_event,
         "clock": cycles._from_frequency,
         "nanoseconds": cycles._from_nanoseconds,
     }
-    return [pytest.param(name, make, id=name) for name, make in made.items()]
+    return [pytest.param(name, make, id=name) for name, make in factories.items()]
 
 
 def _work() -> int:
     return sum(i * i for i in range(200_000))
 
 
-@pytest.mark.parametrize(("name", "make"), _backends())
-def test_every_backend_counts_upwards_and_says_what_it_is(
-    name: str, make: Callable[[], _Backend | None]
+@pytest.mark.parametrize(("name", "make"), _counters())
+def test_every_counter_counts_upwards_and_describes_itself(
+    name: str, make: Callable[[], CycleCounter | None]
 ) -> None:
-    backend = make()
-    if backend is None:
+    counter = make()
+    if counter is None:
         pytest.skip(f"this machine has no {name}")
-    first = backend.count()
+    first = counter.count()
     _work()
-    second = backend.count_end()
+    second = counter.count_end()
     assert second - first > 200_000  # more than a cycle for each of the loop's rounds
     assert isinstance(second, int)
-    assert backend.source.name == name
-    assert backend.source.estimated == (name in ("clock", "nanoseconds"))
-    assert ("estimated" in backend.source.description) == backend.source.estimated
+    assert counter.name == name
+    assert counter.estimated == (name in ("clock", "nanoseconds"))
+    assert ("estimated" in counter.description) == counter.estimated
 
 
 def test_counts_never_fall() -> None:
@@ -75,8 +75,8 @@ def test_counts_never_fall() -> None:
     assert cycles.count_end() >= read[-1]
 
 
-def test_the_source_is_chosen_once() -> None:
-    assert cycles.source() is cycles.source()
+def test_the_counter_is_chosen_once() -> None:
+    assert cycles.counter() is cycles.counter()
 
 
 @pytest.mark.parametrize(
@@ -86,42 +86,40 @@ def test_the_source_is_chosen_once() -> None:
         (("hwcounter", "perf_event", "clock"), "nanoseconds"),
     ],
 )
-def test_what_is_missing_is_passed_over(
+def test_missing_counters_are_skipped(
     monkeypatch: pytest.MonkeyPatch, missing: tuple[str, ...], chosen: str
 ) -> None:
     _without(monkeypatch, *missing)
     monkeypatch.setattr(cycles, "_CPUINFO", _file_with("cpu MHz\t\t: 2596.144\n"))
-    assert cycles.source().name == chosen
-    assert cycles.source().estimated
+    assert cycles.counter().name == chosen
+    assert cycles.counter().estimated
     with Timer() as timer:
         _work()
     assert timer.cycles > 0
 
 
 def _file_with(text: str) -> SimpleNamespace:
-    """Something with a path's manners that holds this text."""
+    """A stand-in for a path whose file holds this text."""
     return SimpleNamespace(read_text=lambda **_: text, as_posix=lambda: "/proc/cpuinfo")
 
 
 def test_hwcounter_comes_first_and_perf_event_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    backend = cycles._from_nanoseconds()
-    counter = SimpleNamespace(count=backend.count, count_end=backend.count_end)
-    event = _Backend(
-        cycles.Source("perf_event", False, "for this test"), backend.count, backend.count_end
-    )
+    clock = cycles._from_nanoseconds()
+    module = SimpleNamespace(count=clock.count, count_end=clock.count_end)
+    event = CycleCounter("perf_event", False, "for this test", clock.count, clock.count_end)
     monkeypatch.setattr(cycles, "_from_perf_event", lambda: event)
-    monkeypatch.setitem(sys.modules, "hwcounter", counter)
-    assert cycles.source().name == "hwcounter"
-    assert not cycles.source().estimated
-    cycles._backend.cache_clear()
+    monkeypatch.setitem(sys.modules, "hwcounter", module)
+    assert cycles.counter().name == "hwcounter"
+    assert not cycles.counter().estimated
+    cycles.counter.cache_clear()
     monkeypatch.setitem(sys.modules, "hwcounter", None)
-    assert cycles.source().name == "perf_event"
+    assert cycles.counter().name == "perf_event"
 
 
 @pytest.mark.parametrize(
     "broken", [SimpleNamespace(), SimpleNamespace(count=lambda: 0, count_end=lambda: 0)]
 )
-def test_a_hwcounter_that_does_not_count_is_passed_over(
+def test_a_hwcounter_that_does_not_count_is_skipped(
     monkeypatch: pytest.MonkeyPatch, broken: SimpleNamespace
 ) -> None:
     monkeypatch.setitem(sys.modules, "hwcounter", broken)
@@ -132,34 +130,34 @@ def test_a_hwcounter_that_does_not_count_is_passed_over(
 def test_time_stamps_are_seconds_times_the_frequency(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    backend = {"hwcounter": cycles._from_hwcounter, "clock": cycles._from_frequency}[name]()
-    stated = next((hertz for _, hertz in cycles._frequencies()), None)
-    if backend is None or stated is None:
-        pytest.skip(f"this machine has no {name}, or states no frequency")
-    monkeypatch.setattr(cycles, "_backend", lambda: backend)
+    counter = {"hwcounter": cycles._from_hwcounter, "clock": cycles._from_frequency}[name]()
+    reported = next((hertz for _, hertz in cycles._frequencies()), None)
+    if counter is None or reported is None:
+        pytest.skip(f"this machine has no {name}, or reports no frequency")
+    monkeypatch.setattr(cycles, "counter", lambda: counter)
     with Timer() as timer:
         time.sleep(0.05)
     assert timer.seconds >= 0.05
-    # the processor's speed of the moment may be stated, several times the time stamps' or less
-    assert 1 / 8 < timer.cycles / (timer.seconds * stated) < 8
+    # the reported speed may be the momentary one, which differs from the time-stamp counter's
+    assert 1 / 8 < timer.cycles / (timer.seconds * reported) < 8
 
 
-def test_the_clock_is_multiplied_by_the_frequency_stated(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_clock_is_multiplied_by_the_reported_frequency(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cycles, "_frequencies", lambda: iter([("a test", 3_000_000_000)]))
-    backend = cycles._from_frequency()
-    assert backend is not None
+    counter = cycles._from_frequency()
+    assert counter is not None
     monkeypatch.setattr(time, "perf_counter_ns", lambda: 7_000)
-    assert backend.count() == backend.count_end() == 21_000
-    assert "3.000 GHz (a test)" in backend.source.description
+    assert counter.count() == counter.count_end() == 21_000
+    assert "3.000 GHz (a test)" in counter.description
     assert cycles._from_nanoseconds().count() == 7_000
 
 
-def test_a_frequency_no_processor_has_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_implausible_frequency_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cycles, "_frequencies", lambda: iter([("a", 0), ("b", 24_000_000)]))
     assert cycles._from_frequency() is None
 
 
-def test_frequencies_are_read_in_their_units_nearest_to_the_time_stamps_first(
+def test_frequencies_are_read_in_their_units_and_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "cpufreq").mkdir()
@@ -170,11 +168,11 @@ def test_frequencies_are_read_in_their_units_nearest_to_the_time_stamps_first(
     monkeypatch.setattr(cycles, "_CPU", tmp_path)
     monkeypatch.setattr(cycles, "_CPUINFO", tmp_path / "cpuinfo")
     monkeypatch.setattr(sys, "platform", "linux")
-    found = [hertz for _, hertz in cycles._frequencies()]
-    assert found == [2_400_000_000, 2_300_000_000, 2_596_144_000, 3_900_000_000]
+    frequencies = [hertz for _, hertz in cycles._frequencies()]
+    assert frequencies == [2_400_000_000, 2_300_000_000, 2_596_144_000, 3_900_000_000]
 
 
-def test_no_files_of_the_kernel_are_no_frequencies(
+def test_without_kernel_files_there_are_no_frequencies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cycles, "_CPU", tmp_path)
@@ -184,7 +182,7 @@ def test_no_files_of_the_kernel_are_no_frequencies(
 
 
 @pytest.mark.parametrize("system", ["darwin", "win32"])
-def test_other_systems_have_an_estimated_source(
+def test_other_systems_have_an_estimated_counter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str
 ) -> None:
     _without(monkeypatch, "hwcounter")
@@ -192,7 +190,7 @@ def test_other_systems_have_an_estimated_source(
     monkeypatch.setattr(cycles, "_CPUINFO", tmp_path / "cpuinfo")
     monkeypatch.setattr(sys, "platform", system)
     assert cycles._from_perf_event() is None
-    assert cycles.source().estimated
+    assert cycles.counter().estimated
     assert cycles.count_end() >= cycles.count() - 1_000_000_000  # it reads at all
 
 
@@ -212,7 +210,7 @@ def test_perf_event_is_opened_read_and_closed(monkeypatch: pytest.MonkeyPatch) -
         os.read(descriptor, 8)
 
 
-def test_perf_event_opens_one_event_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_perf_event_opens_one_event_per_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     opened_in: list[int] = []
 
     class Event:
@@ -225,22 +223,22 @@ def test_perf_event_opens_one_event_a_thread(monkeypatch: pytest.MonkeyPatch) ->
             return self.value
 
     monkeypatch.setattr(cycles, "_PerfEvent", Event)
-    backend = cycles._from_perf_event()
-    assert backend is not None
+    counter = cycles._from_perf_event()
+    assert counter is not None
     seen: list[int] = []
-    thread = threading.Thread(target=lambda: seen.append(backend.count()))
+    thread = threading.Thread(target=lambda: seen.append(counter.count()))
     thread.start()
     thread.join()
     assert seen == [1]
     assert len(set(opened_in)) == len(opened_in) == 2
 
 
-def test_an_event_that_stays_at_zero_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_event_that_stays_at_zero_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cycles, "_PerfEvent", lambda: SimpleNamespace(read=lambda: 0))
     assert cycles._from_perf_event() is None
 
 
-def test_a_timer_is_zero_before_runs_inside_and_stands_after() -> None:
+def test_a_timer_is_zero_before_grows_inside_and_stays_after() -> None:
     timer = Timer()
     assert (timer.cycles, timer.seconds) == (0, 0.0)
     with timer as entered:
@@ -258,12 +256,10 @@ def test_a_timer_is_zero_before_runs_inside_and_stands_after() -> None:
     assert isinstance(timer.seconds, float)
 
 
-def test_a_timer_entered_again_starts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_timer_entered_again_starts_from_zero(monkeypatch: pytest.MonkeyPatch) -> None:
     readings = iter([100, 150, 1000, 1001])
-    counter = _Backend(
-        cycles.Source("x", False, "x"), lambda: next(readings), lambda: next(readings)
-    )
-    monkeypatch.setattr(cycles, "_backend", lambda: counter)
+    counter = CycleCounter("x", False, "x", lambda: next(readings), lambda: next(readings))
+    monkeypatch.setattr(cycles, "counter", lambda: counter)
     with Timer() as timer:
         pass
     assert timer.cycles == 50
@@ -277,7 +273,7 @@ def _fail() -> None:
     raise KeyError("mine")
 
 
-def test_exceptions_pass_through_a_timer_and_the_time_stands() -> None:
+def test_exceptions_pass_through_a_timer_and_end_it() -> None:
     timer = Timer()
     with pytest.raises(KeyError, match="mine"), timer:
         _fail()
@@ -287,11 +283,11 @@ def test_exceptions_pass_through_a_timer_and_the_time_stands() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_forked_child_chooses_its_own_source() -> None:
+def test_a_forked_child_chooses_its_own_counter() -> None:
     # in a process of its own, without the threads of the tests
     code = (
         "import os; from atlasae import cycles; cycles.count(); pid = os.fork()\n"
-        "if not pid: os._exit(cycles._backend.cache_info().currsize)\n"
+        "if not pid: os._exit(cycles.counter.cache_info().currsize)\n"
         "raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
@@ -310,19 +306,19 @@ def test_importing_loads_nothing_heavy_and_opens_nothing() -> None:
     assert run.stdout.strip() == "[]"
 
 
-def test_the_benchmark_counts_a_jet_and_names_its_source() -> None:
+def test_the_benchmark_counts_cycles_per_jet_and_names_its_counter() -> None:
     measuring = pytest.importorskip(
         "benchmarks.cycles_per_jet", reason="the benchmarks stand in the repository only"
     )
     handled: list[int] = []
-    work = measuring.Work("tanh", "network", "encode", 1, lambda n: lambda: handled.append(n))
-    rows = work.rows(measuring.batches(100_000), repeats=3)
+    task = measuring.Task("tanh", "network", "encode", 1, lambda n: lambda: handled.append(n))
+    rows = task.rows(measuring.batches(100_000), repeats=3)
     assert [row.batch for row in rows] == [1, 10, 100, 1_000, 10_000, 100_000]
     assert set(handled) == {row.batch for row in rows}
     for row in rows:
         assert row.cycles_lower_quartile <= row.cycles <= row.cycles_upper_quartile
         assert row.ns_lower_quartile <= row.ns <= row.ns_upper_quartile
-        assert (row.source, row.estimated) == (cycles.source().name, cycles.source().estimated)
+        assert (row.source, row.estimated) == (cycles.counter().name, cycles.counter().estimated)
     # the same empty call is shared by more jets
     assert rows[-1].cycles < rows[0].cycles
-    assert measuring.bar(rows)["met"] == {"network": True}
+    assert measuring.target(rows)["met"] == {"network": True}

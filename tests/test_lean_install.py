@@ -90,7 +90,7 @@ from atlasae.cli import main
 main(sys.argv[1:])
 """
     run_lean(program, "compress", sample, small, "--codec", codec)
-    assert "through Codec.bounded(tolerance=0.01)" in run_lean(program, "info", small)
+    assert "compressed with Codec.bounded(tolerance=0.01)" in run_lean(program, "info", small)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import atlasae
+import benchmarks
 
 ROOT = Path(atlasae.__file__).parent
 LAYERS = [  # from the top; a package imports from those below it
@@ -30,15 +31,15 @@ def modules(folder):
 
 
 def imports_of(name, path, known):
-    """The modules that a module imports, wherever in it."""
-    found = set()
+    """The modules among ``known`` that a module imports, anywhere in it."""
+    imported = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
             subs = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= (subs & known) or {node.module}
-    return (found & known) - {name}
+            imported |= (subs & known) or {node.module}
+    return (imported & known) - {name}
 
 
 MODULES = modules(ROOT)
@@ -64,8 +65,16 @@ def test_imports_go_down(name):
                 assert theirs[0] in INSIDE_ROOT[own:], other
 
 
-def test_no_circle():
-    graph = {name: others - {"atlasae"} for name, others in IMPORTS.items() if name != "atlasae"}
+def test_no_circle_in_the_package():
+    assert_no_circle({n: others - {"atlasae"} for n, others in IMPORTS.items() if n != "atlasae"})
+
+
+def test_no_circle_in_the_benchmarks():
+    files = modules(Path(benchmarks.__file__).parent)
+    assert_no_circle({name: imports_of(name, path, files.keys()) for name, path in files.items()})
+
+
+def assert_no_circle(graph):
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:

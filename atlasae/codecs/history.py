@@ -12,7 +12,7 @@ class History:
 
     Attributes:
         train: mean loss over the training batches of each epoch.
-        valid: loss on the jets kept apart, after each epoch; empty where none were.
+        valid: loss on held-out jets after each epoch; empty if there were none.
         learning_rate: at the end of each epoch.
     """
 

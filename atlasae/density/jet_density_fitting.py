@@ -92,11 +92,7 @@ def fit_jet_density(
         features = recorder.features(group)
         if not features:
             continue
-        _, rows = recorder.recorded(group, features[-1])
-        scale = InputScale.fit(rows)
-        inputs = ScaledInputs(scale, rows.shape[1])
-        inputs.add(list(rows))
-        used = 0
+        inputs, used = recorder.scaled_inputs(group), 0
         for feature in features:
             values, own = recorder.recorded(group, feature)
             matrix = inputs.matrix[: 1 + len(own)]
@@ -113,7 +109,7 @@ def fit_jet_density(
             if progress:
                 progress(group, feature)
         if used:
-            scales[group] = scale.first(used)
+            scales[group] = inputs.scale.first(used)
     return JetDensity(layout, scales, conditionals, count_density(counts), in_events)
 
 
@@ -165,3 +161,10 @@ class RecordingVisitor:
         """All values, shape (n,), and inputs, shape (rows, n), of a feature."""
         values, rows = zip(*self.visits[group, feature], strict=True)
         return np.concatenate(values), np.concatenate(rows, axis=1)
+
+    def scaled_inputs(self, group: str) -> ScaledInputs:
+        """All inputs of a group, scaled; each feature takes the first rows of them."""
+        _, rows = self.recorded(group, self.features(group)[-1])
+        inputs = ScaledInputs(InputScale.fit(rows), rows.shape[1])
+        inputs.add(list(rows))
+        return inputs

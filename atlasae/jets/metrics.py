@@ -1,4 +1,4 @@
-"""How far decoded jets are from the originals."""
+"""Residuals of decoded jets, and tests of how well distributions agree."""
 
 from __future__ import annotations
 
@@ -16,13 +16,11 @@ from atlasae.optional import needs_extra
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import NDArray
-
-    from atlasae.types import Floats
+    from atlasae.types import Floats, Values
 
 
-CENTRAL_68 = (0.1587, 0.8413)  # the quantiles a normal has at one sigma
-CENTRAL_95 = (0.0228, 0.9772)  # and at two
+CENTRAL_68 = (0.1587, 0.8413)  #: quantiles of a normal distribution at one sigma
+CENTRAL_95 = (0.0228, 0.9772)  #: and at two
 
 
 @dataclass(frozen=True)
@@ -30,10 +28,16 @@ class Residuals:
     """Differences between decoded and original values of one feature.
 
     Attributes:
-        feature: its name.
+        feature: name of the feature.
         relative: whether they are divided by the original: masses, momenta and energies.
-        by_jet: one for each jet, shape (n,), float64; not finite where there is none, since the
-            original is zero, or one of the two is not finite.
+        by_jet: one per jet, shape (n,), float64; not finite where undefined, because the
+            original is zero or one of the two values is not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> result = Residuals("eta", relative=False, by_jet=np.array([0.1, -0.1, np.nan]))
+        >>> round(result.sigma, 3), result.undefined
+        (0.1, 1)
     """
 
     feature: str
@@ -42,21 +46,22 @@ class Residuals:
 
     @cached_property
     def values(self) -> Floats:
-        """The finite ones, shape (m,)."""
+        """The finite residuals, shape (m,)."""
         return self.by_jet[np.isfinite(self.by_jet)]
 
     @property
     def undefined(self) -> int:
-        """How many jets have no residual."""
+        """Number of jets without a residual."""
         return self.by_jet.size - self.values.size
 
     @property
     def mean(self) -> float:
+        """Mean; NaN without a finite residual."""
         return float(self.values.mean()) if self.values.size else float("nan")
 
     @property
     def sigma(self) -> float:
-        """Standard deviation about the mean."""
+        """Standard deviation; NaN without a finite residual."""
         return float(self.values.std()) if self.values.size else float("nan")
 
     @property
@@ -77,7 +82,7 @@ class Residuals:
 
     @property
     def half_width(self) -> float:
-        """Half the width of the central 68.3 %, which outliers do not move."""
+        """Half the width of the central 68.3 %, which is robust against outliers."""
         return half_width(self.values, CENTRAL_68)
 
     @property
@@ -87,60 +92,93 @@ class Residuals:
 
     @property
     def maximum(self) -> float:
-        """The largest in size."""
+        """Largest absolute residual; NaN without a finite residual."""
         return float(np.abs(self.values).max()) if self.values.size else float("nan")
 
 
 def half_width(values: Floats, central: tuple[float, float]) -> float:
-    """Half the distance between two quantiles; NaN of no values."""
+    """Half the distance between two quantiles; NaN without values.
+
+    Args:
+        values: shape (n,).
+        central: the lower and the upper quantile, from 0 to 1.
+
+    Example:
+        >>> import numpy as np
+        >>> half_width(np.linspace(-1, 1, 101), (0.25, 0.75))
+        0.5
+    """
     if not values.size:
         return float("nan")
     low, high = np.quantile(values, central)
     return float(high - low) / 2
 
 
-def wrap(angle: NDArray[Any]) -> NDArray[Any]:
-    """An angle in radians brought into [-pi, pi)."""
+def wrap(angle: Values) -> Values:
+    """Angles in radians, wrapped to [-pi, pi).
+
+    Example:
+        >>> import numpy as np
+        >>> float(wrap(np.array(2 * np.pi)))
+        0.0
+    """
     return (angle + np.pi) % (2 * np.pi) - np.pi
 
 
 def matched(original: Any, decoded: Any) -> tuple[Table, Table]:
-    """Both as tables with the same columns and the same jets in the same events.
+    """Both as tables of the features that they share.
 
     Raises:
-        InputError: they share no feature, or have other numbers of jets.
+        InputError: they share no feature, or differ in the number of jets, in all or per event.
+
+    Example:
+        >>> before, after = matched({"pt": [50.0], "eta": [0.1]}, {"pt": [50.1]})
+        >>> list(before.columns), list(after.columns)
+        (['pt'], ['pt'])
     """
-    first, second = to_table(original), to_table(decoded)
-    shared = [name for name in first.columns if name in second.columns]
+    before, after = to_table(original), to_table(decoded)
+    shared = [name for name in before.columns if name in after.columns]
     if not shared:
         raise InputError(
-            f"no feature in common: {', '.join(first.columns)} and {', '.join(second.columns)}"
+            f"no feature in common: {', '.join(before.columns)} and {', '.join(after.columns)}"
         )
-    if len(first) != len(second):
-        raise InputError(f"not the same jets: {len(first)} and {len(second)}")
-    both = first.counts is not None and second.counts is not None
-    if both and not np.array_equal(first.counts, second.counts):  # type: ignore[arg-type]
-        raise InputError("not the same events: the numbers of jets an event differ")
-    return first.select(shared), second.select(shared)
+    if len(before) != len(after):
+        raise InputError(f"not the same jets: {len(before)} and {len(after)}")
+    if (
+        before.counts is not None
+        and after.counts is not None
+        and not np.array_equal(before.counts, after.counts)
+    ):
+        raise InputError("not the same events: the jet counts per event differ")
+    return before.select(shared), after.select(shared)
 
 
 def residuals(original: Any, decoded: Any) -> dict[str, Residuals]:
-    """Residuals by feature: relative for energies, wrapped for phi, differences for the rest.
+    """Residuals by feature.
+
+    Masses, momenta and energies have relative residuals, (decoded - original) / abs(original);
+    phi has the difference wrapped to [-pi, pi); others have the difference.
 
     Args:
-        original: jets in any form ``atlasae.jets.table.to_table`` takes.
+        original: jets in any form that ``atlasae.jets.table.to_table`` accepts.
         decoded: the same jets, decoded.
 
     Raises:
         InputError: the two are not the same jets.
+
+    Example:
+        >>> result = residuals({"pt": [100.0, 50.0]}, {"pt": [101.0, 50.0]})["pt"]
+        >>> result.values.tolist()
+        [0.01, 0.0]
     """
-    first, second = matched(original, decoded)
+    before, after = matched(original, decoded)
     return {
-        name: _residuals(name, first.columns[name], second.columns[name]) for name in first.columns
+        name: _residuals(name, values, after.columns[name])
+        for name, values in before.columns.items()
     }
 
 
-def _residuals(name: str, original: NDArray[Any], decoded: NDArray[Any]) -> Residuals:
+def _residuals(name: str, original: Values, decoded: Values) -> Residuals:
     before, after = original.astype(np.float64), decoded.astype(np.float64)
     relative = is_energy(name)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -156,20 +194,36 @@ def standard_rmse(original: Any, decoded: Any, reference: Any) -> float:
     """Root mean square error over all features, each in units of its standard deviation.
 
     Args:
-        original: jets.
+        original: jets in any form that ``atlasae.jets.table.to_table`` accepts.
         decoded: the same jets, decoded.
-        reference: the jets whose standard deviations are the units, such as those trained on.
+        reference: the jets whose standard deviations are the units, such as the training jets.
+
+    Raises:
+        InputError: the two are not the same jets, or a value is NaN or infinite.
+
+    Example:
+        >>> standard_rmse({"eta": [0.0, 1.0]}, {"eta": [0.5, 1.5]}, {"eta": [-1.0, 1.0]})
+        0.5
     """
-    first, second = matched(original, decoded)
-    units = to_table(reference).select(list(first.columns)).matrix().std(axis=0)
-    return float(np.sqrt((((second.matrix() - first.matrix()) / units) ** 2).mean()))
+    before, after = matched(original, decoded)
+    units = to_table(reference).select(list(before.columns)).matrix().std(axis=0)
+    return float(np.sqrt((((after.matrix() - before.matrix()) / units) ** 2).mean()))
 
 
 def correlation(results: Mapping[str, Residuals]) -> Floats:
-    """Spearman's rank correlation of the residuals of every two features, shape (k, k).
+    """Spearman's rank correlation of the residuals of each pair of features, shape (k, k).
 
-    Ranks, since a few far outliers would make the correlation of the values. Jets without a
-    residual in one of the features do not count; where a feature has no spread it is NaN.
+    Ranks are used because a few far outliers would dominate a correlation of values. Jets
+    without a residual in one of the features are left out; a feature without spread gives NaN.
+
+    Args:
+        results: feature name to its residuals, all of the same jets.
+
+    Example:
+        >>> original = {"pt": [10.0, 10.0, 10.0], "eta": [0.0, 0.0, 0.0]}
+        >>> decoded = {"pt": [10.1, 10.2, 10.3], "eta": [0.3, 0.2, 0.1]}
+        >>> round(float(correlation(residuals(original, decoded))[0, 1]), 6)
+        -1.0
     """
     with needs_extra("plot", "metrics.correlation"):
         from scipy.stats import rankdata
@@ -184,13 +238,13 @@ def correlation(results: Mapping[str, Residuals]) -> Floats:
 
 @dataclass(frozen=True)
 class Profile:
-    """Central values in bins of something else.
+    """Median and central 68.3 % of values in bins of another variable.
 
     Attributes:
         edges: of the bins, shape (bins + 1,).
-        median: of the values in each bin; NaN where there are none.
-        low: the quantile that 15.87 % of the values lie below.
-        high: the quantile that 15.87 % lie above.
+        median: of the values in each bin, shape (bins,); NaN in empty bins.
+        low: the 15.87 % quantile of each bin, shape (bins,).
+        high: the 84.13 % quantile of each bin, shape (bins,).
     """
 
     edges: Floats
@@ -203,32 +257,38 @@ def profile(values: Floats, against: Floats, edges: Floats) -> Profile:
     """The median and the central 68.3 % of ``values`` in bins of ``against``.
 
     Args:
-        values: such as ``Residuals.by_jet``, shape (n,); those not finite do not count.
-        against: shape (n,).
-        edges: of the bins, growing; the last one belongs to its bin.
+        values: such as ``Residuals.by_jet``, shape (n,); values that are not finite are left out.
+        against: the binned variable, shape (n,).
+        edges: of the bins, increasing, shape (bins + 1,); the last bin includes its upper edge.
+
+    Example:
+        >>> import numpy as np
+        >>> values, pt = np.array([1.0, 3.0, 10.0]), np.array([20.0, 30.0, 60.0])
+        >>> profile(values, pt, np.array([0.0, 50.0, 100.0])).median.tolist()
+        [2.0, 10.0]
     """
-    places = np.searchsorted(edges, against, side="right") - 1
-    places[against == edges[-1]] -= 1
-    rows = np.full((3, len(edges) - 1), np.nan)
+    bins = np.searchsorted(edges, against, side="right") - 1
+    bins[against == edges[-1]] -= 1
+    quantiles = np.full((3, len(edges) - 1), np.nan)
     for i in range(len(edges) - 1):
-        inside = values[(places == i) & np.isfinite(values)]
+        inside = values[(bins == i) & np.isfinite(values)]
         if inside.size:
-            rows[:, i] = np.quantile(inside, (0.5, *CENTRAL_68))
-    return Profile(edges, rows[0], rows[1], rows[2])
+            quantiles[:, i] = np.quantile(inside, (0.5, *CENTRAL_68))
+    return Profile(edges, *quantiles)
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Two tests of whether two samples come from one distribution.
+    """Two tests of whether two samples come from the same distribution.
 
-    Both take the samples for independent. An original and its decoded copy are the same jets, so
-    the tests pass far too easily; residuals jet by jet say more.
+    Both tests assume independent samples. An original and its decoded copy are the same jets, so
+    the tests pass far too easily; residuals per jet say more.
 
     Attributes:
-        ks: Kolmogorov and Smirnov's statistic, the largest distance of the two cumulative shares.
-        ks_p: the probability of one so large.
-        chi2: of the two binned samples.
-        bins: that chi2 has a term for.
+        ks: Kolmogorov-Smirnov statistic, the largest distance of the two cumulative distributions.
+        ks_p: its p-value.
+        chi2: chi-square of the two binned samples.
+        bins: number of terms of the chi-square: bins that are not empty in both samples.
     """
 
     ks: float
@@ -238,27 +298,36 @@ class Agreement:
 
 
 def agreement(original: Floats, decoded: Floats, edges: Floats) -> Agreement:
-    """Compare two samples by Kolmogorov and Smirnov's test, and by chi-square in bins.
+    """Compare two samples by the Kolmogorov-Smirnov test, and by chi-square in bins.
+
+    Source of the chi-square for samples of unequal sizes: Press et al., Numerical Recipes,
+    section 14.3.
 
     Args:
         original: finite values, shape (n,).
         decoded: finite values, shape (m,).
-        edges: of the bins; values outside do not count for chi-square.
+        edges: of the bins, shape (bins + 1,); chi-square leaves out values outside of them.
 
     Raises:
-        InputError: one of them is empty.
+        InputError: one of the samples is empty.
+
+    Example:
+        >>> import numpy as np
+        >>> values, edges = np.array([0.1, 0.4, 0.6]), np.array([0.0, 0.5, 1.0])
+        >>> test = agreement(values, values, edges)
+        >>> test.ks, test.chi2, test.bins
+        (0.0, 0.0, 2)
     """
     with needs_extra("plot", "metrics.agreement"):
         from scipy.stats import ks_2samp
 
     if not original.size or not decoded.size:
-        raise InputError("an empty sample agrees with nothing")
+        raise InputError("both samples must be non-empty")
     test = ks_2samp(original, decoded, method="asymp")
-    first, second = (np.histogram(values, edges)[0] for values in (original, decoded))
-    filled = first + second > 0
-    # for samples of unequal sizes: Press et al., Numerical Recipes, section 14.3
-    scale = np.sqrt(second.sum() / max(first.sum(), 1))
-    terms = (scale * first - second / max(scale, 1e-300))[filled] ** 2 / (first + second)[filled]
+    before, after = (np.histogram(values, edges)[0] for values in (original, decoded))
+    filled = before + after > 0
+    scale = np.sqrt(after.sum() / max(before.sum(), 1))
+    terms = (scale * before - after / max(scale, 1e-300))[filled] ** 2 / (before + after)[filled]
     return Agreement(
         float(test.statistic), float(test.pvalue), float(terms.sum()), int(filled.sum())
     )

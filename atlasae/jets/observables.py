@@ -1,4 +1,4 @@
-"""What an analysis makes of the jets of an event: dijet mass, opening angles, sums."""
+"""Observables of events that an analysis derives from jets: dijet mass, opening angles, sums."""
 
 from __future__ import annotations
 
@@ -20,26 +20,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Observable:
-    """A number an event has.
+    """A number derived from the jets of an event.
 
     Attributes:
         title: in TeX, without its unit.
-        energy: whether it is one, in GeV, and its residuals therefore relative.
-        words: what it is, in a sentence.
+        energy: whether it is an energy or a mass, in GeV, with relative residuals.
+        description: in words, for captions.
     """
 
     title: str
     energy: bool
-    words: str
+    description: str
 
 
+#: observables by the names that ``observables`` gives them
 OBSERVABLES = {
     "m_jj": Observable("$m_{jj}$", True, "the invariant mass of the two leading jets"),
     "delta_phi": Observable(
-        r"$\Delta\phi_{jj}$", False, "the azimuth between the two leading jets"
+        r"$\Delta\phi_{jj}$", False, "the azimuthal angle between the two leading jets"
     ),
-    "delta_r": Observable(r"$\Delta R_{jj}$", False, "the distance of the two leading jets"),
-    "h_t": Observable(r"$H_{\mathrm{T}}$", True, "the sum of the transverse momenta of the jets"),
+    "delta_r": Observable(
+        r"$\Delta R_{jj}$", False, "the distance in eta and phi between the two leading jets"
+    ),
+    "h_t": Observable(
+        r"$H_{\mathrm{T}}$", True, "the scalar sum of the transverse momenta of the jets"
+    ),
     "leading_pt": Observable(
         r"leading jet $p_{\mathrm{T}}$", True, "the largest transverse momentum of an event"
     ),
@@ -47,34 +52,43 @@ OBSERVABLES = {
 
 
 def observables(jets: Any, *, unit: str | None = None) -> dict[str, Floats]:
-    """The observables of every event with two jets or more, by the names in ``OBSERVABLES``.
+    """The observables of all events with at least two jets, by the names in ``OBSERVABLES``.
 
-    The two leading jets are those of the largest transverse momenta in this very sample, as an
-    analysis would take them. Energies are in GeV, angles in radians, arrays of shape (events,).
+    The two leading jets are those with the largest pt in the sample given, as in an analysis.
 
     Args:
-        jets: jagged by event, with a momentum; without a mass or energy they count as massless.
-        unit: ``GeV`` or ``MeV``, of the jets; by default told from the size of pt.
+        jets: grouped by event, with a momentum; without a mass or energy they are massless.
+        unit: ``GeV`` or ``MeV``, the unit of the jets; by default guessed from pt.
+
+    Returns:
+        Name to values, shape (events,), float64. Energies are in GeV, angles in radians.
 
     Raises:
-        InputError: the jets stand in no events, or no event has two.
+        InputError: the jets are not grouped by event, have no momentum, or no event has two.
+
+    Example:
+        >>> import awkward as ak
+        >>> jets = ak.Array({"pt": [[50.0, 50.0]], "eta": [[0.0, 0.0]], "phi": [[0.0, 3.14159]]})
+        >>> round(float(observables(jets)["m_jj"][0]), 3)
+        100.0
     """
     import awkward as ak
 
     table = to_table(jets)
     if table.counts is None:
-        raise InputError("these jets stand in no events: nothing to derive from them")
+        raise InputError("these jets are not grouped by event: observables need events")
     records = to_records(table)
     if not hasattr(records, "deltaR"):
-        raise InputError(f"{', '.join(table.columns)} are not a momentum")
+        raise InputError(
+            f"no momentum such as pt, eta, phi among the features: {', '.join(table.columns)}"
+        )
     records = records[ak.num(records) > 1]
     if not len(records):
         raise InputError("no event has two jets")
     pt = ak.values_astype(records.pt, np.float64)
-    two = ak.argsort(pt, ascending=False)[:, :2]
-    flat = ak.to_numpy(ak.flatten(pt))
-    to_gev = 1e-3 if (unit or energy_unit(flat)) == "MeV" else 1.0
-    first, second = (_jet(records, two, i) for i in range(2))
+    leading_two = ak.argsort(pt, ascending=False)[:, :2]
+    to_gev = 1e-3 if (unit or energy_unit(ak.to_numpy(ak.flatten(pt)))) == "MeV" else 1.0
+    first, second = (_jet(records, leading_two, rank) for rank in range(2))
     delta_phi = np.abs(wrap(first.phi - second.phi))
     delta_eta = first.eta - second.eta
     return {
@@ -94,18 +108,18 @@ class _Jet:
     mass: Floats
 
 
-def _jet(records: Any, order: Any, i: int) -> _Jet:
-    """The jet of each event that is the ``i``-th in ``order``."""
+def _jet(records: Any, order: Any, rank: int) -> _Jet:
+    """The jet of this rank in ``order``, of each event."""
     import awkward as ak
 
-    chosen = records[order[:, i : i + 1]]
-    massive = hasattr(chosen, "mass")
-    parts = [chosen.pt, chosen.eta, chosen.phi, chosen.mass if massive else 0 * chosen.pt]
-    return _Jet(*(ak.to_numpy(ak.flatten(part)).astype(np.float64) for part in parts))
+    jets = records[order[:, rank : rank + 1]]
+    mass = jets.mass if hasattr(jets, "mass") else 0 * jets.pt
+    features = (jets.pt, jets.eta, jets.phi, mass)
+    return _Jet(*(ak.to_numpy(ak.flatten(values)).astype(np.float64) for values in features))
 
 
 def _mass(first: _Jet, second: _Jet) -> Floats:
-    """Invariant mass from transverse masses and rapidities, which do not cancel at large eta."""
+    """Invariant mass from transverse masses and rapidities, without cancellation at large eta."""
     transverse = [np.hypot(jet.pt, jet.mass) for jet in (first, second)]
     rapidity = [
         np.arcsinh(jet.pt * np.sinh(jet.eta) / m_t)
@@ -121,10 +135,18 @@ def _mass(first: _Jet, second: _Jet) -> Floats:
 
 
 def jet_energy_resolution(pt: Floats) -> Floats:
-    """Relative resolution of a jet's pt in GeV: noise, sampling and constant term in quadrature.
+    """Relative resolution of a jet's pt: noise, sampling and constant term in quadrature.
 
-    The form is that of ATLAS, arXiv:2007.02645; the numbers (3 GeV, 0.7 sqrt(GeV), 3 %) are round
-    ones of the size that both large experiments have. Give your own where it matters.
+    The form is that of ATLAS, arXiv:2007.02645. The numbers (3 GeV, 0.7 sqrt(GeV), 3 %) are
+    rounded, typical of ATLAS and CMS. Use the resolution of your experiment where it matters.
+
+    Args:
+        pt: in GeV, shape (n,).
+
+    Example:
+        >>> import numpy as np
+        >>> float(jet_energy_resolution(np.array(100.0)).round(3))
+        0.082
     """
     return np.asarray(np.sqrt((3 / pt) ** 2 + 0.7**2 / pt + 0.03**2))
 
@@ -132,8 +154,18 @@ def jet_energy_resolution(pt: Floats) -> Floats:
 def dijet_mass_resolution(
     mass: Floats, resolution: Callable[[Floats], Floats] = jet_energy_resolution
 ) -> Floats:
-    """Relative resolution of a dijet mass in GeV from that of two like jets of pt = mass / 2.
+    """Relative resolution of a dijet mass: that of two equal jets of pt = mass / 2.
 
-    The mass goes with the root of the product of the two pt, so each counts half.
+    The mass is proportional to sqrt(pt1 * pt2), so its relative resolution is that of one jet
+    divided by sqrt(2).
+
+    Args:
+        mass: in GeV, shape (n,).
+        resolution: relative resolution of a jet as a function of its pt in GeV.
+
+    Example:
+        >>> import numpy as np
+        >>> float(dijet_mass_resolution(np.array(200.0)).round(3))
+        0.058
     """
     return np.asarray(resolution(mass / 2) / np.sqrt(2))

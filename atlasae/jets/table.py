@@ -1,10 +1,10 @@
-"""Jets as tables of features: taking them in, handing them back, and their scalings."""
+"""Jets as tables of features: accept them in any common form, hand them back as records."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     import awkward as ak
     from numpy.typing import NDArray
 
-    from atlasae.types import Integers, PathLike
+    from atlasae.types import Floats, Integers, PathLike, Values
 
 
-_MOMENTA = ({"pt", "phi", "eta"}, {"px", "py", "pz"})  # what a mass or an energy makes a 4-vector
+# with a mass or an energy beside them these are a 4-vector
+_THREE_MOMENTA = ({"pt", "phi", "eta"}, {"px", "py", "pz"})
 
 
 @dataclass(frozen=True)
@@ -28,43 +29,84 @@ class Table:
 
     Attributes:
         columns: feature name to values, each of shape (n,) and of its own dtype.
-        counts: numbers of jets an event, shape (events,), summing to n; None for flat jets.
+        counts: number of jets per event, shape (events,), summing to n; None for flat jets.
+
+    Example:
+        >>> import numpy as np
+        >>> jets = Table({"pt": np.array([50.0, 30.0, 20.0])}, counts=np.array([2, 1]))
+        >>> len(jets)
+        3
     """
 
-    columns: dict[str, NDArray[Any]]
+    columns: dict[str, Values]
     counts: NDArray[np.integer[Any]] | None = None
 
     def __len__(self) -> int:
+        """Number of jets."""
         return len(next(iter(self.columns.values())))
 
     def select(self, names: Sequence[str]) -> Table:
-        """Only these columns, in this order and under these names.
+        """Keep these columns, in this order and under these names.
 
-        A column is found by its name, or as the same quantity: ``m`` is ``mass``.
+        A column is found by its name, or else as the same quantity: ``m`` is ``mass``.
 
         Raises:
-            MissingNameError: one is not there; the message names the nearest.
+            MissingNameError: there is no such column; the message suggests the nearest names.
+
+        Example:
+            >>> import numpy as np
+            >>> jets = Table({"pt": np.array([50.0]), "mass": np.array([8.0])})
+            >>> list(jets.select(["m"]).columns)
+            ['m']
         """
-        found = {name: find_feature(name, self.columns, "these jets") for name in names}
-        return Table({name: self.columns[own] for name, own in found.items()}, self.counts)
+        own_names = {name: find_feature(name, self.columns, "these jets") for name in names}
+        return Table({name: self.columns[own] for name, own in own_names.items()}, self.counts)
 
     def flat(self) -> Table:
-        """The same jets, not divided into events."""
+        """The same jets, no longer grouped by event.
+
+        Example:
+            >>> import numpy as np
+            >>> jets = Table({"pt": np.array([50.0, 30.0, 20.0])}, counts=np.array([2, 1]))
+            >>> jets.flat().counts is None
+            True
+        """
         return Table(self.columns)
 
     def rows(self, index: NDArray[np.integer[Any]]) -> Table:
-        """The flat jets at these positions."""
+        """The jets at these positions, flat.
+
+        Example:
+            >>> import numpy as np
+            >>> jets = Table({"pt": np.array([50.0, 30.0, 20.0])})
+            >>> jets.rows(np.array([2, 0])).columns["pt"].tolist()
+            [20.0, 50.0]
+        """
         return Table({name: values[index] for name, values in self.columns.items()})
 
     def events(self, index: NDArray[np.integer[Any]]) -> Table:
-        """The events at these positions, or the jets where they stand in no events."""
+        """The events at these positions; of flat jets, the jets.
+
+        Example:
+            >>> import numpy as np
+            >>> jets = Table({"pt": np.array([50.0, 30.0, 20.0])}, counts=np.array([2, 1]))
+            >>> jets.events(np.array([1, 0])).columns["pt"].tolist()
+            [20.0, 50.0, 30.0]
+        """
         if self.counts is None:
             return self.rows(index)
         rows = rows_of_events(self.counts, index)
         return Table(self.rows(rows).columns, self.counts[index])
 
     def span(self, start: int, stop: int) -> Table:
-        """The events, or jets where they stand in no events, from ``start`` to below ``stop``."""
+        """The events from ``start`` to ``stop``, exclusive; of flat jets, the jets.
+
+        Example:
+            >>> import numpy as np
+            >>> jets = Table({"pt": np.array([50.0, 30.0, 20.0])}, counts=np.array([2, 1]))
+            >>> jets.span(0, 1).columns["pt"].tolist()
+            [50.0, 30.0]
+        """
         if self.counts is None:
             return Table({name: values[start:stop] for name, values in self.columns.items()})
         ends = np.append(0, np.cumsum(self.counts))
@@ -73,17 +115,30 @@ class Table:
         return Table(columns, self.counts[start:stop])
 
     def array(self, name: str) -> ak.Array:
-        """A column as an awkward array, grouped by event where the table has counts."""
+        """A column as an awkward array, grouped by event if the table has counts.
+
+        Example:
+            >>> import numpy as np
+            >>> jets = Table({"pt": np.array([50.0, 30.0, 20.0])}, counts=np.array([2, 1]))
+            >>> jets.array("pt").tolist()
+            [[50.0, 30.0], [20.0]]
+        """
         import awkward as ak
 
         values = ak.Array(self.columns[name])
         return values if self.counts is None else ak.unflatten(values, self.counts)
 
-    def matrix(self) -> NDArray[np.float64]:
+    def matrix(self) -> Floats:
         """The columns side by side, shape (n, features), float64.
 
         Raises:
             InputError: a value is NaN or infinite.
+
+        Example:
+            >>> import numpy as np
+            >>> Table({"pt": np.array([50, 30]), "eta": np.array([0.5, -1.0])}).matrix()
+            array([[50. ,  0.5],
+                   [30. , -1. ]])
         """
         values = np.stack([np.asarray(c, np.float64) for c in self.columns.values()], axis=1)
         finite = np.isfinite(values)
@@ -101,17 +156,29 @@ def rows_of_events(counts: NDArray[Any], index: NDArray[Any]) -> Integers:
     """The rows of the jets of some events, in the order of these events.
 
     Args:
-        counts: number of jets of each event.
+        counts: number of jets per event, shape (events,).
         index: positions of the events wanted.
+
+    Example:
+        >>> import numpy as np
+        >>> rows_of_events(np.array([2, 1, 3]), np.array([2, 0])).tolist()
+        [3, 4, 5, 0, 1]
     """
     starts, wanted = np.cumsum(counts) - counts, counts[index]
-    within = np.arange(wanted.sum()) - np.repeat(np.cumsum(wanted) - wanted, wanted)
-    rows: Integers = np.repeat(starts[index], wanted) + within
+    ranks = np.arange(wanted.sum()) - np.repeat(np.cumsum(wanted) - wanted, wanted)
+    rows: Integers = np.repeat(starts[index], wanted) + ranks
     return rows
 
 
 def joined(tables: Sequence[Table]) -> Table:
-    """Tables of the same features, one after another."""
+    """Tables with the same features, one after another.
+
+    Example:
+        >>> import numpy as np
+        >>> halves = [Table({"pt": np.array([50.0])}), Table({"pt": np.array([30.0])})]
+        >>> joined(halves).columns["pt"].tolist()
+        [50.0, 30.0]
+    """
     columns = {
         name: np.concatenate([table.columns[name] for table in tables])
         for name in tables[0].columns
@@ -121,70 +188,73 @@ def joined(tables: Sequence[Table]) -> Table:
 
 
 def to_table(jets: Any) -> Table:
-    """Take in jets in any of the accepted forms.
+    """Convert jets in any accepted form to a Table.
 
     Args:
         jets: awkward records (flat, or jagged by event), a pandas DataFrame, a dict of arrays
-            (numpy, or awkward and jagged alike), a structured numpy array, or a Table.
+            (numpy, or awkward arrays of one jaggedness), a structured numpy array, or a Table.
 
     Raises:
         InputError: it is something else, has columns of unequal lengths, missing values, or
             columns that are not numbers.
+
+    Example:
+        >>> import awkward as ak
+        >>> table = to_table(ak.Array({"pt": [[50.0, 30.0], [20.0]]}))
+        >>> table.columns["pt"].tolist(), table.counts.tolist()
+        ([50.0, 30.0, 20.0], [2, 1])
     """
     if isinstance(jets, Table):
         return jets
-    if isinstance(jets, np.ndarray):
-        if jets.dtype.names is None:
-            raise InputError(
-                f"an array of shape {jets.shape} does not say which column is which;"
-                " give a dict such as {'m': x[:, 0], 'pt': x[:, 1]}, or a structured array"
-            )
-        fields: Mapping[str, Any] = {name: jets[name] for name in jets.dtype.names}
-    elif isinstance(jets, Mapping) or (hasattr(jets, "columns") and hasattr(jets, "to_numpy")):
-        fields = {
-            str(name): jets[name] for name in (jets if isinstance(jets, Mapping) else jets.columns)
-        }
-    elif getattr(jets, "fields", None):
-        fields = {name: jets[name] for name in jets.fields}
-    else:
-        raise InputError(
-            f"jets must be awkward records, a DataFrame, a dict of arrays or a structured array,"
-            f" not {type(jets).__name__}"
-        )
+    fields = _fields_of(jets)
     if not fields:
         raise InputError("these jets have no features")
-    return _table_of(fields)
-
-
-def _table_of(fields: Mapping[str, Any]) -> Table:
-    columns: dict[str, NDArray[Any]] = {}
-    counts: NDArray[Any] | None = None
-    for i, (name, values) in enumerate(fields.items()):
-        columns[name], own_counts = _column(name, values)
-        if i and not _same(own_counts, counts):
-            raise InputError(
-                f"feature {name!r} has other numbers of jets an event than {next(iter(columns))!r}"
-            )
-        counts = own_counts
+    columns: dict[str, Values] = {}
+    all_counts: dict[str, NDArray[Any] | None] = {}
+    for name, values in fields.items():
+        columns[name], all_counts[name] = _column(name, values)
+    first, *others = fields
+    counts = all_counts[first]
+    for name in others:
+        if not _equal_counts(all_counts[name], counts):
+            raise InputError(f"features {name!r} and {first!r} differ in jet counts per event")
     lengths = {len(column) for column in columns.values()}
     if len(lengths) > 1:
         raise InputError(f"the features differ in length: {sorted(lengths)} jets")
     return Table(columns, counts)
 
 
-def _same(a: NDArray[Any] | None, b: NDArray[Any] | None) -> bool:
-    return (a is None) == (b is None) and (a is None or np.array_equal(a, cast("NDArray[Any]", b)))
+def _fields_of(jets: Any) -> Mapping[str, Any]:
+    """Feature name to values in the form they come in."""
+    if isinstance(jets, np.ndarray):
+        if jets.dtype.names is None:
+            raise InputError(
+                f"an array of shape {jets.shape} does not say which column is which;"
+                " give a dict such as {'m': x[:, 0], 'pt': x[:, 1]}, or a structured array"
+            )
+        return {name: jets[name] for name in jets.dtype.names}
+    if isinstance(jets, Mapping):
+        return {str(name): jets[name] for name in jets}
+    if hasattr(jets, "columns") and hasattr(jets, "to_numpy"):
+        return {str(name): jets[name] for name in jets.columns}
+    if getattr(jets, "fields", None):
+        return {name: jets[name] for name in jets.fields}
+    raise InputError(
+        "jets must be awkward records, a DataFrame, a dict of arrays or a structured array,"
+        f" not {type(jets).__name__}"
+    )
 
 
-def _column(name: str, values: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """One feature as flat values and, where it is jagged, the counts."""
+def _column(name: str, values: Any) -> tuple[Values, NDArray[Any] | None]:
+    """One feature as flat values and, if it is jagged, the number of jets per event."""
     counts = None
     if hasattr(values, "layout"):
         import awkward as ak
 
         if values.ndim > 2:
             raise InputError(
-                f"feature {name!r} is nested {values.ndim - 1} deep; one level (jets in events) is the most"
+                f"feature {name!r} has {values.ndim - 1} levels of nesting; at most one is"
+                " accepted, jets grouped by event"
             )
         if values.ndim == 2:
             counts = ak.to_numpy(ak.num(values, axis=1))
@@ -200,46 +270,89 @@ def _column(name: str, values: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
     return column, counts
 
 
-def to_records(table: Table) -> ak.Array:
-    """The jets as awkward records, jagged where the table has counts.
+def _equal_counts(a: NDArray[Any] | None, b: NDArray[Any] | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return np.array_equal(a, b)
 
-    With the features of a momentum, under names that ``vector`` knows, they behave as Momentum4D,
-    or without a mass or energy as Momentum3D.
+
+def to_records(table: Table) -> ak.Array:
+    """The jets as awkward records, jagged if the table has counts.
+
+    With the features of a momentum, under names that ``vector`` knows, they behave as
+    Momentum4D, or without a mass or energy as Momentum3D.
+
+    Example:
+        >>> import numpy as np
+        >>> columns = {"pt": [50.0], "phi": [0.0], "eta": [0.0], "mass": [0.0]}
+        >>> records = to_records(to_table(columns))
+        >>> float(records.px[0])
+        50.0
     """
     import awkward as ak
     import vector
 
-    known = COORDINATES.intersection(table.columns)
+    coordinates = COORDINATES.intersection(table.columns)
     with_name, behavior = None, None
-    for momentum in _MOMENTA:
-        more = known - momentum
-        if momentum <= known and len(more) <= 1 and all(role(name) in ("m", "e") for name in more):
-            with_name = "Momentum4D" if more else "Momentum3D"
+    for momentum in _THREE_MOMENTA:
+        fourth = coordinates - momentum
+        if (
+            momentum <= coordinates
+            and len(fourth) <= 1
+            and all(role(name) in ("m", "e") for name in fourth)
+        ):
+            with_name = "Momentum4D" if fourth else "Momentum3D"
             behavior = vector.backends.awkward.behavior
     records = ak.zip(table.columns, with_name=with_name, behavior=behavior)
     return records if table.counts is None else ak.unflatten(records, table.counts)
 
 
-def column_of(what: str, table: Table) -> NDArray[Any] | None:
-    """The column that plays a part, such as ``pt``, or None."""
-    return next((values for name, values in table.columns.items() if role(name) == what), None)
+def column_of(wanted_role: str, table: Table) -> Values | None:
+    """The first column with a role such as ``pt``, or None.
+
+    Example:
+        >>> column_of("m", to_table({"mass": [8.0]})).tolist()
+        [8.0]
+    """
+    return next((v for name, v in table.columns.items() if role(name) == wanted_role), None)
 
 
 def typical_pt(table: Table) -> float:
-    """The median pt of jets; 0 where there is none."""
+    """The median pt of jets, in their unit; 0 without a finite pt.
+
+    Example:
+        >>> typical_pt(to_table({"pt": [20.0, 30.0, 90.0]}))
+        30.0
+    """
     pt = column_of("pt", table)
     finite = () if pt is None else np.abs(pt[np.isfinite(pt)])
     return float(np.median(finite)) if len(finite) else 0.0
 
 
 def save_matrix(jets: Any, path: PathLike, *, force: bool) -> Table:
-    """Write jets with ``np.save``, a row a jet, shape (n, features), float64.
+    """Write jets with ``np.save``: one row per jet, shape (n, features), float64.
+
+    Args:
+        jets: in any form that ``to_table`` accepts.
+        path: of the file to write.
+        force: overwrite an existing file.
 
     Returns:
-        The jets as a table, whose columns are those of the file in order.
+        The jets as a table, whose columns have the order of the file's.
 
     Raises:
-        TargetExistsError: the file is there and ``force`` is false.
+        InputError: a value is NaN or infinite.
+        TargetExistsError: the file exists and ``force`` is false.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "jets.npy"
+        ...     table = save_matrix({"pt": [50.0, 30.0]}, path, force=False)
+        ...     np.load(path).shape
+        (2, 1)
     """
     table = to_table(jets).flat()
     with atomic_write(path, force=force) as beside, beside.open("wb") as file:

@@ -1,8 +1,8 @@
-"""Figures of what compression did to the jets, and of how a codec was trained.
+"""Figures of what compression did to jets, and of how a codec was trained.
 
-Each function draws on the axes it is given, or on those of a new figure, and returns the artists
-that show the data. A ``Style`` says for which experiment: its ``context()`` sets the fonts, and
-given to a function it writes the label and the units.
+Each function draws on the axes given, or on those of a new figure, and returns the artists that
+show the data. A ``Style`` is that of an experiment: its ``context()`` sets fonts and sizes, and as
+an argument it sets the label and the units.
 
     style = plots.Style("CMS", "Simulation Preliminary")
     with style.context():

@@ -1,4 +1,4 @@
-"""What compression does to the numbers an analysis makes of the jets."""
+"""Observables derived from jets, before and after compression."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 from atlasae.errors import require_choice
 from atlasae.jets.metrics import profile
 from atlasae.jets.observables import OBSERVABLES, dijet_mass_resolution, jet_energy_resolution
-from atlasae.plots import style as styles
+from atlasae.plots import layout
+from atlasae.plots.ranges import spread_of
 from atlasae.plots.ratio import BINS, overlay
-from atlasae.plots.style import ATLAS, NEUTRAL, Style, series, spread_of
+from atlasae.plots.style import ATLAS, NEUTRAL, Style, series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,27 +34,32 @@ def observable(
     style: Style = ATLAS,
     axes: Sequence[Axes] | None = None,
 ) -> Artists:
-    """An observable of the events before and after compression, and below it the ratios.
+    """Draw an observable of the events before and after compression, and the ratios below.
 
     Args:
-        original: of ``atlasae.jets.observables.observables``.
-        decoded: name to the same of the decoded jets; several are laid over one another.
+        original: from ``atlasae.jets.observables.observables``.
+        decoded: name to the observables of the decoded jets; all are overlaid.
         name: one of ``atlasae.jets.observables.OBSERVABLES``.
-        style: the experiment's.
-        axes: two to draw on, for the distributions and for the ratios; by default a new figure's.
+        style: of an experiment.
+        axes: two to draw on, for the distributions and the ratios; by default those of a new
+            figure.
 
     Raises:
         InputError: there is no observable of this name.
+
+    Example:
+        >>> import numpy as np
+        >>> before, after = {"h_t": np.array([90.0, 120.0])}, {"h_t": np.array([90.1, 120.0])}
+        >>> artists = observable(before, {"bounded": after}, "h_t")
     """
     require_choice("observable", name, OBSERVABLES)
-    what = OBSERVABLES[name]
-    upper, lower = axes if axes is not None else styles.stacked()
+    upper, lower = axes if axes is not None else layout.stacked()
     style.label(upper)
     artists = overlay(
         original[name],
         {sample: values[name] for sample, values in decoded.items()},
         observable_edges(name, original[name]),
-        log=what.energy,
+        log=OBSERVABLES[name].energy,
         axes=(upper, lower),
     )
     upper.set_ylabel("Events", loc="top")
@@ -62,7 +68,7 @@ def observable(
 
 
 def observable_edges(name: str, values: Floats) -> Floats:
-    """The bins that ``observable`` counts in, for the original's values."""
+    """The bins of ``observable``, from the values of the original."""
     low, high = spread_of(values, from_zero=OBSERVABLES[name].energy)
     if name == "delta_phi":
         low, high = 0.0, float(np.pi)
@@ -77,24 +83,27 @@ def dijet_mass_shift(
     style: Style = ATLAS,
     axes: Sequence[Axes] | None = None,
 ) -> Artists:
-    """How compression shifts and smears the dijet mass, against what the detector does.
+    """Draw how compression shifts and smears the dijet mass, compared with the detector.
 
-    Above half the width of the central 68 % of decoded / original - 1 in bins of the mass, and
-    the resolution; below the median as a share of that resolution.
+    Upper panel: half the width of the central 68 % of decoded / original - 1 in bins of the
+    mass, and the resolution. Lower panel: the median as a fraction of the resolution.
 
     Args:
         original: dijet masses in GeV, shape (events,).
-        decoded: name to the same of the decoded jets.
-        resolution: relative resolution of a jet by its pt in GeV, of arrays; replace it by your
-            own experiment's.
-        style: the experiment's.
-        axes: two to draw on; by default a new figure's.
+        decoded: name to the dijet masses of the decoded jets.
+        resolution: relative resolution of a jet as a function of its pt in GeV, for arrays; give
+            that of your experiment.
+        style: of an experiment.
+        axes: two to draw on; by default those of a new figure.
+
+    Example:
+        >>> import numpy as np
+        >>> masses = np.linspace(100.0, 500.0, 50)
+        >>> artists = dijet_mass_shift(masses, {"bounded": masses * 1.001})
     """
-    upper, lower = axes if axes is not None else styles.stacked()
+    upper, lower = axes if axes is not None else layout.stacked()
     style.label(upper)
-    positive = original[np.isfinite(original) & (original > 0)]
-    low, high = np.quantile(positive, (0.005, 0.999)) if positive.size else (1.0, 2.0)
-    edges = np.geomspace(low, high if high > low else low + 1, _MASS_BINS + 1)
+    edges = _mass_edges(original)
     centers = np.sqrt(edges[1:] * edges[:-1])
     fine = np.geomspace(edges[0], edges[-1], 200)
     artists: Artists = [
@@ -103,41 +112,57 @@ def dijet_mass_shift(
             label="Jet energy resolution",
         )
     ]  # fmt: skip
-    with np.errstate(divide="ignore", invalid="ignore"):
-        shifts = {name: values / original - 1 for name, values in decoded.items()}
-    drawn = [dijet_mass_resolution(centers, resolution)]
-    for i, (name, values) in enumerate(shifts.items()):
-        found = profile(values, original, edges)
-        width = (found.high - found.low) / 2
-        drawn.append(np.where(width > 0, width, np.nan))
+    resolutions = dijet_mass_resolution(centers, resolution)
+    heights = [resolutions]
+    for i, (name, masses) in enumerate(decoded.items()):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            shifts = profile(masses / original - 1, original, edges)
+        half_widths = (shifts.high - shifts.low) / 2
+        heights.append(np.where(half_widths > 0, half_widths, np.nan))
         artists += upper.plot(
-            centers, drawn[-1], **series(i), linewidth=1.2, label=f"{name}, 68 % half-width"
+            centers, heights[-1], **series(i), linewidth=1.2, label=f"{name}, 68 % half-width"
         )
-        share = found.median / dijet_mass_resolution(centers, resolution)
-        artists += lower.plot(centers, share, **series(i), linewidth=1.2)
+        artists += lower.plot(centers, shifts.median / resolutions, **series(i), linewidth=1.2)
+    _finish_widths(upper, heights)
+    _finish_shifts(lower)
     for ax in (upper, lower):
-        styles.log_ticks(ax.xaxis)
+        layout.log_ticks(ax.xaxis)
         ax.set_xlim(edges[0], edges[-1])
-    upper.set_yscale("log")
-    upper.set_ylim(np.nanmin(drawn) / 2, 2 * np.nanmax(drawn))
-    styles.make_room(upper, log=True, share=min(0.18 + 0.055 * (1 + len(decoded)), 0.6))
-    upper.set_ylabel(f"Smearing of {OBSERVABLES['m_jj'].title}", loc="top")
-    upper.tick_params(labelbottom=False)
-    styles.legend(upper)
-    lower.axhline(0, color=NEUTRAL, linewidth=1)
-    reach = 1.1 * max(abs(float(limit)) for limit in lower.get_ylim())
-    lower.set_ylim(-reach, reach)
-    styles.few_ticks(lower.yaxis, 4)
-    lower.set_ylabel("Shift /\nresolution", loc="center", fontsize=14)
     lower.set_xlabel(observable_title("m_jj", style), loc="right")
     upper.figure.align_ylabels([upper, lower])
     return artists
 
 
+def _mass_edges(masses: Floats) -> Floats:
+    """Logarithmic bins over the masses, without the extreme ones."""
+    positive = masses[np.isfinite(masses) & (masses > 0)]
+    low, high = np.quantile(positive, (0.005, 0.999)) if positive.size else (1.0, 2.0)
+    return np.geomspace(low, high if high > low else low + 1, _MASS_BINS + 1)
+
+
+def _finish_widths(ax: Axes, heights: Sequence[Floats]) -> None:
+    """The y axis and the legend of the upper panel."""
+    ax.set_yscale("log")
+    ax.set_ylim(np.nanmin(heights) / 2, 2 * np.nanmax(heights))
+    layout.make_room(ax, log=True, share=min(0.18 + 0.055 * len(heights), 0.6))
+    ax.set_ylabel(f"Smearing of {OBSERVABLES['m_jj'].title}", loc="top")
+    ax.tick_params(labelbottom=False)
+    layout.legend(ax)
+
+
+def _finish_shifts(ax: Axes) -> None:
+    """The y axis of the lower panel, symmetric about 0."""
+    ax.axhline(0, color=NEUTRAL, linewidth=1)
+    reach = 1.1 * max(abs(float(limit)) for limit in ax.get_ylim())
+    ax.set_ylim(-reach, reach)
+    layout.few_ticks(ax.yaxis, 4)
+    ax.set_ylabel("Shift /\nresolution", loc="center", fontsize=14)
+
+
 def observable_title(name: str, style: Style) -> str:
-    """The title of an observable's axis."""
-    what = OBSERVABLES[name]
-    title = what.title[0].upper() + what.title[1:]
-    if what.energy:
+    """The title of an observable's axis, with its unit."""
+    title = OBSERVABLES[name].title
+    title = title[0].upper() + title[1:]
+    if OBSERVABLES[name].energy:
         return title + style.energy_unit("m" if name == "m_jj" else "pt")
     return title + (style.unit("rad") if name == "delta_phi" else "")

@@ -1,4 +1,4 @@
-"""Features of jets before and after compression."""
+"""Distributions of features before and after compression."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from matplotlib.patches import Patch
 from atlasae.jets.metrics import matched
 from atlasae.jets.names import is_energy
 from atlasae.jets.table import to_table
-from atlasae.plots import style as styles
+from atlasae.plots import layout
+from atlasae.plots.ranges import limits_of, to_gev
 from atlasae.plots.ratio import BINS, overlay
-from atlasae.plots.style import ATLAS, ORIGINAL, Style, limits_of, series, to_gev
+from atlasae.plots.style import ATLAS, ORIGINAL, Style, series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from atlasae.types import Floats
 
 
-_MASSES = (0.393, 0.865)  # of a normal in two dimensions, within one sigma and within two
-_CELLS = 32
+_CONTOUR_SHARES = (0.393, 0.865)  # of a 2D normal distribution, within one and two sigma
+_CORNER_BINS = 32
 
 
 def distribution(
@@ -40,21 +41,27 @@ def distribution(
     style: Style = ATLAS,
     axes: Sequence[Axes] | None = None,
 ) -> Artists:
-    """A feature before and after compression, and below it the ratios.
+    """Draw a feature before and after compression, and the ratios below.
 
     Args:
-        original: jets in any form ``atlasae.jets.table.to_table`` takes.
-        decoded: name to the same jets, decoded; several are laid over one another.
-        feature: the one to draw.
-        style: the experiment's.
-        axes: two to draw on, for the distributions and for the ratios; by default a new figure's.
+        original: jets in any form that ``atlasae.jets.table.to_table`` accepts.
+        decoded: name to the same jets, decoded; all are overlaid.
+        feature: name of the feature to draw.
+        style: of an experiment.
+        axes: two to draw on, for the distributions and the ratios; by default those of a new
+            figure.
 
     Raises:
-        InputError: they are not the same jets.
+        InputError: the decoded jets are not the same jets.
+        MissingNameError: the jets have no such feature.
+
+    Example:
+        >>> original = {"pt": [50.0, 40.0, 30.0]}
+        >>> artists = distribution(original, {"bounded": {"pt": [50.1, 40.0, 30.0]}}, "pt")
     """
     before = to_table(original)
     after = {name: matched(before, jets)[1] for name, jets in decoded.items()}
-    upper, lower = axes if axes is not None else styles.stacked()
+    upper, lower = axes if axes is not None else layout.stacked()
     style.label(upper)
     values = _values(before, feature, before)
     artists = overlay(
@@ -69,7 +76,7 @@ def distribution(
 
 
 def distribution_edges(feature: str, values: Floats) -> Floats:
-    """The bins that ``distribution`` counts in, for the original's values."""
+    """The bins of ``distribution``, from the values of the original."""
     return np.linspace(*limits_of(feature, values), BINS + 1)
 
 
@@ -81,78 +88,83 @@ def corner(
     style: Style = ATLAS,
     axes: NDArray[Any] | None = None,
 ) -> Artists:
-    """Every feature, and every pair of them: the original filled, the decoded as lines.
+    """Draw each feature and each pair of features: the original filled, the decoded as lines.
 
-    The areas and lines hold 39 % and 86 % of the jets, as one and two sigma of a normal would.
+    The areas and lines contain 39 % and 86 % of the jets, as one and two sigma of a normal
+    distribution would.
 
     Args:
-        original: jets.
+        original: jets in any form that ``atlasae.jets.table.to_table`` accepts.
         decoded: the same jets, decoded.
-        name: what the legend calls them.
-        style: the experiment's.
-        axes: k rows of k for k features; by default a new figure's.
+        name: of the decoded jets in the legend.
+        style: of an experiment.
+        axes: shape (k, k) for k features, to draw on; by default those of a new figure.
+
+    Raises:
+        InputError: the decoded jets are not the same jets.
+
+    Example:
+        >>> jets = {"pt": [50.0, 40.0, 30.0], "eta": [0.1, -0.5, 1.0]}
+        >>> artists = corner(jets, jets)
     """
     before, after = matched(original, decoded)
-    names = list(before.columns)
-    axes = axes if axes is not None else styles.grid(len(names))
+    features = list(before.columns)
+    axes = axes if axes is not None else layout.grid(len(features))
     figure = axes[0, 0].figure
     style.label_figure(figure)
-    look = series(0)
-    first, second = (
-        {feature: _values(jets, feature, before) for feature in names} for jets in (before, after)
-    )
-    edges = {feature: _cells(feature, values) for feature, values in first.items()}
+    samples = [[_values(jets, name, before) for name in features] for jets in (before, after)]
+    edges = [_corner_edges(name, values) for name, values in zip(features, samples[0], strict=True)]
     artists: Artists = []
-    for row, of_y in enumerate(names):
-        for column, of_x in enumerate(names):
-            ax = axes[row, column]
-            if column > row:
-                ax.set_axis_off()
-                continue
-            x = edges[of_x]
-            if column == row:
-                counts = [np.histogram(jets[of_x], x)[0] for jets in (first, second)]
-                artists.append(ax.stairs(counts[0], x, fill=True, color=ORIGINAL, alpha=0.35))
-                artists.append(ax.stairs(counts[1], x, color=look["color"]))
-                ax.set_ylim(0, 1.15 * max(float(np.max(counts)), 1))
-                ax.set_yticks([])
-            else:
-                y = edges[of_y]
-                artists += _contours(ax, first[of_x], first[of_y], x, y, filled=True)
-                artists += _contours(ax, second[of_x], second[of_y], x, y, filled=False)
-                ax.set_ylim(y[0], y[-1])
-                _scale(ax.yaxis, of_y)
-            ax.set_xlim(x[0], x[-1])
-            _scale(ax.xaxis, of_x)
-            outer = row == len(names) - 1, column == 0 and row > 0
-            ax.tick_params(labelsize=11, labelbottom=outer[0], labelleft=outer[1])
-            ax.set_xlabel(style.axis_title(of_x) if outer[0] else "", loc="center", fontsize=14)
-            ax.set_ylabel(style.axis_title(of_y) if outer[1] else "", loc="center", fontsize=14)
+    for row, column in zip(*np.tril_indices(len(features)), strict=True):
+        ax, x_edges, y_edges = axes[row, column], edges[column], edges[row]
+        if column == row:
+            artists += _histograms(ax, [values[row] for values in samples], x_edges)
+        else:
+            for values, filled in zip(samples, (True, False), strict=True):
+                artists += _contours(
+                    ax, values[column], values[row], x_edges, y_edges, filled=filled
+                )
+            ax.set_ylim(y_edges[0], y_edges[-1])
+            _set_scale(ax.yaxis, features[row])
+        ax.set_xlim(x_edges[0], x_edges[-1])
+        _set_scale(ax.xaxis, features[column])
     figure.legend(
         handles=[
             Patch(color=ORIGINAL, alpha=0.45, label="Original"),
-            Line2D([], [], color=look["color"], label=name),
+            Line2D([], [], color=series(0)["color"], label=name),
         ],
         loc="upper right",
         bbox_to_anchor=(1 - 0.3 / figure.get_figwidth(), 1 - 0.15 / figure.get_figheight()),
         ncols=2,
     )
-    figure.align_ylabels(axes[:, 0])
+    layout.finish_triangle(axes, [style.axis_title(name) for name in features])
     return artists
 
 
-def _values(jets: Table, feature: str, unit: Table) -> Floats:
-    """A feature in the unit it is drawn in, which the jets in ``unit`` tell."""
-    return jets.select([feature]).columns[feature].astype(np.float64) * to_gev(feature, unit)
+def _values(jets: Table, feature: str, reference: Table) -> Floats:
+    """A feature in the unit it is drawn in, judged by the jets ``reference``."""
+    return jets.select([feature]).columns[feature].astype(np.float64) * to_gev(feature, reference)
 
 
-def _cells(feature: str, values: Floats) -> Floats:
-    """Edges of cells over a feature; energies, which fall steeply, have them even in logarithm."""
+def _corner_edges(feature: str, values: Floats) -> Floats:
+    """Bins of a feature in ``corner``; logarithmic for energies, which fall steeply."""
     positive = values[np.isfinite(values) & (values > 0)]
     if not is_energy(feature) or not positive.size:
-        return np.linspace(*limits_of(feature, values), _CELLS + 1)
+        return np.linspace(*limits_of(feature, values), _CORNER_BINS + 1)
     low, high = np.quantile(positive, (0.002, 0.999))
-    return np.geomspace(low, high if high > low else 2 * low, _CELLS + 1)
+    return np.geomspace(low, high if high > low else 2 * low, _CORNER_BINS + 1)
+
+
+def _histograms(ax: Axes, samples: Sequence[Floats], edges: Floats) -> Artists:
+    """The original filled, the decoded as a line."""
+    original, decoded = (np.histogram(values, edges)[0] for values in samples)
+    ax.set_yticks([])
+    artists: Artists = [
+        ax.stairs(original, edges, fill=True, color=ORIGINAL, alpha=0.35),
+        ax.stairs(decoded, edges, color=series(0)["color"]),
+    ]
+    ax.set_ylim(0, 1.15 * max(original.max(), decoded.max(), 1))
+    return artists
 
 
 def _contours(
@@ -164,16 +176,16 @@ def _contours(
     *,
     filled: bool,
 ) -> Artists:
-    """Areas or lines of equal density that hold given shares of the jets; none of no jets."""
+    """Areas or lines of equal density that contain _CONTOUR_SHARES of the jets."""
     from scipy.ndimage import gaussian_filter
 
     density = gaussian_filter(np.histogram2d(x, y, (x_edges, y_edges))[0], 1.2)
     falling = np.sort(density, axis=None)[::-1]
-    held = np.cumsum(falling)
-    if held[-1] == 0:
+    contained = np.cumsum(falling)
+    if contained[-1] == 0:
         return []
-    places = np.searchsorted(held, held[-1] * np.array(_MASSES[::-1]))
-    levels = np.unique(falling[np.minimum(places, falling.size - 1)])
+    cells = np.searchsorted(contained, contained[-1] * np.array(_CONTOUR_SHARES[::-1]))
+    levels = np.unique(falling[np.minimum(cells, falling.size - 1)])
     centers = [(edges[1:] + edges[:-1]) / 2 for edges in (x_edges, y_edges)]
     if filled:
         levels = np.append(levels, density.max() * 1.01)
@@ -185,8 +197,8 @@ def _contours(
     ]
 
 
-def _scale(axis: Axis, feature: str) -> None:
+def _set_scale(axis: Axis, feature: str) -> None:
     if is_energy(feature):
-        styles.log_ticks(axis, (1, 3))
+        layout.log_ticks(axis, (1, 3))
     else:
-        styles.few_ticks(axis, 4)
+        layout.few_ticks(axis, 4)

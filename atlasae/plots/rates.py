@@ -1,4 +1,4 @@
-"""Rate against distortion: what a jet costs in bits, and what the error is."""
+"""Rate against distortion: bits per jet, and the error of pt."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atlasae.errors import DamagedFileError, MissingFileError, MissingNameError
-from atlasae.plots import style as styles
-from atlasae.plots.style import ATLAS, Style, make_room, series
+from atlasae.plots import layout
+from atlasae.plots.layout import make_room
+from atlasae.plots.style import ATLAS, GREYS, NEUTRAL, ORIGINAL, Style, series
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,14 +26,14 @@ _RAW_BITS = 128.0  # four float32
 
 @dataclass(frozen=True)
 class Rate:
-    """What one codec makes of jets.
+    """Rate and error of a codec.
 
     Attributes:
-        name: of the codec or tool; points of one name are joined by a line.
-        bits: a jet.
-        error: of pt, relative: the tolerance where one is kept, else half the width of the
+        name: of the codec or tool; a line connects the points of one name.
+        bits: per jet.
+        error: relative error of pt: the tolerance if there is one, else half the width of the
             central 68 % of the residuals.
-        bounded: whether a tolerance is kept.
+        bounded: whether there is a tolerance.
     """
 
     name: str
@@ -42,40 +43,52 @@ class Rate:
 
 
 def read_rates(path: PathLike, sample: str = "pickle") -> list[Rate]:
-    """The rates of atlasae and its peers from the JSON that ``benchmarks.rates`` writes.
+    """Read the rates of atlasae and other tools from the JSON that ``benchmarks.rates`` writes.
 
     Args:
         path: such as ``benchmarks/results/rates.json``.
-        sample: whose jets; rows without a tolerance, of lossless coding, are left out.
+        sample: of jets, ``pickle`` or ``dijets``; rows of lossless coding are left out.
 
     Raises:
         MissingFileError: there is no such file.
-        DamagedFileError: it is not what the benchmarks write.
+        DamagedFileError: it does not have the form that the benchmarks write.
         MissingNameError: it has no rows of this sample.
+
+    Example:
+        >>> import json, tempfile
+        >>> row = {"name": "pickle, 0.001", "bits": 41.3, "peers": [{"name": "zfp", "bits": 68.8}]}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "rates.json"
+        ...     size = path.write_text(json.dumps({"rows": [row]}))
+        ...     [rate.name for rate in read_rates(path)]
+        ['atlasae, bounded', 'zfp']
     """
-    name = os.fspath(path)
+    file_name = os.fspath(path)
     try:
         rows = json.loads(Path(path).read_text(encoding="utf-8"))["rows"]
-        tables = [(*row["name"].rsplit(", ", 1), row) for row in rows]
-        found = [
+        cases = [(*row["name"].rsplit(", ", 1), row) for row in rows]
+        rates = [
             rate
-            for of_sample, tolerance, row in tables
-            if of_sample == sample and tolerance != "lossless"
+            for case_sample, tolerance, row in cases
+            if case_sample == sample and tolerance != "lossless"
             for rate in _rates_of(float(tolerance), row)
         ]
     except FileNotFoundError as error:
-        raise MissingFileError(f"no file {name!r}") from error
+        raise MissingFileError(f"no file {file_name!r}") from error
     except (KeyError, TypeError, ValueError, OSError) as error:
-        raise DamagedFileError(f"{name} is not a result of benchmarks.rates: {error}") from error
-    if not found:
-        raise MissingNameError.of("sample", sample, name, [of_sample for of_sample, *_ in tables])
-    return found
+        raise DamagedFileError(
+            f"{file_name} is not a result of benchmarks.rates: {error}"
+        ) from error
+    if not rates:
+        names = [case_sample for case_sample, *_ in cases]
+        raise MissingNameError.of("sample", sample, file_name, names)
+    return rates
 
 
 def _rates_of(tolerance: float, row: dict[str, Any]) -> list[Rate]:
     measured = [("atlasae, bounded", row["bits"])]
     measured += [(peer["name"], peer["bits"]) for peer in row["peers"]]
-    # what keeps every bit has no tolerance to stand at
+    # lossless tools have no tolerance to be drawn at
     return [
         Rate(name, float(bits), tolerance, True)
         for name, bits in measured
@@ -90,45 +103,57 @@ def rate_distortion(
     style: Style = ATLAS,
     ax: Axes | None = None,
 ) -> Artists:
-    """Bits a jet against the error of pt.
+    """Draw bits per jet against the error of pt.
 
     Args:
-        measured: of the files compared, drawn large, each by itself; open where no tolerance is
-            kept.
-        published: of benchmarks, drawn small, joined by name.
-        style: the experiment's.
-        ax: to draw on; by default a new figure's.
+        measured: rates of the files compared, with large markers, open if there is no tolerance.
+        published: rates of benchmarks, with small markers, connected by name.
+        style: of an experiment.
+        ax: to draw on; by default the axes of a new figure.
+
+    Example:
+        >>> artists = rate_distortion([Rate("small", bits=41.0, error=1e-3, bounded=True)])
     """
-    ax = ax or styles.single()
+    ax = ax or layout.single()
     style.label(ax)
-    artists: Artists = []
-    for i, name in enumerate(dict.fromkeys(rate.name for rate in published)):
-        points = sorted((r.error, r.bits) for r in published if r.name == name)
-        look = series(i) | {"color": styles.ORIGINAL if i == 0 else styles.GREYS[i % 3]}
-        artists += ax.plot(
-            *zip(*points, strict=True), **look, linewidth=2.2 if i == 0 else 1.2, markersize=5,
-            label=f"{name} (benchmark)" if i == 0 else name,
-        )  # fmt: skip
-    for i, rate in enumerate(measured):
-        look = series(i)
-        artists += ax.plot(
-            rate.error, rate.bits, linestyle="", marker=look["marker"], color=look["color"],
-            markersize=12, markerfacecolor=look["color"] if rate.bounded else "none",
-            markeredgewidth=2, zorder=3,
-            label=rate.name,
-        )  # fmt: skip
+    artists = [*_draw_published(ax, published), *_draw_measured(ax, measured)]
     ax.set_xscale("log")
     ax.margins(x=0.12)
-    ax.axhline(_RAW_BITS, color=styles.NEUTRAL, linewidth=1, linestyle=":")
+    ax.axhline(_RAW_BITS, color=NEUTRAL, linewidth=1, linestyle=":")
     ax.set_ylim(0, 140)
     rows = -(-len(ax.get_legend_handles_labels()[1]) // 2)
     make_room(ax, log=False, share=min(0.16 + 0.045 * rows, 0.6))
     ax.annotate(
-        "four float32", (0.03, _RAW_BITS), xycoords=("axes fraction", "data"), xytext=(0, -4),
-        textcoords="offset points", va="top", color=styles.NEUTRAL, fontsize=12,
+        "uncompressed: four float32", (0.03, _RAW_BITS), xycoords=("axes fraction", "data"),
+        xytext=(0, -4), textcoords="offset points", va="top", color=NEUTRAL, fontsize=12,
     )  # fmt: skip
     ax.set_xlabel(r"Relative error of jet $p_{\mathrm{T}}$", loc="right")
-    ax.set_ylabel("Bits a jet", loc="top")
-    title = "at the tolerance kept; open: none, at the 68 % half-width"
-    styles.legend(ax, fontsize=11, ncols=2, title=title, title_fontsize=11, columnspacing=1)
+    ax.set_ylabel("Bits per jet", loc="top")
+    title = "Error: tolerance (filled) or 68 % half-width (open)"
+    layout.legend(ax, fontsize=11, ncols=2, title=title, title_fontsize=11, columnspacing=1)
+    return artists
+
+
+def _draw_published(ax: Axes, rates: Sequence[Rate]) -> Artists:
+    """Lines in greys, that of atlasae, the first, in blue."""
+    artists: Artists = []
+    for i, name in enumerate(dict.fromkeys(rate.name for rate in rates)):
+        points = sorted((rate.error, rate.bits) for rate in rates if rate.name == name)
+        look = series(i) | {"color": ORIGINAL if i == 0 else GREYS[i % 3]}
+        artists += ax.plot(
+            *zip(*points, strict=True), **look, linewidth=2.2 if i == 0 else 1.2, markersize=5,
+            label=f"{name} (benchmark)" if i == 0 else name,
+        )  # fmt: skip
+    return artists
+
+
+def _draw_measured(ax: Axes, rates: Iterable[Rate]) -> Artists:
+    artists: Artists = []
+    for i, rate in enumerate(rates):
+        look = series(i)
+        artists += ax.plot(
+            rate.error, rate.bits, linestyle="", marker=look["marker"], color=look["color"],
+            markersize=12, markerfacecolor=look["color"] if rate.bounded else "none",
+            markeredgewidth=2, zorder=3, label=rate.name,
+        )  # fmt: skip
     return artists

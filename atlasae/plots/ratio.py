@@ -1,4 +1,4 @@
-"""Samples laid over one another, and below them their ratios to the first."""
+"""Overlaid distributions, and their ratios to the original below."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import mplhep
 import numpy as np
 
 from atlasae.jets.metrics import agreement
-from atlasae.plots.style import NEUTRAL, ORIGINAL, legend, make_room, series
+from atlasae.plots.layout import legend, make_room
+from atlasae.plots.style import NEUTRAL, ORIGINAL, series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 
 BINS = 50
-_ROOMY = 2  # as many samples have two lines each in the legend
-_TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # how far from 1 those of the ratio panel may be
+_MAX_TWO_LINE_SAMPLES = 2  # with more samples, each has one line in the legend
+_RATIO_TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # possible distances from 1
 
 
 def overlay(
@@ -33,13 +34,13 @@ def overlay(
     log: bool,
     axes: Sequence[Axes],
 ) -> Artists:
-    """Draw histograms and ratios; the legend says how the samples agree.
+    """Draw histograms and ratios; the legend has tests of the agreement.
 
     Args:
-        original: shape (n,).
-        decoded: name to the same, decoded.
+        original: values, shape (n,).
+        decoded: name to the decoded values.
         edges: of the bins, shape (bins + 1,).
-        log: whether counts are on a logarithmic scale.
+        log: whether counts have a logarithmic scale.
         axes: two, for the histograms and for the ratios.
     """
     upper, lower = axes
@@ -49,43 +50,46 @@ def overlay(
                          label="Original")  # fmt: skip
     artists += _uncertainty(before, lower)
     afters = {name: hist.Hist(axis).fill(values) for name, values in decoded.items()}
-    tick = _tick([_ratio(before, after) for after in afters.values()])
-    span = 1.1 * tick
-    own_line = len(decoded) <= _ROOMY  # for the tests, below the name
+    tick = _ratio_tick([_ratio(before, after) for after in afters.values()])
+    two_lines = len(decoded) <= _MAX_TWO_LINE_SAMPLES
     for i, (name, after) in enumerate(afters.items()):
         look = series(i)
-        label = name
-        if test := _test(original, decoded[name], edges):
-            label += ("\n" if own_line else ", ") + test
+        test = _test_label(original, decoded[name], edges)
+        label = name + (("\n" if two_lines else ", ") + test if test else "")
         artists += _histogram(after, upper, color=look["color"], linestyle=look["linestyle"],
                               yerr=False, label=label)  # fmt: skip
-        artists += _points(_ratio(before, after), axis.centers, span, lower, look)
-    upper.set(xlabel="")  # hist has named it
-    upper.set_ylabel("Jets", loc="top")
-    upper.tick_params(labelbottom=False)
+        artists += _points(_ratio(before, after), axis.centers, 1.1 * tick, lower, look)
     if log:
         upper.set_yscale("log")
         upper.set_ylim(0.5, 2 * max(float(before.values().max()), 1))
     for ax in axes:
         ax.set_xlim(edges[0], edges[-1])
-    lines = 1 + (2 if own_line else 1) * len(decoded)
+    lines = 1 + (2 if two_lines else 1) * len(decoded)
     make_room(upper, log=log, share=min(0.17 + 0.05 * lines, 0.6))
+    _finish_panels(upper, lower, tick)
+    return artists
+
+
+def _finish_panels(upper: Axes, lower: Axes, tick: float) -> None:
+    """Titles, the legend, and the y axis of the ratios, with ticks at 1 and 1 ± ``tick``."""
+    upper.set(xlabel="")  # hist sets one
+    upper.set_ylabel("Jets", loc="top")
+    upper.tick_params(labelbottom=False)
     legend(upper)
     lower.axhline(1, color=NEUTRAL, linewidth=1)
-    lower.set_ylim(1 - span, 1 + span)
+    lower.set_ylim(1 - 1.1 * tick, 1 + 1.1 * tick)
     lower.set_yticks([1 - tick, 1, 1 + tick])
     lower.set_ylabel("Decoded /\noriginal", loc="center", fontsize=14)
     upper.figure.align_ylabels([upper, lower])
-    return artists
 
 
 def _histogram(histogram: hist.Hist, ax: Axes, **options: object) -> Artists:
     drawn = mplhep.histplot(histogram, ax=ax, flow="none", **options)
-    return [artist for part in drawn for artist in part if artist is not None]
+    return [artist for group in drawn for artist in group if artist is not None]
 
 
-def _test(original: Floats, decoded: Floats, edges: Floats) -> str:
-    """How two samples agree, in words; nothing where one has no finite value."""
+def _test_label(original: Floats, decoded: Floats, edges: Floats) -> str:
+    """Results of the tests of agreement; nothing if a sample has no finite value."""
     first, second = (values[np.isfinite(values)] for values in (original, decoded))
     if not first.size or not second.size:
         return ""
@@ -94,22 +98,22 @@ def _test(original: Floats, decoded: Floats, edges: Floats) -> str:
 
 
 def _ratio(before: hist.Hist, after: hist.Hist) -> Floats:
-    """Counts after over counts before; NaN in empty bins."""
+    """Counts after divided by counts before; NaN in empty bins."""
     counts = before.values()
     ratio = np.full_like(counts, np.nan)
     np.divide(after.values(), counts, out=ratio, where=counts > 0)
     return np.asarray(ratio)
 
 
-def _tick(ratios: Sequence[Floats]) -> float:
-    """The tick that is just beyond nearly all ratios."""
+def _ratio_tick(ratios: Sequence[Floats]) -> float:
+    """The smallest distance of a tick from 1 that contains 90 % of the ratios."""
     distances = np.abs(np.concatenate(ratios) - 1)
     reach = float(np.nanquantile(distances, 0.9)) if np.isfinite(distances).any() else 0.0
-    return next((tick for tick in _TICKS if reach <= tick), _TICKS[-1])
+    return next((tick for tick in _RATIO_TICKS if reach <= tick), _RATIO_TICKS[-1])
 
 
 def _uncertainty(before: hist.Hist, ax: Axes) -> Artists:
-    """The statistical uncertainty of the original, as a band about 1."""
+    """The statistical uncertainty of the original, as a band around 1."""
     counts = before.values()
     spread = np.divide(1, np.sqrt(counts), out=np.zeros_like(counts), where=counts > 0)
     edges = before.axes[0].edges
@@ -124,12 +128,12 @@ def _uncertainty(before: hist.Hist, ax: Axes) -> Artists:
 def _points(
     ratio: Floats, centers: Floats, span: float, ax: Axes, look: Mapping[str, Any]
 ) -> Artists:
-    """The ratios, and at the edge of the panel an arrowhead for each that lies beyond it."""
+    """The ratios, with an arrowhead at the edge of the panel for each ratio outside of it."""
     options: dict[str, Any] = {"linestyle": "", "color": look["color"], "markersize": 4.5}
     drawn = ax.plot(centers, ratio, marker=look["marker"], **options)
-    for beyond, edge, marker in ((ratio > 1 + span, 0.94, "^"), (ratio < 1 - span, -0.94, "v")):
+    for outside, edge, marker in ((ratio > 1 + span, 0.94, "^"), (ratio < 1 - span, -0.94, "v")):
         drawn += ax.plot(
-            centers[beyond], np.full(beyond.sum(), 1 + edge * span), marker=marker,
+            centers[outside], np.full(outside.sum(), 1 + edge * span), marker=marker,
             markerfacecolor="none", **options,
         )  # fmt: skip
     return list(drawn)

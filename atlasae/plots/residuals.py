@@ -1,4 +1,4 @@
-"""How far decoded values are from the originals, jet by jet."""
+"""Residuals: differences between decoded and original values, jet by jet."""
 
 from __future__ import annotations
 
@@ -8,24 +8,13 @@ import hist
 import mplhep
 import numpy as np
 
-from atlasae.jets.metrics import Residuals, correlation, profile
+from atlasae.jets.metrics import Profile, Residuals, correlation, profile
 from atlasae.jets.names import is_energy
 from atlasae.jets.table import to_table
-from atlasae.plots import style as styles
-from atlasae.plots.style import (
-    ATLAS,
-    NEUTRAL,
-    Style,
-    few_ticks,
-    legend,
-    log_ticks,
-    make_room,
-    minus,
-    scaled_ticks,
-    series,
-    symbol,
-    to_gev,
-)
+from atlasae.plots import layout
+from atlasae.plots.layout import few_ticks, legend, log_ticks, make_room, minus, scaled_ticks
+from atlasae.plots.ranges import to_gev
+from atlasae.plots.style import ATLAS, NEUTRAL, Style, series, symbol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,8 +28,8 @@ if TYPE_CHECKING:
 
 BINS = 60
 _PROFILE_BINS = 16
-_LONG_NAME = 4  # letters of a feature's name that fit beside the next
-_WORTH_SAYING = 0.01  # a share of jets without any error
+_MAX_LEVEL_NAME = 4  # letters; longer names of features are written at an angle
+_MIN_EXACT_FRACTION = 0.01  # of jets without any error, to be mentioned in the legend
 
 
 def residual(
@@ -51,45 +40,37 @@ def residual(
     style: Style = ATLAS,
     ax: Axes | None = None,
 ) -> Artists:
-    """The residuals of a feature, with mean, sigma, central half-widths, maximum and tolerance.
+    """Draw the residuals of a feature, with mean, sigma, half-widths, maximum and tolerance.
 
-    Where no tolerance is kept the axis covers the central values; the share of jets beyond it is
-    written on the figure.
+    Without a tolerance the axis covers the central values, and the figure says which fraction of
+    the jets is beyond it.
 
     Args:
-        result: of ``atlasae.jets.metrics.residuals``.
-        tolerance: that the codec keeps; drawn where it is of the kind that the residuals are.
+        result: from ``atlasae.jets.metrics.residuals``.
+        tolerance: of the codec; drawn if it is of the kind of the residuals, relative or absolute.
         name: of the file, to write on the figure.
-        style: the experiment's.
-        ax: to draw on; by default a new figure's.
+        style: of an experiment.
+        ax: to draw on; by default the axes of a new figure.
+
+    Example:
+        >>> from atlasae.jets.metrics import residuals
+        >>> results = residuals({"pt": [50.0, 40.0]}, {"pt": [50.1, 39.9]})
+        >>> artists = residual(results["pt"], name="small")
     """
-    ax = ax or styles.single()
+    ax = ax or layout.single()
     style.label(ax)
-    look = series(0)
     bound = drawn_bound(result, tolerance)
     reach = _reach(result, bound)
     histogram = hist.Hist(hist.axis.Regular(BINS, -reach, reach)).fill(result.values)
-    artists: Artists = []
-    for options in ({"histtype": "fill", "alpha": 0.3}, {"yerr": False}):
-        drawn = mplhep.histplot(histogram, ax=ax, color=look["color"], flow="none", **options)
-        artists += [artist for part in drawn for artist in part if artist is not None]
+    artists = _filled_histogram(ax, histogram)
     ax.axvline(0, 0, 0.5, color=NEUTRAL, linewidth=1, linestyle=":")
+    if bound:  # the lines end below the text
+        artists += [
+            ax.axvline(side, 0, 0.5, color="black", linewidth=1.4, linestyle="--")
+            for side in (-bound, bound)
+        ]
     lines = [name] if name else []
-    lines += [
-        f"mean  {minus(_value(result.mean, result.mean_error))}",
-        f"$\\sigma$  {minus(_value(result.sigma, result.sigma_error))}",
-        f"68 %  ± {_short(result.half_width)}",
-        f"95 %  ± {_short(result.half_width_95)}",
-        f"max  {_short(result.maximum)}",
-    ]
-    if bound:
-        for side in (-bound, bound):
-            # not into the room that the numbers take
-            line = ax.axvline(side, 0, 0.5, color="black", linewidth=1.4, linestyle="--")
-            artists.append(line)
-        lines.append(f"tolerance  ± {_short(bound)}")
-    elif tolerance is not None:
-        lines.append(f"tolerance  {tolerance.kind} {tolerance.value or ''}".rstrip())
+    lines += [*_numbers(result), *_tolerance_text(tolerance, bound)]
     if beyond := 1 - float(histogram.sum()) / max(result.values.size, 1):
         lines.append(f"beyond axis  {100 * beyond:.2g} %")
     ax.text(
@@ -104,6 +85,32 @@ def residual(
     return artists
 
 
+def _filled_histogram(ax: Axes, histogram: hist.Hist) -> Artists:
+    artists: Artists = []
+    for options in ({"histtype": "fill", "alpha": 0.3}, {"yerr": False}):
+        drawn = mplhep.histplot(histogram, ax=ax, color=series(0)["color"], flow="none", **options)
+        artists += [artist for group in drawn for artist in group if artist is not None]
+    return artists
+
+
+def _numbers(result: Residuals) -> list[str]:
+    return [
+        f"mean  {minus(_value(result.mean, result.mean_error))}",
+        f"$\\sigma$  {minus(_value(result.sigma, result.sigma_error))}",
+        f"68 %  ± {_short(result.half_width)}",
+        f"95 %  ± {_short(result.half_width_95)}",
+        f"max  {_short(result.maximum)}",
+    ]
+
+
+def _tolerance_text(tolerance: Tolerance | None, bound: float) -> list[str]:
+    if bound:
+        return [f"tolerance  ± {_short(bound)}"]
+    if tolerance is None:
+        return []
+    return [f"tolerance  {tolerance.kind} {tolerance.value or ''}".rstrip()]
+
+
 def residual_sizes(
     results: Mapping[str, Residuals],
     tolerances: Mapping[str, Tolerance | None] | None = None,
@@ -111,15 +118,20 @@ def residual_sizes(
     style: Style = ATLAS,
     ax: Axes | None = None,
 ) -> Artists:
-    """The sizes of several codecs' residuals of one feature, on a logarithmic axis.
+    """Draw the absolute residuals of several codecs for one feature, on a logarithmic axis.
 
     Args:
         results: name to the residuals, all of the same feature.
-        tolerances: name to the tolerance that is kept, drawn as a line that ends the curve.
-        style: the experiment's.
-        ax: to draw on; by default a new figure's.
+        tolerances: name to the tolerance, drawn as a vertical line.
+        style: of an experiment.
+        ax: to draw on; by default the axes of a new figure.
+
+    Example:
+        >>> from atlasae.jets.metrics import residuals
+        >>> results = residuals({"pt": [50.0, 40.0]}, {"pt": [50.1, 39.7]})
+        >>> artists = residual_sizes({"small": results["pt"]})
     """
-    ax = ax or styles.single()
+    ax = ax or layout.single()
     style.label(ax)
     sizes = {name: np.abs(result.values[result.values != 0]) for name, result in results.items()}
     edges = _log_edges(list(sizes.values()))
@@ -128,16 +140,16 @@ def residual_sizes(
         look = series(i)
         count = results[name].values.size
         exact = 1 - values.size / count if count else 0.0
-        label = f"{name}, {100 * exact:.0f} % exact" if exact > _WORTH_SAYING else name
-        shares = np.histogram(values, edges)[0] / max(count, 1)
+        label = f"{name}, {100 * exact:.0f} % exact" if exact > _MIN_EXACT_FRACTION else name
+        fractions = np.histogram(values, edges)[0] / max(count, 1)
         line = {"color": look["color"], "linestyle": look["linestyle"]}
-        artists.append(ax.stairs(shares, edges, label=label, linewidth=1.8, **line))
+        artists.append(ax.stairs(fractions, edges, label=label, linewidth=1.8, **line))
         bound = drawn_bound(results[name], (tolerances or {}).get(name))
         if bound:
             artists.append(ax.axvline(bound, 0, 0.6, linewidth=1.1, **line))
     ax.set_xscale("log")
     ax.set_xlim(edges[0], edges[-1])
-    ax.set_ylabel("Share of jets", loc="top")
+    ax.set_ylabel("Fraction of jets", loc="top")
     first = next(iter(results.values()))
     ax.set_xlabel(style.residual_title(first, size=True), loc="right")
     make_room(ax, log=False, share=min(0.2 + 0.055 * len(results), 0.6))
@@ -154,63 +166,77 @@ def residual_profile(
     style: Style = ATLAS,
     axes: Sequence[Axes] | None = None,
 ) -> Artists:
-    """The residuals' median and central 68 % against pt and against eta.
+    """Draw the median and the central 68 % of the residuals against pt and against eta.
 
     Args:
-        result: of ``atlasae.jets.metrics.residuals``.
-        jets: the original ones, with pt and eta.
-        tolerance: that the codec keeps; drawn where it is of the kind that the residuals are.
+        result: from ``atlasae.jets.metrics.residuals``.
+        jets: the original jets, with pt and eta.
+        tolerance: of the codec; drawn if it is of the kind of the residuals, relative or absolute.
         name: of the file, to write on the figure.
-        style: the experiment's.
-        axes: two to draw on; by default a new figure's.
+        style: of an experiment.
+        axes: two to draw on; by default those of a new figure.
 
     Raises:
         MissingNameError: the jets have no pt or no eta.
+
+    Example:
+        >>> from atlasae.jets.metrics import residuals
+        >>> jets = {"pt": [50.0, 40.0], "eta": [0.5, -0.5]}
+        >>> results = residuals(jets, {"pt": [50.1, 39.9]})
+        >>> artists = residual_profile(results["pt"], jets)
     """
-    left, right = axes if axes is not None else styles.beside()
+    axes = axes if axes is not None else layout.beside()
+    left, right = axes
     style.label(left)
     table = to_table(jets)
-    look = series(0)
     bound = drawn_bound(result, tolerance)
     artists: Artists = []
-    reach = 0.0
-    for ax, against in ((left, "pt"), (right, "eta")):
+    reach = bound
+    for ax, against in zip(axes, ("pt", "eta"), strict=True):
         values = table.select([against]).columns[against].astype(np.float64)
         values = values * to_gev(against, table)
-        found = profile(result.by_jet, values, _profile_edges(against, values))
-        reach = max(reach, float(np.nanmax(np.abs([found.low, found.high]), initial=0.0)))
-        ax.axhline(0, color=NEUTRAL, linewidth=1, linestyle=":")
-        artists.append(
-            ax.stairs(
-                found.high, found.edges, baseline=found.low, fill=True, alpha=0.3,
-                color=look["color"], linewidth=0, label="68 % of the jets",
-            )
-        )  # fmt: skip
-        centers = (found.edges[1:] + found.edges[:-1]) / 2
-        widths = (found.edges[1:] - found.edges[:-1]) / 2
-        points = ax.errorbar(
-            centers, found.median, xerr=widths, linestyle="", marker="o", color=look["color"],
-            linewidth=1.4, label="Median",
-        )  # fmt: skip
-        artists += points.get_children()
-        if bound:
-            for side in (-bound, bound):
-                line = ax.axhline(side, color="black", linewidth=1.4, linestyle="--")
-                artists.append(line)
-            line.set_label(f"Tolerance ± {_short(bound)}")
+        binned = profile(result.by_jet, values, _profile_edges(against, values))
+        reach = max(reach, float(np.nanmax(np.abs([binned.low, binned.high]), initial=0.0)))
+        artists += [*_draw_profile(ax, binned), *_draw_bounds(ax, bound)]
         if against == "pt":
             log_ticks(ax.xaxis)
         else:
             few_ticks(ax.xaxis)
-        ax.set_xlim(found.edges[0], found.edges[-1])
+        ax.set_xlim(binned.edges[0], binned.edges[-1])
         ax.set_xlabel(style.axis_title(against), loc="right")
-    reach = 1.15 * max(reach, bound) or 1e-6
+    reach = 1.15 * reach or 1e-6
     left.set_ylim(-reach, 2 * reach)
     power = scaled_ticks(left.yaxis, reach)
     right.tick_params(labelleft=False)
     left.set_ylabel(style.residual_title(result, power), loc="top")
     right.legend(loc="upper right", bbox_to_anchor=(0.97, 0.96), title=name)
     return artists
+
+
+def _draw_profile(ax: Axes, binned: Profile) -> Artists:
+    """The central 68 % as a band, the median as points."""
+    color = series(0)["color"]
+    ax.axhline(0, color=NEUTRAL, linewidth=1, linestyle=":")
+    band = ax.stairs(
+        binned.high, binned.edges, baseline=binned.low, fill=True, alpha=0.3, color=color,
+        linewidth=0, label="68 % of the jets",
+    )  # fmt: skip
+    centers = (binned.edges[1:] + binned.edges[:-1]) / 2
+    widths = (binned.edges[1:] - binned.edges[:-1]) / 2
+    points = ax.errorbar(
+        centers, binned.median, xerr=widths, linestyle="", marker="o", color=color,
+        linewidth=1.4, label="Median",
+    )  # fmt: skip
+    return [band, *points.get_children()]
+
+
+def _draw_bounds(ax: Axes, bound: float) -> Artists:
+    """The tolerance as two lines, one of them in the legend; nothing without a bound."""
+    labels = {-bound: None, bound: f"Tolerance ± {_short(bound)}"} if bound else {}
+    return [
+        ax.axhline(side, color="black", linewidth=1.4, linestyle="--", label=label)
+        for side, label in labels.items()
+    ]
 
 
 def residual_correlation(
@@ -220,21 +246,27 @@ def residual_correlation(
     style: Style = ATLAS,
     ax: Axes | None = None,
 ) -> Artists:
-    """Spearman's correlation of the residuals of every two features, in numbers and shades.
+    """Draw Spearman's correlation of the residuals of each pair of features.
 
     Args:
         results: feature to its residuals, of the same jets.
         name: of the file, to write on the figure.
-        style: the experiment's.
-        ax: to draw on; by default a new figure's.
+        style: of an experiment.
+        ax: to draw on; by default the axes of a new figure.
+
+    Example:
+        >>> from atlasae.jets.metrics import residuals
+        >>> jets = {"pt": [50.0, 40.0, 30.0], "eta": [0.5, -0.5, 1.0]}
+        >>> decoded = {"pt": [50.1, 39.9, 30.0], "eta": [0.6, -0.5, 1.1]}
+        >>> artists = residual_correlation(residuals(jets, decoded))
     """
-    ax = ax or styles.single()
+    ax = ax or layout.single()
     matrix = correlation(results)
     k = len(matrix)
     image = ax.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
     bar = ax.figure.colorbar(image, ax=ax, pad=0.03)
     bar.set_label("Rank correlation of the residuals", fontsize=14)
-    style.label(ax)  # after the bar, which moves the axes
+    style.label(ax)  # after the color bar, which moves the axes
     artists: Artists = [image]
     for row in range(k):
         for column in range(k):
@@ -248,7 +280,7 @@ def residual_correlation(
             )  # fmt: skip
     names = [symbol(feature) for feature in results]
     look: dict[str, Any] = {"fontsize": 17}
-    if any(len(feature) > _LONG_NAME for feature in results):
+    if any(len(feature) > _MAX_LEVEL_NAME for feature in results):
         look = {"fontsize": 10, "rotation": 45, "rotation_mode": "anchor", "ha": "right"}
     ax.set_xticks(range(k), names, **look)
     ax.set_yticks(range(k), names, **look)
@@ -260,24 +292,24 @@ def residual_correlation(
 
 
 def drawn_bound(result: Residuals, tolerance: Tolerance | None) -> float:
-    """What no residual may exceed, or 0 where a tolerance of another kind, or none, is kept."""
+    """The largest residual allowed; 0 without a tolerance of the kind of the residuals."""
     kind = "relative" if result.relative else "absolute"
     return tolerance.value if tolerance is not None and tolerance.kind == kind else 0.0
 
 
 def _reach(result: Residuals, bound: float) -> float:
-    """How far the axis goes to either side of 0."""
-    furthest = 0.0 if np.isnan(result.maximum) else result.maximum
+    """The limit of the axis on either side of 0."""
+    largest = 0.0 if np.isnan(result.maximum) else result.maximum
     if bound:
-        return 1.15 * max(bound, min(furthest, 2 * bound))
-    reach = min(4.5 * result.half_width, 1.5 * furthest)
+        return 1.15 * max(bound, min(largest, 2 * bound))
+    reach = min(4.5 * result.half_width, 1.5 * largest)
     if not np.isfinite(reach) or reach == 0:
-        reach = max(1.15 * furthest, 1e-6)
+        reach = max(1.15 * largest, 1e-6)
     return reach
 
 
 def _value(value: float, error: float) -> str:
-    """A value to the precision of its error, such as 0.0123 ± 0.0004; small ones as powers."""
+    """A value and its error, such as 0.0123 ± 0.0004; small ones with a power of ten."""
     if not np.isfinite(value) or error <= 0:
         return f"{value:.2g}"
     power = int(np.floor(np.log10(max(abs(value), error))))
@@ -292,29 +324,29 @@ def _value(value: float, error: float) -> str:
 
 
 def _short(value: float) -> str:
-    """A number to two digits, as a power of ten where it is far from 1."""
+    """A number to two digits, with a power of ten if it is far from 1."""
     number, _, power = f"{value:.2g}".partition("e")
     return rf"{number}$\times \mathrm{{10^{{{int(power)}}}}}$" if power else number
 
 
 def _log_edges(samples: Sequence[Floats]) -> Floats:
-    """Bins that hold all but the smallest and the largest sizes."""
-    filled = [values for values in samples if values.size]
-    if not filled:
+    """Logarithmic bins over the samples, without their extreme tails."""
+    non_empty = [values for values in samples if values.size]
+    if not non_empty:
         return np.geomspace(1e-6, 1, BINS + 1)
-    low = min(float(np.quantile(values, 0.005)) for values in filled)
-    high = max(float(np.quantile(values, 0.9995)) for values in filled)
+    low = min(float(np.quantile(values, 0.005)) for values in non_empty)
+    high = max(float(np.quantile(values, 0.9995)) for values in non_empty)
     high = max(1.3 * high, 10 * low)
     return np.geomspace(low, high, BINS + 1)
 
 
 def _profile_edges(against: str, values: Floats) -> Floats:
-    """Bins over the values but their furthest; energies even in logarithm."""
+    """Bins over the values without their extreme tails; logarithmic for energies."""
     finite = values[np.isfinite(values)]
     if is_energy(against):
         finite = finite[finite > 0]
     if not finite.size:
         return np.linspace(1, 2, 2)
     low, high = np.quantile(finite, (0.001, 0.999))
-    spread = np.geomspace if is_energy(against) else np.linspace
-    return np.asarray(spread(low, high if high > low else low + 1, _PROFILE_BINS + 1))
+    spacing = np.geomspace if is_energy(against) else np.linspace
+    return np.asarray(spacing(low, high if high > low else low + 1, _PROFILE_BINS + 1))

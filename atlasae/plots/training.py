@@ -1,4 +1,4 @@
-"""How an autoencoder was trained."""
+"""The training of an autoencoder."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from atlasae.errors import InputError
-from atlasae.plots import style as styles
-from atlasae.plots.style import ATLAS, ORIGINAL, Style, legend, log_ticks, series
+from atlasae.plots import layout
+from atlasae.plots.layout import legend, log_ticks
+from atlasae.plots.style import ATLAS, ORIGINAL, Style, series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,19 +20,23 @@ if TYPE_CHECKING:
 
 
 def training(history: History, *, style: Style = ATLAS, ax: Axes | None = None) -> Artists:
-    """Training and validation loss by epoch, and the epoch that was kept.
+    """Draw the training and validation loss by epoch, and the epoch whose weights were kept.
 
     Args:
-        history: of a codec, ``history_``.
-        style: the experiment's.
-        ax: to draw on; by default a new figure's.
+        history: ``history_`` of a fitted ``AutoencoderCodec``.
+        style: of an experiment.
+        ax: to draw on; by default the axes of a new figure.
 
     Raises:
-        InputError: there was no epoch.
+        InputError: the history has no epochs.
+
+    Example:
+        >>> from atlasae.codecs.history import History
+        >>> artists = training(History([0.5, 0.3], [0.6, 0.4], [1e-3, 1e-4]))
     """
     if not len(history):
-        raise InputError("a history without epochs")
-    ax = ax or styles.single()
+        raise InputError("the history has no epochs: fit the codec first")
+    ax = ax or layout.single()
     style.label(ax)
     look = series(0)
     epochs = np.arange(1, len(history) + 1)
@@ -58,28 +63,32 @@ def training(history: History, *, style: Style = ATLAS, ax: Axes | None = None) 
 
 
 def learning_rates(
-    found: LearningRates, *, style: Style = ATLAS, ax: Axes | None = None
+    search: LearningRates, *, style: Style = ATLAS, ax: Axes | None = None
 ) -> Artists:
-    """The loss at each learning rate that the finder tried, and its suggestion.
+    """Draw the loss at each learning rate that the finder tried, and its suggestion.
 
     Args:
-        found: of ``AutoencoderCodec.lr_find``.
-        style: the experiment's.
-        ax: to draw on; by default a new figure's.
+        search: the result of ``AutoencoderCodec.lr_find``.
+        style: of an experiment.
+        ax: to draw on; by default the axes of a new figure.
+
+    Example:
+        >>> from atlasae.codecs.history import LearningRates
+        >>> artists = learning_rates(LearningRates(1e-3, (1e-4, 1e-3, 1e-2), (0.9, 0.4, 0.8)))
     """
-    ax = ax or styles.single()
+    ax = ax or layout.single()
     style.label(ax)
-    artists: Artists = list(ax.plot(found.rates, found.losses, color=ORIGINAL))
+    artists: Artists = list(ax.plot(search.rates, search.losses, color=ORIGINAL))
     artists.append(
         ax.axvline(
-            found.suggestion, 0, 0.6, color=series(0)["color"], linestyle="--",
-            label=f"Suggested: {found.suggestion:.1e}",
+            search.suggestion, 0, 0.6, color=series(0)["color"], linestyle="--",
+            label=f"Suggested: {search.suggestion:.1e}",
         )
     )  # fmt: skip
     ax.set_xscale("log")
     ax.set_xlabel("Learning rate", loc="right")
     ax.set_ylabel("Loss", loc="top")
-    lowest, first = min(found.losses), found.losses[0]
+    lowest, first = min(search.losses), search.losses[0]
     ax.set_ylim(0.8 * lowest, lowest + 1.7 * max(first - lowest, 0.1 * lowest))
-    ax.legend(loc="upper left", bbox_to_anchor=(0.03, 0.88))  # the loss rises at the right
+    ax.legend(loc="upper left", bbox_to_anchor=(0.03, 0.88))  # the loss rises on the right
     return artists

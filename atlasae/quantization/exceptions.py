@@ -1,4 +1,4 @@
-"""Values that no quantizer holds: found, kept bit for bit, and restored."""
+"""Exceptions: values that no quantizer holds, which are stored apart and restored bit for bit."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from atlasae.errors import InputError
+from atlasae.quantization.quantizers import Quantizer, bit_patterns, chunks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -14,63 +15,81 @@ if TYPE_CHECKING:
     from atlasae.quantization.tolerance import Tolerance
     from atlasae.types import BitPatterns, Integers, Values
 
-from atlasae.quantization.quantizers import Quantizer, bit_patterns, chunks
 
-
-def quantize(lattice: Quantizer, values: Values, tolerance: Tolerance) -> tuple[Integers, Integers]:
-    """Quantise a column and find what the lattice does not hold.
+def quantize(
+    quantizer: Quantizer, values: Values, tolerance: Tolerance
+) -> tuple[Integers, Integers]:
+    """Quantize a column and find its exceptions.
 
     Args:
-        lattice: as ``fit_lattice`` gives it.
+        quantizer: as ``atlasae.quantization.fitting.fit_quantizer`` gives it.
         values: the column, shape (n,).
         tolerance: the largest error.
 
     Returns:
-        The integers, shape (n,), and the positions, ascending, of all values that are NaN or
-        infinite, or whose restored value breaks the tolerance. There the integer is the median
-        of the others, which costs little; keep ``bits_of`` the values there for ``patch``.
+        The integers, shape (n,), and the positions of the exceptions, ascending: values that are
+        NaN or infinite, or whose restored value breaks the tolerance. The integer of an exception
+        is the median of the others, which costs few bits; its ``bit_patterns`` are to be stored
+        for ``restore_exceptions``.
 
     Raises:
-        InputError: the values are of another dtype than the lattice.
+        InputError: the values have another dtype than the quantizer.
+
+    Example:
+        >>> import numpy as np
+        >>> from atlasae import abs_
+        >>> from atlasae.quantization.fitting import fit_quantizer
+        >>> values = np.array([1.0, 2.0, np.nan])
+        >>> integers, positions = quantize(fit_quantizer(values, abs_(0.1)), values, abs_(0.1))
+        >>> positions.tolist()
+        [2]
     """
-    values = lattice.check_dtype(values)
-    integers = lattice.to_integers(values)
-    broken = np.empty(len(values), bool)
+    values = quantizer.check_dtype(values)
+    integers = quantizer.to_integers(values)
+    is_exception = np.empty(len(values), bool)
     with np.errstate(all="ignore"):
         for rows in chunks(len(values)):
-            restored = lattice.to_values(integers[rows])
-            broken[rows] = _broken(values[rows], restored, tolerance)
-    positions = np.flatnonzero(broken).astype(np.int64)
+            restored = quantizer.to_values(integers[rows])
+            is_exception[rows] = _breaks(values[rows], restored, tolerance)
+    positions = np.flatnonzero(is_exception).astype(np.int64)
     if len(positions):
-        good = integers[~broken]
-        middle = len(good) // 2
-        integers[positions] = np.partition(good, middle)[middle] if len(good) else 0
+        others = integers[~is_exception]
+        middle = len(others) // 2
+        integers[positions] = np.partition(others, middle)[middle] if len(others) else 0
     return integers, positions
 
 
 def restore_exceptions(values: Values, positions: Integers, bits: BitPatterns) -> Values:
-    """The values with those at the positions replaced, bit for bit.
+    """A copy of the values with the exceptions put back, bit for bit.
 
     Raises:
-        InputError: a position is outside, or there are more or fewer bit patterns than positions.
+        InputError: a position is out of range, or the numbers of positions and bit patterns
+            differ.
+
+    Example:
+        >>> import numpy as np
+        >>> values, nan = np.array([1.0, 2.0]), bit_patterns(np.array([np.nan]))
+        >>> restore_exceptions(values, np.array([1]), nan).tolist()
+        [1.0, nan]
     """
     if len(positions) != len(bits):
         raise InputError(f"{len(positions)} exceptions have {len(bits)} bit patterns")
     if len(positions) and not 0 <= positions.min() <= positions.max() < len(values):
         raise InputError(f"an exception lies outside the {len(values)} values")
-    patched = values.copy()
-    bit_patterns(patched)[positions] = bits
-    return patched
+    restored = values.copy()
+    bit_patterns(restored)[positions] = bits
+    return restored
 
 
-def _broken(values: Values, restored: Values, tolerance: Tolerance) -> NDArray[np.bool_]:
+def _breaks(values: Values, restored: Values, tolerance: Tolerance) -> NDArray[np.bool_]:
+    """Which values are not restored within the tolerance, or not finite."""
     if tolerance.kind == "lossless" or values.dtype.kind != "f":
-        broken: NDArray[np.bool_] = bit_patterns(values) != bit_patterns(restored)
+        breaks: NDArray[np.bool_] = bit_patterns(values) != bit_patterns(restored)
     else:
         originals = values.astype(np.float64)
         error = restored.astype(np.float64)
         error -= originals
-        # so written that NaN is broken
-        broken = ~(np.abs(error, out=error) <= tolerance.bound(originals))
-    broken |= ~np.isfinite(values)
-    return broken
+        # written so that NaN breaks it
+        breaks = ~(np.abs(error, out=error) <= tolerance.bound(originals))
+    breaks |= ~np.isfinite(values)
+    return breaks

@@ -15,24 +15,26 @@ from atlasae.jets.names import role
 from atlasae.jets.observables import OBSERVABLES
 from atlasae.jets.table import to_table
 from atlasae.plots import Rate, Style
+from atlasae.plots.latents import MAX_POINTS
 from atlasae.plots.residuals import drawn_bound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from atlasae.jets.table import Table
     from atlasae.plots.style import Artists
     from atlasae.report.comparison import Comparison, DecodedFile
 
 SUFFIXES = (".png", ".pdf")
-RESOLUTION = 150  # dots an inch of the PNG
+RESOLUTION = 150  # of the PNG, in dots per inch
 SECTIONS = {
     "features": "Features of the jets",
-    "residuals": "Residuals, jet by jet",
-    "derived": "What an analysis makes of the jets",
-    "codecs": "Rates, training, latents",
+    "residuals": "Residuals per jet",
+    "derived": "Observables derived from the jets",
+    "codecs": "Rates, training and latents",
 }
-_WORDS = {"pt": "transverse momentum", "m": "mass", "e": "energy", "phi": "azimuth",
+_FEATURE_WORDS = {"pt": "transverse momentum", "m": "mass", "e": "energy", "phi": "azimuthal angle",
           "eta": "pseudorapidity"}  # fmt: skip
 
 
@@ -43,10 +45,10 @@ class Figure:
     Attributes:
         name: of its files, without suffix.
         section: one of ``SECTIONS``.
-        group: a heading within the section, or nothing.
-        caption: what it shows, for a paper.
-        draw: draws it on a new figure, in the style it is given.
-        wide: whether it takes the whole width of a page.
+        caption: ready for a paper.
+        draw: draws it on a new figure, in the style given.
+        group: heading within the section, or empty.
+        wide: whether it takes half of the page width, not a third.
     """
 
     name: str
@@ -58,11 +60,11 @@ class Figure:
 
 
 def figures_of(comparison: Comparison, published: Sequence[Rate] = ()) -> Iterator[Figure]:
-    """All the figures that there is data for.
+    """All figures that the comparison has data for.
 
     Args:
-        comparison: of ``atlasae.report.comparison.read_comparison``.
-        published: of benchmarks, for the figure of rates.
+        comparison: from ``atlasae.report.comparison.read_comparison``.
+        published: rates of benchmarks, for the figure of rates.
     """
     yield from _features(comparison)
     yield from _residuals(comparison)
@@ -72,7 +74,7 @@ def figures_of(comparison: Comparison, published: Sequence[Rate] = ()) -> Iterat
 
 
 def save(figure: Figure, directory: Path, style: Style) -> list[Path]:
-    """Draw a figure, and write it as PNG and PDF."""
+    """Draw a figure, write it as PNG and PDF, and return the paths."""
     with style.context():
         figure.draw(style=style)
         drawn = plt.gcf()
@@ -90,18 +92,18 @@ def _features(comparison: Comparison) -> Iterator[Figure]:
         yield Figure(
             f"distribution_{feature}",
             "features",
-            f"Jet {_called(feature)} before compression (filled) and after (lines), and the ratio"
-            " to the original with its statistical uncertainty (band; arrowheads lie beyond the"
-            " axis). KS is the largest distance of the cumulative distributions, chi-square is"
-            " given with the number of bins.",
+            f"Jet {_feature_words(feature)} before compression (filled) and after (lines), and the"
+            " ratio to the original with its statistical uncertainty (band); arrowheads mark ratios"
+            " outside of the panel. KS is the largest distance of the cumulative distributions;"
+            " chi-square is given with the number of bins.",
             partial(plots.distribution, original, decoded, feature),
         )
     for file in comparison.files:
         yield Figure(
             f"corner_{_slug(file.name)}",
             "features",
-            f"{file.name}: every coordinate, and every pair of them, of the original (filled) and"
-            " the decoded jets (lines). Areas and lines hold 39 % and 86 % of the jets.",
+            f"{file.name}: each feature and each pair of features of the original jets (filled)"
+            " and of the decoded jets (lines). Areas and lines contain 39 % and 86 % of the jets.",
             partial(
                 plots.corner,
                 original.select(momentum),
@@ -114,82 +116,100 @@ def _features(comparison: Comparison) -> Iterator[Figure]:
 
 def _residuals(comparison: Comparison) -> Iterator[Figure]:
     for feature in comparison.features:
-        group = _called(feature).capitalize()
-        tolerances = {file.name: file.tolerance(feature) for file in comparison.files}
         if len(comparison.files) > 1:
-            yield Figure(
-                f"residual_sizes_{feature}",
-                "residuals",
-                f"Sizes of the residuals of the jet {_called(feature)}, of all files. A line"
-                " upwards from the axis is a tolerance.",
-                partial(
-                    plots.residual_sizes,
-                    {file.name: file.residuals[feature] for file in comparison.files},
-                    tolerances,
-                ),
-                group,
-            )
+            yield _residual_sizes(comparison, feature)
         for file in comparison.files:
-            result, tolerance = file.residuals[feature], tolerances[file.name]
-            bound = drawn_bound(result, tolerance)
-            kept = f" Dashed lines: the tolerance of {bound:.2g}." if bound else ""
-            yield Figure(
-                f"residual_{feature}_{_slug(file.name)}",
-                "residuals",
-                f"{file.name}: residuals of the jet {_called(feature)},"
-                f" {'relative' if result.relative else 'decoded - original'}. Mean"
-                f" {result.mean:.2g}, standard deviation {result.sigma:.2g}; 68 % lie within"
-                f" ± {result.half_width:.2g}, 95 % within ± {result.half_width_95:.2g},"
-                f" all within ± {result.maximum:.2g}.{kept}",
-                partial(plots.residual, result, tolerance, name=file.name),
-                group,
-            )
-            if result.maximum > 0 and {"pt", "eta"} <= set(comparison.features):
-                yield Figure(
-                    f"residual_profile_{feature}_{_slug(file.name)}",
-                    "residuals",
-                    f"{file.name}: median (points) and central 68 % (band) of the residuals of the"
-                    f" jet {_called(feature)} against pt and against eta.{kept}",
-                    partial(
-                        plots.residual_profile,
-                        result,
-                        comparison.original.jets,
-                        tolerance,
-                        name=file.name,
-                    ),
-                    group,
-                    wide=True,
-                )
+            yield _residual(file, feature)
+            if file.residuals[feature].maximum > 0 and {"pt", "eta"} <= set(comparison.features):
+                yield _residual_profile(comparison, file, feature)
     for file in comparison.files:
-        moved = {name: result for name, result in file.residuals.items() if result.sigma > 0}
-        if len(moved) < 2:
-            continue  # nothing to correlate where every bit came back
-        yield Figure(
-            f"residual_correlation_{_slug(file.name)}",
-            "residuals",
-            f"{file.name}: Spearman's rank correlation of the residuals of every two features.",
-            partial(plots.residual_correlation, moved, name=file.name),
-            "Correlations",
-        )
+        changed = {name: result for name, result in file.residuals.items() if result.sigma > 0}
+        if len(changed) > 1:
+            yield Figure(
+                f"residual_correlation_{_slug(file.name)}",
+                "residuals",
+                f"{file.name}: Spearman's rank correlation of the residuals of each pair of"
+                " features.",
+                partial(plots.residual_correlation, changed, name=file.name),
+                "Correlations",
+            )
+
+
+def _residual_sizes(comparison: Comparison, feature: str) -> Figure:
+    return Figure(
+        f"residual_sizes_{feature}",
+        "residuals",
+        f"Absolute residuals of the jet {_feature_words(feature)} in all files. Vertical lines are"
+        " tolerances.",
+        partial(
+            plots.residual_sizes,
+            {file.name: file.residuals[feature] for file in comparison.files},
+            {file.name: file.tolerance(feature) for file in comparison.files},
+        ),
+        _group(feature),
+    )
+
+
+def _residual(file: DecodedFile, feature: str) -> Figure:
+    result, tolerance = file.residuals[feature], file.tolerance(feature)
+    return Figure(
+        f"residual_{feature}_{_slug(file.name)}",
+        "residuals",
+        f"{file.name}: residuals of the jet {_feature_words(feature)},"
+        f" {'relative' if result.relative else 'decoded - original'}. Mean"
+        f" {result.mean:.2g}, standard deviation {result.sigma:.2g}; 68 % are within"
+        f" ± {result.half_width:.2g}, 95 % within ± {result.half_width_95:.2g},"
+        f" all within ± {result.maximum:.2g}.{_bound_text(file, feature)}",
+        partial(plots.residual, result, tolerance, name=file.name),
+        _group(feature),
+    )
+
+
+def _residual_profile(comparison: Comparison, file: DecodedFile, feature: str) -> Figure:
+    return Figure(
+        f"residual_profile_{feature}_{_slug(file.name)}",
+        "residuals",
+        f"{file.name}: median (points) and central 68 % (band) of the residuals of the jet"
+        f" {_feature_words(feature)} against pt and eta.{_bound_text(file, feature)}",
+        partial(
+            plots.residual_profile,
+            file.residuals[feature],
+            comparison.original.jets,
+            file.tolerance(feature),
+            name=file.name,
+        ),
+        _group(feature),
+        wide=True,
+    )
+
+
+def _bound_text(file: DecodedFile, feature: str) -> str:
+    bound = drawn_bound(file.residuals[feature], file.tolerance(feature))
+    return f" Dashed lines: the tolerance of {bound:.2g}." if bound else ""
+
+
+def _group(feature: str) -> str:
+    return _feature_words(feature).capitalize()
 
 
 def _derived(comparison: Comparison) -> Iterator[Figure]:
     decoded = {file.name: file.observables for file in comparison.files}
-    for name, what in OBSERVABLES.items():
+    for name, observable in OBSERVABLES.items():
         yield Figure(
             name,
             "derived",
-            f"{what.words[0].upper()}{what.words[1:]}, in events with two jets or more, before"
-            " compression (filled) and after (lines), and the ratio to the original with its"
-            " statistical uncertainty (band).",
+            f"{observable.description[0].upper()}{observable.description[1:]}, in events with at"
+            " least two jets, before compression (filled) and after (lines), and the ratio to the"
+            " original with its statistical uncertainty (band).",
             partial(plots.observable, comparison.observables, decoded, name),
         )
     yield Figure(
         "dijet_mass_shift",
         "derived",
-        "What compression does to the dijet mass, against a jet energy resolution of 3 GeV, 0.7"
-        " √GeV and 3 % (noise, sampling, constant). Above: half the width of the central 68 % of"
-        " decoded / original - 1. Below: its median, as a share of the resolution.",
+        "Effect of compression on the dijet mass, compared with a jet energy resolution of 3 GeV,"
+        " 0.7 √GeV and 3 % (noise, sampling, constant term). Upper panel: half the width of the"
+        " central 68 % of decoded / original - 1. Lower panel: its median as a fraction of the"
+        " resolution.",
         partial(
             plots.dijet_mass_shift,
             comparison.observables["m_jj"],
@@ -204,8 +224,8 @@ def _codecs(comparison: Comparison, published: Sequence[Rate]) -> Iterator[Figur
         yield Figure(
             "rate_distortion",
             "codecs",
-            "What a jet costs, against the relative error of its pt: the tolerance where one is"
-            " kept (filled), else half the width of the central 68 % of the residuals (open)."
+            "Bits per jet against the relative error of pt: the tolerance if there is one"
+            " (filled), else half the width of the central 68 % of the residuals (open)."
             + (" Grey: other tools, on the jets of the benchmark." if published else ""),
             partial(plots.rate_distortion, measured, published),
         )
@@ -215,28 +235,31 @@ def _codecs(comparison: Comparison, published: Sequence[Rate]) -> Iterator[Figur
                 yield Figure(
                     f"training_{_slug(file.name)}",
                     "codecs",
-                    f"{file.name}: loss by epoch, and the epoch that was kept.",
+                    f"{file.name}: loss by epoch, and the epoch whose weights were kept.",
                     partial(plots.training, codec.history_),
                 )
         if file.latents is not None:
-            latents = to_table(file.latents)
-            if len(latents.columns) >= 3:
-                yield Figure(
-                    f"latent_space_{_slug(file.name)}",
-                    "codecs",
-                    f"{file.name}: three latents of some thousand jets.",
-                    partial(plots.latent_space, latents),
-                )
-            yield Figure(
-                f"latent_pairs_{_slug(file.name)}",
-                "codecs",
-                f"{file.name}: each latent, and every pair of them.",
-                partial(plots.latent_pairs, latents),
-            )
+            yield from _latents(file.name, to_table(file.latents))
+
+
+def _latents(name: str, latents: Table) -> Iterator[Figure]:
+    if len(latents.columns) >= 3:
+        yield Figure(
+            f"latent_space_{_slug(name)}",
+            "codecs",
+            f"{name}: the first three latents of at most {MAX_POINTS:,} jets.",
+            partial(plots.latent_space, latents),
+        )
+    yield Figure(
+        f"latent_pairs_{_slug(name)}",
+        "codecs",
+        f"{name}: each latent and each pair of latents.",
+        partial(plots.latent_pairs, latents),
+    )
 
 
 def _rate(file: DecodedFile) -> Rate | None:
-    """What a file makes of its jets; None where there is no rate, or no error to draw."""
+    """Rate and error of a file; None without a rate, or without an error to draw."""
     if not file.codec or "pt" not in file.residuals or not np.isfinite(file.bits):
         return None
     result = file.residuals["pt"]
@@ -245,10 +268,10 @@ def _rate(file: DecodedFile) -> Rate | None:
     return Rate(file.name, file.bits, error, bound > 0) if error > 0 else None
 
 
-def _called(feature: str) -> str:
-    return _WORDS.get(role(feature) or "", feature)
+def _feature_words(feature: str) -> str:
+    return _FEATURE_WORDS.get(role(feature) or "", feature)
 
 
 def _slug(name: str) -> str:
-    """A name as a part of a file name."""
+    """A name in the form that file names have."""
     return re.sub(r"[^\w.-]+", "_", name).strip("_.")

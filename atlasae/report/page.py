@@ -1,4 +1,4 @@
-"""The report as one page of HTML that needs no other file."""
+"""The report as one HTML page that needs no other file."""
 
 from __future__ import annotations
 
@@ -16,51 +16,51 @@ from atlasae.report.figures import SECTIONS, Figure
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_NAMES = {"pt": "p<sub>T</sub>", "phi": "φ", "eta": "η", "m": "m", "e": "E",
+_SYMBOLS = {"pt": "p<sub>T</sub>", "phi": "φ", "eta": "η", "m": "m", "e": "E",
           "m_jj": "m<sub>jj</sub>", "delta_phi": "Δφ<sub>jj</sub>", "delta_r": "ΔR<sub>jj</sub>",
           "h_t": "H<sub>T</sub>", "leading_pt": "leading jet p<sub>T</sub>"}  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A figure, and the files it was written to; the first one is shown."""
+class DrawnFigure:
+    """A figure, and the files it was written to; the page shows the first one."""
 
     figure: Figure
     paths: Sequence[Path]
 
 
-def page(summary: dict[str, Any], drawn: Iterable[Drawn]) -> str:
-    """The page.
+def page(summary: dict[str, Any], drawn: Iterable[DrawnFigure]) -> str:
+    """The HTML of the page.
 
     Args:
-        summary: of ``atlasae.report.summary.summarise``.
-        drawn: the figures, which are put into the page.
+        summary: from ``atlasae.report.summary.summarise``.
+        drawn: the figures, which become part of the page.
     """
     template = Template((files("atlasae.report") / "page.html").read_text(encoding="utf-8"))
     original = summary["original"]
-    by_section: dict[str, list[Drawn]] = {section: [] for section in SECTIONS}
-    for one in drawn:
-        by_section[one.figure.section].append(one)
-    filled = {section: shown for section, shown in by_section.items() if shown}
+    by_section: dict[str, list[DrawnFigure]] = {section: [] for section in SECTIONS}
+    for item in drawn:
+        by_section[item.figure.section].append(item)
+    non_empty = {section: figures for section, figures in by_section.items() if figures}
     names = ", ".join(file["name"] for file in summary["files"])
     events = f" in {_count(original['events'])} events" if original["events"] is not None else ""
+    collection = f"collection {original['collection']!r}" if original["collection"] else "flat"
+    tree = repr(original["tree"])
     return template.substitute(
         title=escape(f"{Path(original['file']).name} compressed: {names}"),
         original=escape(Path(original["file"]).name),
-        jets=escape(
-            f"{_count(original['jets'])} jets{events}, collection"
-            f" {original['collection'] or 'of plain branches'!r} in tree {original['tree']!r}"
-        ),
+        jets=escape(f"{_count(original['jets'])} jets{events}, {collection}, tree {tree}"),
         contents="".join(
-            f'<li><a href="#{section}">{escape(SECTIONS[section])}</a></li>' for section in filled
+            f'<li><a href="#{section}">{escape(SECTIONS[section])}</a></li>'
+            for section in non_empty
         ),
         sizes=_sizes(summary),
         residuals=_residuals(summary["files"], "features"),
         derived=_derived(summary),
         remark=escape(summary["remark"]),
-        sections="".join(_section(section, shown) for section, shown in filled.items()),
+        sections="".join(_section(name, figures) for name, figures in non_empty.items()),
         command=escape(summary["command"]),
-        made=escape(summary["made"]),
+        date=escape(summary["date"]),
         versions=escape(", ".join(f"{k} {v}" for k, v in summary["versions"].items())),
     )
 
@@ -68,24 +68,24 @@ def page(summary: dict[str, Any], drawn: Iterable[Drawn]) -> str:
 def _sizes(summary: dict[str, Any]) -> str:
     original = summary["original"]
     rows = [
-        ("original", "", _count(original["file_bytes"]), "1", _number(original["bits_a_jet"], 4))
+        ("original", "", _count(original["file_bytes"]), "1", _number(original["bits_per_jet"], 4))
     ]
     rows += [
         (
             escape(file["name"]),
-            f"<code>{escape(file['codec'])}</code>" if file["codec"] else "jets restored",
+            f"<code>{escape(file['codec'])}</code>" if file["codec"] else "none: restored file",
             _count(file["file_bytes"]),
             _number(file["ratio"], 3),
-            _number(file["bits_a_jet"], 4),
+            _number(file["bits_per_jet"], 4),
         )
         for file in summary["files"]
     ]
-    return _table(("file", "jets through", "bytes", "times smaller", "bits a jet"), rows, words=2)
+    return _table(("file", "codec", "bytes", "compression factor", "bits per jet"), rows, words=2)
 
 
 def _derived(summary: dict[str, Any]) -> str:
     if not summary["files"][0]["observables"]:
-        return "<p>The jets stand in no events: nothing was derived from them.</p>"
+        return "<p>The jets are not grouped by event, so there are no observables.</p>"
     return _residuals(summary["files"], "observables")
 
 
@@ -97,7 +97,7 @@ def _residuals(compared: Sequence[dict[str, Any]], what: str) -> str:
                 continue
             row = file[what][name]
             cells = [
-                _called(name),
+                _symbol(name),
                 escape(file["name"]),
                 f"{_number(row['mean'], 2)} ± {_number(row['mean_error'], 1)}",
                 *(
@@ -111,7 +111,7 @@ def _residuals(compared: Sequence[dict[str, Any]], what: str) -> str:
                 cells.append(f"{_number(row.get('ks'), 2)}, p {_number(row.get('ks_p'), 2)}")
                 cells.append(f"{_number(row.get('chi2'), 3)} / {row.get('chi2_bins', '')}")
             rows.append(tuple(cells))
-    heads = ["", "file", "mean", "sigma", "68 % within ±", "95 % within ±", "largest"]
+    heads = ["", "file", "mean", "sigma", "68 % within ±", "95 % within ±", "maximum"]
     heads += ["tolerance"] if what == "features" else ["KS", "chi-square / bins"]
     return _table(heads, rows, words=2)
 
@@ -121,14 +121,14 @@ def _tolerance(row: dict[str, Any]) -> str:
     if tolerance is None:
         return "none"
     bound = "lossless" if tolerance["kind"] == "lossless" else f"± {tolerance['value']:.3g}"
-    verdict = "kept by all" if not beyond else f"<strong>broken by {_count(beyond)}</strong>"
+    verdict = f"<strong>exceeded by {_count(beyond)}</strong>" if beyond else "never exceeded"
     return f"{bound}, {verdict}"
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, words: int) -> str:
-    """A table whose first ``words`` columns are words, the others numbers.
+    """A table whose first ``words`` columns are text, the others numbers.
 
-    Each cell knows its heading, for narrow screens that show a row as a list.
+    Each cell also holds its heading, for narrow screens that show rows as lists.
     """
     head = "".join(f"<th>{head}</th>" for head in heads)
     body = "".join(f"<tr>{_cells(heads, row, words)}</tr>" for row in rows)
@@ -144,39 +144,39 @@ def _cells(heads: Sequence[str], row: Sequence[str], words: int) -> str:
     return "".join(cells)
 
 
-def _section(section: str, shown: Sequence[Drawn]) -> str:
-    groups: dict[str, list[Drawn]] = {}
-    for one in shown:
-        groups.setdefault(one.figure.group, []).append(one)
-    parts = [f'<section id="{section}"><h2>{escape(SECTIONS[section])}</h2>']
-    for name, of_group in groups.items():
-        parts.append(f"<h3>{escape(name)}</h3>" if name else "")
-        parts.append(_grid([one for one in of_group if not one.figure.wide], 3))
-        parts.append(_grid([one for one in of_group if one.figure.wide], 2))
-    return "".join([*parts, "</section>"])
+def _section(name: str, drawn: Sequence[DrawnFigure]) -> str:
+    groups: dict[str, list[DrawnFigure]] = {}
+    for item in drawn:
+        groups.setdefault(item.figure.group, []).append(item)
+    html = [f'<section id="{name}"><h2>{escape(SECTIONS[name])}</h2>']
+    for heading, group in groups.items():
+        html.append(f"<h3>{escape(heading)}</h3>" if heading else "")
+        html.append(_grid([item for item in group if not item.figure.wide], 3))
+        html.append(_grid([item for item in group if item.figure.wide], 2))
+    return "".join([*html, "</section>"])
 
 
-def _grid(shown: Sequence[Drawn], columns: int) -> str:
-    """Figures in at most so many columns, in fewer where one would stand alone in its row."""
-    if not shown:
+def _grid(drawn: Sequence[DrawnFigure], columns: int) -> str:
+    """Figures in at most this many columns, in two if the last row would have one figure."""
+    if not drawn:
         return ""
-    if len(shown) % columns == 1 or len(shown) < columns:
+    if len(drawn) % columns == 1 or len(drawn) < columns:
         columns = 2
-    figures = "".join(map(_figure, shown))
+    figures = "".join(map(_figure, drawn))
     return f'<div class="figures" style="--columns: {columns}">{figures}</div>'
 
 
-def _figure(one: Drawn) -> str:
-    data = base64.b64encode(one.paths[0].read_bytes()).decode("ascii")
-    caption = escape(one.figure.caption)
+def _figure(item: DrawnFigure) -> str:
+    data = base64.b64encode(item.paths[0].read_bytes()).decode("ascii")
+    caption = escape(item.figure.caption)
     return (
         f'<figure><img src="data:image/png;base64,{data}" alt="{caption}">'
         f"<figcaption>{caption}</figcaption></figure>"
     )
 
 
-def _called(name: str) -> str:
-    return _NAMES.get(name) or _NAMES.get(role(name) or "") or escape(name)
+def _symbol(name: str) -> str:
+    return _SYMBOLS.get(name) or _SYMBOLS.get(role(name) or "") or escape(name)
 
 
 def _count(value: int) -> str:
@@ -184,7 +184,7 @@ def _count(value: int) -> str:
 
 
 def _number(value: float | None, digits: int) -> str:
-    """A number to some digits; nothing where there is none."""
+    """A number to so many digits; empty for None."""
     if value is None:
         return ""
     text = f"{value:.{digits}g}"

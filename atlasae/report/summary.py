@@ -1,4 +1,4 @@
-"""The numbers of a comparison, for machines; the page's tables are made from them."""
+"""The numbers of a comparison as JSON; the tables of the page are made from them."""
 
 from __future__ import annotations
 
@@ -13,37 +13,36 @@ import numpy as np
 from atlasae.jets.metrics import agreement, correlation
 from atlasae.plots.derived import observable_edges
 from atlasae.plots.features import distribution_edges
-from atlasae.plots.style import to_gev
+from atlasae.plots.ranges import to_gev
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from atlasae.jets.metrics import Residuals
+    from atlasae.jets.table import Table
     from atlasae.quantization.tolerance import Tolerance
     from atlasae.report.comparison import Comparison, DecodedFile
+    from atlasae.types import Floats
 
 FORMAT = 1
 REMARK = (
-    "Kolmogorov and Smirnov's test and chi-square take their two samples for independent. These"
-    " are the same jets twice, so both tests pass far too easily: the residuals, jet by jet, say"
-    " more."
+    "The Kolmogorov-Smirnov and chi-square tests assume independent samples. These are the same"
+    " jets twice, so both tests pass far too easily; the residuals per jet say more."
 )
 _PACKAGES = ("atlasae", "awkward", "matplotlib", "mplhep", "numpy", "scipy", "uproot", "vector")
 
 
 def summarise(comparison: Comparison, command: str) -> dict[str, Any]:
-    """All that the report says, as JSON takes it; what is not a number is None.
+    """All numbers of the report, ready for JSON; numbers that are not finite are None.
 
     Args:
-        comparison: of ``read_comparison``.
-        command: that makes the report again.
+        comparison: from ``read_comparison``.
+        command: makes the report again.
     """
     original = comparison.original
-    found: dict[str, Any] = _jsonable(
+    summary: dict[str, Any] = _jsonable(
         {
             "format": FORMAT,
             "command": command,
-            "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "versions": {
                 "python": platform.python_version(),
                 **{package: version(package) for package in _PACKAGES},
@@ -57,33 +56,16 @@ def summarise(comparison: Comparison, command: str) -> dict[str, Any]:
                 "jets": len(original.jets),
                 "file_bytes": original.file_bytes,
                 "jet_bytes": original.jet_bytes,
-                "bits_a_jet": original.bits,
+                "bits_per_jet": original.bits,
             },
             "files": [_file(comparison, file) for file in comparison.files],
         }
     )
-    return found
+    return summary
 
 
 def _file(comparison: Comparison, file: DecodedFile) -> dict[str, Any]:
     original = comparison.original
-    features = {}
-    for name, result in file.residuals.items():
-        values, decoded = (
-            jets.columns[name].astype(np.float64) for jets in (original.jets, file.jets)
-        )
-        to_drawn = to_gev(name, original.jets)
-        tolerance = file.tolerance(name)
-        features[name] = {
-            **_residuals(result),
-            "tolerance": None if tolerance is None else tolerance.to_json(),
-            "beyond_tolerance": None if tolerance is None else _beyond(values, decoded, tolerance),
-            **_agreement(
-                values * to_drawn,
-                decoded * to_drawn,
-                distribution_edges(name, values * to_drawn),
-            ),
-        }
     return {
         "name": file.name,
         "file": str(file.path),
@@ -91,8 +73,8 @@ def _file(comparison: Comparison, file: DecodedFile) -> dict[str, Any]:
         "file_bytes": file.file_bytes,
         "ratio": original.file_bytes / file.file_bytes,
         "jet_bytes": file.jet_bytes,
-        "bits_a_jet": file.bits,
-        "features": features,
+        "bits_per_jet": file.bits,
+        "features": {name: _feature(original.jets, file, name) for name in file.residuals},
         "correlation": {
             "features": list(file.residuals),
             "spearman": correlation(file.residuals).tolist(),
@@ -104,6 +86,19 @@ def _file(comparison: Comparison, file: DecodedFile) -> dict[str, Any]:
             }
             for name, values in comparison.observables.items()
         },
+    }
+
+
+def _feature(original: Table, file: DecodedFile, name: str) -> dict[str, Any]:
+    before, after = (jets.columns[name].astype(np.float64) for jets in (original, file.jets))
+    to_drawn = to_gev(name, original)  # bins are those of the figure
+    edges = distribution_edges(name, before * to_drawn)
+    tolerance = file.tolerance(name)
+    return {
+        **_residuals(file.residuals[name]),
+        "tolerance": None if tolerance is None else tolerance.to_json(),
+        "beyond_tolerance": None if tolerance is None else _beyond(before, after, tolerance),
+        **_agreement(before * to_drawn, after * to_drawn, edges),
     }
 
 
@@ -122,27 +117,23 @@ def _residuals(result: Residuals) -> dict[str, Any]:
     }
 
 
-def _agreement(
-    original: NDArray[np.float64], decoded: NDArray[np.float64], edges: NDArray[np.float64]
-) -> dict[str, Any]:
-    first, second = (values[np.isfinite(values)] for values in (original, decoded))
-    if not first.size or not second.size:
+def _agreement(original: Floats, decoded: Floats, edges: Floats) -> dict[str, Any]:
+    before, after = (values[np.isfinite(values)] for values in (original, decoded))
+    if not before.size or not after.size:
         return {}
-    test = agreement(first, second, edges)
+    test = agreement(before, after, edges)
     return {"ks": test.ks, "ks_p": test.ks_p, "chi2": test.chi2, "chi2_bins": test.bins}
 
 
-def _beyond(
-    original: NDArray[np.float64], decoded: NDArray[np.float64], tolerance: Tolerance
-) -> int:
-    """How many finite values lie further from the original than the tolerance lets them."""
+def _beyond(original: Floats, decoded: Floats, tolerance: Tolerance) -> int:
+    """Number of finite values whose error exceeds the tolerance."""
     finite = np.isfinite(original)
     distance = np.abs(decoded[finite] - original[finite])
     return int(np.count_nonzero(~(distance <= tolerance.bound(original[finite]))))
 
 
 def _jsonable(value: Any) -> Any:
-    """The same with None for what is not finite, which JSON has no word for."""
+    """The same with None for numbers that are not finite, which JSON does not have."""
     if isinstance(value, dict):
         return {key: _jsonable(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -29,13 +29,13 @@ def run():
 
 @pytest.fixture
 def few_figures(monkeypatch):
-    """A function that lets reports have so many figures only, since drawing takes its time."""
-    from atlasae import report
+    """A function that limits the number of figures of reports, since drawing is slow."""
+    from atlasae.report import compare
 
     def limit(number):
-        monkeypatch.setattr(report, "figures_of", lambda *a: islice(figures_of(*a), number))
+        monkeypatch.setattr(compare, "figures_of", lambda *a: islice(figures_of(*a), number))
 
-    figures_of = report.figures_of
+    figures_of = compare.figures_of
     return limit
 
 
@@ -139,7 +139,7 @@ def test_errors_are_one_line_and_exit_code_2(run, events_file, codec_file, tmp_p
         ("compare", events_file, atlasae.sample(), "-o", target): "not the same events",
         ("compare", events_file, events_file, "--experiment", "CDF"): "there is ATLAS, CMS",
         ("compare", events_file, events_file, "--rates", text): "not a result of benchmarks",
-        ("train", events_file, target, "--activation", "tan"): "did you mean 'tanh'",
+        ("train", events_file, target, "--activation", "tan"): "'tan' is not one of 'tanh'",
         ("train", events_file, target, "--hidden", "a,b"): "not a list of widths",
         ("train", "none.pkl", target): "none.pkl",
     }

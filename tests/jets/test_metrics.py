@@ -12,13 +12,13 @@ from atlasae.jets import metrics
 def test_residuals_are_relative_wrapped_or_plain():
     original = {"pt": [10.0, 20.0], "phi": [3.1, -3.1], "eta": [1.0, 2.0], "m": [0.0, 2.0]}
     decoded = {"pt": [11.0, 19.0], "phi": [-3.1, 3.1], "eta": [1.5, 2.0], "m": [1.0, 2.5]}
-    found = metrics.residuals(original, decoded)
-    np.testing.assert_allclose(found["pt"].values, [0.1, -0.05])
-    np.testing.assert_allclose(found["phi"].values, [2 * np.pi - 6.2, 6.2 - 2 * np.pi])
-    np.testing.assert_allclose(found["eta"].values, [0.5, 0])
-    np.testing.assert_allclose(found["m"].values, [0.25])
-    assert found["m"].undefined == 1
-    assert [found[name].relative for name in ("pt", "phi", "eta", "m")] == [
+    results = metrics.residuals(original, decoded)
+    np.testing.assert_allclose(results["pt"].values, [0.1, -0.05])
+    np.testing.assert_allclose(results["phi"].values, [2 * np.pi - 6.2, 6.2 - 2 * np.pi])
+    np.testing.assert_allclose(results["eta"].values, [0.5, 0])
+    np.testing.assert_allclose(results["m"].values, [0.25])
+    assert results["m"].undefined == 1
+    assert [results[name].relative for name in ("pt", "phi", "eta", "m")] == [
         True,
         False,
         False,
@@ -34,10 +34,10 @@ def test_a_negative_original_gives_the_sign_of_the_difference():
 def test_the_errors_are_the_spread_of_repeated_experiments(draw):
     rng = np.random.default_rng(0)
     samples = getattr(rng, draw)(size=(1000, 500))
-    made = [metrics.Residuals("x", False, sample) for sample in samples]
+    results = [metrics.Residuals("x", False, sample) for sample in samples]
     for value, error in (("mean", "mean_error"), ("sigma", "sigma_error")):
-        spread = np.std([getattr(m, value) for m in made])
-        assert np.mean([getattr(m, error) for m in made]) == pytest.approx(spread, rel=0.08)
+        spread = np.std([getattr(r, value) for r in results])
+        assert np.mean([getattr(r, error) for r in results]) == pytest.approx(spread, rel=0.08)
 
 
 def test_the_half_widths_of_a_normal_are_one_and_two_sigma():
@@ -53,20 +53,20 @@ def test_correlations_are_those_of_scipy_without_the_jets_that_have_no_residual(
     a = rng.normal(size=500)
     columns = {"a": a, "b": 0.5 * a + rng.normal(size=500), "c": rng.integers(0, 5, 500) * 1.0}
     columns["b"][7] = np.nan
-    found = metrics.correlation(
+    matrix = metrics.correlation(
         {name: metrics.Residuals(name, False, values) for name, values in columns.items()}
     )
     whole = np.delete(np.stack(list(columns.values())), 7, axis=1)
-    np.testing.assert_allclose(found, stats.spearmanr(whole, axis=1).statistic)
+    np.testing.assert_allclose(matrix, stats.spearmanr(whole, axis=1).statistic)
 
 
 def test_a_profile_has_the_quantiles_of_each_bin():
     against = np.array([0.0, 0.5, 1.0, 1.5, 2.0, 5.0])
-    found = metrics.profile(
+    binned = metrics.profile(
         np.array([1.0, 3.0, 10.0, np.nan, 20.0, 99.0]), against, np.array([0.0, 1.0, 2.0, 3.0])
     )
-    np.testing.assert_allclose(found.median, [2, 10, 20])
-    np.testing.assert_allclose(found.high[:2], [1 + 2 * 0.8413, 10])
+    np.testing.assert_allclose(binned.median, [2, 10, 20])
+    np.testing.assert_allclose(binned.high[:2], [1 + 2 * 0.8413, 10])
     closed = metrics.profile(np.array([7.0]), np.array([3.0]), np.array([2.0, 3.0]))
     assert closed.median == [7]  # the last edge belongs to its bin
 
@@ -74,12 +74,12 @@ def test_a_profile_has_the_quantiles_of_each_bin():
 def test_the_agreement_of_samples_of_one_distribution_is_chance():
     rng = np.random.default_rng(1)
     edges = np.linspace(-2, 2, 41)
-    found = [
+    tests = [
         metrics.agreement(rng.normal(size=900), rng.normal(size=400), edges) for _ in range(200)
     ]
-    assert np.mean([test.chi2 / test.bins for test in found]) == pytest.approx(1, abs=0.05)
-    assert np.mean([test.ks_p < 0.5 for test in found]) == pytest.approx(0.5, abs=0.1)
-    with pytest.raises(InputError, match="empty"):
+    assert np.mean([test.chi2 / test.bins for test in tests]) == pytest.approx(1, abs=0.05)
+    assert np.mean([test.ks_p < 0.5 for test in tests]) == pytest.approx(0.5, abs=0.1)
+    with pytest.raises(InputError, match="both samples must be non-empty"):
         metrics.agreement(np.array([]), np.array([1.0]), edges)
 
 
@@ -103,5 +103,5 @@ def test_jets_that_are_not_the_same_are_refused():
     with pytest.raises(InputError, match="no feature in common: pt and eta"):
         metrics.residuals({"pt": [1.0]}, {"eta": [1.0]})
     one, other = (ak.Array({"pt": lists}) for lists in ([[1.0], [2.0, 3.0]], [[1.0, 2.0], [3.0]]))
-    with pytest.raises(InputError, match="numbers of jets an event differ"):
+    with pytest.raises(InputError, match="jet counts per event differ"):
         metrics.residuals(one, other)

@@ -1,4 +1,4 @@
-"""Figures against baselines; make figures draws the baselines anew."""
+"""Figures against baselines; ``make figures`` makes new baselines."""
 
 from __future__ import annotations
 
@@ -202,7 +202,6 @@ def test_a_figure_shows_the_numbers_of_the_metrics(results):
     assert "tolerance" not in shown
     assert "Preliminary" in shown
     assert "ATLAS" in shown
-    plt.close("all")
 
 
 def test_the_drawn_profile_is_that_of_numpy(original, results):
@@ -213,16 +212,14 @@ def test_the_drawn_profile_is_that_of_numpy(original, results):
     low, high = np.quantile(result.by_jet[inside], metrics.CENTRAL_68)
     assert band.baseline[3] == pytest.approx(low)
     assert band.values[3] == pytest.approx(high)
-    plt.close("all")
 
 
 def test_another_resolution_is_drawn(derived):
     before, after = derived
-    masses = {"it": after["bounded"]["m_jj"]}
+    masses = {"small": after["bounded"]["m_jj"]}
     with plots.ATLAS.context():
         curve = plots.dijet_mass_shift(before["m_jj"], masses, lambda pt: 0.2 + 0 * pt)[0]
     np.testing.assert_allclose(curve.get_ydata(), 0.2 / np.sqrt(2))
-    plt.close("all")
 
 
 def test_energies_in_mev_are_drawn_in_gev(original, decoded):
@@ -232,24 +229,22 @@ def test_energies_in_mev_are_drawn_in_gev(original, decoded):
             {n: v * (unit if n in ("m", "pt") else 1) for n, v in jets.items()}
             for jets in (original, decoded["bounded"])
         )
-        figure = drawn(plots.distribution, first, {"it": second}, "pt")
+        figure = drawn(plots.distribution, first, {"small": second}, "pt")
         limits.append(figure.axes[1].get_xlim())
         plt.close(figure)
     np.testing.assert_allclose(limits[0], limits[1], rtol=1e-5)
 
 
-def test_phi_from_0_to_2_pi_is_drawn_so(original):
+def test_phi_from_0_to_2_pi_has_its_own_range(original):
     jets = {"phi": original["phi"] % (2 * np.pi)}
-    figure = drawn(plots.distribution, jets, {"it": jets}, "phi")
+    figure = drawn(plots.distribution, jets, {"small": jets}, "phi")
     np.testing.assert_allclose(figure.axes[0].get_xlim(), (0, 2 * np.pi))
-    plt.close("all")
 
 
-def test_a_feature_without_a_finite_value_is_drawn_all_the_same():
+def test_a_feature_without_a_finite_value_is_drawn():
     jets = {"btag": np.full(5, np.nan)}
-    figure = drawn(plots.distribution, jets, {"it": jets}, "btag")
+    figure = drawn(plots.distribution, jets, {"small": jets}, "btag")
     assert "KS" not in words(figure)
-    plt.close("all")
 
 
 @pytest.mark.parametrize(
@@ -261,7 +256,7 @@ def test_a_feature_without_a_finite_value_is_drawn_all_the_same():
         ("plain", r"Jet $p_{\mathrm{T}}$ [GeV]"),
     ],
 )
-def test_units_stand_as_the_experiment_writes_them(experiment, title):
+def test_units_are_written_as_the_experiment_does(experiment, title):
     assert plots.Style(experiment).axis_title("pt") == title
 
 
@@ -270,7 +265,7 @@ def test_an_unknown_experiment_is_refused():
         plots.Style("Atlas")
 
 
-def test_six_samples_differ_in_colour_line_and_marker_and_more_differ_somehow():
+def test_six_samples_differ_in_color_line_and_marker_and_more_differ_somehow():
     looks = [series(i) for i in range(18)]
     for part in ("color", "linestyle", "marker"):
         assert len({str(look[part]) for look in looks[:6]}) == 6
@@ -288,24 +283,22 @@ def test_given_axes_are_drawn_on(original, decoded, history):
 
 
 @pytest.mark.parametrize("values", [[], [0.0, 0.0], [1.0], [np.pi] * 50 + [0.0]])
-def test_odd_residuals_are_drawn_all_the_same(values):
+def test_degenerate_residuals_are_drawn(values):
     result = metrics.Residuals("eta", False, np.array(values))
     figure = drawn(plots.residual, result)
     low, high = figure.axes[0].get_xlim()
     assert low < 0 < high
-    drawn(plots.residual_sizes, {"it": result})
+    drawn(plots.residual_sizes, {"small": result})
     jets = {"pt": np.ones(len(values)), "eta": np.zeros(len(values))}
     drawn(plots.residual_profile, result, jets)
-    plt.close("all")
 
 
 def test_few_latents_and_no_epochs(latents):
-    with pytest.raises(InputError, match="2 latents"):
+    with pytest.raises(InputError, match="there are 2"):
         plots.latent_space(latents[:, :2])
-    with pytest.raises(InputError, match="without epochs"):
+    with pytest.raises(InputError, match="has no epochs"):
         plots.training(History())
     assert len(drawn(plots.latent_pairs, latents[:, :1]).axes) == 2  # and the label's
-    plt.close("all")
 
 
 def test_an_unknown_observable_is_refused(derived):

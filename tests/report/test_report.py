@@ -1,4 +1,4 @@
-"""The report: its numbers against numpy and scipy, its page, and what it refuses."""
+"""The report: its numbers against numpy and scipy, its page, and the errors it raises."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from atlasae.errors import InputError, MissingNameError
 from atlasae.plots import Style
 from atlasae.plots.derived import observable_edges
 from atlasae.plots.features import distribution_edges
-from atlasae.report import figures_of, read_comparison
+from atlasae.report import compare
+from atlasae.report.comparison import read_comparison
+from atlasae.report.figures import SECTIONS, figures_of
 from atlasae.report.summary import summarise
 from tests.helpers import make_jets, write_events
 
@@ -47,11 +49,11 @@ def test_the_numbers_are_those_of_numpy_and_scipy(
     summary, events_file, bounded_file, compressed_file, tmp_path
 ):
     original = arrays(events_file)
-    for found, small in zip(summary["files"], (bounded_file, compressed_file), strict=True):
+    for written, small in zip(summary["files"], (bounded_file, compressed_file), strict=True):
         back = tmp_path / small.name
         atlasae.decompress(small, back)
         decoded = arrays(back)
-        for name, row in found["features"].items():
+        for name, row in written["features"].items():
             before, after = (
                 ak.to_numpy(ak.flatten(a[f"Jet_{name}"])).astype(float) for a in (original, decoded)
             )
@@ -74,10 +76,10 @@ def test_the_numbers_are_those_of_numpy_and_scipy(
 
 
 def chi_square(first, second):
-    """Of two histograms of samples of any sizes, as scipy has it for a table of two rows."""
+    """Of two histograms, as scipy computes it for a table of two rows."""
     filled = first + second > 0
     table = np.array([first, second])[:, filled]
-    # scipy's takes the sum of both for what is expected; for equal sizes the two agree
+    # scipy expects the sum of both; for equal sizes the two agree
     if table[0].sum() == table[1].sum():
         return stats.chi2_contingency(table, correction=False).statistic
     scale = np.sqrt(table[1].sum() / table[0].sum())
@@ -97,22 +99,22 @@ def test_derived_numbers_are_those_of_vector(comparison, summary, events_file, b
             "h_t": ak.sum(jets.pt, axis=1),
             "leading_pt": first.pt,
         }
-        found = comparison.files[0].observables if number else comparison.observables
-        assert found.keys() == expected.keys()
+        derived = comparison.files[0].observables if number else comparison.observables
+        assert derived.keys() == expected.keys()
         for name, values in expected.items():
-            np.testing.assert_allclose(found[name], ak.to_numpy(values), rtol=1e-9)
+            np.testing.assert_allclose(derived[name], ak.to_numpy(values), rtol=1e-9)
     rows = summary["files"][0]["observables"]
-    shift = found["m_jj"] / comparison.observables["m_jj"] - 1
+    shift = derived["m_jj"] / comparison.observables["m_jj"] - 1
     assert rows["m_jj"]["sigma"] == pytest.approx(shift.std())
     edges = observable_edges("m_jj", comparison.observables["m_jj"])
-    counts = [np.histogram(v, edges)[0] for v in (comparison.observables["m_jj"], found["m_jj"])]
+    counts = [np.histogram(v, edges)[0] for v in (comparison.observables["m_jj"], derived["m_jj"])]
     assert rows["m_jj"]["chi2"] == pytest.approx(chi_square(*counts))
 
 
-def test_sizes_and_tolerances_are_told(summary, events_file, bounded_file):
+def test_sizes_and_tolerances_are_in_the_summary(summary, events_file, bounded_file):
     tight, latents = summary["files"]
     part = atlasae.info(bounded_file).parts[0]
-    assert tight["bits_a_jet"] == pytest.approx(8 * part.after / 1000)
+    assert tight["bits_per_jet"] == pytest.approx(8 * part.after / 1000)
     assert tight["codec"] == "Codec.bounded(tolerance=0.001)"
     assert tight["ratio"] == events_file.stat().st_size / bounded_file.stat().st_size
     assert tight["features"]["pt"]["tolerance"] == {
@@ -123,19 +125,29 @@ def test_sizes_and_tolerances_are_told(summary, events_file, bounded_file):
     assert "same jets twice" in summary["remark"]
 
 
-def test_the_page_holds_everything_in_itself(events_file, compressed_file, tmp_path):
+def every_figure(_):
+    return True
+
+
+def one_figure_per_section(figure):
+    return figure.name in ("distribution_pt", "residual_phi_small", "m_jj", "latent_pairs_small")
+
+
+@pytest.mark.parametrize(
+    "is_drawn", [one_figure_per_section, pytest.param(every_figure, marks=pytest.mark.slow)]
+)
+def test_the_page_needs_no_other_file(
+    events_file, compressed_file, tmp_path, monkeypatch, is_drawn
+):
+    monkeypatch.setattr(compare, "figures_of", lambda *a: filter(is_drawn, figures_of(*a)))
     style = Style("CMS", "Simulation Preliminary")
     report = atlasae.compare(events_file, [compressed_file], tmp_path / "report", style=style)
     page = report.page.read_text()
     assert json.loads((tmp_path / "report" / "summary.json").read_text()) == report.summary
     figures = report.summary["figures"]
-    names = {figure["name"] for figure in figures}
-    assert {
-        "distribution_pt", "corner_small", "residual_phi_small",
-        "residual_profile_mass_small", "residual_correlation_small", "m_jj", "delta_phi",
-        "delta_r", "h_t", "leading_pt", "dijet_mass_shift", "rate_distortion", "training_small",
-        "latent_space_small", "latent_pairs_small",
-    } <= names  # fmt: skip
+    expected = list(filter(is_drawn, figures_of(report.comparison)))
+    assert [figure["name"] for figure in figures] == [figure.name for figure in expected]
+    assert {figure.section for figure in expected} == SECTIONS.keys()
     assert page.count('src="data:image/png;base64,') == len(figures)
     assert not re.search(r'(src|href)="(?!data:|#)', page)
     assert 'name="viewport"' in page
@@ -148,6 +160,16 @@ def test_the_page_holds_everything_in_itself(events_file, compressed_file, tmp_p
         assert [path.rpartition(".")[2] for path in figure["files"]] == ["png", "pdf"]
         assert all((report.page.parent / path).stat().st_size > 3000 for path in figure["files"])
     assert len(report.figures) == 2 * len(figures)
+
+
+def test_the_figures_of_an_autoencoder(events_file, compressed_file):
+    figures = figures_of(read_comparison(events_file, [compressed_file]))
+    assert {
+        "distribution_pt", "corner_small", "residual_phi_small",
+        "residual_profile_mass_small", "residual_correlation_small", "m_jj", "delta_phi",
+        "delta_r", "h_t", "leading_pt", "dijet_mass_shift", "rate_distortion", "training_small",
+        "latent_space_small", "latent_pairs_small",
+    } <= {figure.name for figure in figures}  # fmt: skip
 
 
 def test_several_files_are_drawn_side_by_side(comparison):
@@ -168,25 +190,25 @@ def test_a_restored_file_compares_as_the_compressed_one(events_file, bounded_fil
     assert restored["codec"] == ""
 
 
-def test_moved_entries_are_brought_back_by_their_numbers(events_file, tmp_path):
+def test_moved_entries_are_restored_by_their_event_numbers(events_file, tmp_path):
     free = tmp_path / "free.root"
     atlasae.compress(events_file, free, codec=Codec.bounded(tolerance=1e-3, order="free"))
     rows = summarise(read_comparison(events_file, [free]), "")["files"][0]["features"]
     assert all(row["beyond_tolerance"] == 0 for row in rows.values())
 
 
-def test_moved_entries_without_numbers_are_refused(jets, counts, tmp_path):
+def test_moved_entries_without_event_numbers_are_refused(jets, counts, tmp_path):
     source, free = tmp_path / "a.root", tmp_path / "free.root"
     data = {f"Jet_{name}": ak.unflatten(values, counts) for name, values in jets.items()}
     with uproot.recreate(source) as file:
         types = dict.fromkeys(data, "var * float32")
         file.mktree("Events", types, counter_name=lambda _: "nJet").extend(data)
     atlasae.compress(source, free, codec=Codec.bounded(order="free"))
-    with pytest.raises(InputError, match="no branch such as 'event' tells where to"):
+    with pytest.raises(InputError, match="no branch such as 'event' gives their order"):
         read_comparison(source, [free])
 
 
-def test_what_was_compressed_is_compared(tmp_path, jets):
+def test_the_compressed_collection_is_compared(tmp_path, jets):
     source, small, packed = (tmp_path / f"{name}.root" for name in ("a", "small", "packed"))
     counts = np.full(500, 2)
     data = {
@@ -213,15 +235,15 @@ def test_what_was_compressed_is_compared(tmp_path, jets):
     assert read_comparison(source, [packed]).files[0].tolerance("pt").kind == "lossless"
 
 
-def test_odd_jets_are_compared_all_the_same(tmp_path):
-    odd = make_jets(400, unit=1000.0)
-    odd["pt"][5], odd["m"][7], odd["eta"][9] = np.nan, np.inf, -np.inf
-    odd["m"][20:60] = 0
-    odd["phi"] %= np.float32(2 * np.pi)
+def test_jets_that_are_not_finite_are_compared(tmp_path):
+    values = make_jets(400, unit=1000.0)
+    values["pt"][5], values["m"][7], values["eta"][9] = np.nan, np.inf, -np.inf
+    values["m"][20:60] = 0
+    values["phi"] %= np.float32(2 * np.pi)
     source, small, exact = (tmp_path / f"{name}.root" for name in ("a", "small", "exact"))
     with uproot.recreate(source) as file:
         data = {
-            f"Jet_{name}": ak.unflatten(values, np.full(200, 2)) for name, values in odd.items()
+            f"Jet_{name}": ak.unflatten(column, np.full(200, 2)) for name, column in values.items()
         }
         types = dict.fromkeys(data, "var * float32")
         file.mktree("Events", types, counter_name=lambda _: "nJet").extend(data)
@@ -240,7 +262,7 @@ def test_odd_jets_are_compared_all_the_same(tmp_path):
     assert not {"residual_correlation_exact", "residual_profile_pt_exact"} & names
 
 
-def test_flat_jets_have_nothing_derived(tmp_path, jets):
+def test_flat_jets_have_no_observables(tmp_path, jets):
     source, small = tmp_path / "flat.root", tmp_path / "small.root"
     with uproot.recreate(source) as file:
         file.mktree("Events", dict.fromkeys(jets, np.float32)).extend(jets)
@@ -252,7 +274,7 @@ def test_flat_jets_have_nothing_derived(tmp_path, jets):
 
 def test_other_events_are_refused(events_file, bounded_file, jets, counts, tmp_path):
     others = write_events(tmp_path / "others.root", make_jets(1000, seed=7), counts)
-    with pytest.raises(InputError, match="nothing to do with the originals"):
+    with pytest.raises(InputError, match="not correlated with the originals"):
         read_comparison(others, [bounded_file])
     fewer = write_events(tmp_path / "fewer.root", make_jets(800), [2] * 400)
     with pytest.raises(
@@ -298,7 +320,7 @@ def test_other_trees_and_features_are_refused(events_file, bounded_file, tmp_pat
         read_comparison(renamed, [bounded_file])
 
 
-def test_other_features_are_compared_beside_the_momenta(tmp_path, jets, counts):
+def test_other_features_are_compared_with_the_momenta(tmp_path, jets, counts):
     source, small = tmp_path / "a.root", tmp_path / "small.root"
     score = np.random.default_rng(5).beta(0.5, 0.5, 1000).astype(np.float32)
     score[::20] = -1  # where it was not computed

@@ -10,17 +10,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import torch
-from fastai.basics import DataLoaders, Learner, OptimWrapper
-from fastai.callback.core import Callback
-from fastai.callback.schedule import SuggestionMethod  # also gives Learner its fit_one_cycle
-from pytorch_optimizer import SOAP
-from scipy.spatial import KDTree
 
 from atlasae.codecs.history import History, LearningRates
 from atlasae.errors import InputError
 from atlasae.jets.table import Table, to_table
+from atlasae.optional import needs_extra
 from atlasae.progress import progress_bar
+
+with needs_extra("autoencoder", "training an autoencoder"):
+    import torch
+    from fastai.basics import DataLoaders, Learner, OptimWrapper
+    from fastai.callback.core import Callback
+    from fastai.callback.schedule import SuggestionMethod  # also gives Learner its fit_one_cycle
+    from pytorch_optimizer import SOAP
+    from scipy.spatial import KDTree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,198 +1,250 @@
-"""A pickle played without running anything it asks for.
+"""Interprets the opcodes of a pickle without importing or calling anything.
 
 Neither ``pickle.Unpickler`` nor pandas takes part. The opcodes come from ``pickletools``; a small
-stack machine plays them, and writes a call down instead of making it. What a pickle may name at
-all is listed here; anything else is refused.
+stack machine runs them and records each call instead of making it. Names outside
+``atlasae.jets.pickle.allowed`` are refused.
 """
 
 from __future__ import annotations
 
 import pickletools
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from atlasae.errors import DamagedFileError, UnsafePickleError
+from atlasae.jets.pickle.allowed import KIND_BY_NAME
 
-# What a pickle may name, by what it stands for here. "passive" is written down and never looked at.
-_KINDS = {
-    "array": "numpy.core.multiarray._reconstruct numpy._core.multiarray._reconstruct",
-    "buffer": "numpy.core.numeric._frombuffer numpy._core.numeric._frombuffer",
-    "ndarray": "numpy.ndarray",
-    "dtype": "numpy.dtype",
-    "scalar": "numpy.core.multiarray.scalar numpy._core.multiarray.scalar",
-    "slice": "builtins.slice __builtin__.slice",
-    "encoded": "_codecs.encode",
-    "raw": "builtins.bytes __builtin__.bytes builtins.bytearray __builtin__.bytearray",
-    "frame": "pandas.DataFrame pandas.core.frame.DataFrame",
-    "manager": "pandas.core.internals.managers.BlockManager pandas.core.internals.BlockManager",
-    "block": "pandas._libs.internals._unpickle_block",
-    "index": "pandas.core.indexes.base._new_Index pandas.indexes.base._new_Index"
-    " pandas.core.index._new_Index",
-    "strings": "pandas._libs.arrays.__pyx_unpickle_NDArrayBacked",
-    "arrow strings": "pandas.arrays.ArrowStringArray"
-    " pandas.core.arrays.string_arrow.ArrowStringArray"
-    " pandas.core.arrays.string_arrow.ArrowStringArrayNumpySemantics",
-    "arrow chunks": "pyarrow.lib.chunked_array",
-    "arrow array": "pyarrow.lib._restore_array",
-    "arrow buffer": "pyarrow.lib.py_buffer",
-    "arrow type": "pyarrow.lib.type_for_alias",
-    "passive": "pandas.Series pandas.core.series.Series"
-    " pandas.core.internals.managers.SingleBlockManager"
-    " pandas.core.indexes.frozen.FrozenList pandas.core.indexes.frozen.FrozenNDArray pandas.core.indexes.datetimes._new_DatetimeIndex"
-    " pandas.NA pandas._libs.missing.NA",
-}
-_PIECES = {name: kind for kind, names in _KINDS.items() for name in names.split()} | {
-    f"{module}.{name}": "passive"
-    for modules, names in {
-        "pandas pandas.core.indexes.base pandas.core.indexes.numeric pandas.core.indexes.range"
-        " pandas.core.indexes.multi pandas.core.indexes.datetimes pandas.indexes.base"
-        " pandas.indexes.numeric pandas.indexes.range pandas.core.index": "Index RangeIndex"
-        " Int64Index UInt64Index Float64Index MultiIndex DatetimeIndex",
-        "pandas pandas.arrays pandas.core.arrays.string_ pandas.core.arrays.integer"
-        " pandas.core.arrays.floating pandas.core.arrays.boolean pandas.core.arrays.categorical"
-        " pandas.core.arrays.datetimes pandas.core.dtypes.dtypes": "StringArray StringDtype"
-        " IntegerArray Int64Dtype FloatingArray Float64Dtype BooleanArray BooleanDtype"
-        " Categorical CategoricalDtype DatetimeArray",
-    }.items()
-    for module in modules.split()
-    for name in names.split()
-}
-_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
-_VALUES = {
-    *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
-    *("STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
-    *("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BYTEARRAY8"),
-}
-_UNSEEN = {"EXT1": "an extension code", "EXT2": "an extension code", "EXT4": "an extension code"}
-_UNSEEN |= {"PERSID": "a persistent id", "BINPERSID": "a persistent id"}
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    Action: TypeAlias = Callable[["_Machine", Any], None]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Name:
-    """A global of the pickle: its dotted name, never the thing itself."""
+    """A global that the pickle names: the dotted name only, nothing is imported."""
 
     dotted: str
 
     def __post_init__(self) -> None:
-        if self.dotted not in _PIECES:
+        if self.dotted not in KIND_BY_NAME:
             _refuse(self.dotted)
 
 
 @dataclass(slots=True, repr=False, eq=False)
 class Call:
-    """A call that was written down, with the state that the pickle would have set on the result."""
+    """A recorded call, with the state that the pickle would set on its result."""
 
     name: Name
     args: tuple[Any, ...]
     state: Any = None
 
 
+def run_opcodes(data: bytes) -> Any:
+    """Build the object of a pickle from constants, tuples, lists, dicts, Name and Call.
+
+    Raises:
+        UnsafePickleError: the pickle uses a name that is not allowed.
+        DamagedFileError: an opcode or its operands do not belong in a table of jets.
+    """
+    return _Machine().run(data)
+
+
+def kind_of(value: Any) -> str:
+    """The kind of a recorded call, as in ``allowed``, or the type name of a plain value."""
+    return KIND_BY_NAME[value.name.dotted] if isinstance(value, Call) else type(value).__name__
+
+
+def describe(value: Any) -> str:
+    """What to call a value in an error message: the name it was made with, or its type."""
+    return value.name.dotted if isinstance(value, Call) else type(value).__name__
+
+
+def require_call(value: Any, *kinds: str) -> Call:
+    """Return ``value``, which has to be a recorded call of one of ``kinds`` (any by default).
+
+    Raises:
+        DamagedFileError: it is something else.
+    """
+    if not isinstance(value, Call) or (kinds and kind_of(value) not in kinds):
+        raise DamagedFileError(
+            f"expected {' or '.join(kinds) or 'an object'} in the pickle, got {describe(value)}"
+        )
+    return value
+
+
 def _refuse(what: str) -> NoReturn:
     raise UnsafePickleError(
-        f"the pickle asks for {what}: refused, a table of jets needs only pieces of numpy arrays"
-        " and pandas frames"
+        f"the pickle asks for {what}: refused; only parts of numpy arrays and of pandas DataFrames"
+        " are allowed"
     )
 
 
-def run_opcodes(data: bytes) -> Any:
-    """What the pickle builds, from constants, tuples, lists, dicts, Name and Call alone."""
-    stack: list[Any] = []
-    below: list[list[Any]] = []  # the stacks under each open mark
-    memo: dict[int, Any] = {}
-    argument: Any
-    for opcode, argument, _ in pickletools.genops(data):
-        match opcode.name:
-            case "PROTO" | "FRAME" | "STOP":
-                pass
-            case "MARK":
-                below.append(stack)
-                stack = []
-            case "POP":
-                stack.pop()
-            case "EMPTY_TUPLE":
-                stack.append(())
-            case "TUPLE1" | "TUPLE2" | "TUPLE3" as name:
-                stack[-int(name[-1]) :] = [_last(stack, int(name[-1]))]
-            case "EMPTY_LIST":
-                stack.append([])
-            case "EMPTY_DICT":
-                stack.append({})
-            case "TUPLE" | "LIST" | "DICT" | "APPENDS" | "SETITEMS" as name:
-                items, stack = stack, below.pop()
-                if name == "TUPLE":
-                    stack.append(tuple(items))
-                    continue
-                if name in ("LIST", "DICT"):
-                    stack.append([] if name == "LIST" else {})
-                _fill(stack[-1], items, pairs=name in ("DICT", "SETITEMS"))
-            case "APPEND":
-                item = stack.pop()
-                _fill(stack[-1], [item], pairs=False)
-            case "SETITEM":
-                items = list(_last(stack, 2))
-                del stack[-2:]
-                _fill(stack[-1], items, pairs=True)
-            case "GLOBAL":
-                stack.append(Name(argument.replace(" ", ".")))
-            case "STACK_GLOBAL":
-                stack[-2:] = [Name(".".join(_last(stack, 2)))]
-            case "REDUCE" | "NEWOBJ":
-                stack[-2:] = [_call(*_last(stack, 2))]
-            case "BUILD":
-                state = stack.pop()
-                piece(stack[-1]).state = state
-            case "GET" | "BINGET" | "LONG_BINGET":
-                stack.append(memo[argument])
-            case "PUT" | "BINPUT" | "LONG_BINPUT":
-                memo[argument] = stack[-1]
-            case "MEMOIZE":
-                memo[len(memo)] = stack[-1]
-            case "INST":  # protocol 0 names and calls in one go
-                _refuse(argument.replace(" ", "."))
-            case name if name in _UNSEEN:
-                _refuse(f"{_UNSEEN[name]} ({str(argument)[:40]})" if argument else _UNSEEN[name])
-            case name if name in _CONSTANTS:
-                stack.append(_CONSTANTS[name])
-            case name if name in _VALUES:
-                stack.append(argument)
-            case name:
-                raise DamagedFileError(f"opcode {name} has no place in a pickled table")
-    return stack[-1]
+class _Machine:
+    """The state of the interpreter. Each method below ``run`` does what one opcode says."""
 
+    def __init__(self) -> None:
+        self.stack: list[Any] = []
+        self.outer_stacks: list[list[Any]] = []  # one under each open mark
+        self.memo: dict[int, Any] = {}
 
-def _last(stack: list[Any], count: int) -> tuple[Any, ...]:
-    if len(stack) < count:
-        raise DamagedFileError("the pickle takes more from its stack than there is")
-    return tuple(stack[-count:])
+    def run(self, data: bytes) -> Any:
+        for opcode, argument, _ in pickletools.genops(data):
+            if opcode.name not in _ACTIONS:
+                raise DamagedFileError(f"not a pickled table: unexpected opcode {opcode.name}")
+            _ACTIONS[opcode.name](self, argument)
+        return self.stack[-1]
 
+    def skip(self, _: Any) -> None:
+        pass
 
-def _fill(target: Any, items: list[Any], *, pairs: bool) -> None:
-    if not pairs and isinstance(target, list):
-        target.extend(items)
-    elif pairs and isinstance(target, dict):
+    def push(self, value: Any) -> None:
+        self.stack.append(value)
+
+    def pop(self, _: Any) -> None:
+        self.stack.pop()
+
+    def mark(self, _: Any) -> None:
+        self.outer_stacks.append(self.stack)
+        self.stack = []
+
+    def push_tuple(self, _: Any) -> None:
+        items = self._since_mark()
+        self.push(tuple(items))
+
+    def push_list(self, _: Any) -> None:
+        items = self._since_mark()
+        self.push([])
+        self._extend(items)
+
+    def push_dict(self, _: Any) -> None:
+        items = self._since_mark()
+        self.push({})
+        self._update(items)
+
+    def append(self, _: Any) -> None:
+        self._extend([self.stack.pop()])
+
+    def extend(self, _: Any) -> None:
+        self._extend(self._since_mark())
+
+    def set_item(self, _: Any) -> None:
+        self._update(self._take(2))
+
+    def set_items(self, _: Any) -> None:
+        self._update(self._since_mark())
+
+    def push_global(self, argument: str) -> None:
+        self.push(Name(argument.replace(" ", ".")))
+
+    def push_stack_global(self, _: Any) -> None:
+        self.push(Name(".".join(self._take(2))))
+
+    def call(self, _: Any) -> None:
+        name, args = self._take(2)
+        if not isinstance(name, Name) or not isinstance(args, tuple):
+            raise DamagedFileError("the pickle calls an object that is not a named function")
+        self.push(Call(name, args))
+
+    def set_state(self, _: Any) -> None:
+        state = self.stack.pop()
+        require_call(self.stack[-1]).state = state
+
+    def recall(self, slot: int) -> None:
+        self.push(self.memo[slot])
+
+    def remember(self, slot: int) -> None:
+        self.memo[slot] = self.stack[-1]
+
+    def remember_next(self, _: Any) -> None:
+        self.remember(len(self.memo))
+
+    def refuse_instance(self, argument: str) -> None:
+        _refuse(argument.replace(" ", "."))  # protocol 0 names and calls in one opcode
+
+    def _since_mark(self) -> list[Any]:
+        """Close the last mark and take the items above it."""
+        items, self.stack = self.stack, self.outer_stacks.pop()
+        return items
+
+    def _take(self, count: int) -> list[Any]:
+        """Take the last items from the stack."""
+        if len(self.stack) < count:
+            raise DamagedFileError("an opcode of the pickle takes more than the stack holds")
+        items = self.stack[-count:]
+        del self.stack[-count:]
+        return items
+
+    def _extend(self, items: list[Any]) -> None:
+        """Append to the list on top of the stack."""
+        if not isinstance(self.stack[-1], list):
+            raise DamagedFileError("the pickle appends to something that is not a list")
+        self.stack[-1].extend(items)
+
+    def _update(self, items: list[Any]) -> None:
+        """Set the keys and values, which alternate, in the dict on top of the stack."""
+        if not isinstance(self.stack[-1], dict):
+            raise DamagedFileError("the pickle sets items of something that is not a dict")
         for key, value in zip(items[::2], items[1::2], strict=True):
-            # hashing a tuple that holds itself a million deep would take the process down
+            # hashing a tuple nested a million deep would crash the process
             if not isinstance(key, str | int | float | bytes | None):
-                raise DamagedFileError("a dict in the pickle has keys that are not plain")
-            target[key] = value
-    else:
-        raise DamagedFileError("the pickle fills something that is not a list or dict")
+                raise DamagedFileError("a dict key in the pickle is not a string or number")
+            self.stack[-1][key] = value
 
 
-def _call(name: Any, args: Any) -> Call:
-    if not isinstance(name, Name) or not isinstance(args, tuple):
-        raise DamagedFileError("the pickle calls something that has no name")
-    return Call(name, args)
+def _push_small_tuple(count: int) -> Action:
+    return lambda machine, _: machine.push(tuple(machine._take(count)))  # noqa: SLF001
 
 
-def kind_of(thing: Any) -> str:
-    """What a played thing stands for: a key of ``_KINDS``, or the type of a plain value."""
-    return _PIECES[thing.name.dotted] if isinstance(thing, Call) else type(thing).__name__
+def _push_new(make: Callable[[], Any]) -> Action:
+    return lambda machine, _: machine.push(make())
 
 
-def piece(thing: Any, *kinds: str) -> Call:
-    """The thing itself, which has to be a call (of one of these kinds)."""
-    if not isinstance(thing, Call) or (kinds and kind_of(thing) not in kinds):
-        found = thing.name.dotted if isinstance(thing, Call) else kind_of(thing)
-        raise DamagedFileError(f"{' or '.join(kinds) or 'piece'} expected, {found} found")
-    return thing
+def _refuse_code(what: str) -> Action:
+    def refuse(_: _Machine, code: Any) -> None:
+        _refuse(f"{what} ({str(code)[:40]})" if code else what)
+
+    return refuse
+
+
+_ACTIONS: dict[str, Action] = {
+    **dict.fromkeys(("PROTO", "FRAME", "STOP"), _Machine.skip),
+    **dict.fromkeys(
+        (
+            *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
+            *("STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
+            *("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BYTEARRAY8"),
+        ),
+        _Machine.push,
+    ),
+    "NONE": _push_new(lambda: None),
+    "NEWTRUE": _push_new(lambda: True),
+    "NEWFALSE": _push_new(lambda: False),
+    "EMPTY_TUPLE": _push_new(tuple),
+    "EMPTY_LIST": _push_new(list),
+    "EMPTY_DICT": _push_new(dict),
+    "MARK": _Machine.mark,
+    "POP": _Machine.pop,
+    "TUPLE": _Machine.push_tuple,
+    "TUPLE1": _push_small_tuple(1),
+    "TUPLE2": _push_small_tuple(2),
+    "TUPLE3": _push_small_tuple(3),
+    "LIST": _Machine.push_list,
+    "DICT": _Machine.push_dict,
+    "APPEND": _Machine.append,
+    "APPENDS": _Machine.extend,
+    "SETITEM": _Machine.set_item,
+    "SETITEMS": _Machine.set_items,
+    "GLOBAL": _Machine.push_global,
+    "STACK_GLOBAL": _Machine.push_stack_global,
+    "REDUCE": _Machine.call,
+    "NEWOBJ": _Machine.call,
+    "BUILD": _Machine.set_state,
+    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), _Machine.recall),
+    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT"), _Machine.remember),
+    "MEMOIZE": _Machine.remember_next,
+    "INST": _Machine.refuse_instance,
+    **dict.fromkeys(("EXT1", "EXT2", "EXT4"), _refuse_code("an extension code")),
+    **dict.fromkeys(("PERSID", "BINPERSID"), _refuse_code("a persistent id")),
+}

@@ -196,9 +196,8 @@ class TTreeWriter(TreeWriter):
 
     def extend(self, arrays: Mapping[str, Any]) -> None:
         chunk = {name: arrays[name] for name in self.names}
-        if chunk and len(
-            next(iter(chunk.values()))
-        ):  # uproot writes baskets for an empty chunk too
+        # uproot would write baskets for an empty chunk too
+        if chunk and len(next(iter(chunk.values()))):
             self.tree.extend(chunk)
 
 

@@ -43,8 +43,8 @@ def iterate(
 
     Raises:
         MissingFileError: no file matches.
-        InputError: a file has several trees, and none is named; or as ``Tree.iterate``.
-        MissingNameError, DamagedFileError, FileError: as ``open`` and ``Tree.iterate``.
+        InputError: a file has several trees, and none is named.
+        AtlasaeError: any that ``open`` and ``Tree.iterate`` raise.
 
     Example:
         >>> import atlasae
@@ -89,8 +89,8 @@ def concatenate(
 
     Raises:
         MissingFileError: no file matches.
-        InputError: a file has several trees, and none is named; or as ``Tree.arrays``.
-        MissingNameError, DamagedFileError, FileError: as ``open`` and ``Tree.arrays``.
+        InputError: a file has several trees, and none is named.
+        AtlasaeError: any that ``open`` and ``Tree.arrays`` raise.
 
     Example:
         >>> import atlasae

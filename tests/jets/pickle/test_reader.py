@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import copyreg
 import pickle
+import pickletools
 import struct
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,9 @@ from atlasae.errors import (
 from atlasae.jets.pickle.reader import read_pickle
 from atlasae.jets.table import to_table
 from tests.helpers import SHARED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 REAL = SHARED / "data" / "all_jets_test_4D_100_percent.pkl"
 MIXED = {
@@ -85,13 +89,13 @@ def dtype(code: str, order: str = "<") -> bytes:
 def array(
     shape: tuple[int, ...], kind: bytes, content: bytes, reserved: bytes | None = None
 ) -> bytes:
-    made = call(
+    values = call(
         name("numpy.core.multiarray", "_reconstruct"),
         name("numpy", "ndarray"),
         reserved or many(number(0)),
         raw(b"b"),
     )
-    return build(made, many(number(1), many(*map(number, shape)), kind, b"\x89", content))
+    return build(values, many(number(1), many(*map(number, shape)), kind, b"\x89", content))
 
 
 def index(*labels: str) -> bytes:
@@ -109,19 +113,19 @@ def legacy_frame(
     labels = labels or list(columns)
     length = len(next(iter(columns.values())))
     by_code: dict[str, list[int]] = {}
-    for place, column in enumerate(columns.values()):
-        by_code.setdefault(column.dtype.str[1:], []).append(place)
+    for position, column in enumerate(columns.values()):
+        by_code.setdefault(column.dtype.str[1:], []).append(position)
     blocks, items, stored = [], [], []
-    for code, places in by_code.items():
-        rows = np.stack([list(columns.values())[place] for place in places])
+    for code, positions in by_code.items():
+        rows = np.stack([list(columns.values())[position] for position in positions])
         values = array(rows.shape, dtype(code), raw(rows.tobytes()))
-        if places == list(range(places[0], places[-1] + 1)):
-            bounds = (places[0], places[-1] + 1, 1)
+        if positions == list(range(positions[0], positions[-1] + 1)):
+            bounds = (positions[0], positions[-1] + 1, 1)
             where = call(name("builtins", "slice"), *map(number, bounds))
         else:
-            where = array((len(places),), dtype("i8"), raw(np.array(places, "<i8").tobytes()))
+            where = array((len(positions),), dtype("i8"), raw(np.array(positions, "<i8").tobytes()))
         blocks.append(values)
-        items.append(index(*(labels[place] for place in places)))
+        items.append(index(*(labels[position] for position in positions)))
         stored.append(mapped(values=values, mgr_locs=where))
     numbers = array((length,), dtype("i8"), raw(np.arange(length, dtype="<i8").tobytes()))
     rows_axis = call(
@@ -246,7 +250,7 @@ def test_strings_of_pyarrow_as_labels(tmp_path: Path) -> None:
     assert_same(
         read_pickle(put(tmp_path, data.replace(index("m", "pt"), labels(0, 1, 3)))), columns
     )
-    with pytest.raises(DamagedFileError, match="names of the columns"):
+    with pytest.raises(DamagedFileError, match="column names are damaged"):
         read_pickle(put(tmp_path, data.replace(index("m", "pt"), labels(0, 3, 1))))
 
 
@@ -358,9 +362,9 @@ def test_extension_codes_are_refused_even_when_registered(tmp_path: Path) -> Non
 
 def test_allowed_names_are_only_written_down(tmp_path: Path) -> None:
     huge = many(number(2**31 - 1), number(2**31 - 1))
-    made = array((3,), dtype("f8"), raw(bytes(24)), reserved=huge)
+    values = array((3,), dtype("f8"), raw(bytes(24)), reserved=huge)
     for data in (
-        b"}" + text("pt") + made + b"s",  # would reserve 2**65 bytes
+        b"}" + text("pt") + values + b"s",  # would reserve 2**65 bytes
         build(name("pandas.core.frame", "DataFrame"), mapped(_data=b"N")),  # state on a class
         call(call(name("builtins", "slice"), b"N"), b"N"),
         b"}" + text("pt") + array((2**31 - 1, 2**31 - 1), dtype("f8"), raw(bytes(24))) + b"s",
@@ -438,11 +442,23 @@ def test_not_a_pickle(tmp_path: Path, data: bytes) -> None:
         read_pickle(put(tmp_path, data))
 
 
+def assert_truncations_are_refused(folder: Path, data: bytes, lengths: Iterable[int]) -> None:
+    for length in lengths:
+        with pytest.raises(DamagedFileError, match=r"jets\.pkl"):
+            read_pickle(put(folder, data[:length]))
+
+
+def test_truncated_before_or_inside_any_opcode(tmp_path: Path) -> None:
+    data = legacy_frame({"pt": MIXED["pt"]})
+    starts = [start for _, _, start in pickletools.genops(data)]
+    ends = {start + extra for start in starts for extra in (0, 1)} - {len(data)}
+    assert_truncations_are_refused(tmp_path, data, ends)
+
+
+@pytest.mark.slow
 def test_truncated_anywhere(tmp_path: Path) -> None:
     data = legacy_frame(MIXED)
-    for length in range(len(data)):
-        with pytest.raises(DamagedFileError, match=r"jets\.pkl"):
-            read_pickle(put(tmp_path, data[:length]))
+    assert_truncations_are_refused(tmp_path, data, range(len(data)))
 
 
 def test_no_such_file(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""Few jets: a codec fitted to them and what it codes them to, together, beside pcodec.
+"""Small samples: bytes of a codec and the jets coded with it, next to pcodec.
 
-pcodec packs the same integers, each column apart at its best settings, and the numbers of jets.
+pcodec packs the same integers, each column at its best settings, and the jet counts.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ TOLERANCE = 1e-3
 
 
 def measure(tables: Mapping[str, Table]) -> list[dict[str, Any]]:
-    """Bytes for the first jets of each table, and of those in events for flat jets as well."""
+    """Bytes for the first jets of each table; of grouped jets also without their events."""
     rows = []
     for name, table in tables.items():
-        rows += [_row(name, _first(table, size)) for size in SIZES]
+        rows += [_row(name, _first(table, jets)) for jets in SIZES]
         if table.counts is not None:
-            rows += [_row(f"{name}, flat", _first(table.flat(), size)) for size in SIZES]
+            rows += [_row(f"{name}, flat", _first(table.flat(), jets)) for jets in SIZES]
     return rows
 
 
 def _first(table: Table, jets: int) -> Table:
-    """At least so many jets, in whole events."""
+    """The first whole events with at least so many jets."""
     if table.counts is None:
         return table.span(0, jets)
     return table.span(0, int(np.searchsorted(np.cumsum(table.counts), jets)) + 1)
@@ -44,20 +44,10 @@ def _first(table: Table, jets: int) -> Table:
 
 def _row(name: str, table: Table) -> dict[str, Any]:
     codec = BoundedCodec(TOLERANCE).fit(table, uses=1)
-    columns = {
-        feature: peers.Column(
-            table.columns[feature],
-            lattice.to_integers(table.columns[feature]),
-            lattice,
-            codec.tolerances_[feature],
-        )
-        for feature, lattice in codec.quantizers_.items()
-    }
+    columns = peers.columns_of(codec, table)
     if table.counts is not None:
         counts = np.asarray(table.counts, np.int64)
-        columns["numbers of jets"] = peers.Column(
-            counts, counts, IntegerQuantizer("int64"), LOSSLESS
-        )
+        columns["jet counts"] = peers.Column(counts, counts, IntegerQuantizer("int64"), LOSSLESS)
     model, payload = len(codec.to_bytes()), len(codec.encode(table))
     pcodec = peers.rate(peers.PCODEC, columns).bits
     return {
@@ -72,10 +62,10 @@ def _row(name: str, table: Table) -> dict[str, Any]:
 
 def show(rows: list[dict[str, Any]], console: Console) -> None:
     """Print a table of sizes in bytes."""
-    from rich.table import Table as Printed
+    from rich.table import Table as PrintedTable
 
-    printed = Printed(title=f"Bytes of codec and jets together, within {TOLERANCE:g}")
-    for column in ("jets", "", "codec", "jets coded", "sum", "pcodec", "sum/pcodec"):
+    printed = PrintedTable(title=f"Bytes of codec and coded jets, tolerance {TOLERANCE:g}")
+    for column in ("jets", "", "codec", "coded jets", "sum", "pcodec", "sum/pcodec"):
         printed.add_column(column, justify="left" if not column else "right")
     for row in rows:
         pcodec = row["pcodec_bytes"]

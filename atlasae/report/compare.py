@@ -1,0 +1,145 @@
+"""Write a report of what compression did to the jets of a file: a page, figures, numbers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from atlasae.atomic_write import atomic_write, make_directory
+from atlasae.plots import ATLAS, Rate, Style, read_rates
+from atlasae.progress import progress_bar
+from atlasae.report.comparison import Comparison, read_comparison
+from atlasae.report.figures import figures_of, save
+from atlasae.report.page import DrawnFigure, page
+from atlasae.report.summary import summarise
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from atlasae.types import PathLike
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report that was written.
+
+    Attributes:
+        page: path of the page, ``index.html``.
+        summary: the content of ``summary.json``.
+        figures: paths of all figures.
+        comparison: the jets that were compared, with their residuals.
+    """
+
+    page: Path
+    summary: dict[str, Any]
+    figures: tuple[Path, ...]
+    comparison: Comparison
+
+
+def compare(
+    original: PathLike,
+    compressed: Sequence[PathLike],
+    output: PathLike,
+    *,
+    tree: str | None = None,
+    collection: str | None = None,
+    features: Sequence[str] = (),
+    style: Style = ATLAS,
+    rates: PathLike | None = None,
+    progress: bool = False,
+) -> Report:
+    """Write a report of what compression did to the jets of a file.
+
+    The directory gets ``index.html``, a page that needs no other file; ``summary.json``, its
+    numbers; ``figures/``, each figure as PNG and PDF; and ``captions.md``. Files of an earlier
+    report with the same names are replaced.
+
+    Args:
+        original: the file before compression.
+        compressed: files that ``compress`` or ``decompress`` wrote; figures show all of them.
+        output: the directory, created if it does not exist.
+        tree: path of the tree; by default one with jets that are compressed in the first file.
+        collection: its name; by default ``Jet``, else another one compressed in the first file.
+        features: of the collection to compare in addition to the momenta, such as
+            ``btagDeepFlavB``.
+        style: of an experiment.
+        rates: JSON file of ``benchmarks.rates``, to draw the rates of other tools.
+        progress: show a progress bar.
+
+    Raises:
+        InputError: the files do not hold the same jets.
+        MissingNameError: a file has no such tree, collection or feature; the message suggests
+            the nearest names.
+        FileError: a file is missing or damaged, or the directory cannot be written.
+
+    Example:
+        >>> import atlasae
+        >>> report = atlasae.compare("events.root", ["small.root"], "report")  # doctest: +SKIP
+        >>> report.summary["files"][0]["features"]["pt"]["maximum"]  # doctest: +SKIP
+        0.00099
+    """
+    published = read_rates(rates) if rates is not None else ()
+    comparison = read_comparison(
+        original, compressed, tree=tree, collection=collection, features=features
+    )
+    options: dict[str, PathLike | None] = {
+        "--tree": tree,
+        "--collection": collection,
+        "--features": ",".join(features),
+        "--rates": rates,
+    }
+    if style != ATLAS:
+        options |= {"--experiment": style.experiment, "--label": style.text}
+    command = _command([original, *compressed, "-o", output], options)
+    target = make_directory(output)
+    drawn = _draw(comparison, published, make_directory(target / "figures"), style, progress)
+    summary = {**summarise(comparison, command), "figures": _figure_list(drawn, target)}
+    captions = [f"{item.paths[0].stem}\n: {item.figure.caption}\n" for item in drawn]
+    for name, text in (
+        ("summary.json", json.dumps(summary, indent=1) + "\n"),
+        ("captions.md", "\n".join(captions)),
+        ("index.html", page(summary, drawn)),
+    ):
+        with atomic_write(target / name, force=True) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    paths = tuple(path for item in drawn for path in item.paths)
+    return Report(target / "index.html", summary, paths, comparison)
+
+
+def _draw(
+    comparison: Comparison,
+    published: Sequence[Rate],
+    directory: Path,
+    style: Style,
+    progress: bool,
+) -> list[DrawnFigure]:
+    figures = list(figures_of(comparison, published))
+    with progress_bar("figures", shown=progress) as bar:
+        return [
+            DrawnFigure(figure, save(figure, directory, style))
+            for figure in bar.track(figures, description="drawing")
+        ]
+
+
+def _figure_list(drawn: Sequence[DrawnFigure], target: Path) -> list[dict[str, Any]]:
+    """The figures as the summary lists them."""
+    return [
+        {
+            "name": item.figure.name,
+            "caption": item.figure.caption,
+            "files": [path.relative_to(target).as_posix() for path in item.paths],
+        }
+        for item in drawn
+    ]
+
+
+def _command(arguments: Sequence[PathLike], options: Mapping[str, PathLike | None]) -> str:
+    """The command that makes the report, with the options that have a value."""
+    words = ["atlasae", "compare", *arguments]
+    for option, value in options.items():
+        words += [option, value] if value else []
+    return shlex.join(os.fspath(word) for word in words)
