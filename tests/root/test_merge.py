@@ -204,9 +204,9 @@ def test_histograms_that_do_not_match_are_refused(tmp_path):
     axes = hist.Hist.new.Reg(4, 0, 1, name="x")
     first = axes.Double().fill([0.1, 0.2])
     others = {
-        "other bins": hist.Hist.new.Reg(4, 0, 2, name="x").Double(),
+        "its bins differ": hist.Hist.new.Reg(4, 0, 2, name="x").Double(),
         "weights in one": axes.Weight().fill([0.1, 0.2], weight=[1, 2]),
-        "TH2D where another file has a TH1D": axes.Reg(2, 0, 1, name="y").Double(),
+        "it is a TH2D, in another file it is a TH1D": axes.Reg(2, 0, 1, name="y").Double(),
     }
     write_objects(tmp_path / "0.root", [1, 2], {"h": first})
     atlasae.compress(tmp_path / "0.root", tmp_path / "c0.root", pack="all")

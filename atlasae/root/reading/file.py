@@ -34,8 +34,8 @@ class File(NamedItems[Any]):
     """A ROOT file, or a directory in one, that reads like that of uproot.
 
     A compressed tree is a ``Tree`` with the branches of its original. Any other object is that of
-    uproot; TTrees and RNTuples have ``collection`` as one more method. A file can be pickled: the
-    path and the options are, and the file is opened again on the other side.
+    uproot; TTrees and RNTuples have ``collection`` as one more method. A file can be pickled and
+    sent to workers: the pickle holds the path and the options, and unpickling opens it again.
 
     Args:
         directory: the directory as uproot opened it.

@@ -31,24 +31,26 @@ _COLUMNS = ("name", "typename", "interpretation")
 class Tree(NamedItems["Branch"]):
     """A tree whose branches read like those of uproot, compressed or not.
 
-    ``atlasae.open`` makes it. A tree can be pickled: the path and the options are, and the file is
-    opened again on the other side.
+    ``atlasae.open`` gives it. A tree can be pickled and sent to workers: the pickle holds the path
+    and the options, and unpickling opens the file again.
 
     Args:
         reader: reads the values of the branches.
 
     Example:
         >>> import atlasae, os, tempfile
+        >>> jets = atlasae.read_jets(atlasae.sample(), entry_stop=200)
+        >>> codec = atlasae.Codec.bounded().fit(jets)
         >>> small = os.path.join(tempfile.mkdtemp(), "small.root")
-        >>> _ = atlasae.compress(atlasae.sample(), small)
+        >>> _ = atlasae.compress(atlasae.sample(), small, codec=codec)
         >>> with atlasae.open(small) as file:
         ...     tree = file["Events"]
         ...     tree.show(filter_name="*pt")
-        ...     tree.arrays("Jet_pt", "nJet > 1", entry_stop=100).Jet_pt[0, 0].item() > 25
+        ...     tree["nJet"].typename, tree.arrays("nJet", "nJet > 1", entry_stop=4).nJet.tolist()
         name                 | typename                 | interpretation
         ---------------------+--------------------------+-------------------------------
         Jet_pt               | float[]                  | AsJagged(AsDtype('>f4'))
-        True
+        ('int32_t', [2, 2])
     """
 
     def __init__(self, reader: TreeReader) -> None:
