@@ -54,7 +54,7 @@ def test_a_restored_file_is_exact_or_within_what_is_given(folder):
     assert result.counts == {"exact": 13, "within tolerance": 4}
     result = check(folder / "a.root", folder / "small_back.root", tolerance="pt=1e-4")
     assert [finding.name for finding in result.bad] == ["Jet_pt"]
-    with pytest.raises(InputError, match=r"small\.root: a compressed file has its own"):
+    with pytest.raises(InputError, match=r"small\.root: a compressed file stores its own"):
         check(folder / "a.root", folder / "small.root", tolerance=1e-3)
 
 
@@ -191,7 +191,7 @@ def test_the_command_says_what_differs_by_its_exit_code(folder):
 
     code, shown = run(folder / "a.root", folder / "small.root")
     assert code == 0
-    assert "all as promised" in shown
+    assert "every value is as promised" in shown
     code, shown = run(folder / "a.root", folder / "small_back.root")
     assert code == 1
     assert "DIFFERS: Events:Jet_pt: first in entry" in shown

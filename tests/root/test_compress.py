@@ -527,7 +527,7 @@ def test_a_target_that_exists_is_kept_unless_forced(events_file, codec, tmp_path
 
 def test_a_failure_half_way_leaves_nothing(events_file, codec, tmp_path, monkeypatch):
     calls = []
-    encode = type(codec).encode
+    encode = type(codec).encode_latents
 
     def fail_later(self, jets):
         calls.append(len(jets))
@@ -535,7 +535,7 @@ def test_a_failure_half_way_leaves_nothing(events_file, codec, tmp_path, monkeyp
             raise KeyboardInterrupt
         return encode(self, jets)
 
-    monkeypatch.setattr(type(codec), "encode", fail_later)
+    monkeypatch.setattr(type(codec), "encode_latents", fail_later)
     with pytest.raises(KeyboardInterrupt):
         atlasae.compress(events_file, tmp_path / "x.root", codec=codec, step_size=50)
     assert len(calls) == 3

@@ -20,11 +20,11 @@ from click.testing import CliRunner
 import atlasae
 from atlasae import Codec
 from atlasae.cli.main import main
-from atlasae.codecs import base as stored
+from atlasae.codecs import serialization
 from atlasae.coding import blocks
-from atlasae.errors import AtlasaeError, DamagedFileError, FileError
+from atlasae.errors import AtlasaeError, DamagedFileError, FileError, VersionError
 from atlasae.root.check import check
-from atlasae.root.container import manifest
+from atlasae.root.container import container, manifest
 from atlasae.root.container.restored_tree import open_trees
 from atlasae.root.io.file import open_root
 from atlasae.root.merge import merge
@@ -64,7 +64,7 @@ def assert_true_or_error(path, true):
     except AtlasaeError as error:
         return str(error)
     with uproot.open(path) as file:
-        if manifest.is_compressed(file):  # else it is another file, without these branches
+        if container.is_compressed(file):  # else it is another file, without these branches
             assert found.keys() == true.keys()
     for name in found.keys() & true.keys():
         assert ak.array_equal(found[name], true[name], equal_nan=True), name
@@ -257,7 +257,7 @@ def test_an_end_half_way(folder, tmp_path, command, sent):
     ("module", "name", "newer"),
     [
         (manifest, "FORMAT", manifest.FORMAT + 1),
-        (stored, "MAGIC", stored.MAGIC[:-1] + bytes([stored.MAGIC[-1] + 1])),
+        (serialization, "MAGIC", serialization.MAGIC[:-1] + bytes([serialization.MAGIC[-1] + 1])),
     ],
 )
 def test_newer_formats_say_what_to_do(folder, tmp_path, module, name, newer, monkeypatch):
@@ -267,20 +267,20 @@ def test_newer_formats_say_what_to_do(folder, tmp_path, module, name, newer, mon
         patch.setattr(module, name, newer)
         atlasae.compress(folder / "source.root", path, codec=codec)
     for command in ("info", "read_jets", "decompress", "check", "merge"):
-        with pytest.raises(DamagedFileError, match=r"newer\.root.*pip install -U atlasae"):
+        with pytest.raises(VersionError, match=r"newer\.root.*pip install -U atlasae"):
             COMMANDS[command](path, tmp_path / "out.root")
 
 
 def test_a_newer_stream_says_what_to_do():
-    stream = blocks.join([])
+    stream = blocks.join_blocks([])
     newer = blocks.MAGIC[:-1] + bytes([blocks.MAGIC[-1] + 1]) + stream[len(blocks.MAGIC) :]
-    with pytest.raises(DamagedFileError, match="pip install -U atlasae"):
-        list(blocks.split(newer))
+    with pytest.raises(VersionError, match="pip install -U atlasae"):
+        list(blocks.split_blocks(newer))
 
 
 def written(folder):
     with uproot.open(folder / "small.root") as file:
-        return json.loads(manifest._payloads(file, manifest.MANIFESTS)[0])
+        return json.loads(container._payloads(file, container.MANIFESTS)[0])
 
 
 @pytest.mark.parametrize(
@@ -311,10 +311,10 @@ def test_a_manifest_that_makes_no_sense_is_damage(folder, change):
 
 
 def test_a_codec_whose_parts_do_not_fit_is_damage(codec):
-    header, tensors = stored._unpack(codec.to_bytes())
+    header, tensors = serialization.unpack(codec.to_bytes())
 
     def read(header, tensors):
-        return Codec.from_bytes(stored._plain(json.dumps(header), tensors, digest=True))
+        return Codec.from_bytes(serialization.pack_plain(header, tensors))
 
     read(header, tensors)
     state = header["state"]
