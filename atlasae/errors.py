@@ -62,8 +62,13 @@ class MissingPackageError(AtlasaeError, ImportError):
     """An optional package is needed and not installed."""
 
 
-def suggestion(name: str, names: Iterable[str]) -> str:
+def suggestion(name: str, names: Iterable[str], *, only_near: bool = False) -> str:
     """The end of an error message: the nearest of the existing names, else all of them.
+
+    Args:
+        name: that does not exist.
+        names: that exist.
+        only_near: whether the message names all of them already.
 
     Example:
         >>> suggestion("Jet_pT", ["Jet_pt", "MET_pt"])
@@ -77,17 +82,18 @@ def suggestion(name: str, names: Iterable[str]) -> str:
         near = [by_lower_case[key] for key in get_close_matches(name.lower(), by_lower_case, 3)]
     if near:
         return f"; did you mean {' or '.join(map(repr, near))}?"
-    if not known:
+    if not known or only_near:
         return ""
     shown = ", ".join(known[:8]) + (f" and {len(known) - 8} more" if len(known) > 8 else "")
-    return f"; there is {shown}"
+    return f"; available: {shown}"
 
 
 def require_choice(kind: str, name: str, names: Iterable[str]) -> None:
-    """Raise InputError unless ``name`` is one of ``names``."""
+    """Raise InputError unless ``name`` is one of ``names``, the values that ``kind`` can have."""
     names = list(names)
     if name not in names:
-        raise InputError(f"no {kind} {name!r}{suggestion(name, names)}")
+        near = suggestion(name, names, only_near=True)
+        raise InputError(f"{kind}={name!r} must be one of {', '.join(names)}{near}")
 
 
 @contextmanager

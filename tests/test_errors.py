@@ -22,7 +22,7 @@ def test_missing_names_print_as_they_are_written():
 
 def test_the_suggestion_ignores_case_and_lists_what_there_is_otherwise():
     assert errors.suggestion("JET", ["Jet", "Muon"]) == "; did you mean 'Jet'?"
-    assert errors.suggestion("xyz", ["b", "a"]) == "; there is a, b"
+    assert errors.suggestion("xyz", ["b", "a"]) == "; available: a, b"
     assert errors.suggestion("xyz", map(str, range(10))).endswith("7 and 2 more")
     assert errors.suggestion("xyz", []) == ""
 

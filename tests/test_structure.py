@@ -16,7 +16,7 @@ LAYERS = [  # from the top; a package imports from those below it
     "cli", "report", "root", "plots", "codecs", "density", "quantization", "lossless", "coding",
     "jets",
 ]  # fmt: skip
-INSIDE_ROOT = ["reading", "container", "collections", "io"]  # below the modules of root itself
+INSIDE_ROOT = ["reading", "container", "known_layouts", "io"]  # below the modules of root itself
 MOST_LINES = 400
 
 

@@ -60,18 +60,25 @@ def _choice(name: str, default: str, text: str) -> options.Decorator:
 @_choice("activation", "tanh", "Activation between the layers.")
 @click.option("--hidden", default="200,100,50", show_default=True, help="Widths of the layers.")
 @_choice("regularisation", "weight_decay", "Decoupled weight decay, or L2 in the loss.")
-@click.option("--weight-decay", default=1e-6, show_default=True, help="Strength of either.")
+@click.option(
+    "--weight-decay", default=1e-6, show_default=True, help="Strength of the regularisation."
+)
 @_choice("scaling", "standard", "Scaling of the features.")
 @_choice("loss", "rmse", "Loss of the scaled features.")
 @_choice("latent_dtype", "float32", "Dtype of the latents.")
 @click.option("--latent-tolerance", type=float, help="Code the latents within this error.")
-@click.option("--unit", type=click.Choice(UNITS), help="[default: told from the size of pt]")
-@click.option("--seed", default=0, show_default=True, help="Of weights and shuffling.")
+@click.option("--unit", type=click.Choice(UNITS), help="[default: guessed from the median pt]")
+@click.option("--seed", default=0, show_default=True, help="Random seed of the training.")
 @click.option("--epochs", type=int, help="Passes over the jets.  [default: 10,000 steps]")
 @click.option("--lr", default=5e-3, show_default=True, help="Learning rate.")
 @_choice("schedule", "one_cycle", "Schedule of the learning rate.")
 @_choice("optimiser", "soap", "Optimizer.")
-@click.option("--jitter", default=0.5, show_default=True, help="In distances to a neighbor.")
+@click.option(
+    "--jitter",
+    default=0.5,
+    show_default=True,
+    help="Random shift of the jets, in distances to their fourth neighbor.",
+)
 @click.option("--batch-size", default=512, show_default=True, help="Jets per step.")
 @options.force
 def train(

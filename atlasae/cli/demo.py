@@ -8,7 +8,7 @@ import click
 
 import atlasae
 from atlasae.atomic_write import make_directory
-from atlasae.cli.tables import print_contents, print_files, print_residuals
+from atlasae.cli.output import print_contents, print_files, print_residuals
 from atlasae.codecs.autoencoder.codec import AutoencoderCodec
 from atlasae.codecs.bounded.codec import BoundedCodec
 
@@ -22,7 +22,7 @@ def run_demo(directory: Path, rates: Path | None) -> None:
     """Compress the sample with each codec, restore it, and write the report of both.
 
     Args:
-        directory: where everything is written; what an earlier run left there is replaced.
+        directory: where everything is written; files of an earlier run are replaced.
         rates: of other tools, for the report.
     """
     make_directory(directory)
@@ -30,7 +30,7 @@ def run_demo(directory: Path, rates: Path | None) -> None:
     jets = atlasae.read_jets(source)
     autoencoder = AutoencoderCodec(latent=3, scaling="log", epochs=EPOCHS)
     codecs = {"bounded": BoundedCodec(tolerance=1e-3), "autoencoder": autoencoder}
-    what: dict[Path, str] = {}
+    descriptions: dict[Path, str] = {}
     compressed = []
     for step, (name, codec) in enumerate(codecs.items(), start=1):
         click.echo(f"{step}. {codec.call} on {source.name}: training, compressing, restoring")
@@ -42,19 +42,22 @@ def run_demo(directory: Path, rates: Path | None) -> None:
         atlasae.decompress(small, back, force=True)
         compressed.append(small)
         print_contents(contents)
-        what |= {
+        descriptions |= {
             small: f"compressed: {contents.ratio:.2f} times smaller, codec included",
             back: "restored: original names, dtypes and counters",
             codec_file: "the trained codec, for Codec.load or compress --codec",
         }
     array = directory / "reduced_features.npy"
     autoencoder.save_reduced_features(jets, array)
-    what[array] = f"the autoencoder's jets: {', '.join(autoencoder.features_)}"
+    descriptions[array] = f"the autoencoder's jets: {', '.join(autoencoder.features_)}"
     click.echo(f"{len(codecs) + 1}. comparing them")
     report = atlasae.compare(source, compressed, directory / "report", rates=rates, progress=True)
     for file in report.comparison.files:
         print_residuals(file.name, file.residuals)
-    what[report.page] = f"the report: {len(report.figures) // 2} figures, sizes and residuals"
+    descriptions[report.page] = (
+        f"the report: {len(report.figures) // 2} figures, sizes and residuals"
+    )
     print_files(
-        "files written", [(str(path), path.stat().st_size, text) for path, text in what.items()]
+        "files written",
+        [(str(path), path.stat().st_size, text) for path, text in descriptions.items()],
     )

@@ -64,10 +64,12 @@ def compress(
     Every value keeps the tolerance. Without --codec, a codec is first fitted to each collection;
     it is stored in TARGET, which needs no other file to be read.
     """
-    from atlasae.cli.tables import print_contents
+    from atlasae.cli.output import print_contents
 
     if sum(option is not None for option in (codec, tolerance, latent)) > 1:
-        raise InputError("--codec, --tolerance and --latent exclude one another: give one of them")
+        raise InputError("give only one of --codec, --tolerance and --latent")
+    if order != "preserved" and (codec is not None or latent is not None):
+        raise InputError(f"--order {order} cannot be combined with --codec or --latent")
     template: atlasae.Codec | str | None = codec
     if tolerance is not None or order != "preserved":
         default = "lossless" if more["pack"] == "all" else "default"
@@ -99,7 +101,7 @@ def compress(
 @options.writing
 def decompress(source: str, target: str, step_size: str, **more: Any) -> None:
     """Restore to TARGET the ROOT file that SOURCE was compressed from."""
-    from atlasae.cli.tables import print_notes
+    from atlasae.cli.output import print_notes
 
     notes = atlasae.decompress(
         source, target, step_size=options.parse_step_size(step_size), progress=True, **more
@@ -151,7 +153,7 @@ def check(original: str, other: str, tolerance: str | None, step_size: str) -> N
     A compressed OTHER must keep its own tolerances, any other file every bit. Exits with code 1
     if something is missing or differs.
     """
-    from atlasae.cli.tables import print_check
+    from atlasae.cli.output import print_check
 
     result = atlasae.check(
         original, other, tolerance=tolerance, step_size=options.parse_step_size(step_size)
@@ -172,7 +174,7 @@ def merge(sources: tuple[str, ...], target: str, step_size: str, force: bool) ->
 
     Histograms are summed. Equal codecs are stored once.
     """
-    from atlasae.cli.tables import print_contents
+    from atlasae.cli.output import print_contents
 
     size = options.parse_step_size(step_size)
     print_contents(atlasae.merge(sources, target, step_size=size, force=force, progress=True))
@@ -186,7 +188,7 @@ def merge(sources: tuple[str, ...], target: str, step_size: str, force: bool) ->
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 def info(source: str, as_json: bool) -> None:
     """Show what the compressed file SOURCE holds, and the size of each part."""
-    from atlasae.cli.tables import print_contents
+    from atlasae.cli.output import print_contents
 
     contents = atlasae.info(source)
     if as_json:

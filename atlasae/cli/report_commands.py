@@ -27,8 +27,13 @@ from atlasae.cli import options
 )
 @options.one_collection
 @click.option("--features", help="More features to compare: btagDeepFlavB,area.")
-@click.option("--experiment", default="ATLAS", show_default=True, help="Or CMS, LHCb or plain.")
-@click.option("--label", default="Simulation Internal", show_default=True, help="After the name.")
+@options.choice("--experiment", ("ATLAS", "CMS", "LHCb", "plain"), "ATLAS", "Style of the figures.")
+@click.option(
+    "--label",
+    default="Simulation Internal",
+    show_default=True,
+    help="Text after the name of the experiment.",
+)
 @options.rates
 def compare(
     original: str,
@@ -44,7 +49,7 @@ def compare(
     COMPRESSED are compressed or restored files, drawn side by side. By default the jets are
     compared that the first of them has compressed.
     """
-    from atlasae.cli.tables import print_residuals
+    from atlasae.cli.output import print_residuals
     from atlasae.plots import Style
 
     report = atlasae.compare(

@@ -355,6 +355,6 @@ def save_matrix(jets: Any, path: PathLike, *, force: bool) -> Table:
         (2, 1)
     """
     table = to_table(jets).flat()
-    with atomic_write(path, force=force) as beside, beside.open("wb") as file:
+    with atomic_write(path, force=force) as unfinished, unfinished.open("wb") as file:
         np.save(file, table.matrix())
     return table

@@ -9,7 +9,7 @@ import numpy as np
 from atlasae.errors import require_choice
 from atlasae.jets.metrics import profile
 from atlasae.jets.observables import OBSERVABLES, dijet_mass_resolution, jet_energy_resolution
-from atlasae.plots import layout
+from atlasae.plots import axes_layout
 from atlasae.plots.ranges import spread_of
 from atlasae.plots.ratio import BINS, overlay
 from atlasae.plots.style import ATLAS, NEUTRAL, Style, series
@@ -53,7 +53,7 @@ def observable(
         >>> artists = observable(before, {"bounded": after}, "h_t")
     """
     require_choice("observable", name, OBSERVABLES)
-    upper, lower = axes if axes is not None else layout.stacked()
+    upper, lower = axes if axes is not None else axes_layout.stacked()
     style.label(upper)
     artists = overlay(
         original[name],
@@ -101,7 +101,7 @@ def dijet_mass_shift(
         >>> masses = np.linspace(100.0, 500.0, 50)
         >>> artists = dijet_mass_shift(masses, {"bounded": masses * 1.001})
     """
-    upper, lower = axes if axes is not None else layout.stacked()
+    upper, lower = axes if axes is not None else axes_layout.stacked()
     style.label(upper)
     edges = _mass_edges(original)
     centers = np.sqrt(edges[1:] * edges[:-1])
@@ -126,7 +126,7 @@ def dijet_mass_shift(
     _finish_widths(upper, heights)
     _finish_shifts(lower)
     for ax in (upper, lower):
-        layout.log_ticks(ax.xaxis)
+        axes_layout.log_ticks(ax.xaxis)
         ax.set_xlim(edges[0], edges[-1])
     lower.set_xlabel(observable_title("m_jj", style), loc="right")
     upper.figure.align_ylabels([upper, lower])
@@ -144,10 +144,10 @@ def _finish_widths(ax: Axes, heights: Sequence[Floats]) -> None:
     """The y axis and the legend of the upper panel."""
     ax.set_yscale("log")
     ax.set_ylim(np.nanmin(heights) / 2, 2 * np.nanmax(heights))
-    layout.make_room(ax, log=True, share=min(0.18 + 0.055 * len(heights), 0.6))
+    axes_layout.make_room(ax, log=True, share=min(0.18 + 0.055 * len(heights), 0.6))
     ax.set_ylabel(f"Smearing of {OBSERVABLES['m_jj'].title}", loc="top")
     ax.tick_params(labelbottom=False)
-    layout.legend(ax)
+    axes_layout.legend(ax)
 
 
 def _finish_shifts(ax: Axes) -> None:
@@ -155,7 +155,7 @@ def _finish_shifts(ax: Axes) -> None:
     ax.axhline(0, color=NEUTRAL, linewidth=1)
     reach = 1.1 * max(abs(float(limit)) for limit in ax.get_ylim())
     ax.set_ylim(-reach, reach)
-    layout.few_ticks(ax.yaxis, 4)
+    axes_layout.few_ticks(ax.yaxis, 4)
     ax.set_ylabel("Shift /\nresolution", loc="center", fontsize=14)
 
 

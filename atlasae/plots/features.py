@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from atlasae.jets.metrics import matched
 from atlasae.jets.names import is_energy
 from atlasae.jets.table import to_table
-from atlasae.plots import layout
+from atlasae.plots import axes_layout
 from atlasae.plots.ranges import limits_of, to_gev
 from atlasae.plots.ratio import BINS, overlay
 from atlasae.plots.style import ATLAS, ORIGINAL, Style, series
@@ -61,7 +61,7 @@ def distribution(
     """
     before = to_table(original)
     after = {name: matched(before, jets)[1] for name, jets in decoded.items()}
-    upper, lower = axes if axes is not None else layout.stacked()
+    upper, lower = axes if axes is not None else axes_layout.stacked()
     style.label(upper)
     values = _values(before, feature, before)
     artists = overlay(
@@ -109,7 +109,7 @@ def corner(
     """
     before, after = matched(original, decoded)
     features = list(before.columns)
-    axes = axes if axes is not None else layout.grid(len(features))
+    axes = axes if axes is not None else axes_layout.grid(len(features))
     figure = axes[0, 0].figure
     style.label_figure(figure)
     samples = [[_values(jets, name, before) for name in features] for jets in (before, after)]
@@ -137,7 +137,7 @@ def corner(
         bbox_to_anchor=(1 - 0.3 / figure.get_figwidth(), 1 - 0.15 / figure.get_figheight()),
         ncols=2,
     )
-    layout.finish_triangle(axes, [style.axis_title(name) for name in features])
+    axes_layout.finish_triangle(axes, [style.axis_title(name) for name in features])
     return artists
 
 
@@ -199,6 +199,6 @@ def _contours(
 
 def _set_scale(axis: Axis, feature: str) -> None:
     if is_energy(feature):
-        layout.log_ticks(axis, (1, 3))
+        axes_layout.log_ticks(axis, (1, 3))
     else:
-        layout.few_ticks(axis, 4)
+        axes_layout.few_ticks(axis, 4)

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from atlasae.errors import InputError
 from atlasae.jets.table import to_table
-from atlasae.plots import layout
+from atlasae.plots import axes_layout
 from atlasae.plots.style import ATLAS, ORIGINAL, Style
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def latent_pairs(
     """
     z = _matrix(latents)
     k = z.shape[1]
-    axes = axes if axes is not None else layout.grid(k)
+    axes = axes if axes is not None else axes_layout.grid(k)
     style.label_figure(axes[0, 0].figure)
     limits = np.quantile(z, (0.002, 0.998), axis=0).T
     artists: Artists = []
@@ -83,8 +83,8 @@ def latent_pairs(
         else:
             artists += _density(ax, z[:, [column, row]], limits[[column, row]])
         ax.set_xlim(*limits[column])
-        layout.few_ticks(ax.xaxis, 4)
-    layout.finish_triangle(axes, [_symbol(i) for i in range(k)])
+        axes_layout.few_ticks(ax.xaxis, 4)
+    axes_layout.finish_triangle(axes, [_symbol(i) for i in range(k)])
     return artists
 
 
@@ -100,7 +100,7 @@ def _density(ax: Axes, pairs: Floats, limits: Floats) -> Artists:
     x, y = pairs.T
     image = ax.hist2d(x, y, bins=50, range=limits, cmap="Blues", cmin=1, vmin=-3)[3]
     ax.set_ylim(*limits[1])
-    layout.few_ticks(ax.yaxis, 4)
+    axes_layout.few_ticks(ax.yaxis, 4)
     return [image]
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atlasae.errors import DamagedFileError, MissingFileError, MissingNameError
-from atlasae.plots import layout
-from atlasae.plots.layout import make_room
+from atlasae.plots import axes_layout
+from atlasae.plots.axes_layout import make_room
 from atlasae.plots.style import ATLAS, GREYS, NEUTRAL, ORIGINAL, Style, series
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def rate_distortion(
     Example:
         >>> artists = rate_distortion([Rate("small", bits=41.0, error=1e-3, bounded=True)])
     """
-    ax = ax or layout.single()
+    ax = ax or axes_layout.single()
     style.label(ax)
     artists = [*_draw_published(ax, published), *_draw_measured(ax, measured)]
     ax.set_xscale("log")
@@ -130,7 +130,7 @@ def rate_distortion(
     ax.set_xlabel(r"Relative error of jet $p_{\mathrm{T}}$", loc="right")
     ax.set_ylabel("Bits per jet", loc="top")
     title = "Error: tolerance (filled) or 68 % half-width (open)"
-    layout.legend(ax, fontsize=11, ncols=2, title=title, title_fontsize=11, columnspacing=1)
+    axes_layout.legend(ax, fontsize=11, ncols=2, title=title, title_fontsize=11, columnspacing=1)
     return artists
 
 

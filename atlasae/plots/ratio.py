@@ -9,7 +9,7 @@ import mplhep
 import numpy as np
 
 from atlasae.jets.metrics import agreement
-from atlasae.plots.layout import legend, make_room
+from atlasae.plots.axes_layout import legend, make_room
 from atlasae.plots.style import NEUTRAL, ORIGINAL, series
 
 if TYPE_CHECKING:

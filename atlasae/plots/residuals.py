@@ -11,8 +11,8 @@ import numpy as np
 from atlasae.jets.metrics import Profile, Residuals, correlation, profile
 from atlasae.jets.names import is_energy
 from atlasae.jets.table import to_table
-from atlasae.plots import layout
-from atlasae.plots.layout import few_ticks, legend, log_ticks, make_room, minus, scaled_ticks
+from atlasae.plots import axes_layout
+from atlasae.plots.axes_layout import few_ticks, legend, log_ticks, make_room, minus, scaled_ticks
 from atlasae.plots.ranges import to_gev
 from atlasae.plots.style import ATLAS, NEUTRAL, Style, series, symbol
 
@@ -57,7 +57,7 @@ def residual(
         >>> results = residuals({"pt": [50.0, 40.0]}, {"pt": [50.1, 39.9]})
         >>> artists = residual(results["pt"], name="small")
     """
-    ax = ax or layout.single()
+    ax = ax or axes_layout.single()
     style.label(ax)
     bound = drawn_bound(result, tolerance)
     reach = _reach(result, bound)
@@ -131,7 +131,7 @@ def residual_sizes(
         >>> results = residuals({"pt": [50.0, 40.0]}, {"pt": [50.1, 39.7]})
         >>> artists = residual_sizes({"small": results["pt"]})
     """
-    ax = ax or layout.single()
+    ax = ax or axes_layout.single()
     style.label(ax)
     sizes = {name: np.abs(result.values[result.values != 0]) for name, result in results.items()}
     edges = _log_edges(list(sizes.values()))
@@ -185,7 +185,7 @@ def residual_profile(
         >>> results = residuals(jets, {"pt": [50.1, 39.9]})
         >>> artists = residual_profile(results["pt"], jets)
     """
-    axes = axes if axes is not None else layout.beside()
+    axes = axes if axes is not None else axes_layout.beside()
     left, right = axes
     style.label(left)
     table = to_table(jets)
@@ -260,7 +260,7 @@ def residual_correlation(
         >>> decoded = {"pt": [50.1, 39.9, 30.0], "eta": [0.6, -0.5, 1.1]}
         >>> artists = residual_correlation(residuals(jets, decoded))
     """
-    ax = ax or layout.single()
+    ax = ax or axes_layout.single()
     matrix = correlation(results)
     k = len(matrix)
     image = ax.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")

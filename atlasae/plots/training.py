@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from atlasae.errors import InputError
-from atlasae.plots import layout
-from atlasae.plots.layout import legend, log_ticks
+from atlasae.plots import axes_layout
+from atlasae.plots.axes_layout import legend, log_ticks
 from atlasae.plots.style import ATLAS, ORIGINAL, Style, series
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def training(history: History, *, style: Style = ATLAS, ax: Axes | None = None) 
     """
     if not len(history):
         raise InputError("the history has no epochs: fit the codec first")
-    ax = ax or layout.single()
+    ax = ax or axes_layout.single()
     style.label(ax)
     look = series(0)
     epochs = np.arange(1, len(history) + 1)
@@ -76,7 +76,7 @@ def learning_rates(
         >>> from atlasae.codecs.history import LearningRates
         >>> artists = learning_rates(LearningRates(1e-3, (1e-4, 1e-3, 1e-2), (0.9, 0.4, 0.8)))
     """
-    ax = ax or layout.single()
+    ax = ax or axes_layout.single()
     style.label(ax)
     artists: Artists = list(ax.plot(search.rates, search.losses, color=ORIGINAL))
     artists.append(

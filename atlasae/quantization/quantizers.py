@@ -101,7 +101,9 @@ class Quantizer(ABC):
         """
         values = np.asarray(values)
         if values.dtype.name != self.dtype:
-            raise InputError(f"these values are {values.dtype.name}, not {self.dtype} as at fit")
+            raise InputError(
+                f"the values are {values.dtype.name}, the codec was fitted to {self.dtype}"
+            )
         return np.asarray(values, self.dtype)
 
 

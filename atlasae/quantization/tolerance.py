@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from atlasae.errors import InputError, MissingNameError, require_choice
+from atlasae.errors import InputError, MissingNameError, require_choice, suggestion
 from atlasae.jets.names import role
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ _RELATIVE_LIMIT = 0.5  # from here on, the cell of a value would contain its dou
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise InputError(f"a tolerance is a number, not {value!r}")
+        raise InputError(f"a tolerance must be a number, not {value!r}")
     number = float(value)
     if not math.isfinite(number) or number < 0:
-        raise InputError(f"a tolerance is finite and not negative, not {number:g}")
+        raise InputError(f"a tolerance must be finite and not negative, not {number:g}")
     return number
 
 
@@ -52,7 +52,7 @@ class Tolerance:
     floor: float = 0.0
 
     def __post_init__(self) -> None:
-        require_choice("kind of tolerance", self.kind, KINDS)
+        require_choice("kind", self.kind, KINDS)
         for name in ("value", "floor"):
             object.__setattr__(self, name, _number(getattr(self, name)))
         if (self.value == 0) != (self.kind == "lossless"):
@@ -60,7 +60,9 @@ class Tolerance:
         if self.floor and self.kind != "relative":
             raise InputError(f"only a relative tolerance has a floor; this one is {self.kind}")
         if self.kind == "relative" and self.value >= _RELATIVE_LIMIT:
-            raise InputError(f"a relative tolerance is below {_RELATIVE_LIMIT}, not {self.value:g}")
+            raise InputError(
+                f"a relative tolerance must be below {_RELATIVE_LIMIT}, not {self.value:g}"
+            )
 
     def bound(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The largest allowed abs(decoded - original) of each original value, float64.
@@ -98,7 +100,7 @@ class Tolerance:
 LOSSLESS = Tolerance("lossless", 0.0)
 
 #: Types that ``tolerances`` accepts.
-Spec: TypeAlias = "float | str | Tolerance | Mapping[str, float | Tolerance]"
+ToleranceSpec: TypeAlias = "float | str | Tolerance | Mapping[str, float | Tolerance]"
 
 
 def rel(value: float, floor: float = 0.0) -> Tolerance:
@@ -144,7 +146,7 @@ PRESETS: dict[str, tuple[Tolerance, Tolerance]] = {
 }
 
 
-def tolerances(spec: Spec, names: Sequence[str]) -> dict[str, Tolerance]:
+def tolerances(spec: ToleranceSpec, names: Sequence[str]) -> dict[str, Tolerance]:
     """The tolerance of each feature.
 
     A plain number is absolute for angles (features named like eta or phi) and relative for all
@@ -185,7 +187,7 @@ def tolerances(spec: Spec, names: Sequence[str]) -> dict[str, Tolerance]:
     return {name: given.get(name, PRESETS["default"][not _is_angle(name)]) for name in names}
 
 
-def restricted(spec: Spec, names: Sequence[str], *, strict: bool = False) -> Spec:
+def restricted(spec: ToleranceSpec, names: Sequence[str], *, strict: bool = False) -> ToleranceSpec:
     """A spec without the features that do not exist.
 
     Args:
@@ -210,7 +212,7 @@ def restricted(spec: Spec, names: Sequence[str], *, strict: bool = False) -> Spe
     return {key: value for key, value in spec.items() if key not in missing}
 
 
-def check_spec(spec: Spec) -> None:
+def check_spec(spec: ToleranceSpec) -> None:
     """Check a spec as far as possible without the features.
 
     Raises:
@@ -220,7 +222,7 @@ def check_spec(spec: Spec) -> None:
         >>> check_spec("pt=-1")
         Traceback (most recent call last):
             ...
-        atlasae.errors.InputError: a tolerance is finite and not negative, not -1
+        atlasae.errors.InputError: a tolerance must be finite and not negative, not -1
     """
     if isinstance(spec, str):
         spec = _parsed(spec.strip())
@@ -234,8 +236,8 @@ def check_spec(spec: Spec) -> None:
         _number(spec)
 
 
-def spec_to_json(spec: Spec) -> Any:
-    """A spec in JSON-ready form; a Tolerance for all features stands under an empty name."""
+def spec_to_json(spec: ToleranceSpec) -> Any:
+    """A spec in JSON-ready form; a Tolerance for all features is stored under an empty key."""
     if isinstance(spec, Tolerance):
         return {"": spec.to_json()}
     if isinstance(spec, Mapping):
@@ -283,7 +285,10 @@ def _parsed(text: str) -> str | float | dict[str, float]:
         try:
             return float(text)
         except ValueError:
-            require_choice("tolerance", text, PRESETS)
+            raise InputError(
+                f"tolerance {text!r} is not a number, a list such as pt=1e-3,eta=1e-4, or one of"
+                f" {', '.join(PRESETS)}{suggestion(text, PRESETS, only_near=True)}"
+            ) from None
     numbers: dict[str, float] = {}
     for item in text.split(","):
         name, _, number = (text.strip() for text in item.partition("="))

@@ -18,23 +18,23 @@ from atlasae.jets.observables import OBSERVABLES, observables
 from atlasae.jets.table import Table, joined, to_records, to_table
 from atlasae.quantization.tolerance import LOSSLESS, Tolerance
 from atlasae.report.event_matching import in_order_of, require_same_jets
-from atlasae.root.collections import PREFERRED_COLLECTION, PREFERRED_TREE, find_collection
 from atlasae.root.container.part_readers import LatentReader, part_reader
 from atlasae.root.container.restored_tree import CompressedTrees, open_trees
 from atlasae.root.info import info
 from atlasae.root.io.file import open_root
+from atlasae.root.known_layouts import PREFERRED_COLLECTION, PREFERRED_TREE, find_collection
 from atlasae.root.reading.jets import momenta
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from atlasae.codecs.base import Codec
-    from atlasae.root.collections import Collection
     from atlasae.root.container.container import Segment
     from atlasae.root.container.manifest import Part
     from atlasae.root.info import Contents
     from atlasae.root.io.branch import BranchInfo
     from atlasae.root.io.tree import TreeReader
+    from atlasae.root.known_layouts import Collection
     from atlasae.types import Floats, PathLike, Values
 
 

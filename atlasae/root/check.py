@@ -10,7 +10,6 @@ import numpy as np
 
 from atlasae.errors import InputError, located
 from atlasae.quantization.tolerance import LOSSLESS, restricted, tolerances
-from atlasae.root.collections import find_collections
 from atlasae.root.column_comparison import ColumnComparison, read_both
 from atlasae.root.container.container import RESERVED
 from atlasae.root.container.restored_tree import CompressedTrees, RestoredTree, open_trees
@@ -18,11 +17,12 @@ from atlasae.root.io.errors import read_errors
 from atlasae.root.io.file import older_cycles, open_root
 from atlasae.root.io.objects import bins_of, directories_in, objects_in
 from atlasae.root.io.tree import STEP_SIZE, TreeReader, check_step_size
+from atlasae.root.known_layouts import find_collections
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from atlasae.quantization.tolerance import Spec
+    from atlasae.quantization.tolerance import ToleranceSpec
     from atlasae.root.column_comparison import Promise
     from atlasae.types import PathLike
 
@@ -88,7 +88,7 @@ def check(
     original: PathLike,
     other: PathLike,
     *,
-    tolerance: Spec | None = None,
+    tolerance: ToleranceSpec | None = None,
     step_size: str | int = STEP_SIZE,
 ) -> Check:
     """Compare a ROOT file with one that was made from it, in chunks.
@@ -113,20 +113,20 @@ def check(
     """
     check_step_size(step_size)
     with open_root(original) as before, open_root(other) as after, located(os.fspath(other)):
-        olds, news = open_trees(before), open_trees(after)
+        old_trees, new_trees = open_trees(before), open_trees(after)
         left_out: dict[str, str] = {}
-        if isinstance(news, CompressedTrees):
+        if isinstance(new_trees, CompressedTrees):
             if tolerance is not None:
                 raise InputError("a compressed file stores its own tolerances: give none")
-            for manifest in news.container.manifests:
+            for manifest in new_trees.container.manifests:
                 left_out |= manifest.left_out
         findings: list[Finding] = []
-        for path, old in olds.items():
-            if path in news:
-                findings += _compare_trees(old, news[path], tolerance, left_out, step_size)
+        for path, old in old_trees.items():
+            if path in new_trees:
+                findings += _compare_trees(old, new_trees[path], tolerance, left_out, step_size)
             else:
                 findings.append(_absent(path, "", left_out))
-        findings += _compare_objects(before, after, olds, left_out)
+        findings += _compare_objects(before, after, old_trees, left_out)
         findings += [Finding(key, "", LEFT_OUT, "an older cycle") for key in older_cycles(before)]
         return Check(tuple(findings))
 
@@ -141,7 +141,7 @@ def _absent(path: str, name: str, left_out: Mapping[str, str], why: str = "") ->
 def _compare_trees(
     old: TreeReader,
     new: TreeReader,
-    tolerance: Spec | None,
+    tolerance: ToleranceSpec | None,
     left_out: Mapping[str, str],
     step_size: str | int,
 ) -> Iterator[Finding]:
@@ -187,7 +187,7 @@ def _verdict(
 
 
 def _promises(
-    source: TreeReader, tolerance: Spec | None
+    source: TreeReader, tolerance: ToleranceSpec | None
 ) -> Iterator[tuple[int, int, dict[str, Promise]]]:
     """Ranges of entries, and what is promised there of the branches that may differ."""
     if isinstance(source, RestoredTree):
@@ -195,8 +195,8 @@ def _promises(
             promises: dict[str, Promise] = {}
             for part in segment.manifest.parts:
                 if part.codec:
-                    kept = source.container.codecs[part.codec].tolerances_
-                    promises |= {name: kept.get(what) for what, name in part.features.items()}
+                    stored = source.container.codecs[part.codec].tolerances_
+                    promises |= {name: stored.get(f) for f, name in part.features.items()}
             yield segment.start, segment.stop, promises
     elif tolerance is None:
         yield 0, source.num_entries, {}
@@ -204,9 +204,9 @@ def _promises(
         promises = {}
         for collection in find_collections(source.schema).values():
             branches = collection.vector | collection.others
-            floats = {what: b.name for what, b in branches.items() if b.is_float}
+            floats = {f: b.name for f, b in branches.items() if b.is_float}
             allowed = tolerances(restricted(tolerance, list(floats)), list(floats))
-            promises |= {name: allowed[what] for what, name in floats.items()}
+            promises |= {name: allowed[f] for f, name in floats.items()}
         yield 0, source.num_entries, promises
 
 

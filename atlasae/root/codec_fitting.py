@@ -11,9 +11,9 @@ import numpy as np
 from atlasae.errors import located
 from atlasae.jets.table import to_table
 from atlasae.lossless.columns import pack
-from atlasae.root.collections import Collection, preferred_collection
 from atlasae.root.io.branch import grouped_alike
 from atlasae.root.io.tree import STEP_SIZE, TreeReader
+from atlasae.root.known_layouts import Collection, preferred_collection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

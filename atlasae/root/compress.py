@@ -62,8 +62,8 @@ def compress(
     Args:
         source: the ROOT file to read.
         target: the ROOT file to write; it appears only when it is complete.
-        codec: a fitted codec or the file of one; or an unfitted codec, of which one is fitted to
-            each collection. By default ``Codec.bounded()``, with tolerance 1e-3, or a lossless one
+        codec: a fitted codec, the path of a saved one, or an unfitted codec, a copy of which is
+            fitted to each collection. By default ``Codec.bounded()``, with tolerance 1e-3, or a lossless one
             with ``pack="all"``. A fitted codec, an autoencoder, or one with ``features`` is used
             for one collection: the selected one, else ``Jet``, else the first.
         select: which trees, collections and branches to compress; by default all collections
@@ -99,7 +99,7 @@ def compress(
     check_step_size(step_size)
     require_different_files(source, target)
     require_choice("pack", pack, PACKS)
-    require_choice("target", to, TARGETS)
+    require_choice("to", to, TARGETS)
     template = _template(codec, pack)
     if verify and template.reorders:
         raise InputError("verify cannot compare files with order='free', which moves entries")
@@ -124,7 +124,7 @@ def compress(
             manifests = _write_trees(file, out, plans, coded, step_size, progress)
             for path, item in objects.items():
                 out[path] = item
-            codecs = {c.codec.decoder_bytes(): None for of_tree in coded for c in of_tree}
+            codecs = {c.codec.decoder_bytes(): None for collections in coded for c in collections}
             write_container(out, _merge_notes(manifests, plans, left_out), codecs)
         if verify:
             _verify(source, unfinished, step_size)
@@ -140,7 +140,7 @@ def _template(codec: Codec | PathLike | None, pack: str) -> Codec:
 def _verify(source: PathLike, written: PathLike, step_size: str | int) -> None:
     bad = check(source, written, step_size=step_size).bad
     if bad:
-        named = ", ".join(f"{one.path}:{one.name} {one.verdict}" for one in bad)
+        named = ", ".join(f"{f.path}:{f.name} {f.verdict}" for f in bad)
         raise DamagedFileError(f"{os.fspath(source)}: what was written does not agree: {named}")
 
 
@@ -155,11 +155,11 @@ def _write_trees(
     """Write all trees and their blocks; gives a manifest for each tree."""
     blocks, part_numbers = BlockTreeWriter(out), count()
     manifests = []
-    for plan, of_tree in zip(plans, coded, strict=True):
-        writers = _part_writers(plan, of_tree, blocks, part_numbers)
+    for plan, collections in zip(plans, coded, strict=True):
+        writers = _part_writers(plan, collections, blocks, part_numbers)
         _write_tree(plan, writers, out, step_size, progress)
         manifest = _manifest(file, plan, writers)
-        if any(one.codec.reorders for one in of_tree):
+        if any(coded_collection.codec.reorders for coded_collection in collections):
             manifest.changed[plan.source.path] = REORDERED
         manifests.append(manifest)
     blocks.flush()
@@ -191,13 +191,12 @@ def _part_writers(
     blocks: BlockTreeWriter,
     part_numbers: Iterator[int],
 ) -> list[PartWriter]:
-    if sum(one.codec.reorders for one in coded) > 1:
+    if sum(c.codec.reorders for c in coded) > 1:
         raise InputError("order='free' is possible for one collection of a tree, not for several")
     writers = [
-        codec_writer(one.codec, one.collection, plan.source.schema, blocks, part_numbers)
-        for one in coded
+        codec_writer(c.codec, c.collection, plan.source.schema, blocks, part_numbers) for c in coded
     ]
-    coded_branches = [branch for one in coded for branch in one.branches]
+    coded_branches = [branch for c in coded for branch in c.branches]
     for group, names in plan.groups_to_pack(coded_branches).items():
         writers.append(ColumnWriter(group, names, blocks, next(part_numbers)))
     return writers

@@ -78,21 +78,21 @@ def decompress(
     """
     check_step_size(step_size)
     require_different_files(source, target)
-    require_choice("target", to, TARGETS)
+    require_choice("to", to, TARGETS)
     with (
         open_root(source) as file,
-        atomic_write(target, force=force) as beside,
+        atomic_write(target, force=force) as unfinished,
         located(os.fspath(source)),
     ):
         trees = CompressedTrees(file)
         plans = plan_copy(trees, to)
-        objects, refused = objects_in(file)
+        objects, unwritable = objects_in(file)
         notes = Notes({}, {})
         for manifest in trees.container.manifests:
             notes.changed.update(manifest.changed)
             notes.left_out.update(manifest.left_out)
-        notes.left_out.update(check_writable(plans, refused, drop=drop_unwritable))
-        with uproot.recreate(beside, compression=compression_like(file)) as out:
+        notes.left_out.update(check_writable(plans, unwritable, drop=drop_unwritable))
+        with uproot.recreate(unfinished, compression=compression_like(file)) as out:
             for path in directories_in(file):
                 if path not in RESERVED:
                     out.mkdir(path)
@@ -112,9 +112,9 @@ def decompress(
 
 def _copy(plan: TreePlan, out: Any, step_size: str | int, progress: bool) -> None:
     source = plan.source
-    sink = make_tree(out, plan.kind, source.path, source.title, plan.branches)
+    tree = make_tree(out, plan.kind, source.path, source.title, plan.branches)
     with progress_bar("entries", shown=progress) as bar:
         task = bar.add_task(f"restoring {source.path}", total=source.num_entries)
         for start, arrays in source.iterate([b.name for b in plan.branches], step_size):
-            sink.extend(arrays)
+            tree.extend(arrays)
             bar.update(task, completed=start)

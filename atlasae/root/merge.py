@@ -65,10 +65,10 @@ def merge(
         raise InputError("no files to merge")
     for source in sources:
         require_different_files(source, target)
-    with atomic_write(target, force=force) as beside:
+    with atomic_write(target, force=force) as unfinished:
         with open_root(sources[0]) as file:
             compression = compression_like(file)
-        with uproot.recreate(beside, compression=compression) as out:
+        with uproot.recreate(unfinished, compression=compression) as out:
             merged = _MergedFile(out, step_size)
             with progress_bar("files", shown=progress) as bar:
                 task = bar.add_task("merging", total=len(sources))
@@ -88,7 +88,7 @@ class _MergedFile:
     step_size: str | int
     shapes: dict[str, dict[str, str]] = field(default_factory=dict)
     first: str = ""
-    sinks: dict[str, TreeWriter] = field(default_factory=dict)
+    written_trees: dict[str, TreeWriter] = field(default_factory=dict)
     objects: dict[str, Any] = field(default_factory=dict)
     manifests: list[Manifest] = field(default_factory=list)
     codecs: dict[bytes, None] = field(default_factory=dict)
@@ -97,15 +97,15 @@ class _MergedFile:
         """Append what an open source holds."""
         trees = CompressedTrees(file)
         raw = {path: trees.raw(path) for path in trees}
-        objects, refused = objects_in(file)
-        check_writable(plan_copy(raw), refused, drop=False)
+        objects, unwritable = objects_in(file)
+        check_writable(plan_copy(raw), unwritable, drop=False)
         shapes = {path: _shape(raw[path], trees[path]) for path in trees}
         if not self.first:
             self.first, self.shapes = file.file_path, shapes
         self._check_match(shapes)
-        made = self.out.keys(cycle=False)
+        existing = self.out.keys(cycle=False)
         for path in directories_in(file):
-            if path not in made and path not in RESERVED:
+            if path not in existing and path not in RESERVED:
                 self.out.mkdir(path)
         if BLOCKS in file:
             raw[BLOCKS] = Trees(file)[BLOCKS]
@@ -140,11 +140,11 @@ class _MergedFile:
                     )
 
     def _append(self, path: str, tree: TreeReader) -> None:
-        if path not in self.sinks:
+        if path not in self.written_trees:
             branches = tree.schema.branches
-            self.sinks[path] = make_tree(self.out, tree.kind, path, tree.title, branches)
+            self.written_trees[path] = make_tree(self.out, tree.kind, path, tree.title, branches)
         for _, arrays in tree.iterate(tree.schema.names, self.step_size):
-            self.sinks[path].extend(arrays)
+            self.written_trees[path].extend(arrays)
 
 
 def _shape(raw: TreeReader, restored: TreeReader) -> dict[str, str]:

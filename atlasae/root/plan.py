@@ -7,9 +7,9 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from atlasae.errors import InputError, MissingNameError
-from atlasae.root.collections import Collection, find_collections, likely_trees, not_found
 from atlasae.root.io.branch import RNTUPLE, TTREE, BranchInfo
 from atlasae.root.io.file import why_unwritable
+from atlasae.root.known_layouts import Collection, find_collections, likely_trees, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

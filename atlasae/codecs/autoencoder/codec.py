@@ -40,7 +40,7 @@ _DEFAULT_STEPS = 10_000  # of the optimiser, if no number of epochs is given
 
 
 class AutoencoderCodec(Codec):
-    """A codec of fixed rate: k features of a jet become ``latent`` numbers, with a loss.
+    """A lossy codec of fixed rate: k features of a jet become ``latent`` numbers.
 
     The encoder has the layers features-hidden-latent, the decoder the same in reverse order, with
     the activation between all layers and on the stored latents. The study that it comes from used
@@ -61,11 +61,11 @@ class AutoencoderCodec(Codec):
             codec, and ``encode`` gives bytes; by default they are stored as they are.
         features: names of the columns to compress, each numeric; by default (m, pt, phi, eta)
             under any of their usual names, else all columns.
-        unit: ``GeV`` or ``MeV``; by default told from the size of pt.
+        unit: ``GeV`` or ``MeV``; by default guessed from the median pt.
         seed: of the initial weights and the shuffling; the same seed gives the same weights on one
             machine.
         epochs: passes over the jets; by default as many as make 10,000 steps.
-        lr: learning rate, the highest of the one cycle; ``lr_find`` suggests one.
+        lr: learning rate, for ``one_cycle`` its peak; ``lr_find`` suggests one.
         schedule: ``one_cycle`` or ``constant``.
         optimiser: ``soap`` or ``adamw``.
         jitter: how far the jets move each epoch, in distances to their fourth neighbor; see

@@ -34,11 +34,10 @@ def check_hyperparameters(values: Mapping[str, Any]) -> None:
     if values["latent_tolerance"] is not None:
         abs_(values["latent_tolerance"])  # raises where it is none
     latent, hidden = values["latent"], values["hidden"]
-    widths = (latent, *hidden) if isinstance(hidden, Sequence) else (0,)
-    if not all(_is_whole(width) and width <= _WIDEST for width in widths):
-        raise InputError(
-            f"layers have 1 to {_WIDEST:,} units: latent={latent!r}, hidden={hidden!r}"
-        )
+    if not _is_width(latent):
+        raise InputError(f"latent={latent!r} must be an integer from 1 to {_WIDEST:,}")
+    if not isinstance(hidden, Sequence) or not all(map(_is_width, hidden)):
+        raise InputError(f"hidden={hidden!r} must be a list of integers from 1 to {_WIDEST:,}")
     for name in ("weight_decay", "jitter"):
         if not _is_number(values[name]) or values[name] < 0:
             raise InputError(f"{name}={values[name]!r} must be a number that is not negative")
@@ -48,6 +47,10 @@ def check_hyperparameters(values: Mapping[str, Any]) -> None:
         raise InputError(f"batch_size={values['batch_size']!r} must be a positive integer")
     if values["epochs"] is not None and not _is_whole(values["epochs"]):
         raise InputError(f"epochs={values['epochs']!r} must be a positive integer, or None")
+
+
+def _is_width(value: Any) -> bool:
+    return _is_whole(value) and value <= _WIDEST
 
 
 def _is_whole(value: Any) -> bool:

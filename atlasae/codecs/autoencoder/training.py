@@ -60,13 +60,13 @@ def split_jets(table: Table, valid: Any, seed: int) -> tuple[Table, Table]:
     else:
         train, held_out = table, to_table(valid).select(list(table.columns)).flat()
     if len(train) < 2:
-        raise InputError(f"{len(train)} jets are too few to train on")
+        raise InputError(f"too few jets: a training needs at least two, not {len(train)}")
     return train, held_out
 
 
 @dataclass(frozen=True)
 class Trainer:
-    """How to train a network, whatever the data.
+    """Settings of a training, and the training itself.
 
     Attributes:
         loss: ``rmse``, the root of the mean squared error of a batch, or ``mse``.

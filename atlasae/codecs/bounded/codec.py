@@ -14,7 +14,7 @@ from atlasae.coding.entropy import CODER, EntropyDecoder, EntropyEncoder
 from atlasae.density.feature_layout import FeatureLayout
 from atlasae.density.jet_density_fitting import fit_jet_density
 from atlasae.density.serialization import read_jet_density, write_jet_density
-from atlasae.errors import DamagedFileError, InputError, VersionError, require_choice
+from atlasae.errors import DamagedFileError, InputError, VersionError, located, require_choice
 from atlasae.jets.names import four_vector, role
 from atlasae.jets.table import Table, joined, to_records, to_table
 from atlasae.quantization.exceptions import quantize, restore_exceptions
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from atlasae.codecs.serialization import Tensors
     from atlasae.density.jet_density import JetDensity
-    from atlasae.quantization.tolerance import Spec
+    from atlasae.quantization.tolerance import ToleranceSpec
     from atlasae.types import Integers
 
 TRAINING_JETS = 100_000  # networks this small learn nothing from more
@@ -72,17 +72,18 @@ class BoundedCodec(Codec):
             tolerance on phi.
         features: names of the columns to compress; by default (m, pt, phi, eta) under any of their
             usual names, else all columns.
-        seed: of the training.
+        seed: random seed of the training.
 
     Attributes:
         features_: the fitted columns, in the order in which they are decoded.
         dtypes_: their dtypes.
-        tolerances_: of each feature.
-        quantizers_: of each feature, in the order of coding.
+        tolerances_: the tolerance of each feature.
+        quantizers_: the quantizer of each feature, in the order of coding.
         bits_: cross-entropy on held-out jets, bits per jet by feature.
 
     Raises:
-        InputError: the tolerance is none of these, or a number in it is out of range.
+        InputError: the tolerance is none of these, or a number in it is negative or not finite.
+            ``fit`` also refuses a relative tolerance of 0.5 or more.
         MissingNameError: it names a feature that is not among ``features``.
 
     Example:
@@ -99,7 +100,7 @@ class BoundedCodec(Codec):
 
     def __init__(
         self,
-        tolerance: Spec = "default",
+        tolerance: ToleranceSpec = "default",
         order: str = "preserved",
         features: Sequence[str] | None = None,
         seed: int = 0,
@@ -169,7 +170,7 @@ class BoundedCodec(Codec):
 
         table = self.select_features(jets)
         if len(table) < 2:
-            raise InputError(f"{len(table)} jets are too few to fit a codec to")
+            raise InputError(f"too few jets: a fit needs at least two, not {len(table)}")
         self._fit_quantizers(table)
         train, held_out = self._split(table)
         with progress_bar("densities", shown=progress) as bar:
@@ -294,7 +295,8 @@ class BoundedCodec(Codec):
         integers, fine, exceptions = {}, {}, {}
         for name, quantizer in self.quantizers_.items():
             values = table.columns[name]
-            whole, positions = quantize(quantizer, values, self.tolerances_[name])
+            with located(f"feature {name!r}"):
+                whole, positions = quantize(quantizer, values, self.tolerances_[name])
             if name == layout.phi and layout.circle:
                 whole -= self._phi_origin
                 beyond = np.flatnonzero(np.abs(whole) > layout.circle // 2)

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from atlasae.codecs.base import Codec
-    from atlasae.root.collections import Collection
     from atlasae.root.container.block_tree import BlockTreeWriter
     from atlasae.root.io.branch import TreeSchema
+    from atlasae.root.known_layouts import Collection
 
 _COLUMN_BYTES = 16_000_000  # of columns packed into one block, about
 

@@ -11,13 +11,13 @@ import awkward as ak
 from atlasae.errors import InputError, MissingNameError, located
 from atlasae.jets.names import COORDINATES, plain_name
 from atlasae.jets.table import joined, to_records, to_table
-from atlasae.root.collections import Collection, find_collection, find_collections
 from atlasae.root.container.container import read_container
 from atlasae.root.container.part_readers import LatentReader, part_reader
 from atlasae.root.container.restored_tree import CompressedTrees, open_trees
 from atlasae.root.io.branch import Arrays, BranchInfo, free_name, grouped_alike
 from atlasae.root.io.file import open_root
 from atlasae.root.io.tree import STEP_SIZE, TreeReader
+from atlasae.root.known_layouts import Collection, find_collection, find_collections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -17,7 +17,7 @@ ERRORS = {
     "no expression": ({"expressions": "Jet_pt["}, InputError, "neither a branch nor an expression"),
     "no string": ({"expressions": [("Jet_pt", None)]}, InputError, "names or Python expressions"),
     "a circle": ({"expressions": "a", "aliases": {"a": "b", "b": "a"}}, InputError, "by itself"),
-    "a library": ({"library": "cupy"}, InputError, "no library 'cupy'"),
+    "a library": ({"library": "cupy"}, InputError, "library='cupy' must be one of"),
     "an option": ({"filter_typename": "float"}, InputError, "no option filter_typename"),
 }  # fmt: skip
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from atlasae.errors import MissingNameError
-from atlasae.root.collections import find_collection, find_collections
 from atlasae.root.io.branch import BranchInfo, TreeSchema
 from atlasae.root.io.file import Trees, open_root
+from atlasae.root.known_layouts import find_collection, find_collections
 
 
 def schema_of(*names, **counters):

@@ -171,6 +171,6 @@ def not_found(seen: Mapping[str, Sequence[str]], collection: str | None) -> Atla
         names = [name for of_tree in seen.values() for name in of_tree]
         return MissingNameError.of("collection", collection, f"tree {trees}", names)
     return InputError(
-        f"no jets in {trees}: no branches X_pt, X_eta, X_phi and X_mass (or X_m) of one X;"
-        " --pack all (pack='all') compresses any branches"
+        f"no collection with a momentum in {trees}: no selected branches such as X_pt, X_eta and"
+        " X_phi of one X; --pack all (pack='all') compresses any branches"
     )

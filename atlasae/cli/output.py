@@ -41,8 +41,8 @@ def print_contents(contents: Contents) -> None:
 
 def _size_table(contents: Contents) -> Table:
     table = Table(title=f"{contents.path}, from {contents.source}", title_justify="left")
-    table.add_column("bytes")
-    for heading in ("branches", "jets", "before", "after", "bits per jet"):
+    table.add_column("part or branch")
+    for heading in ("branches", "jets", "bytes before", "after", "bits per jet"):
         table.add_column(heading, justify="right")
     several = len(contents.entries) > 1
     for part in contents.parts:
@@ -71,7 +71,7 @@ def _size_table(contents: Contents) -> Table:
 def _why_it_grew(contents: Contents) -> str:
     if contents.kept:
         return (
-            "the file grew: uproot writes the other branches in more room than they had;"
+            "the file grew: uproot needs more bytes for the other branches than the source has;"
             " --pack all packs them"
         )
     return "the file grew: it is too small to make up for the size of its codecs"
@@ -108,7 +108,10 @@ def print_residuals(name: str, results: Mapping[str, Residuals]) -> None:
     console.print(table)
     for result in results.values():
         if result.undefined:
-            console.print(f"without a residual in {result.feature}: {result.undefined:,}")
+            console.print(
+                f"{result.undefined:,} jets have no residual in {result.feature}: the original is"
+                " zero, or a value is not finite"
+            )
 
 
 def print_files(title: str, files: Iterable[tuple[str, int, str]]) -> None:
@@ -131,17 +134,23 @@ def _known(size: int) -> str:
     return f"{size:,}" if size else ""
 
 
+def _error(verdict: str, worst: float) -> str:
+    """The largest error of a verdict; in units of the tolerance rounded down, as it is below 1."""
+    if verdict == "no promise":
+        return f"{worst:.3g}"
+    return f"{int(worst * 10_000) / 10_000} x tolerance"
+
+
 def print_check(result: Check) -> None:
     """Print how two files compare: the number of each verdict, and all that is not the same."""
     table = Table(title="compared with the original", title_justify="left")
     table.add_column("verdict")
-    table.add_column("how many", justify="right")
+    table.add_column("number", justify="right")
     table.add_column("largest error", justify="right")
     for verdict, count in result.counts.items():
         worst = max(f.error for f in result.findings if f.verdict == verdict)
-        unit = "" if verdict == "no promise" else " of the tolerance"
-        known = 0 < worst < float("inf") and verdict != "differs"
-        table.add_row(verdict, _number(count), f"{worst:.3g}{unit}" if known else "")
+        is_known = 0 < worst < float("inf") and verdict != "differs"
+        table.add_row(verdict, _number(count), _error(verdict, worst) if is_known else "")
     console = Console(highlight=False)
     console.print(table)
     for finding in result.findings:
@@ -157,6 +166,6 @@ def print_check(result: Check) -> None:
     console.print(
         "every value is as promised"
         if result.good
-        else f"{_number(len(result.bad))} not as promised",
+        else f"{_number(len(result.bad))} of {_number(len(result.findings))} are not as promised",
         style="bold",
     )
