@@ -106,7 +106,7 @@ def test_other_byte_orders_and_strides():
 
 
 def test_columns_that_do_not_fit():
-    with pytest.raises(InputError, match="float64, not float32 as at fit"):
+    with pytest.raises(InputError, match="float64, the codec was fitted to float32"):
         quantize(FloatQuantizer("float32"), np.ones(3), LOSSLESS)
     with pytest.raises(InputError, match="complex128 cannot be quantized"):
         fit_quantizer(np.ones(3, complex), LOSSLESS)

@@ -39,9 +39,9 @@ def test_other_json_is_refused(config):
 @pytest.mark.parametrize("value", [-1e-3, float("nan"), float("inf"), "1e-3", True, None, 1j])
 def test_a_tolerance_is_a_sensible_number(value):
     for make in (rel, abs_):
-        with pytest.raises(InputError, match="a tolerance is"):
+        with pytest.raises(InputError, match="a tolerance must be"):
             make(value)
-    with pytest.raises(InputError, match="a tolerance is"):
+    with pytest.raises(InputError, match="a tolerance must be"):
         rel(1e-3, floor=value)
 
 
@@ -134,7 +134,7 @@ def test_unknown_features_are_named(spec):
     ("spec", "message"),
     [
         ("nanoad", "did you mean 'nanoaod'"),
-        ("", "no tolerance ''"),
+        ("", "tolerance '' is not a number"),
         ("pt=", "cannot read 'pt='"),
         ("pt=1e-3,", "cannot read ''"),
         ("pt=1e-3;eta=1e-3", "cannot read 'pt=1e-3;eta=1e-3'"),
@@ -144,9 +144,9 @@ def test_unknown_features_are_named(spec):
         (0.5, "below 0.5"),
         ("pt=1e-3,pt=1e-2", "'pt' is given twice"),
         ("m=1e-3,mass=1e-2", "'mass' is given twice"),
-        ({"pt": "fine"}, "a tolerance is a number, not 'fine'"),
-        (None, "a tolerance is a number, not None"),
-        ([1e-3], "a tolerance is a number"),
+        ({"pt": "fine"}, "a tolerance must be a number, not 'fine'"),
+        (None, "a tolerance must be a number, not None"),
+        ([1e-3], "a tolerance must be a number"),
     ],
 )
 def test_nonsense_is_refused_in_one_line(spec, message):

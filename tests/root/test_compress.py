@@ -489,7 +489,7 @@ def test_files_without_anything_to_compress(tmp_path):
     path = tmp_path / "a.root"
     with uproot.recreate(path) as file:
         file.mktree("Events", {"x": np.dtype("f4")}).extend({"x": np.ones(3, "f4")})
-    with pytest.raises(InputError, match=r"a\.root: no jets in 'Events'"):
+    with pytest.raises(InputError, match=r"a\.root: no collection with a momentum in 'Events'"):
         atlasae.compress(path, tmp_path / "b.root")
     with uproot.recreate(path) as file:
         file["h"] = np.histogram([1.0, 2.0])

@@ -342,7 +342,7 @@ def test_a_tolerance_of_features_that_are_not_compressed_is_refused_at_once():
 
 def test_another_dtype_is_refused():
     codec = table_codec("1e-3", "float32", in_events=False)
-    with pytest.raises(InputError, match="float64, not float32 as at fit"):
+    with pytest.raises(InputError, match="float64, the codec was fitted to float32"):
         codec.encode(with_others(make_jets(5), "float64"))
 
 
