@@ -109,7 +109,7 @@ def test_names_that_are_not_there(nano, tmp_path):
             atlasae.compress(nano, target, **options)
     with pytest.raises(InputError, match="pack='al' must be one of none, all; did you mean 'all'"):
         atlasae.compress(nano, target, pack="al")
-    with pytest.raises(InputError, match="to='tree' must be one of .*did you mean 'ttree'"):
+    with pytest.raises(InputError, match=r"to='tree' must be one of .*did you mean 'ttree'"):
         atlasae.compress(nano, target, to="tree")
     assert list(tmp_path.iterdir()) == []
 
