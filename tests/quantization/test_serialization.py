@@ -41,5 +41,5 @@ def test_a_quantizer_of_another_dtype_is_refused():
     writer = EntropyEncoder()
     write_quantizers(writer, [AbsoluteQuantizer("float32", 1e-3)])
     for dtype in ("int32", "object", "float128"):
-        with pytest.raises(InputError, match=f"no dtype '{dtype}'"):
+        with pytest.raises(InputError, match=f"dtype='{dtype}' must be one of"):
             read_quantizers(EntropyDecoder(writer.to_bytes()), [dtype])
