@@ -89,10 +89,10 @@ def compress(
 
     Example:
         >>> import atlasae, os, tempfile
-        >>> target = os.path.join(tempfile.mkdtemp(), "small.root")
-        >>> contents = atlasae.compress(
-        ...     atlasae.sample(), target, codec=atlasae.Codec.bounded(tolerance="lossless")
-        ... )
+        >>> source, target = atlasae.sample(), os.path.join(tempfile.mkdtemp(), "small.root")
+        >>> codec = atlasae.Codec.bounded(tolerance=1e-3)
+        >>> codec = codec.fit(atlasae.read_jets(source, entry_stop=300))
+        >>> contents = atlasae.compress(source, target, codec=codec)
         >>> [part.name for part in contents.parts]
         ['Jet']
     """

@@ -70,6 +70,7 @@ def decompress(
         >>> folder = tempfile.mkdtemp()
         >>> small, restored = (os.path.join(folder, name) for name in ("small.root", "back.root"))
         >>> codec = atlasae.Codec.bounded(tolerance="lossless")
+        >>> codec = codec.fit(atlasae.read_jets(atlasae.sample(), entry_stop=300))
         >>> contents = atlasae.compress(atlasae.sample(), small, codec=codec)
         >>> decompress(small, restored).left_out
         {}

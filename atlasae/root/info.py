@@ -97,10 +97,10 @@ def info(path: PathLike) -> Contents:
 
     Example:
         >>> import atlasae, os, tempfile
-        >>> path = os.path.join(tempfile.mkdtemp(), "small.root")
-        >>> contents = atlasae.compress(
-        ...     atlasae.sample(), path, codec=atlasae.Codec.bounded(tolerance="lossless")
-        ... )
+        >>> source, path = atlasae.sample(), os.path.join(tempfile.mkdtemp(), "small.root")
+        >>> codec = atlasae.Codec.bounded(tolerance=1e-3)
+        >>> codec = codec.fit(atlasae.read_jets(source, entry_stop=300))
+        >>> contents = atlasae.compress(source, path, codec=codec)
         >>> info(path).entries
         {'Events': 20000}
     """

@@ -278,6 +278,7 @@ def test_a_codec_file_is_taken_by_its_path(events_file, codec, tmp_path):
     assert [part.codec for part in contents.parts] == [codec.call]
 
 
+@pytest.mark.slow
 def test_a_delphes_file_goes_there_and_back(shared_data, tmp_path):
     source = shared_data / "root" / "uproot-issue513.root"
     jets = atlasae.read_jets(source)

@@ -46,7 +46,7 @@ def test_half_latents_are_half_as_wide_and_nearly_as_good(jets):
 
 @pytest.mark.parametrize("activation", ["tanh", "relu", "leaky_relu", "sigmoid", "softmax"])
 def test_training_brings_jets_back_better_than_their_mean(activation, jets):
-    codec = Codec.autoencoder(activation=activation, **SMALL, epochs=60, lr=0.02, batch_size=64)
+    codec = Codec.autoencoder(activation=activation, **SMALL, epochs=20, lr=0.02, batch_size=64)
     codec.fit(jets)
     decoded = codec.decode(codec.encode(jets))
     assert metrics.standard_rmse(jets, decoded, jets) < 0.8
