@@ -14,8 +14,8 @@ import awkward as ak
 import numpy as np
 
 import atlasae
-from atlasae import Codec
-from atlasae.quantization.tolerance import LOSSLESS, abs_, rel
+from atlasae import Codec, abs_, rel
+from atlasae.quantization.tolerance import LOSSLESS
 
 
 def tagged_jets(events: int) -> ak.Array:
