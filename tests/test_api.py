@@ -36,6 +36,18 @@ def test_every_public_name_is_there(name):
     assert getattr(atlasae, name) is not None
 
 
+@pytest.mark.parametrize("module", [atlasae, atlasae.plots])
+def test_every_public_name_has_an_example(module):
+    public = [getattr(module, name) for name in module.__all__]
+    documented = [thing for thing in public if callable(thing) and not is_exception(thing)]
+    assert documented
+    assert [thing.__name__ for thing in documented if ">>>" not in thing.__doc__] == []
+
+
+def is_exception(thing):
+    return isinstance(thing, type) and issubclass(thing, Exception)
+
+
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'compres'"):
         atlasae.compres  # noqa: B018

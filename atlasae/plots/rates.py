@@ -34,6 +34,10 @@ class Rate:
         error: relative error of pt: the tolerance if there is one, else half the width of the
             central 68 % of the residuals.
         bounded: whether there is a tolerance.
+
+    Example:
+        >>> Rate("ZSTD", bits=56.1, error=1e-3, bounded=True).bits
+        56.1
     """
 
     name: str

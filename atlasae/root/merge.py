@@ -59,6 +59,16 @@ def merge(
         MissingFileError, DamagedFileError: a source is missing or cannot be read.
         TargetExistsError: the target exists and ``force`` is false.
         InputError: there is no source, one is not compressed, or they do not match.
+
+    Example:
+        >>> import atlasae, os, tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> part, whole = (os.path.join(folder, name) for name in ("part.root", "whole.root"))
+        >>> codec = atlasae.Codec.bounded(tolerance=1e-3)
+        >>> codec = codec.fit(atlasae.read_jets(atlasae.sample(), entry_stop=300))
+        >>> contents = atlasae.compress(atlasae.sample(), part, codec=codec)
+        >>> merge([part, part], whole).entries
+        {'Events': 40000}
     """
     check_step_size(step_size)
     if not sources:
