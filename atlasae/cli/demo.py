@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-import atlasae
 from atlasae.atomic_write import make_directory
 from atlasae.cli.output import print_contents, print_files, print_residuals
 from atlasae.codecs.autoencoder.codec import AutoencoderCodec
@@ -25,6 +24,10 @@ def run_demo(directory: Path, rates: Path | None) -> None:
         directory: where everything is written; files of an earlier run are replaced.
         rates: of other tools, for the report.
     """
+    # both extras are needed: says so before the first half of the work
+    import atlasae.codecs.autoencoder.training
+    import atlasae.plots
+
     make_directory(directory)
     source = atlasae.sample("dijets")
     jets = atlasae.read_jets(source)

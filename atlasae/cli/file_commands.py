@@ -70,6 +70,8 @@ def compress(
         raise InputError("give only one of --codec, --tolerance and --latent")
     if order != "preserved" and (codec is not None or latent is not None):
         raise InputError(f"--order {order} cannot be combined with --codec or --latent")
+    if order == "free" and tolerance is None and more["pack"] == "all":
+        raise InputError("--order free with --pack all needs a --tolerance, such as 1e-3")
     template: atlasae.Codec | str | None = codec
     if tolerance is not None or order != "preserved":
         default = "lossless" if more["pack"] == "all" else "default"

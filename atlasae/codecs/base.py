@@ -113,8 +113,8 @@ class Codec(ABC):
         """How a ROOT file stores the jets.
 
         ``blocks``: bytes in a tree of their own, by ``encode_blocks`` and ``decode_blocks``.
-        ``latents``: numbers in branches beside the counter of the jets, by ``encode_latents`` and
-        ``decode_latents``. None: the codec cannot be used for files.
+        ``latents``: float16 or float32 in branches beside the counter of the jets, by
+        ``encode_latents`` and ``decode_latents``. None: the codec cannot be used for files.
         """
         return None
 

@@ -89,7 +89,8 @@ def _codec_for(
     share = min(1.0, TRAINING_ENTRIES / plan.source.num_entries)
     codec.fit(jets, uses=1 / share, progress=progress)
     # columns are packed without loss, so they can stand in for a codec that bounds the error
-    if plan.packs and codec.tolerances_ and not _saves(codec, jets, share):
+    can_pack = plan.packs and codec.tolerances_ and codec.storage == "blocks"
+    if can_pack and not _saves(codec, jets, share):
         return None
     return codec
 

@@ -103,7 +103,9 @@ def compress(
     template = _template(codec, pack)
     if verify and template.reorders:
         raise InputError("verify cannot compare files with order='free', which moves entries")
-    select = select or Selection()
+    select = Selection() if select is None else select
+    if not isinstance(select, Selection):
+        raise InputError(f"select must be an atlasae.Selection, not {select!r}")
     with (
         open_root(source) as file,
         atomic_write(target, force=force) as unfinished,

@@ -54,8 +54,8 @@ class Selection:
     def __post_init__(self) -> None:
         for name in ("collections", "branches", "keep", "drop"):
             value = getattr(self, name)
-            names = filter(None, value.split(",")) if isinstance(value, str) else value
-            object.__setattr__(self, name, tuple(names))
+            names = value.split(",") if isinstance(value, str) else value
+            object.__setattr__(self, name, tuple(n.strip() for n in names if n.strip()))
 
     def keeps(self, branch: str) -> bool:
         """Whether a branch is kept as it is."""

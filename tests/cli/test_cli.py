@@ -127,6 +127,8 @@ def test_errors_are_one_line_and_exit_code_2(run, events_file, codec_file, tmp_p
         ("compress", events_file, target, "--codec", text): "not a codec",
         ("compress", events_file, target, "--latent", 4): "would compress nothing",
         ("compress", events_file, target, "--codec", codec_file, "--latent", 2): "give only one of",
+        ("compress", events_file, target, "--codec", codec_file, "--order", "free"): "cannot be",
+        ("compress", events_file, target, "--pack", "all", "--order", "free"): "--tolerance",
         ("compress", events_file, target, "--tolerance", "much"): "much",
         ("compress", events_file, target, "--tolerance", "p=1"): "no feature 'p'",
         ("compress", events_file, target, "--latent", 0): "must be an integer from 1 to",

@@ -10,7 +10,7 @@ import uproot
 import atlasae
 from atlasae import Codec
 from atlasae.codecs import registry
-from atlasae.errors import MissingNameError
+from atlasae.errors import InputError, MissingNameError
 from atlasae.jets.table import Table, to_records, to_table
 from atlasae.root.reading.jets import read_codec, read_latents
 from tests.helpers import make_jets, write_events
@@ -134,3 +134,43 @@ def test_a_file_of_a_codec_that_is_not_installed_names_it(source, tmp_path, monk
         atlasae.compress(source, small, codec=ScalingCodec().fit(atlasae.read_jets(source)))
     with pytest.raises(MissingNameError, match="no codec 'scaling' in the registry"):
         atlasae.open(small)
+
+
+@pytest.mark.usefixtures("registered")
+@pytest.mark.parametrize(
+    ("names", "message"), [((), "at least one"), (("q", "q", "q", "q"), "different names")]
+)
+def test_latents_need_different_names(source, tmp_path, monkeypatch, names, message):
+    trained = ScalingCodec().fit(atlasae.read_jets(source))
+    monkeypatch.setattr(ScalingCodec, "latent_names", names)
+    with pytest.raises(InputError, match=message):
+        atlasae.compress(source, tmp_path / "small.root", codec=trained)
+    assert list(tmp_path.iterdir()) == [source]
+
+
+@pytest.mark.usefixtures("registered")
+def test_latents_that_float32_cannot_hold_are_refused(source, tmp_path, monkeypatch):
+    trained = ScalingCodec().fit(atlasae.read_jets(source))
+    encode = ScalingCodec.encode_latents
+
+    def widened(self, jets):
+        latents = encode(self, jets)
+        wide = {name: values.astype(np.float64) for name, values in latents.columns.items()}
+        return Table(wide, latents.counts)
+
+    monkeypatch.setattr(ScalingCodec, "encode_latents", widened)
+    with pytest.raises(InputError, match=r"latent 'scaled_\w+' is float64"):
+        atlasae.compress(source, tmp_path / "small.root", codec=trained)
+    assert list(tmp_path.iterdir()) == [source]
+
+
+class NamedBoundedCodec(atlasae.BoundedCodec):
+    codec_id = "named"
+
+
+def test_a_subclass_is_fitted_as_itself(source, tmp_path, monkeypatch):
+    targets = registry._BUILT_IN | {"named": f"{__name__}:NamedBoundedCodec"}
+    monkeypatch.setattr(registry, "_BUILT_IN", targets)
+    codec = NamedBoundedCodec(tolerance=1e-2)
+    contents = atlasae.compress(source, tmp_path / "small.root", codec=codec)
+    assert [part.codec for part in contents.parts] == ["Codec.named(tolerance=0.01)"]

@@ -111,6 +111,9 @@ def test_names_that_are_not_there(nano, tmp_path):
         atlasae.compress(nano, target, pack="al")
     with pytest.raises(InputError, match=r"to='tree' must be one of .*did you mean 'ttree'"):
         atlasae.compress(nano, target, to="tree")
+    with pytest.raises(InputError, match=r"select must be an atlasae.Selection, not 'Jet'"):
+        atlasae.compress(nano, target, select="Jet")
+    assert Selection(collections="Jet, Muon ,").collections == ("Jet", "Muon")
     assert list(tmp_path.iterdir()) == []
 
 

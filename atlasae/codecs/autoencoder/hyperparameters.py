@@ -54,8 +54,9 @@ def _is_width(value: Any) -> bool:
 
 
 def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and value > 0
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and bool(np.isfinite(value))
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and bool(np.isfinite(value))

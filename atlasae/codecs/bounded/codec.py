@@ -134,16 +134,15 @@ class BoundedCodec(Codec):
     def fits_each_collection(self) -> bool:
         return not self.is_fitted and self.features is None
 
-    def for_collection(self, names: Sequence[str]) -> BoundedCodec:
+    def for_collection(self, names: Sequence[str]) -> Self:
         config = self.get_config()
         if self.features is None:
             if len(names) > len(four_vector(names) or names):
                 config["features"] = list(names)
-            config["tolerance"] = restricted(self.tolerance, names)
-            return BoundedCodec(**config)
+            config["tolerance"] = spec_to_json(restricted(self.tolerance, names))
         return self.from_config(config)
 
-    def preserving_order(self) -> BoundedCodec:
+    def preserving_order(self) -> Self:
         if self.is_fitted or not self.reorders:
             return self
         return self.from_config({**self.get_config(), "order": "preserved"})

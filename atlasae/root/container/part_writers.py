@@ -80,6 +80,8 @@ class LatentWriter(_CodecWriter):
 
     def __init__(self, codec: Codec, collection: Collection, schema: TreeSchema) -> None:
         super().__init__(codec, collection)
+        if not codec.latent_names or len(set(codec.latent_names)) < len(codec.latent_names):
+            raise InputError(f"{codec.call}: latent_names must be different names, at least one")
         prefix = f"{collection.name}_" if collection.name else ""
         counter = collection.first.counter
         if collection.first.has_own_counter:  # vectors have one each, their latents share one
@@ -96,6 +98,12 @@ class LatentWriter(_CodecWriter):
 
     def add(self, arrays: Arrays) -> Arrays:
         latents = self.codec.encode_latents(self.table(arrays))
+        for name, values in latents.columns.items():
+            if values.dtype not in (np.float16, np.float32):
+                raise InputError(
+                    f"{self.codec.call}: latent {name!r} is {values.dtype}; files store float16"
+                    " and float32 latents"
+                )
         return arrays | {
             branch.name: ak.values_astype(latents.array(name), np.float32)
             for branch, name in zip(self.branches, self.codec.latent_names, strict=True)

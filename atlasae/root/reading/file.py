@@ -17,7 +17,7 @@ from atlasae.root.io.file import Trees, open_root, tree_reader
 from atlasae.root.reading.expressions import NameFilter, name_filter
 from atlasae.root.reading.jets import read_collection
 from atlasae.root.reading.named_items import NamedItems
-from atlasae.root.reading.paths import split_object
+from atlasae.root.reading.paths import absolute_path, split_object
 from atlasae.root.reading.tree import Tree
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class File(NamedItems[Any]):
         return f"<{type(self).__name__} {self.file_path!r}, {self._path('')!r}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _open_directory, (self.file_path, self._path(""), self.file.options)
+        return _open_directory, (absolute_path(self.file_path), self._path(""), self.file.options)
 
     @property
     def file_path(self) -> str:

@@ -77,3 +77,13 @@ def _remote_matches(pattern: str) -> list[str]:
         return [file.full_name for file in fsspec.open_files(pattern)]
     except ImportError as error:
         raise missing_for_address(pattern, error) from error
+
+
+def absolute_path(path: str) -> str:
+    """A path that is the same in another working directory; an address as it is.
+
+    Example:
+        >>> absolute_path("https://cern.ch/events.root")
+        'https://cern.ch/events.root'
+    """
+    return path if "://" in path else os.path.abspath(path)  # noqa: PTH100  (keeps links)

@@ -15,6 +15,7 @@ from atlasae.root.io.typenames import interpretation, typename
 from atlasae.root.reading.expressions import LIBRARIES, NameFilter, Request, name_filter
 from atlasae.root.reading.jets import read_collection
 from atlasae.root.reading.named_items import NamedItems
+from atlasae.root.reading.paths import absolute_path
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -60,7 +61,8 @@ class Tree(NamedItems["Branch"]):
         return f"<{type(self).__name__} {self.object_path!r}, {self.num_entries} entries>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _open_tree, (self._reader.file_path, self.object_path, self.file.options)
+        path = absolute_path(self._reader.file_path)
+        return _open_tree, (path, self.object_path, self.file.options)
 
     @property
     def name(self) -> str:

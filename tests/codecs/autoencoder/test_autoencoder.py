@@ -197,6 +197,7 @@ def test_a_stored_decoder_says_that_it_cannot_encode(codec, jets):
         ({"hidden": (0,)}, "must be a list of integers from 1 to"),
         ({"schedule": "cosine"}, "schedule='cosine' must be one of one_cycle, constant"),
         ({"optimiser": "sgd"}, "optimiser='sgd' must be one of soap, adamw"),
+        ({"epochs": True}, "must be a positive integer"),
         ({"epochs": 0}, "must be a positive integer"),
         ({"epochs": -3}, "must be a positive integer"),
         ({"lr": 0}, "must be a positive number"),

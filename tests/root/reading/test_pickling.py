@@ -72,3 +72,13 @@ def test_a_file_that_is_gone_is_named(blocks_file, tmp_path):
     path.unlink()
     with pytest.raises(MissingFileError, match=r"no file .*gone\.root"):
         pickle.loads(data)
+
+
+def test_a_relative_path_holds_in_another_directory(small_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(small_file.parent)
+    with atlasae.open(small_file.name) as file:
+        data = pickle.dumps([file, file["Events"]])
+    monkeypatch.chdir(tmp_path)
+    for copy in pickle.loads(data):
+        assert len(copy) > 0
+        copy.close()
