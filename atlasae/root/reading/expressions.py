@@ -181,19 +181,20 @@ def _in_library(
     if branch.dtype is not None and not branch.jagged:
         values = ak.to_numpy(array)
     elif reader.kind == TTREE:
-        values = _optional(uproot.extras.awkward_pandas).AwkwardExtensionArray(array)
+        values = _optional("awkward_pandas").AwkwardExtensionArray(array)
     else:
         values = _to_numpy(array, branch, reader)
-    pandas = _optional(uproot.extras.pandas)
+    pandas = _optional("pandas")
     return pandas.Series(values, index=pandas.RangeIndex(start, start + len(array)))
 
 
-def _optional(package: Callable[[], Any]) -> Any:
-    """Import an optional package; the error says how to install it."""
+def _optional(name: str) -> Any:
+    """Import a package by its name in ``uproot.extras``; the error says how to install it."""
     try:
-        return package()
+        return getattr(uproot.extras, name)()
     except ModuleNotFoundError as error:
-        raise MissingPackageError(f"{error}") from error
+        package = name.replace("_", "-")
+        raise MissingPackageError(f"library='pd' needs {package}: pip install {package}") from error
 
 
 def _to_numpy(array: ak.Array, branch: BranchInfo, reader: TreeReader) -> Values:
