@@ -38,6 +38,18 @@ def choice(name: str, choices: tuple[str, ...], default: str, text: str) -> Deco
     )
 
 
+def output(default: str) -> Decorator:
+    """The directory that a command writes."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path),
+        default=Path(default),
+        show_default=True,
+        help="Directory to write.",
+    )
+
+
 def example(*lines: str) -> str:
     """The end of a command's help."""
     return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)

@@ -17,14 +17,7 @@ from atlasae.cli import options
 )
 @click.argument("original", type=click.Path())
 @click.argument("compressed", type=click.Path(), nargs=-1, required=True)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("report"),
-    show_default=True,
-    help="Directory to write.",
-)
+@options.output("report")
 @options.one_collection
 @click.option("--features", help="More features to compare: btagDeepFlavB,area.")
 @options.choice("--experiment", ("ATLAS", "CMS", "LHCb", "plain"), "ATLAS", "Style of the figures.")
@@ -70,14 +63,7 @@ def compare(
     short_help="Compress, restore and compare the sample file.",
     epilog=options.example("atlasae demo -o atlasae-demo/"),
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("atlasae-demo"),
-    show_default=True,
-    help="Directory to write.",
-)
+@options.output("atlasae-demo")
 @options.rates
 def demo(output: Path, rates: Path | None) -> None:
     """Compress, restore and compare the sample file that comes with atlasae."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from atlasae.errors import AtlasaeError, InputError, MissingNameError
-from atlasae.jets.names import find_feature, four_vector, role
+from atlasae.jets.names import find_feature, role
 
 if TYPE_CHECKING:
     from collections.abc import Collection as Collections
@@ -44,11 +44,6 @@ class Collection:
     def first(self) -> BranchInfo:
         """The first branch of the momentum; all have the same number of objects per entry."""
         return next(iter(self.vector.values()))
-
-    @property
-    def four_vector(self) -> tuple[str, ...] | None:
-        """Names of the features m, pt, phi and eta; None if one is missing."""
-        return four_vector(list(self.vector))
 
     def choose(self, features: Sequence[str]) -> dict[str, BranchInfo]:
         """The branches of a codec's features, by feature.

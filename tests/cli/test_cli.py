@@ -234,3 +234,18 @@ def test_the_sample_says_how_it_was_made():
     provenance = json.loads(atlasae.sample("dijets").with_suffix(".json").read_text())
     assert provenance["events"] == 20_000
     assert "pythia8mc" in provenance["versions"]
+
+
+def test_the_choices_are_those_of_the_library():
+    """Written again in the commands, so that their help loads neither uproot nor matplotlib."""
+    from atlasae.plots.style import EXPERIMENTS
+    from atlasae.root.plan import PACKS, TARGETS
+
+    for command, option, choices in (
+        ("compress", "pack", PACKS),
+        ("compress", "to", TARGETS),
+        ("decompress", "to", TARGETS),
+        ("compare", "experiment", EXPERIMENTS),
+    ):
+        (found,) = [p for p in main.commands[command].params if p.name == option]
+        assert tuple(found.type.choices) == tuple(choices)
