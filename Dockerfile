@@ -1,6 +1,7 @@
 # The command in a container:
 #   docker build --tag atlasae .
 #   docker run --rm --user "$(id -u):$(id -g)" --volume "$PWD:/data" atlasae info small.root
+# Compiled kernels are kept between runs with: --env ATLASAE_KERNELS=/data/.kernels
 # The core alone; with figures: docker build --build-arg EXTRAS=[plot] --tag atlasae .
 FROM python:3.11-slim AS build
 ARG EXTRAS=

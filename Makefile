@@ -50,6 +50,8 @@ bench: env  ## hwcounter needs a C compiler; without it the cycles are marked as
 	$(PIP) -e '.[bench]'
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.rates $(JETS) $(EVENTS)
+	$(BIN)/python -m benchmarks.reading $(EVENTS)
+	$(BIN)/python -m benchmarks.bars
 
 figures: env  ## draw the image baselines of the tests anew
 	$(BIN)/python -m pytest --mpl-generate-path=tests/plots/baseline tests/plots/test_plots.py
