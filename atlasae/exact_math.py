@@ -2,21 +2,18 @@
 
 They use only elementwise + - * /, square roots and the bits of floats, which IEEE 754 defines
 exactly. The sin, cos, atan2, log and exp of maths libraries differ from each other in the last bit.
-The float32 functions here need not be accurate; their error is about 1e-5.
+The float32 functions here need not be accurate; their error is about 1e-5. They are written for
+arrays in numpy and for the scalars of a compiled loop alike.
 """
 
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
     from atlasae.types import Float32s, Floats
 
 
@@ -24,20 +21,20 @@ PI = np.float32(np.pi)
 LN2 = 0.6931471805599453
 # ln(2)^k / k!, the Taylor series of 2^f; for abs(f) <= 1/2 the remainder is below 2e-16. Each
 # product and quotient is correctly rounded, so these numbers are the same everywhere.
-_POWERS = tuple(accumulate(range(1, 13), lambda power, k: power * LN2 / k, initial=1.0))
-_TWO_PI = np.float32(2 * np.pi)
-_SIN = (1, -1 / 6, 1 / 120, -1 / 5040, 1 / 362880, -1 / 39916800)
-_COS = (1, -1 / 2, 1 / 24, -1 / 720, 1 / 40320, -1 / 3628800)
+_POWERS = tuple(accumulate(range(1, 13), lambda power, k: power * LN2 / k, initial=1.0))[::-1]
+# 2 / ln(2) / (2 k + 1), highest first; for mantissas from sqrt(1/2) to sqrt(2) the rest is 1e-17
+_LOG2 = tuple(2 / LN2 / (2 * k + 1) for k in range(10, -1, -1))
+SQRT_BITS = 0x3FE6A09E667F3BCD  # of the float64 sqrt(1/2)
+_TURN = np.float32(2 * np.pi)
+_PER_TURN = np.float32(0.5 / np.pi)
+_HALF, _ONE, _TWO, _TINY = (np.float32(x) for x in (0.5, 1, 2, 1e-30))
+_SIN = tuple(np.float32(c) for c in (-1 / 39916800, 1 / 362880, -1 / 5040, 1 / 120, -1 / 6, 1))
+_COS = tuple(np.float32(c) for c in (-1 / 3628800, 1 / 40320, -1 / 720, 1 / 24, -1 / 2, 1))
 # minimax polynomial for atan on [0, 1]: Abramowitz and Stegun, 4.4.49, with refitted coefficients
-_ATAN = (0.99997726, -0.33262347, 0.19354346, -0.11643287, 0.05265332, -0.01172120)
-
-
-def _polynomial(x: NDArray[Any], coefficients: Sequence[float]) -> Float32s:
-    y = np.full_like(x, coefficients[-1])
-    for coefficient in coefficients[-2::-1]:
-        y *= x
-        y += np.float32(coefficient)
-    return y
+_ATAN = tuple(
+    np.float32(c)
+    for c in (-0.01172120, 0.05265332, -0.11643287, 0.19354346, -0.33262347, 0.99997726)
+)
 
 
 def cos_sin(angle: Float32s) -> tuple[Float32s, Float32s]:
@@ -48,10 +45,15 @@ def cos_sin(angle: Float32s) -> tuple[Float32s, Float32s]:
         >>> cosine.round(3), sine.round(3)
         (array([1., 0.], dtype=float32), array([0., 1.], dtype=float32))
     """
-    half = angle * np.float32(0.5)
+    half = angle * _HALF
     square = half * half
-    sine, cosine = half * _polynomial(square, _SIN), _polynomial(square, _COS)
-    return np.float32(1) - np.float32(2) * sine * sine, np.float32(2) * sine * cosine
+    sine, cosine = _SIN[0] * square + _SIN[1], _COS[0] * square + _COS[1]
+    for coefficient in _SIN[2:]:
+        sine = sine * square + coefficient
+    for coefficient in _COS[2:]:
+        cosine = cosine * square + coefficient
+    sine = half * sine
+    return _ONE - _TWO * sine * sine, _TWO * sine * cosine
 
 
 def arctan2(y: Float32s, x: Float32s) -> Float32s:
@@ -64,11 +66,15 @@ def arctan2(y: Float32s, x: Float32s) -> Float32s:
         array([2.356], dtype=float32)
     """
     width, height = np.abs(x), np.abs(y)
-    larger = np.maximum(np.maximum(width, height), np.float32(1e-30))
-    slope = np.minimum(width, height) / larger
-    angle = slope * _polynomial(slope * slope, _ATAN)
-    np.subtract(PI / np.float32(2), angle, out=angle, where=height > width)
-    np.subtract(PI, angle, out=angle, where=x < 0)
+    slope = np.minimum(width, height) / np.maximum(np.maximum(width, height), _TINY)
+    square = slope * slope
+    angle = _ATAN[0] * square + _ATAN[1]
+    for coefficient in _ATAN[2:]:
+        angle = angle * square + coefficient
+    angle = slope * angle
+    is_steep, is_left = np.float32(height > width), np.float32(x < 0)
+    angle = angle + is_steep * (PI * _HALF - _TWO * angle)
+    angle = angle + is_left * (PI - _TWO * angle)
     signed: Float32s = np.copysign(angle, y)
     return signed
 
@@ -80,20 +86,8 @@ def wrap(angle: Float32s) -> Float32s:
         >>> wrap(np.array([4.0], np.float32)).round(3)
         array([-2.283], dtype=float32)
     """
-    turns = angle * np.float32(0.5 / np.pi)
-    np.rint(turns, out=turns)
-    turns *= _TWO_PI
-    return angle - turns
-
-
-def log2(x: Float32s) -> Float32s:
-    """Base-2 logarithm of positive numbers, linear between powers of two, float32.
-
-    Example:
-        >>> log2(np.array([8.0, 12.0], np.float32))
-        array([3. , 3.5], dtype=float32)
-    """
-    return (x.view(np.int32) - np.int32(127 << 23)).astype(np.float32) * np.float32(2.0**-23)
+    wrapped: Float32s = angle - np.rint(angle * _PER_TURN) * _TURN
+    return wrapped
 
 
 def exp2(exponents: Floats) -> Floats:
@@ -106,12 +100,41 @@ def exp2(exponents: Floats) -> Floats:
         array([8.        , 0.70710678])
     """
     whole = np.rint(exponents)
-    fraction = exponents - whole
-    powers = fraction * _POWERS[-1]
-    for coefficient in _POWERS[-2:0:-1]:
-        powers += coefficient
-        powers *= fraction
-    powers += _POWERS[0]
+    powers = exp2_of_fraction(exponents - whole)
     # add the integer part to the exponent bits
     powers.view(np.int64)[...] += whole.astype(np.int64) << 52
     return powers
+
+
+def exp2_of_fraction(fraction: Floats) -> Floats:
+    """2 to the power of numbers from -1/2 to 1/2, float64; also of the scalars of a kernel."""
+    power = fraction * _POWERS[0] + _POWERS[1]
+    for coefficient in _POWERS[2:]:
+        power = power * fraction + coefficient
+    return power
+
+
+def log2(numbers: Floats) -> Floats:
+    """Logarithm to base 2 of normal positive numbers, float64, to an error of 1e-14.
+
+    Example:
+        >>> log2(np.array([8.0, 0.5]))
+        array([ 3., -1.])
+    """
+    bits = numbers.view(np.int64)
+    exponents = (bits - SQRT_BITS) >> 52
+    mantissas = (bits - (exponents << 52)).view(np.float64)
+    return exponents + log2_of_mantissa(mantissas)
+
+
+def log2_of_mantissa(mantissa: Floats) -> Floats:
+    """Logarithm to base 2 of numbers from 0.7 to 1.42, float64; also of the scalars of a kernel.
+
+    By the series of the inverse hyperbolic tangent of (m - 1) / (m + 1).
+    """
+    ratio = (mantissa - 1.0) / (mantissa + 1.0)
+    square = ratio * ratio
+    total = square * _LOG2[0] + _LOG2[1]
+    for coefficient in _LOG2[2:]:
+        total = total * square + coefficient
+    return total * ratio

@@ -1,0 +1,171 @@
+"""Functions in numpy that have a kernel with the same result, which numba compiles.
+
+The function in numpy is the reference: it says what is computed. It does the work until it has taken
+some time in a process, so small jobs do not wait for kernels. Then the kernels are loaded, which
+takes a tenth of a second, or compiled where this machine has none yet, which takes seconds. Where
+numba is missing, or what it compiled can be stored nowhere, the reference does all the work.
+
+The machine code is stored by processor, in one file that is written at once and checked when it is
+read, and is loaded without numba. So processes on a farm that start together, or on unlike machines
+with one home, do not disturb each other.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import time
+import warnings
+from contextlib import contextmanager, suppress
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+
+from atlasae import machine_code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+VARIABLE = "ATLASAE_KERNELS"  # of the environment: "never", "always", or a folder for the kernels
+LOAD_AFTER = 0.15  # seconds of the references, about what loading takes
+COMPILE_AFTER = 1.5  # seconds: a job that is soon done does not wait for a compiler
+
+#: Kernels by name, as ``module:function``; a kernel has arguments like its reference.
+_REGISTRY: dict[str, Accelerated[Any, Any]] = {}
+
+
+class Accelerated(Generic[P, R]):
+    """A function in numpy, and the kernel with the same arguments and the same result.
+
+    Attributes:
+        reference: the function in numpy.
+        name: of the kernel, as ``module:function``.
+    """
+
+    def __init__(self, reference: Callable[P, R], module: str) -> None:
+        self.reference = reference
+        self.name = f"{module}:{reference.__name__}"
+        self.__doc__ = reference.__doc__
+        _REGISTRY[self.name] = self
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        kernel = _state.kernels.get(self.name) if _state.use_kernels else None
+        if kernel is not None:
+            return kernel(*args)  # type: ignore[no-any-return]
+        start = time.perf_counter()
+        result = self.reference(*args, **kwargs)
+        _state.spend(time.perf_counter() - start)
+        return result
+
+    @property
+    def kernel(self) -> Callable[P, R] | None:
+        """The kernel, compiled if need be; None where there is none."""
+        _state.load(may_compile=True)
+        return _state.kernels.get(self.name)
+
+
+def accelerated(module: str) -> Callable[[Callable[P, R]], Accelerated[P, R]]:
+    """Decorate a function in numpy whose kernel stands in ``module`` under the same name."""
+    return lambda reference: Accelerated(reference, module)
+
+
+def kernel_in_use(name: str) -> Callable[..., Any] | None:
+    """A kernel without a function in numpy of the same arguments; None where none is in use.
+
+    Args:
+        name: as ``module:function``.
+    """
+    return _state.kernels.get(name) if _state.use_kernels else None
+
+
+class _State:
+    """The kernels of this process, and how much work was done without them."""
+
+    def __init__(self) -> None:
+        self.choice = os.environ.get(VARIABLE, "")
+        self.use_kernels = self.choice != "never"
+        self.kernels: dict[str, Callable[..., Any]] = {}
+        self.spent = 0.0  # seconds of the references
+        self.next_try = 0.0 if self.choice == "always" else LOAD_AFTER
+        self.lock = Lock()
+        self.loaded: machine_code.Loaded | None = None
+
+    def spend(self, seconds: float) -> None:
+        """Count work of the references; load kernels, or compile them, when it has become much."""
+        self.spent += seconds
+        if self.spent >= self.next_try and self.use_kernels:
+            self.load(may_compile=self.spent >= COMPILE_AFTER or self.choice == "always")
+
+    def load(self, *, may_compile: bool) -> None:
+        """Load the kernels that are stored, or compile and store them."""
+        with self.lock:
+            if self.loaded is not None or self.next_try == float("inf"):
+                return
+            self.next_try = float("inf") if may_compile else COMPILE_AFTER
+            kernels = _stored_or_compiled(self.choice, may_compile)
+            if kernels is not None:
+                self.loaded = machine_code.Loaded(kernels)
+                self.kernels = self.loaded.functions
+                self.next_try = float("inf")
+
+
+def _stored_or_compiled(choice: str, may_compile: bool) -> dict[str, machine_code.Kernel] | None:
+    try:
+        folders = [*machine_code.folders("" if choice in ("always", "never") else choice)]
+    except ImportError:  # no llvmlite for this Python
+        return None
+    for folder in folders:
+        if machine_code.is_private(folder) and (kernels := machine_code.stored(folder)):
+            return kernels
+    if not may_compile or not has_numba() or not any(map(_can_write, folders)):
+        return None
+    try:
+        kernels = machine_code.compile_kernels()
+    except Exception as error:  # noqa: BLE001  of a numba that is too old or too new
+        warnings.warn(f"kernels do not compile ({error!r}): numpy does the work", stacklevel=2)
+        return None
+    for folder in folders:
+        if _can_write(folder):
+            with suppress(OSError):  # a full disk
+                machine_code.store(kernels, folder)
+                break
+    return kernels
+
+
+def has_numba() -> bool:
+    """Whether numba is installed."""
+    return importlib.util.find_spec("numba") is not None
+
+
+def _can_write(folder: Path) -> bool:
+    try:
+        folder.parent.parent.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError:
+        return False
+    return machine_code.is_private(folder) and os.access(folder, os.W_OK)
+
+
+_state = _State()
+
+
+@contextmanager
+def kernels(use: bool) -> Iterator[None]:
+    """Use kernels at once, or not at all, while the context lasts.
+
+    Example:
+        >>> with kernels(use=False):
+        ...     pass
+    """
+    before = _state.use_kernels
+    _state.use_kernels = use
+    if use:
+        _state.load(may_compile=True)
+    try:
+        yield
+    finally:
+        _state.use_kernels = before

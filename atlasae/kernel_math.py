@@ -1,0 +1,32 @@
+"""The functions of ``exact_math`` for the scalars of kernels, and the bits of floats."""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+from atlasae import exact_math
+
+cos_sin = njit(exact_math.cos_sin)
+arctan2 = njit(exact_math.arctan2)
+wrap = njit(exact_math.wrap)
+exp2_of_fraction = njit(exact_math.exp2_of_fraction)
+log2_of_mantissa = njit(exact_math.log2_of_mantissa)
+
+
+def _bitcast(given, wanted, wanted_ir):
+    @intrinsic
+    def cast(_context, _value):
+        def generate(_context, builder, _signature, arguments):
+            return builder.bitcast(arguments[0], wanted_ir)
+
+        return wanted(given), generate
+
+    return cast
+
+
+bits_of_float32 = _bitcast(types.float32, types.int32, ir.IntType(32))
+float32_of_bits = _bitcast(types.int32, types.float32, ir.FloatType())
+bits_of_float64 = _bitcast(types.float64, types.int64, ir.IntType(64))
+float64_of_bits = _bitcast(types.int64, types.float64, ir.DoubleType())
