@@ -1,8 +1,8 @@
 """Blocks of coded jets, and the stream format that joins them.
 
 A block holds about ``BLOCK_JETS`` jets and decodes without the other blocks. A stream starts with
-``MAGIC`` and the number of blocks; then comes one row per block (events, jets, payload length,
-checksum); then the payloads.
+``MAGIC``, the fingerprint of the codec and the number of blocks; then comes one row per block
+(events, jets, payload length, checksum); then the payloads.
 """
 
 from __future__ import annotations
@@ -12,15 +12,20 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from atlasae.coding.varint import decode_varint, encode_varint
 from atlasae.errors import DamagedFileError, VersionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from numpy.typing import NDArray
+
     from atlasae.types import Integers
 
 MAGIC = b"atl\x01"  # the last byte is the version of the format
+FINGERPRINT_BYTES = 4  # of the codec, in a stream
 BLOCK_JETS = 131_072  # jets in a block, about
 _CHECKSUM = struct.Struct("<I")
 
@@ -33,8 +38,7 @@ class Block:
         events: number of events; None for jets without events.
         jets: number of jets.
         payload: bytes that the codec wrote.
-        checksum: CRC-32 of the above and of the integers that the payload decodes to. It detects
-            damage as well as a wrong codec.
+        checksum: CRC-32 of the above. What is stored is this number ``bound_to`` its place.
         name: how error messages call the block.
         order: positions of the block's events (or jets) among those given, where the codec
             reordered them; not stored.
@@ -49,38 +53,31 @@ class Block:
 
     @classmethod
     def of(
-        cls,
-        events: int | None,
-        jets: int,
-        payload: bytes,
-        content: int,
-        order: Integers | None = None,
+        cls, events: int | None, jets: int, payload: bytes, order: Integers | None = None
     ) -> Block:
-        """A block from its payload and ``content``, the checksum of the integers in it.
+        """A block with its checksum.
 
         Example:
-            >>> block = Block.of(None, 2, b"coded", content=7)
-            >>> block.check(7)
-            >>> block.check(8)
+            >>> Block.of(None, 2, b"coded").check()
+            >>> Block(None, 2, b"coded", checksum=8).check()
             Traceback (most recent call last):
                 ...
             atlasae.errors.DamagedFileError: wrong checksum: damaged, or of another codec
         """
-        checksum = _checksum(events, jets, payload, content)
-        return cls(events, jets, payload, checksum, order=order)
+        return cls(events, jets, payload, _checksum(events, jets, payload), order=order)
 
-    def check(self, content: int) -> None:
-        """Verify the checksum, given the checksum of the decoded integers.
+    def check(self) -> None:
+        """Verify the checksum.
 
         Raises:
             DamagedFileError: the block is damaged, or another codec wrote it.
         """
-        if _checksum(self.events, self.jets, self.payload, content) != self.checksum:
+        if _checksum(self.events, self.jets, self.payload) != self.checksum:
             raise DamagedFileError("wrong checksum: damaged, or of another codec")
 
 
-def _checksum(events: int | None, jets: int, payload: bytes, content: int) -> int:
-    header = b"".join(map(encode_varint, (_stored_events(events), jets, content)))
+def _checksum(events: int | None, jets: int, payload: bytes) -> int:
+    header = b"".join(map(encode_varint, (_stored_events(events), jets)))
     return zlib.crc32(payload, zlib.crc32(header))
 
 
@@ -89,30 +86,51 @@ def _stored_events(events: int | None) -> int:
     return 0 if events is None else events + 1
 
 
-def join_blocks(blocks: Iterable[Block]) -> bytes:
-    """Join blocks into a stream.
-
-    The stored checksum depends on the block's position, so that swapped blocks are detected.
+def bound_to(checksum: int, place: bytes) -> int:
+    """A checksum that depends on the place of its block too; applied twice, the checksum itself.
 
     Example:
-        >>> stream = join_blocks([Block.of(None, 2, b"coded", content=7)])
-        >>> [(block.name, block.jets, block.payload) for block in split_blocks(stream)]
+        >>> stored = bound_to(1234, b"the first block")
+        >>> bound_to(stored, b"the first block"), bound_to(stored, b"the second") == 1234
+        (1234, False)
+    """
+    return checksum ^ zlib.crc32(place)
+
+
+def join_blocks(blocks: Iterable[Block], fingerprint: bytes) -> bytes:
+    """Join blocks into a stream.
+
+    The stored checksums depend on the codec and on the position of the block, so that blocks of
+    another codec and swapped blocks are detected.
+
+    Args:
+        blocks: in their order.
+        fingerprint: of the codec, ``FINGERPRINT_BYTES`` bytes.
+
+    Example:
+        >>> stream = join_blocks([Block.of(None, 2, b"coded")], b"CODE")
+        >>> [(block.name, block.jets, block.payload) for block in split_blocks(stream, b"CODE")]
         [('block 0 of 1', 2, b'coded')]
     """
     blocks = list(blocks)
-    header = [MAGIC, encode_varint(len(blocks))]
+    header = [MAGIC, fingerprint, encode_varint(len(blocks))]
     for position, block in enumerate(blocks):
         numbers = (_stored_events(block.events), block.jets, len(block.payload))
-        checksum = _at_position(block.checksum, position)
+        checksum = bound_to(block.checksum, _place(fingerprint, position, len(blocks)))
         header += [*map(encode_varint, numbers), _CHECKSUM.pack(checksum)]
     return b"".join([*header, *(block.payload for block in blocks)])
 
 
-def split_blocks(stream: bytes) -> Iterator[Block]:
+def split_blocks(stream: bytes, fingerprint: bytes) -> Iterator[Block]:
     """Split a stream into blocks; their checksums are verified when they are decoded.
 
+    Args:
+        stream: that ``join_blocks`` gave.
+        fingerprint: of the codec that is to decode it.
+
     Raises:
-        DamagedFileError: this is not such a stream, or it is truncated or too long.
+        DamagedFileError: this is not such a stream, it is truncated or too long, or another codec
+            wrote it.
         VersionError: the stream has a newer format.
     """
     version = len(MAGIC) - 1
@@ -123,8 +141,15 @@ def split_blocks(stream: bytes) -> Iterator[Block]:
             f"the stream has format {stream[version]}, this atlasae reads up to {MAGIC[version]}:"
             " upgrade with pip install -U atlasae"
         )
+    start = len(MAGIC) + FINGERPRINT_BYTES
+    written = stream[len(MAGIC) : start]
+    if len(written) == FINGERPRINT_BYTES and written != fingerprint:
+        raise DamagedFileError(
+            f"the stream was written by codec {written.hex()}, not by this one,"
+            f" {fingerprint.hex()}: decode it with the codec that encoded it"
+        )
     try:
-        rows, start = _read_header(stream, len(MAGIC))
+        rows, start = _read_header(stream, start)
     except (IndexError, struct.error) as error:
         raise DamagedFileError("the stream of coded jets is truncated") from error
     expected = start + sum(length for _, _, length, _ in rows)
@@ -137,7 +162,7 @@ def split_blocks(stream: bytes) -> Iterator[Block]:
             events - 1 if events else None,
             jets,
             stream[start : start + length],
-            _at_position(checksum, position),
+            bound_to(checksum, _place(fingerprint, position, len(rows))),
             f"block {position} of {len(rows)}",
         )
         start += length
@@ -157,6 +182,27 @@ def _read_header(stream: bytes, at: int) -> tuple[list[tuple[int, int, int, int]
     return rows, at
 
 
-def _at_position(checksum: int, position: int) -> int:
-    """Mix a position into a block's checksum; applied twice, the checksum itself."""
-    return checksum ^ zlib.crc32(encode_varint(position))
+def _place(fingerprint: bytes, position: int, count: int) -> bytes:
+    """Where in a stream a block stands."""
+    return fingerprint + encode_varint(position) + encode_varint(count)
+
+
+def block_edges(counts: NDArray[np.integer] | None, jets: int) -> list[int]:
+    """Edges of blocks of about ``BLOCK_JETS`` jets, in whole events; at least one block.
+
+    Args:
+        counts: number of jets per event; None for jets without events.
+        jets: number of jets.
+
+    Example:
+        >>> block_edges(None, 200_000)
+        [0, 131072, 200000]
+    """
+    if counts is None:
+        return [*range(0, max(jets, 1), BLOCK_JETS), jets]
+    edges, ends = [0], np.cumsum(counts)
+    while edges[-1] < len(ends) or len(edges) == 1:
+        before = ends[edges[-1] - 1] if edges[-1] else 0
+        reach = int(np.searchsorted(ends, before + BLOCK_JETS, side="right"))
+        edges.append(min(max(reach, edges[-1] + 1), edges[-1] + 4 * BLOCK_JETS, len(ends)))
+    return edges

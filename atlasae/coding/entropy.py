@@ -1,200 +1,156 @@
-"""Entropy coder: integers with known distributions to bytes and back, by constriction's ANS stack.
+"""Entropy coder: symbols with tabulated probabilities, and plain bits, to bytes and back.
 
 ``EntropyEncoder`` and ``EntropyDecoder`` share the interface ``EntropyCoder``, so that a density
 visits its symbols in the same way for both: the encoder is given symbols and returns them, the
-decoder is given None and returns the decoded symbols. Where writing and reading are separate
-functions, ``encode_uniform`` and ``decode_uniform`` do the same without that symmetry.
+decoder is given None and returns the decoded symbols.
 
-Rows of a ``Choice`` each have a distribution of their own. To decode them, one uniform slot per row
-is popped from the stack, for all rows at once; numpy finds the symbols that own these slots; and the
-position of each slot within its symbol is pushed back (bits-back coding). A symbol costs its
-information content, but all rows borrow bits from what is decoded after them. Near the end of the
-bytes there is little to borrow, so the last choices are coded in ever smaller pieces.
-
-Source: J. Duda, arXiv:1311.2540; R. Bamler, arXiv:2201.01741.
+The bytes are: one byte with the number of lanes; the number of words of the symbols (varint); the
+states of the lanes, 6 bytes each; the words, 4 bytes each; the plain bits. Both streams are read
+from their beginning on, so a reader can stop after any symbol.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import constriction
 import numpy as np
 
+from atlasae.coding.plain_bits import MOST_BITS, read_bits, write_bits
+from atlasae.coding.rans import LOWEST, MOST_LANES, Tables, decode_symbols, encode_symbols
 from atlasae.coding.varint import decode_varint, encode_varint
-from atlasae.types import Float32s
+from atlasae.errors import DamagedFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
 
-    from atlasae.types import Integers, Slots
+    from numpy.typing import NDArray
+
+    from atlasae.types import Classes, Integers32
+
+CODER = "rans 1"  # stored with codecs; changes whenever the bytes change
+
+_SYMBOLS_PER_LANE = 8192  # at least: a lane takes 16 bits
+_STATE_BYTES = 6
 
 
-CODER = "constriction 0.5 stack"  # stored with codecs; changes whenever the bytes change
+@dataclass(frozen=True)
+class BitClasses:
+    """Classes of integers: those of one class share their least value and their number of bits.
 
-_UNIFORM = constriction.stream.model.Uniform()
-_PIECE_BITS = 16  # of a uniform integer coded at a time: the coder resolves 24
-_PIECE = 1 << _PIECE_BITS
-_MOST_BORROWED_BITS = 24  # by one row of a choice
+    Attributes:
+        lows: least value of each class, int64.
+        widths: number of bits, at most 32, uint8.
 
-
-class Choice(Protocol):
-    """One categorical distribution per row: each symbol owns a range of the row's slots.
-
-    A symbol has at least two slots. Its probability is its share of the row's slots.
+    Example:
+        >>> BitClasses.of_width(3)
+        BitClasses(lows=array([0]), widths=array([3], dtype=uint8))
     """
 
-    def __len__(self) -> int:
-        """Number of rows."""
+    lows: NDArray[np.int64]
+    widths: Classes
 
-    def __getitem__(self, rows: slice) -> Choice:
-        """Some of the rows."""
-
-    def totals(self) -> Slots:
-        """Number of slots of each row, at most 2^24. Fewer slots waste less."""
-
-    def find(self, slots: Slots) -> tuple[Integers, Slots, Slots]:
-        """The symbol that owns one slot of each row, and its ``span``."""
-
-    def span(self, symbols: Integers) -> tuple[Slots, Slots]:
-        """First slot, and number of slots, of one symbol of each row."""
-
-
-class ChoiceModel(Protocol):
-    """Makes choices; equal inputs must give equal choices on every machine."""
-
-    def choice(self, inputs: Float32s) -> Choice:
-        """The distributions given inputs, shape (features, rows)."""
-
-
-RecordedChoice = tuple[ChoiceModel, Float32s, Choice]
+    @classmethod
+    def of_width(cls, bits: int) -> BitClasses:
+        """The one class of integers from 0 to below 2^bits."""
+        return cls(np.zeros(1, np.int64), np.array([bits], np.uint8))
 
 
 class EntropyCoder(ABC):
     """The symmetric interface of encoder and decoder, as a density uses it."""
 
     @abstractmethod
-    def choose(self, symbols: Integers | None, model: ChoiceModel, inputs: Float32s) -> Integers:
-        """Code one symbol per row, with the distributions that ``model`` makes of the inputs."""
+    def symbols(self, tables: Tables, rows: Classes, symbols: Classes | None) -> Classes:
+        """Code symbols with the probabilities of a row of the tables each.
+
+        Args:
+            tables: the probabilities.
+            rows: the table of each symbol, shape (n,).
+            symbols: shape (n,); None to decode them.
+        """
 
     @abstractmethod
-    def uniform(self, values: Integers | None, sizes: Integers) -> Integers:
-        """Code integers of which each is uniform on [0, size), shape (n,)."""
+    def bits(self, classes: Classes, kinds: BitClasses, values: Integers32 | None) -> Integers32:
+        """Code integers as plain bits.
 
-    def table(self, symbols: Integers | None, count: int, weights: Float32s) -> Integers:
-        """Code ``count`` symbols of one distribution with these weights, shape (k,)."""
-        if not count or len(weights) == 1:
-            return np.zeros(count, np.int64)
-        shares = weights / weights.sum()
-        model = constriction.stream.model.Categorical(shares, perfect=False)
-        return self._code(symbols, count, model)
+        Args:
+            classes: the class of each integer, shape (n,).
+            kinds: of the classes.
+            values: shape (n,); None to decode them.
+        """
 
-    @abstractmethod
-    def _code(self, symbols: Integers | None, count: int, model: Any) -> Integers:
-        """Code ``count`` symbols of one of constriction's models."""
+    def table(self, table: Tables, count: int, symbols: Classes | None) -> Classes:
+        """Code ``count`` symbols with the probabilities of a single table."""
+        return self.symbols(table, np.zeros(count, np.uint8), symbols)
+
+    def uniform(self, width: int, count: int, values: Integers32 | None) -> Integers32:
+        """Code ``count`` integers from 0 to below 2^width, width <= 31."""
+        return self.bits(np.zeros(count, np.uint8), BitClasses.of_width(width), values)
 
 
 class EntropyEncoder(EntropyCoder):
     """Encodes integers into bytes.
 
-    A stack is read in the reverse order of writing, so symbols are kept until ``to_bytes``.
-
-    Attributes:
-        choices: every choice made, for a decoder that verifies the bytes.
-
     Example:
         >>> import numpy as np
+        >>> tables = Tables.of(np.array([[8, 1, 1]]))
         >>> encoder = EntropyEncoder()
-        >>> encoder.encode_uniform(np.array([3, 1, 2]), np.array([4, 4, 1000]))
+        >>> _ = encoder.table(tables, 3, np.array([0, 0, 2], np.uint8))
+        >>> _ = encoder.uniform(10, 1, np.array([1000], np.int32))
         >>> decoder = EntropyDecoder(encoder.to_bytes())
-        >>> decoder.decode_uniform(np.array([4, 4, 1000]))
-        array([3, 1, 2])
+        >>> decoder.table(tables, 3, None), decoder.uniform(10, 1, None)
+        (array([0, 0, 2], dtype=uint8), array([1000], dtype=int32))
         >>> decoder.is_done
         True
     """
 
     def __init__(self) -> None:
-        self._pending: list[Callable[[Any], None] | tuple[Slots, Slots, Slots]] = []
-        self.choices: list[RecordedChoice] = []
+        self._symbols: list[tuple[Tables, Classes, Classes]] = []
+        self._bits: list[tuple[BitClasses, Classes, Integers32]] = []
 
-    def choose(self, symbols: Integers | None, model: ChoiceModel, inputs: Float32s) -> Integers:
+    def symbols(self, tables: Tables, rows: Classes, symbols: Classes | None) -> Classes:
         assert symbols is not None
-        choice = model.choice(inputs)
-        self.choices.append((model, inputs, choice))
-        self._pending.append((*choice.span(symbols), choice.totals()))
+        self._symbols.append((tables, rows, symbols))
         return symbols
 
-    def uniform(self, values: Integers | None, sizes: Integers) -> Integers:
+    def bits(self, classes: Classes, kinds: BitClasses, values: Integers32 | None) -> Integers32:
         assert values is not None
-        self.encode_uniform(values, sizes)
+        self._bits.append((kinds, classes, values))
         return values
 
-    def encode_uniform(self, values: Integers, sizes: Integers) -> None:
-        """Encode integers of which each is uniform on [0, size), shape (n,).
-
-        Values of large sizes are split into pieces of 16 bits, the lowest first: a size near the
-        coder's resolution would waste bits.
-        """
-        if not len(sizes):
-            return
-        if sizes.max() > _PIECE:
-            large = np.flatnonzero(sizes > _PIECE)
-            low = values.copy()
-            low[large] &= _PIECE - 1
-            self.encode_uniform(low, np.minimum(sizes, _PIECE))
-            self.encode_uniform(values[large] >> _PIECE_BITS, _high_sizes(sizes[large]))
-            return
-        rows = _undetermined(sizes)
-        self._push(values[rows], _UNIFORM, sizes[rows].astype(np.int32))
-
     def to_bytes(self) -> bytes:
-        """The bytes of all that was encoded.
+        """The bytes of all that was encoded; they are decoded and compared before they are given."""
+        total = sum(len(symbols) for _, _, symbols in self._symbols)
+        lanes = lane_count(total)
+        states, words = np.full(lanes, LOWEST, np.uint64), np.empty(total + 1, np.uint32)
+        at, first = total + 1, total
+        for tables, rows, symbols in reversed(self._symbols):
+            first -= len(symbols)
+            at = encode_symbols(symbols, rows, tables.entries, states, first, words, at)
+        head = bytes([lanes.bit_length()]) + encode_varint(total + 1 - at)
+        words = words[at:].astype("<u4", copy=False)
+        data = b"".join([head, _pack_states(states), words.tobytes(), self._plain_bits()])
+        self._verify(EntropyDecoder(data))
+        return data
 
-        They start with the number of choices that are coded in one piece; the stack follows.
-        """
-        whole, possible = -1, sum(isinstance(each, tuple) for each in self._pending)
-        while whole != possible:
-            whole = possible
-            stack, possible = self._stack(whole)
-        data = stack.get_compressed().astype("<u4").tobytes().rstrip(b"\0")
-        return encode_varint(whole) + data if data else b""
+    def _plain_bits(self) -> bytes:
+        most = sum(len(classes) for _, classes, _ in self._bits) * MOST_BITS
+        words, position = np.zeros(most // 64 + 2, np.uint64), 0
+        for kinds, classes, values in self._bits:
+            position = write_bits(classes, values, kinds.lows, kinds.widths, words, position)
+        return words.astype("<u8", copy=False).tobytes()[: -(-position // 8)]
 
-    def _code(self, symbols: Integers | None, count: int, model: Any) -> Integers:
-        assert symbols is not None
-        assert len(symbols) == count
-        self._push(symbols, model)
-        return symbols
-
-    def _push(self, symbols: Integers, model: Any, *parameters: Any) -> None:
-        if len(symbols):
-            narrow = symbols.astype(np.int32)
-            self._pending.append(lambda stack: stack.encode_reverse(narrow, model, *parameters))
-
-    def _stack(self, whole: int) -> tuple[Any, int]:
-        """The stack with the first ``whole`` choices in one piece each.
-
-        Returns also how many of them can be: fewer where a choice had too few bits to borrow. The
-        stack is then incomplete.
-        """
-        stack = constriction.stream.stack.AnsCoder()
-        left = sum(isinstance(each, tuple) for each in self._pending)
-        for each in reversed(self._pending):
-            if not isinstance(each, tuple):
-                each(stack)
-                continue
-            left -= 1
-            first, counts, totals = each
-            if left < whole:
-                available = stack.num_valid_bits()
-                most = _MOST_BORROWED_BITS * len(counts)
-                if available < most and available < np.log2(counts).sum():
-                    return stack, left
-            pieces = [slice(None)] if left < whole else [*_pieces(len(first))][::-1]
-            for rows in pieces:
-                slots = first[rows] + stack.decode(_UNIFORM, counts[rows])
-                stack.encode_reverse(slots, _UNIFORM, totals[rows])
-        return stack, whole
+    def _verify(self, decoder: EntropyDecoder) -> None:
+        same = all(
+            np.array_equal(decoder.symbols(tables, rows, None), symbols)
+            for tables, rows, symbols in self._symbols
+        ) and all(
+            np.array_equal(decoder.bits(classes, kinds, None), values)
+            for kinds, classes, values in self._bits
+        )
+        if not (same and decoder.is_done):
+            raise AssertionError("bytes did not decode to what was coded: please report this")
 
 
 class EntropyDecoder(EntropyCoder):
@@ -202,84 +158,101 @@ class EntropyDecoder(EntropyCoder):
 
     Args:
         data: the bytes.
-        choices: the encoder's choices. One whose model and inputs are the same as those asked for is
-            taken from here: the result is the same, but sooner.
 
-    Example:
-        >>> import numpy as np
-        >>> encoder = EntropyEncoder()
-        >>> weights = np.array([8, 1, 1], np.float32)
-        >>> encoder.table(np.array([0, 0, 2]), 3, weights)
-        array([0, 0, 2])
-        >>> EntropyDecoder(encoder.to_bytes()).table(None, 3, weights)
-        array([0, 0, 2])
+    Raises:
+        DamagedFileError: the bytes are not those of an encoder, here or while decoding.
     """
 
-    def __init__(self, data: bytes, choices: Sequence[RecordedChoice] = ()) -> None:
-        self._choices = iter(choices)
-        self._whole, at = decode_varint(data, 0) if data else (0, 0)
-        words = np.frombuffer(data[at:] + bytes((at - len(data)) % 4), "<u4").astype(np.uint32)
-        self._stack = constriction.stream.stack.AnsCoder(*[words] if len(words) else [])
+    def __init__(self, data: bytes) -> None:
+        try:
+            lanes = (1 << data[0]) >> 1
+            count, start = decode_varint(data, 1)
+        except IndexError as error:
+            raise DamagedFileError("the coded symbols are cut off") from error
+        middle = start + lanes * _STATE_BYTES
+        stop = middle + 4 * count
+        if lanes > MOST_LANES or stop > len(data):
+            raise DamagedFileError(f"{len(data)} bytes cannot hold {count} words of symbols")
+        self._states = _unpack_states(data[start:middle])
+        self._word_count = count
+        self._words = np.zeros(count + MOST_LANES, np.uint32)
+        self._words[:count] = np.frombuffer(data, "<u4", count, middle)
+        padding = bytes(-(len(data) - stop) % 4 + 8)
+        self._plain = np.frombuffer(data[stop:] + padding, "<u4").astype(np.uint32)
+        self._bytes_left = len(data) - stop
+        self._positions = np.zeros(3, np.int64)  # the next symbol, word and plain bit
 
     @property
     def is_done(self) -> bool:
         """Whether all that was encoded has been decoded."""
-        return bool(self._stack.is_empty())
+        _, word, bit = self._positions.tolist()
+        return (
+            word == self._word_count
+            and bool((self._states == LOWEST).all())
+            and -(-bit // 8) == self._bytes_left
+        )
 
-    def choose(self, symbols: Integers | None, model: ChoiceModel, inputs: Float32s) -> Integers:
+    def symbols(self, tables: Tables, rows: Classes, symbols: Classes | None) -> Classes:
         assert symbols is None
-        recorded_model, recorded_inputs, choice = next(self._choices, (None, inputs, None))
-        is_same = recorded_model is model and np.array_equal(recorded_inputs, inputs)
-        if choice is None or not is_same:
-            choice = model.choice(inputs)
-        decoded = np.empty(len(choice), np.int64)
-        for rows in _pieces(len(choice)) if self._whole <= 0 else [slice(None)]:
-            piece = choice[rows]
-            slots = self._stack.decode(_UNIFORM, piece.totals())
-            decoded[rows], first, counts = piece.find(slots)
-            self._stack.encode_reverse(slots - first, _UNIFORM, counts)
-        self._whole -= 1
+        decoded = np.empty(len(rows), np.uint8)
+        first, word, _ = self._positions.tolist()
+        self._require_lanes(len(rows))
+        self._positions[1] = decode_symbols(
+            rows, tables.entries, tables.slots, self._states, first, self._words, word, decoded
+        )
+        self._positions[0] += len(rows)
+        self._check()
         return decoded
 
-    def uniform(self, values: Integers | None, sizes: Integers) -> Integers:
+    def bits(self, classes: Classes, kinds: BitClasses, values: Integers32 | None) -> Integers32:
         assert values is None
-        return self.decode_uniform(sizes)
+        decoded = np.zeros(len(classes), np.int32)
+        self._positions[2] = read_bits(
+            classes, kinds.lows, kinds.widths, self._plain, int(self._positions[2]), decoded
+        )
+        self._check()
+        return decoded
 
-    def decode_uniform(self, sizes: Integers) -> Integers:
-        """Decode integers of which each is uniform on [0, size), shape (n,)."""
-        values = np.zeros(len(sizes), np.int64)
-        if not len(sizes):
-            return values
-        if sizes.max() > _PIECE:
-            large = np.flatnonzero(sizes > _PIECE)
-            values = self.decode_uniform(np.minimum(sizes, _PIECE))
-            values[large] |= self.decode_uniform(_high_sizes(sizes[large])) << _PIECE_BITS
-            return values
-        rows = _undetermined(sizes)
-        limits = sizes[rows].astype(np.int32)
-        if len(limits):
-            values[rows] = self._stack.decode(_UNIFORM, limits)
-        return values
+    def decode_with(self, kernel: Callable[..., Any], count: int) -> None:
+        """Decode ``count`` symbols and their plain bits by a kernel.
 
-    def _code(self, symbols: Integers | None, count: int, model: Any) -> Integers:
-        assert symbols is None
-        return np.asarray(self._stack.decode(model, count), np.int64)
+        Args:
+            kernel: takes the states, words, plain bits and positions.
+            count: number of symbols.
+        """
+        self._require_lanes(count)
+        kernel(self._states, self._words, self._plain, self._positions)
+        self._check()
 
+    def _require_lanes(self, count: int) -> None:
+        if count and not len(self._states):
+            raise DamagedFileError("the coded symbols end too early")
 
-def _high_sizes(sizes: Integers) -> Integers:
-    """Sizes of what is left of large values without their lowest piece."""
-    return ((sizes - 1) >> _PIECE_BITS) + 1
-
-
-def _undetermined(sizes: Integers) -> Integers | slice:
-    """Rows of sizes above one; constriction refuses a choice among one."""
-    return slice(None) if sizes.min() > 1 else np.flatnonzero(sizes > 1)
+    def _check(self) -> None:
+        _, word, bit = self._positions.tolist()
+        if word > self._word_count:
+            raise DamagedFileError("the coded symbols end too early")
+        if bit > 8 * self._bytes_left:
+            raise DamagedFileError("the plain bits end too early")
 
 
-def _pieces(rows: int) -> Iterator[slice]:
-    """Slices of a quarter of the remaining rows each, so that later ones can lend bits."""
-    start = 0
-    while start < rows:
-        stop = start + max((rows - start) // 4, 1)
-        yield slice(start, stop)
-        start = stop
+def lane_count(symbols: int) -> int:
+    """Lanes for this many symbols: a power of two, 0 for none.
+
+    Example:
+        >>> [lane_count(n) for n in (0, 10, 5000, 10_000_000)]
+        [0, 1, 1, 128]
+    """
+    if not symbols:
+        return 0
+    return min(1 << max(symbols // _SYMBOLS_PER_LANE, 1).bit_length() - 1, MOST_LANES)
+
+
+def _pack_states(states: NDArray[np.uint64]) -> bytes:
+    return states.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :_STATE_BYTES].tobytes()
+
+
+def _unpack_states(data: bytes) -> NDArray[np.uint64]:
+    padded = np.zeros((len(data) // _STATE_BYTES, 8), np.uint8)
+    padded[:, :_STATE_BYTES] = np.frombuffer(data, np.uint8).reshape(-1, _STATE_BYTES)
+    return padded.view("<u8").astype(np.uint64).reshape(-1)
