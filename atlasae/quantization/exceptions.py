@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from atlasae.errors import InputError
-from atlasae.quantization.quantizers import Quantizer, bit_patterns, chunks
+from atlasae.quantization.arithmetic import find_breaks
+from atlasae.quantization.quantizer import Quantizer, bit_patterns, chunks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,17 +47,43 @@ def quantize(
     """
     values = quantizer.check_dtype(values)
     integers = quantizer.to_integers(values)
+    return integers, replace_exceptions(quantizer, values, integers, tolerance)
+
+
+def replace_exceptions(
+    quantizer: Quantizer, values: Values, integers: NDArray[Any], tolerance: Tolerance
+) -> Integers:
+    """Find the exceptions among quantized values, and replace their integers by the median.
+
+    Args:
+        quantizer: of the values.
+        values: shape (n,).
+        integers: of the values; changed in place.
+        tolerance: the largest error.
+
+    Returns:
+        The positions of the exceptions, ascending.
+    """
+    restored = quantizer.to_values(integers)
     is_exception = np.empty(len(values), bool)
-    with np.errstate(all="ignore"):
-        for rows in chunks(len(values)):
-            restored = quantizer.to_values(integers[rows])
-            is_exception[rows] = _breaks(values[rows], restored, tolerance)
+    if tolerance.kind != "lossless" and values.dtype == restored.dtype == np.float32:
+        is_relative = tolerance.kind == "relative"
+        relative, absolute = (tolerance.value, 0.0) if is_relative else (0.0, tolerance.value)
+        arguments = (np.ascontiguousarray(values), restored, relative, tolerance.floor, absolute)
+        with np.errstate(all="ignore"):
+            number = find_breaks(*arguments, is_exception)
+    else:
+        with np.errstate(all="ignore"):
+            for rows in chunks(len(values)):
+                is_exception[rows] = _breaks(values[rows], restored[rows], tolerance)
+        number = int(np.count_nonzero(is_exception))
+    if not number:
+        return np.zeros(0, np.int64)
     positions = np.flatnonzero(is_exception).astype(np.int64)
-    if len(positions):
-        others = integers[~is_exception]
-        middle = len(others) // 2
-        integers[positions] = np.partition(others, middle)[middle] if len(others) else 0
-    return integers, positions
+    others = integers[~is_exception]
+    middle = len(others) // 2
+    integers[positions] = np.partition(others, middle)[middle] if len(others) else 0
+    return positions
 
 
 def restore_exceptions(values: Values, positions: Integers, bits: BitPatterns) -> Values:

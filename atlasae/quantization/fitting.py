@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from atlasae.errors import InputError
+from atlasae.quantization.quantizer import FLOAT_DTYPES, INTEGER_DTYPES, Quantizer
 from atlasae.quantization.quantizers import (
-    FLOAT_DTYPES,
-    INTEGER_DTYPES,
     AbsoluteQuantizer,
     FloatQuantizer,
     IntegerQuantizer,
-    Quantizer,
     RelativeQuantizer,
 )
 

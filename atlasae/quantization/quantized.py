@@ -11,17 +11,17 @@ import numpy as np
 
 from atlasae.errors import DamagedFileError
 from atlasae.jets.table import rows_of_events
-from atlasae.quantization.quantizers import FloatQuantizer, IntegerQuantizer, Quantizer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from atlasae.quantization.lattices import Lattice
     from atlasae.types import BitPatterns, Columns, Integers
 
 
 Exceptions: TypeAlias = "dict[str, tuple[Integers, BitPatterns]]"
 
-FINE_BITS = 16  # low bits of 64-bit integers, coded as plain bits; the density models the rest
+_PRIME = 251
 _HEAD = struct.Struct("<HI")  # length of the name of a feature, number of its exceptions
 
 
@@ -31,13 +31,13 @@ class QuantizedJets:
 
     Attributes:
         integers: by feature, in the order of coding, without their low bits.
-        fine: the low bits of the features whose integers have more bits than the density models.
+        low: the low bits of the features that have any.
         exceptions: by feature, positions and bit patterns of the values that no quantizer holds.
         counts: number of jets per event; None for jets without events.
     """
 
     integers: Columns
-    fine: Columns
+    low: dict[str, Integers]
     exceptions: Exceptions
     counts: Integers | None
 
@@ -57,48 +57,21 @@ class QuantizedJets:
             exceptions[name] = after[ascending], bits[ascending]
         return QuantizedJets(
             {name: values[rows] for name, values in self.integers.items()},
-            {name: values[rows] for name, values in self.fine.items()},
+            {name: values[rows] for name, values in self.low.items()},
             exceptions,
             None if self.counts is None else self.counts[order],
         )
 
-    def checksum(self, feature: str | None = None) -> int:
-        """CRC-32 of a feature, or of the numbers of jets."""
-        if feature is None:
-            pieces = [self.counts]
-        else:
-            pieces = [self.integers[feature], self.fine.get(feature)]
-        checksum = 0
-        for values in pieces:
-            if values is not None:
-                checksum = zlib.crc32(values.astype("<i8", copy=False).data, checksum)
-        return checksum
+    def check(self, feature: str) -> int:
+        """A byte that depends on the integers of a feature: their sum modulo a prime.
 
-    def same_as(self, other: QuantizedJets) -> bool:
-        """Whether every number of both is the same."""
-        pairs = [(self.integers, other.integers), (self.fine, other.fine)]
-        same = all(
-            mine.keys() == theirs.keys() and all(np.array_equal(mine[k], theirs[k]) for k in mine)
-            for mine, theirs in pairs
-        )
-        same &= self.exceptions.keys() == other.exceptions.keys() and all(
-            np.array_equal(mine, theirs)
-            for name in self.exceptions
-            for mine, theirs in zip(self.exceptions[name], other.exceptions[name], strict=True)
-        )
-        if self.counts is None or other.counts is None:
-            return same and self.counts is other.counts
-        return same and np.array_equal(self.counts, other.counts)
-
-
-def coarse_quantizer(quantizer: Quantizer) -> tuple[Quantizer, int]:
-    """The quantizer of the high bits of the integers, and the number of low bits left out."""
-    if np.dtype(quantizer.dtype).itemsize == 8:
-        if isinstance(quantizer, FloatQuantizer):
-            return FloatQuantizer(quantizer.dtype, quantizer.shift + FINE_BITS), FINE_BITS
-        if isinstance(quantizer, IntegerQuantizer):
-            return quantizer, FINE_BITS
-    return quantizer, 0
+        Damage is found by the checksum of a block; this tells whether the arithmetic of two
+        machines agrees.
+        """
+        total = int(self.integers[feature].sum(dtype=np.int64))
+        if feature in self.low:
+            total += int(self.low[feature].sum())
+        return total % _PRIME
 
 
 def phi_origin(integers: Integers, circle: int) -> int:
@@ -123,7 +96,7 @@ def encode_exceptions(exceptions: Exceptions) -> bytes:
     return zlib.compress(b"".join(pieces), 9)
 
 
-def decode_exceptions(data: bytes, quantizers: Mapping[str, Quantizer], jets: int) -> Exceptions:
+def decode_exceptions(data: bytes, lattices: Mapping[str, Lattice], jets: int) -> Exceptions:
     """The inverse of ``encode_exceptions``, from untrusted bytes.
 
     Raises:
@@ -131,7 +104,7 @@ def decode_exceptions(data: bytes, quantizers: Mapping[str, Quantizer], jets: in
     """
     if not data:
         return {}
-    most = sum(len(name.encode()) + _HEAD.size + 12 * jets for name in quantizers)
+    most = sum(len(name.encode()) + _HEAD.size + 12 * jets for name in lattices)
     inflate = zlib.decompressobj()
     raw, at, exceptions = inflate.decompress(data, most + 1), 0, {}
     if not inflate.eof or inflate.unused_data:
@@ -141,9 +114,9 @@ def decode_exceptions(data: bytes, quantizers: Mapping[str, Quantizer], jets: in
         at += _HEAD.size
         name = raw[at : at + length].decode()
         at += length
-        if name not in quantizers:
+        if name not in lattices:
             raise DamagedFileError(f"a block has exceptions of an unknown feature {name!r}")
-        size = np.dtype(quantizers[name].dtype).itemsize
+        size = np.dtype(lattices[name].quantizer.dtype).itemsize
         positions = np.frombuffer(raw, "<u4", count, at).astype(np.int64)
         bits = np.frombuffer(raw, f"<u{size}", count, at + 4 * count).astype(f"u{size}")
         at += (4 + size) * count
@@ -152,3 +125,12 @@ def decode_exceptions(data: bytes, quantizers: Mapping[str, Quantizer], jets: in
             raise DamagedFileError(f"the positions of exceptions of {name!r} are damaged")
         exceptions[name] = positions, bits
     return exceptions
+
+
+def same_exceptions(one: Exceptions, other: Exceptions) -> bool:
+    """Whether two blocks have the same exceptions."""
+    return one.keys() == other.keys() and all(
+        np.array_equal(mine, theirs)
+        for name in one
+        for mine, theirs in zip(one[name], other[name], strict=True)
+    )

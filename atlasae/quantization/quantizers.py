@@ -1,33 +1,37 @@
 """Quantizers: maps from the values of a column to integers in the same order, and back.
 
-The integers of a value may differ by one between machines, as logarithms differ in the last bit. The
-value of an integer may not: it comes from additions, multiplications and shifts alone, which every
-machine rounds alike.
+Integers and values come from additions, multiplications, divisions and shifts alone, which every
+machine rounds alike (``atlasae.exact_math``).
 """
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from atlasae import exact_math
-from atlasae.errors import InputError
+from atlasae.quantization.arithmetic import (
+    absolute_integers,
+    absolute_values,
+    relative_integers,
+    relative_values,
+)
+from atlasae.quantization.quantizer import (
+    INTEGER_DTYPES,
+    Quantizer,
+    bit_patterns,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from atlasae.quantization.tolerance import Tolerance
-    from atlasae.types import BitPatterns, Integers, Values
+    from atlasae.types import Integers, Integers32, Values
 
 
-CHUNK = 16384  # values at a time: intermediate arrays stay in the cache
-
-FLOAT_DTYPES = ("float16", "float32", "float64")
-INTEGER_DTYPES = ("bool", *(f"{sign}int{size}" for sign in ("", "u") for size in (8, 16, 32, 64)))
 _LARGEST_INTEGER = 2.0**53  # integers up to here are exact in float64
 _SLACK = 1 - 2.0**-22  # so that a check of the bound in float32 passes as well
 _NOISE = 2.0**-40  # relative error of a logarithm there and back in float64, rounded up
@@ -36,75 +40,6 @@ _MANY_STEPS = 32  # up to a value: meeting it makes the step at most 3 % smaller
 _MANY_EXCEPTIONS = (
     0.1  # fraction of the values: a quantizer never leaves more of them as exceptions
 )
-
-
-@dataclass(frozen=True)
-class Quantizer(ABC):
-    """A map from values of one dtype to int64 integers, in the same order, and back.
-
-    Attributes:
-        kind: name of the class, such as ``relative``.
-        dtypes: dtypes that the class supports.
-        dtype: name of the values' dtype, such as ``float32``.
-    """
-
-    kind: ClassVar[str]
-    dtypes: ClassVar[tuple[str, ...]] = FLOAT_DTYPES
-    dtype: str
-
-    def to_integers(self, values: Values) -> Integers:
-        """Quantize values, shape (n,). NaN and infinities give arbitrary integers.
-
-        Raises:
-            InputError: the values have another dtype.
-        """
-        values = self.check_dtype(values)
-        integers = np.empty(len(values), np.int64)
-        with np.errstate(all="ignore"):
-            for rows in chunks(len(values)):
-                integers[rows] = self._quantize(values[rows])
-        return integers
-
-    def to_values(self, integers: Integers) -> Values:
-        """Dequantize integers, shape (n,); the values are the same bits on every machine."""
-        integers = np.asarray(integers, np.int64)
-        values = np.empty(len(integers), self.dtype)
-        with np.errstate(all="ignore"):
-            for rows in chunks(len(integers)):
-                values[rows] = self._dequantize(integers[rows])
-        return values
-
-    def aligned_to(self, magnitudes: Sequence[float]) -> Quantizer:  # noqa: ARG002
-        """The same or a finer quantizer that restores values of these magnitudes exactly.
-
-        That is possible for float32 and not for every quantizer; float64 values are restored to
-        1e-14.
-
-        Args:
-            magnitudes: at most two, above 0, the more important one first.
-        """
-        return self
-
-    @abstractmethod
-    def _quantize(self, values: Values) -> Values:
-        """Integers of a chunk of values."""
-
-    @abstractmethod
-    def _dequantize(self, integers: Integers) -> Values:
-        """Values of a chunk of integers."""
-
-    def check_dtype(self, values: Values) -> Values:
-        """The values in this machine's byte order, if they have the quantizer's dtype.
-
-        Raises:
-            InputError: the values have another dtype.
-        """
-        values = np.asarray(values)
-        if values.dtype.name != self.dtype:
-            raise InputError(
-                f"the values are {values.dtype.name}, the codec was fitted to {self.dtype}"
-            )
-        return np.asarray(values, self.dtype)
 
 
 @dataclass(frozen=True)
@@ -172,7 +107,7 @@ class RelativeQuantizer(Quantizer):
         integers = np.abs(signed)
         is_linear = integers < (self.linear + 0.5) * self.width if self.linear else None
         np.clip(integers, 2.0 ** (info.minexp - info.nmant), float(info.max), out=integers)
-        np.log2(integers, out=integers)
+        integers = exact_math.log2(integers)
         integers *= 1 / self.step
         integers += (self.nudge - self.origin) / self.step
         np.rint(integers, out=integers)
@@ -200,6 +135,17 @@ class RelativeQuantizer(Quantizer):
         np.copyto(values, signed, where=is_linear)
         return values
 
+    def _quantize_narrow(self, values: Values) -> Integers32:
+        integers = np.empty(len(values), np.int32)
+        cells = self.linear, self.width
+        relative_integers(values, self.step, self.origin, self.nudge, *cells, integers)
+        return integers
+
+    def _dequantize_narrow(self, integers: Integers32) -> Values:
+        values = np.empty(len(integers), np.float32)
+        relative_values(integers, self.step, self.origin, self.linear, self.width, values)
+        return values
+
 
 @dataclass(frozen=True)
 class AbsoluteQuantizer(Quantizer):
@@ -223,8 +169,8 @@ class AbsoluteQuantizer(Quantizer):
     def fit(cls, values: Values, bound: float) -> AbsoluteQuantizer | None:
         """The cheapest quantizer for finite values; None if the dtype is too coarse for the bound.
 
-        Larger values are rounded more in their dtype, which makes the step smaller for all values.
-        So a few far outliers are left as exceptions.
+        Larger values are rounded more, which makes the step smaller for all values. So a few far
+        outliers are left as exceptions.
         """
         info = np.finfo(values.dtype)
         bound = min(bound, float(info.max) / 4)  # the step and its multiples stay finite
@@ -245,8 +191,10 @@ class AbsoluteQuantizer(Quantizer):
         return cls(values.dtype.name, float(steps[np.argmin(cost)]))
 
     def aligned_to(self, magnitudes: Sequence[float]) -> Quantizer:
-        steps = math.ceil(magnitudes[0] / self.step)
-        return replace(self, step=magnitudes[0] / steps) if steps >= _MANY_STEPS else self
+        steps = magnitudes[0] / self.step
+        if not _MANY_STEPS <= steps <= _LARGEST_INTEGER:
+            return self
+        return replace(self, step=magnitudes[0] / math.ceil(steps))
 
     def _quantize(self, values: Values) -> Values:
         integers = values.astype(np.float64)
@@ -259,6 +207,16 @@ class AbsoluteQuantizer(Quantizer):
         values = integers.astype(np.float64)
         values *= self.step
         return np.clip(values, -largest, largest, out=values)
+
+    def _quantize_narrow(self, values: Values) -> Integers32:
+        integers = np.empty(len(values), np.int32)
+        absolute_integers(values, self.step, integers)
+        return integers
+
+    def _dequantize_narrow(self, integers: Integers32) -> Values:
+        values = np.empty(len(integers), np.float32)
+        absolute_values(integers, self.step, values)
+        return values
 
 
 @dataclass(frozen=True)
@@ -339,18 +297,3 @@ QUANTIZERS: dict[str, type[Quantizer]] = {
     quantizer.kind: quantizer
     for quantizer in (RelativeQuantizer, AbsoluteQuantizer, FloatQuantizer, IntegerQuantizer)
 }
-
-
-def chunks(length: int) -> Iterator[slice]:
-    """Slices of ``CHUNK`` values each."""
-    return (slice(start, start + CHUNK) for start in range(0, length, CHUNK))
-
-
-def bit_patterns(values: Values) -> BitPatterns:
-    """The bit patterns of values, as unsigned integers of the same width; a view, not a copy.
-
-    Example:
-        >>> hex(bit_patterns(np.array([1.0], np.float32))[0])
-        '0x3f800000'
-    """
-    return values.view(f"{values.dtype.byteorder}u{values.dtype.itemsize}")

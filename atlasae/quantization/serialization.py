@@ -7,67 +7,90 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from atlasae.coding.stored_numbers import (
-    read_float,
-    read_integer,
-    read_signed,
-    write_float,
-    write_integer,
-    write_signed,
-)
-from atlasae.errors import require_choice
-from atlasae.quantization.quantizers import QUANTIZERS, Quantizer
+from atlasae.errors import DamagedFileError, require_choice
+from atlasae.quantization.lattices import Lattice
+from atlasae.quantization.quantizers import QUANTIZERS, FloatQuantizer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from atlasae.coding.entropy import EntropyDecoder, EntropyEncoder
+    from atlasae.coding.number_stack import NumberReader, NumberWriter
+    from atlasae.quantization.quantizer import Quantizer
+
+_MOST_LOW_BITS = 36  # of 64: the density models the others
 
 
-def write_quantizers(encoder: EntropyEncoder, quantizers: Sequence[Quantizer]) -> None:
+def write_quantizers(writer: NumberWriter, quantizers: Sequence[Quantizer]) -> None:
     """Write quantizers without their dtypes.
 
     One that equals an earlier one is stored as its index. Each number that equals that of the last
     quantizer of the same kind takes one bit.
 
     Example:
-        >>> from atlasae.coding.entropy import EntropyDecoder, EntropyEncoder
+        >>> from atlasae.coding.number_stack import NumberReader, NumberWriter
         >>> from atlasae.quantization.quantizers import AbsoluteQuantizer
-        >>> encoder = EntropyEncoder()
-        >>> write_quantizers(encoder, [AbsoluteQuantizer("float32", 0.002)])
-        >>> read_quantizers(EntropyDecoder(encoder.to_bytes()), ["float32"])
+        >>> writer = NumberWriter()
+        >>> write_quantizers(writer, [AbsoluteQuantizer("float32", 0.002)])
+        >>> read_quantizers(NumberReader(writer.to_bytes()), ["float32"])
         [AbsoluteQuantizer(dtype='float32', step=0.002)]
     """
     earlier: list[Quantizer] = []
     for quantizer in quantizers:
         same = earlier.index(quantizer) if quantizer in earlier else len(earlier)
-        write_integer(encoder, same, len(earlier) + 1)
+        writer.integer(same, len(earlier) + 1)
         if same == len(earlier):
-            write_integer(encoder, list(QUANTIZERS).index(quantizer.kind), len(QUANTIZERS))
+            writer.integer(list(QUANTIZERS).index(quantizer.kind), len(QUANTIZERS))
             previous = _last_of_kind(earlier, type(quantizer))
             for field in _stored_fields(type(quantizer)):
-                _write_number(encoder, field, quantizer, previous)
+                _write_number(writer, field, quantizer, previous)
         earlier.append(quantizer)
 
 
-def read_quantizers(decoder: EntropyDecoder, dtypes: Sequence[str]) -> list[Quantizer]:
+def read_quantizers(reader: NumberReader, dtypes: Sequence[str]) -> list[Quantizer]:
     """Read the quantizers of columns with these dtypes.
 
     Raises:
         InputError: a quantizer does not support its dtype.
+        DamagedFileError: a quantizer has a number that none is written with.
     """
     quantizers: list[Quantizer] = []
     for dtype in dtypes:
-        same = read_integer(decoder, len(quantizers) + 1)
+        same = reader.integer(len(quantizers) + 1)
         if same < len(quantizers):
             quantizers.append(quantizers[same])
             continue
-        kind = list(QUANTIZERS.values())[read_integer(decoder, len(QUANTIZERS))]
+        kind = list(QUANTIZERS.values())[reader.integer(len(QUANTIZERS))]
         require_choice("dtype", dtype, kind.dtypes)
         previous = _last_of_kind(quantizers, kind)
-        numbers = [_read_number(decoder, field, previous) for field in _stored_fields(kind)]
+        numbers = [_read_number(reader, field, previous) for field in _stored_fields(kind)]
+        if kind is FloatQuantizer and not 0 <= numbers[0] < 8 * np.dtype(dtype).itemsize:
+            raise DamagedFileError("the stored codec is damaged: it shifts out all bits")
         quantizers.append(kind(dtype, *numbers))
     return quantizers
+
+
+def write_lattices(writer: NumberWriter, lattices: Sequence[Lattice]) -> None:
+    """Write lattices without the dtypes of their quantizers."""
+    write_quantizers(writer, [lattice.quantizer for lattice in lattices])
+    for lattice in lattices:
+        writer.unsigned(lattice.low_bits)
+        writer.signed(lattice.origin)
+
+
+def read_lattices(reader: NumberReader, dtypes: Sequence[str]) -> list[Lattice]:
+    """Read the lattices of columns with these dtypes.
+
+    Raises:
+        InputError: a quantizer does not support its dtype.
+        DamagedFileError: a lattice has too many low bits.
+    """
+    lattices = []
+    for quantizer in read_quantizers(reader, dtypes):
+        low_bits, origin = reader.unsigned(), reader.signed()
+        if low_bits > _MOST_LOW_BITS:
+            raise DamagedFileError("the stored codec is damaged: it has too many low bits")
+        lattices.append(Lattice(quantizer, low_bits, origin))
+    return lattices
 
 
 def _stored_fields(kind: type[Quantizer]) -> tuple[Field[Any], ...]:
@@ -79,21 +102,21 @@ def _last_of_kind(quantizers: Sequence[Quantizer], kind: type[Quantizer]) -> Qua
 
 
 def _write_number(
-    encoder: EntropyEncoder, field: Field[Any], quantizer: Quantizer, previous: Quantizer | None
+    writer: NumberWriter, field: Field[Any], quantizer: Quantizer, previous: Quantizer | None
 ) -> None:
     value = getattr(quantizer, field.name)
     if previous is not None:
         is_same = value == getattr(previous, field.name)
-        write_integer(encoder, int(is_same), 2)
+        writer.integer(int(is_same), 2)
         if is_same:
             return
     if field.type == "float":
-        write_float(encoder, value)
+        writer.real(value)
     else:
-        write_signed(encoder, np.array([value]))
+        writer.signed(value)
 
 
-def _read_number(decoder: EntropyDecoder, field: Field[Any], previous: Quantizer | None) -> Any:
-    if previous is not None and read_integer(decoder, 2):
+def _read_number(reader: NumberReader, field: Field[Any], previous: Quantizer | None) -> Any:
+    if previous is not None and reader.integer(2):
         return getattr(previous, field.name)
-    return read_float(decoder) if field.type == "float" else int(read_signed(decoder, 1)[0])
+    return reader.real() if field.type == "float" else reader.signed()

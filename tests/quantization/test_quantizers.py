@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from atlasae.quantization.exceptions import quantize
 from atlasae.quantization.fitting import fit_quantizer
+from atlasae.quantization.quantizer import CHUNK
 from atlasae.quantization.quantizers import (
-    CHUNK,
     QUANTIZERS,
     AbsoluteQuantizer,
     FloatQuantizer,
