@@ -8,42 +8,39 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from atlasae.jets.names import is_energy, role
-from atlasae.quantization.quantizers import (
-    AbsoluteQuantizer,
-    FloatQuantizer,
-    Quantizer,
-    RelativeQuantizer,
-)
+from atlasae.jets.names import role
+from atlasae.quantization.lattices import HIGH_BITS
+from atlasae.quantization.quantizers import AbsoluteQuantizer, FloatQuantizer, RelativeQuantizer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from atlasae.types import Columns, Float32s
+    from atlasae.quantization.lattices import Lattice
+    from atlasae.types import Float32s, Integers32
 
-_LARGEST = np.float32(3e38)
-_FINEST_CIRCLE = 1e-12  # finer steps of phi are not counted around the circle
+LARGEST = np.float32(3e38)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FeatureLayout:
     """How the integers of the features relate to one another.
 
     Attributes:
-        quantizers: by feature, in the order of coding.
+        lattices: by feature, in the order of coding.
         pt, mass, phi, eta: the features with these roles; None where there is none.
         ratio: whether the mass is coded relative to pt, as both have the same logarithmic step.
         circle: number of steps of phi in a full turn; 0 where the steps are not equal.
 
     Example:
+        >>> from atlasae.quantization.lattices import Lattice
         >>> from atlasae.quantization.quantizers import AbsoluteQuantizer
-        >>> step = AbsoluteQuantizer("float32", 0.01)
+        >>> step = Lattice(AbsoluteQuantizer("float32", 0.01))
         >>> layout = FeatureLayout.of({"score": step, "pt": step, "phi": step})
         >>> layout.momentum, layout.others, layout.circle
         (('pt', 'phi'), ('score',), 631)
     """
 
-    quantizers: dict[str, Quantizer]
+    lattices: dict[str, Lattice]
     pt: str | None
     mass: str | None
     phi: str | None
@@ -52,57 +49,79 @@ class FeatureLayout:
     circle: int
 
     @classmethod
-    def of(cls, quantizers: Mapping[str, Quantizer]) -> FeatureLayout:
-        """The layout of features with these quantizers; their names tell the roles."""
-        roles = {what: name for name in reversed(list(quantizers)) if (what := role(name))}
+    def of(cls, lattices: Mapping[str, Lattice]) -> FeatureLayout:
+        """The layout of features with these lattices; their names tell the roles."""
+        roles = {what: name for name in reversed(list(lattices)) if (what := role(name))}
         pt, mass, phi = roles.get("pt"), roles.get("m") or roles.get("e"), roles.get("phi")
-        ratio = (
-            pt is not None and mass is not None and _same_steps(quantizers[pt], quantizers[mass])
-        )
-        circle = _circle(quantizers[phi]) if phi is not None else 0
-        return cls(dict(quantizers), pt, mass, phi, roles.get("eta"), ratio, circle)
+        ratio = pt is not None and mass is not None and _same_steps(lattices[pt], lattices[mass])
+        circle = 0 if phi is None else _circle(lattices[phi])
+        return cls(dict(lattices), pt, mass, phi, roles.get("eta"), ratio, circle)
 
     @cached_property
     def momentum(self) -> tuple[str, ...]:
         """The features of the momentum, in the order of coding."""
         roles = (self.pt, self.mass, self.phi, self.eta)
-        return tuple(name for name in self.quantizers if name in roles)
+        return tuple(name for name in self.lattices if name in roles)
 
     @cached_property
     def others(self) -> tuple[str, ...]:
         """The other features, which are coded after the momenta of all jets."""
-        return tuple(name for name in self.quantizers if name not in self.momentum)
+        return tuple(name for name in self.lattices if name not in self.momentum)
 
     @property
     def order(self) -> tuple[str, ...]:
         """All features, in the order of coding."""
         return self.momentum + self.others
 
-    def values(self, feature: str, integers: Columns) -> Float32s:
-        """Dequantized values of a feature, as finite float32."""
-        values = self.quantizers[feature].to_values(integers[feature]).astype(np.float32)
-        np.fmin(values, _LARGEST, out=values)
-        return np.fmax(values, -_LARGEST, out=values)
+    @cached_property
+    def linear(self) -> int:
+        """The largest integer of a mass whose cell is linear: such a mass says nothing of pt."""
+        assert self.mass is not None
+        lattice = self.lattices[self.mass]
+        return getattr(lattice.quantizer, "linear", 0) >> lattice.low_bits
 
-    def as_input(self, feature: str, integers: Columns) -> Float32s:
-        """A feature as an input of later ones: energies on a logarithmic axis, a mass over pt."""
-        own = integers[feature]
-        if feature == self.mass and self.ratio:
-            assert self.pt is not None
-            return (own - integers[self.pt]).astype(np.float32)
-        if is_energy(feature) or not isinstance(self.quantizers[feature], FloatQuantizer):
-            return own.astype(np.float32)
-        return self.values(feature, integers)
+    @property
+    def has_directions(self) -> bool:
+        """Whether there are a pt and a phi, so that the momenta of an event can be summed."""
+        return self.pt is not None and self.phi is not None
+
+    @property
+    def phi_has_steps(self) -> bool:
+        """Whether phi has equal steps, so that it can be measured from a direction.
+
+        The bit patterns of floats lie closer the smaller they are; they are better left alone.
+        """
+        return self.phi is not None and isinstance(
+            self.lattices[self.phi].quantizer, AbsoluteQuantizer
+        )
+
+    def values(self, feature: str, integers: Integers32) -> Float32s:
+        """Dequantized values of a feature, as finite float32; phi from the lattice's origin."""
+        lattice = self.lattices[feature]
+        whole = integers.astype(np.int64) << lattice.low_bits if lattice.low_bits else integers
+        values = lattice.quantizer.to_values(whole).astype(np.float32, copy=False)
+        np.fmin(values, LARGEST, out=values)
+        return np.fmax(values, -LARGEST, out=values)
+
+    def nearest(self, feature: str, values: Float32s) -> Integers32:
+        """The integers of values; exact for quantizers with equal steps."""
+        lattice = self.lattices[feature]
+        own = values.astype(lattice.quantizer.dtype, copy=False)
+        return (lattice.quantizer.to_integers(own) >> lattice.low_bits).astype(np.int32)
 
 
-def _same_steps(first: Quantizer, second: Quantizer) -> bool:
+def _same_steps(first: Lattice, second: Lattice) -> bool:
     """Whether a difference of the integers is the logarithm of a ratio."""
-    if isinstance(first, RelativeQuantizer) and isinstance(second, RelativeQuantizer):
-        return first.step == second.step
-    return isinstance(first, FloatQuantizer) and first == second
+    if first.low_bits != second.low_bits:
+        return False
+    one, other = first.quantizer, second.quantizer
+    if isinstance(one, RelativeQuantizer) and isinstance(other, RelativeQuantizer):
+        return one.step == other.step
+    return isinstance(one, FloatQuantizer) and one == other
 
 
-def _circle(quantizer: Quantizer) -> int:
-    if isinstance(quantizer, AbsoluteQuantizer) and quantizer.step > _FINEST_CIRCLE:
-        return 2 * int(np.ceil(np.pi / quantizer.step)) + 1
+def _circle(lattice: Lattice) -> int:
+    if isinstance(lattice.quantizer, AbsoluteQuantizer) and not lattice.low_bits:
+        half = float(np.ceil(np.pi / lattice.quantizer.step))
+        return 2 * int(half) + 1 if half < 1 << HIGH_BITS else 0
     return 0

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from atlasae.coding.multiset import code_cells, order_of
-from atlasae.density.bins import OUTERMOST, Bins
-from atlasae.density.conditional import Conditional
-from atlasae.density.event_context import EventContext
-from atlasae.density.input_scale import InputScale, ScaledInputs
-from atlasae.density.traversal import traverse
-from atlasae.density.visitor import RANK_GROUPS, SIGN
+from atlasae.density.bins import Bins
+from atlasae.density.conditional import Coin, Conditional
+from atlasae.density.event_inputs import ColumnInputs
+from atlasae.density.group_coding import code_ranks
+from atlasae.density.jet_ranks import RANK_GROUPS
+from atlasae.density.leaf_tables import LeafTables
+from atlasae.density.traversal import RankByRank, traverse
+from atlasae.density.trees import Tree
+from atlasae.density.visitor import SIGN
 from atlasae.errors import DamagedFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from numpy.typing import NDArray
+
     from atlasae.coding.entropy import EntropyCoder
+    from atlasae.density.conditional import Inputs
+    from atlasae.density.event_context import EventContext
     from atlasae.density.feature_layout import FeatureLayout
-    from atlasae.types import Columns, Integers
+    from atlasae.types import Classes, Columns, Integers, Integers32
 
 MOST_COUNTS = 200  # up to this number of jets per event, each number has a bin of its own
-_LARGEST_COUNT = 1 << 24  # jets in an event, below this
+_COUNT_BITS = 24  # of the number of jets in an event
+_UNSEEN = 0.1  # count of each number of jets before any is seen
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,6 @@ class JetDensity:
 
     Attributes:
         layout: the features.
-        scales: scale of the inputs, by group.
         conditionals: by group and feature.
         jets_per_event: distribution of the number of jets per event.
         in_events: whether it was fitted on jets grouped by event.
@@ -45,24 +52,26 @@ class JetDensity:
         >>> from atlasae.coding.entropy import EntropyDecoder, EntropyEncoder
         >>> from atlasae.density.feature_layout import FeatureLayout
         >>> from atlasae.density.jet_density_fitting import fit_jet_density
+        >>> from atlasae.quantization.lattices import Lattice
         >>> from atlasae.quantization.quantizers import IntegerQuantizer
-        >>> layout, columns = FeatureLayout.of({"n": IntegerQuantizer("int32")}), {"n": np.arange(9)}
-        >>> density = fit_jet_density(layout, columns, None, networks=False)
+        >>> layout = FeatureLayout.of({"n": Lattice(IntegerQuantizer("int32"))})
+        >>> columns = {"n": np.arange(9, dtype="i4")}
+        >>> density = fit_jet_density(layout, columns, None)
         >>> encoder = EntropyEncoder()
         >>> _ = dict(density.code(encoder, None, columns, 9))
         >>> dict(density.code(EntropyDecoder(encoder.to_bytes()), None, None, 9))
-        {'n': array([0, 1, 2, 3, 4, 5, 6, 7, 8])}
+        {'n': array([0, 1, 2, 3, 4, 5, 6, 7, 8], dtype=int32)}
     """
 
     layout: FeatureLayout
-    scales: dict[str, InputScale]
     conditionals: dict[tuple[str, str], Conditional]
     jets_per_event: Conditional
     in_events: bool
 
     def code_counts(self, coder: EntropyCoder, counts: Integers | None, events: int) -> Integers:
         """Code the number of jets of each event; ``counts`` is None to decode."""
-        return self.jets_per_event.code(coder, counts, np.ones((1, events), np.float32))
+        known = None if counts is None else counts.astype(np.int32)
+        return self.jets_per_event.code(coder, known, events, ColumnInputs([])).astype(np.int64)
 
     def code_sorted_counts(
         self, coder: EntropyCoder, counts: Integers | None, events: int
@@ -72,19 +81,20 @@ class JetDensity:
         Raises:
             DamagedFileError: the decoded numbers are not those of ``events`` events.
         """
-        largest = None
+        largest = histogram = None
         if counts is not None:
-            largest = counts[:1] if events else np.zeros(1, np.int64)
-        top = int(coder.uniform(largest, np.array([_LARGEST_COUNT]))[0])
-        histogram = None if counts is None else np.bincount(counts, minlength=top + 1)[::-1]
-        histogram = coder.uniform(histogram, np.full(top + 1, events + 1))
+            largest = counts[:1].astype(np.int32) if events else np.zeros(1, np.int32)
+        top = int(coder.uniform(_COUNT_BITS, 1, largest)[0])
+        if counts is not None:
+            histogram = np.bincount(counts, minlength=top + 1)[::-1].astype(np.int32)
+        histogram = coder.uniform(events.bit_length(), top + 1, histogram)
         if histogram.sum() != events:
             raise DamagedFileError(f"event counts sum to {histogram.sum()}, header says {events}")
         return np.repeat(np.arange(top, -1, -1), histogram)
 
     def code(
         self, coder: EntropyCoder, counts: Integers | None, columns: Columns | None, jets: int
-    ) -> Iterator[tuple[str, Integers]]:
+    ) -> Iterator[tuple[str, Integers32]]:
         """Code the features one by one and yield their integers, shape (jets,).
 
         Args:
@@ -109,7 +119,7 @@ class JetDensity:
         jets = len(columns[layout.pt])
         sizes = np.ones(jets, np.int64) if counts is None else counts
         leading = np.cumsum(sizes) - sizes
-        pt, phi = np.zeros(len(sizes), np.int64), np.zeros(len(sizes), np.int64)
+        pt, phi = np.zeros(len(sizes), np.uint8), np.zeros(len(sizes), np.int32)
         filled = sizes > 0
         bins = self.conditional(RANK_GROUPS[0], layout.pt).bins
         pt[filled] = bins.find(columns[layout.pt][leading[filled]])
@@ -118,7 +128,7 @@ class JetDensity:
 
     def code_free(
         self, coder: EntropyCoder, counts: Integers | None, columns: Columns | None, jets: int
-    ) -> Iterator[tuple[str, Integers]]:
+    ) -> Iterator[tuple[str, Integers32]]:
         """As ``code``, for events in the order of ``free_order``, which is not coded."""
         sizes = self._events(counts, jets)
         visitor = FreeOrderVisitor(self, coder)
@@ -145,6 +155,12 @@ class JetDensity:
         assert conditional is not None
         return conditional
 
+    def distribution(self, group: str, feature: str) -> Conditional | Coin:
+        """The same, or that of a sign of which nothing is known."""
+        if feature == SIGN and (group, feature) not in self.conditionals:
+            return Coin()
+        return self.conditional(group, feature)
+
     def _events(self, counts: Integers | None, jets: int) -> Integers | None:
         """The events as at fit: None if it had no events; without counts, each jet is an event."""
         if not self.in_events:
@@ -156,59 +172,65 @@ def count_bins(most: int) -> Bins:
     """A bin for each number of jets up to ``most``, and wider ones above.
 
     Example:
-        >>> count_bins(2).edges[1:8]
-        array([ 0,  1,  2,  3,  4,  6, 10])
+        >>> count_bins(2).lows[:6]
+        array([ 0,  1,  2,  3,  7, 23])
     """
-    more = most + (1 << np.arange(22))
-    return Bins(np.concatenate([[-OUTERMOST], np.arange(most + 1), more, [OUTERMOST]]))
+    widths = np.concatenate([np.zeros(most + 1, np.uint8), np.arange(2, _COUNT_BITS, 2)])
+    ends = np.cumsum(1 << widths.astype(np.int64))
+    return Bins(np.concatenate([[0], ends[:-1]]), widths.astype(np.uint8))
 
 
-def count_density(counts: Integers | None) -> Conditional:
+def fit_counts(counts: Integers | None) -> Conditional:
     """The distribution of the number of jets per event; None for jets without events."""
-    seen = np.zeros(1, np.int64) if counts is None or not len(counts) else counts
+    seen = np.zeros(1, np.int32) if counts is None or not len(counts) else counts.astype(np.int32)
     bins = count_bins(min(int(seen.max()), MOST_COUNTS))
-    return Conditional(bins, bins.histogram(seen))
+    shares = (bins.histogram(seen) + _UNSEEN) / (len(seen) + _UNSEEN * len(bins))
+    return Conditional(bins, Tree.single(), LeafTables.of(shares.astype(np.float64)[None]))
 
 
 def earlier_table(
     conditionals: Mapping[tuple[str, str], Conditional], group: str, feature: str
 ) -> Conditional | None:
-    """The table of a feature in the nearest earlier group of jets that has one."""
+    """The distribution of a feature, whatever is known, in the nearest earlier group that has one."""
     index = RANK_GROUPS.index(group) if group in RANK_GROUPS else 0
     for earlier in reversed(RANK_GROUPS[:index]):
         if conditional := conditionals.get((earlier, feature)):
-            return Conditional(conditional.bins, conditional.table)
+            return conditional.without_questions()
     return None
 
 
 @dataclass
-class _DensityVisitor:
-    """A visitor whose inputs are those of a density."""
-
-    density: JetDensity
-
-    def inputs(self, group: str, count: int) -> ScaledInputs:
-        return ScaledInputs(self.density.scales.get(group, InputScale.none()), count)
-
-
-@dataclass
-class CodingVisitor(_DensityVisitor):
+class CodingVisitor(RankByRank):
     """Encodes or decodes each feature."""
 
+    density: JetDensity
     coder: EntropyCoder
 
-    def visit(self, group: str, feature: str, values: Integers | None, inputs: Any) -> Integers:
+    def visit(
+        self, group: str, feature: str, values: Integers32 | None, count: int, inputs: Inputs
+    ) -> Integers32:
+        return self.density.distribution(group, feature).code(self.coder, values, count, inputs)
+
+    def visit_ranks(
+        self,
+        group: str,
+        feature: str,
+        members: range,
+        context: EventContext,
+        given: Integers32 | None,
+    ) -> None:
         conditional = self.density.conditional(group, feature)
-        return conditional.code(self.coder, values, inputs.matrix)
+        if not code_ranks(self.coder, conditional, feature, group, members, context, given):
+            super().visit_ranks(group, feature, members, context, given)
 
 
 @dataclass
 class FreeOrderVisitor(CodingVisitor):
     """Codes the leading jets' bins of pt and values of phi in advance, as numbers in cells."""
 
-    bins: list[Integers] = field(default_factory=list)
-    phi: list[Integers] = field(default_factory=list)
-    visited: dict[str, int] = field(default_factory=dict)
+    bins: list[Classes] = field(default_factory=list)
+    phi: list[Integers32] = field(default_factory=list)
+    leading: NDArray[np.bool_] | None = None
 
     def code_cells(self, size: int, leading: Integers, columns: Columns | None) -> None:
         """Code the cells of the leading jets of events with ``size`` jets; 0 without events."""
@@ -216,39 +238,72 @@ class FreeOrderVisitor(CodingVisitor):
         assert layout.pt is not None
         assert layout.phi is not None
         conditional = self.density.conditional(RANK_GROUPS[0], layout.pt)
-        inputs = self.inputs(RANK_GROUPS[0], 1)
-        event = EventContext(layout, np.full(1, size, np.float32) if size else None)
-        inputs.add(event.new_inputs(layout.pt, 0, slice(0, 1)))
+        counts = np.full(1, size, np.int32)
+        shares = conditional.shares(ColumnInputs([counts]))
         bins = phi = None
         if columns is not None:
             bins = conditional.bins.find(columns[layout.pt][leading])
             phi = columns[layout.phi][leading]
-        shares = conditional.shares(inputs.matrix)
         bins, phi = code_cells(self.coder, bins, phi, len(leading), shares, layout.circle)
         self.bins.append(bins)
         self.phi.append(phi)
 
-    def visit(self, group: str, feature: str, values: Integers | None, inputs: Any) -> Integers:
+    def visit(
+        self, group: str, feature: str, values: Integers32 | None, count: int, inputs: Inputs
+    ) -> Integers32:
         layout = self.density.layout
         if group != RANK_GROUPS[0] or feature not in (layout.pt, layout.phi):
-            return super().visit(group, feature, values, inputs)
-        start = self.visited.get(feature, 0)
-        stop = self.visited[feature] = start + inputs.matrix.shape[1]
-        if feature == layout.phi:
-            return np.concatenate(self.phi)[start:stop]
-        bins = np.concatenate(self.bins)[start:stop]
-        return self.density.conditional(group, feature).bins.code(self.coder, values, bins)
+            return super().visit(group, feature, values, count, inputs)
+        if self.leading is None:
+            return self._visit_leading(feature, values)
+        visited = np.empty(count, np.int32)
+        known = None if values is None else values[self.leading]
+        visited[self.leading] = self._visit_leading(feature, known)
+        others = np.flatnonzero(~self.leading)
+        known = None if values is None else values[others]
+        rows = ColumnInputs([inputs.row(index)[others] for index in range(len(inputs))])
+        visited[others] = super().visit(group, feature, known, len(others), rows)
+        return visited
+
+    def _visit_leading(self, feature: str, values: Integers32 | None) -> Integers32:
+        """Visit a feature of the leading jets, which are in cells."""
+        if feature == self.density.layout.phi:
+            return np.concatenate(self.phi)
+        kinds = self.density.conditional(RANK_GROUPS[0], feature).bins.kinds
+        return self.coder.bits(np.concatenate(self.bins), kinds, values)
+
+    def visit_ranks(
+        self,
+        group: str,
+        feature: str,
+        members: range,
+        context: EventContext,
+        given: Integers32 | None,
+    ) -> None:
+        self.leading = context.ranks.leading
+        if group == RANK_GROUPS[0]:
+            RankByRank.visit_ranks(self, group, feature, members, context, given)
+        else:
+            super().visit_ranks(group, feature, members, context, given)
 
 
 @dataclass
-class CrossEntropyVisitor(_DensityVisitor):
+class CrossEntropyVisitor(RankByRank):
     """Sums the cross-entropy of each feature, in bits."""
 
+    density: JetDensity
     total: dict[str, float] = field(default_factory=dict)
 
-    def visit(self, group: str, feature: str, values: Integers | None, inputs: Any) -> Integers:
+    def visit(
+        self,
+        group: str,
+        feature: str,
+        values: Integers32 | None,
+        count: int,  # noqa: ARG002
+        inputs: Inputs,
+    ) -> Integers32:
         assert values is not None
-        bits = self.density.conditional(group, feature).bits(values, inputs.matrix)
+        bits = self.density.distribution(group, feature).bits(values, inputs)
         if feature == SIGN:
             feature = self.density.layout.eta or SIGN
         self.total[feature] = self.total.get(feature, 0.0) + bits

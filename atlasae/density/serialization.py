@@ -6,77 +6,55 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from atlasae.coding.entropy import EntropyEncoder
-from atlasae.coding.stored_numbers import (
-    BIT_LENGTHS,
-    read_array,
-    read_integer,
-    read_limited,
-    read_range,
-    read_signed,
-    read_unsigned,
-    write_array,
-    write_integer,
-    write_limited,
-    write_range,
-    write_signed,
-    write_unsigned,
-)
-from atlasae.density.bins import OUTERMOST, SHARES, Bins
+from atlasae.coding.number_stack import NumberReader, NumberWriter
+from atlasae.density.bins import MOST_BINS, Bins
 from atlasae.density.conditional import Conditional
-from atlasae.density.input_scale import InputScale
-from atlasae.density.jet_density import MOST_COUNTS, JetDensity, count_bins, count_density
-from atlasae.density.networks import IntegerNetwork
-from atlasae.density.visitor import ALL_GROUPS, OTHERS, RANK_GROUPS, SIGN
+from atlasae.density.jet_density import MOST_COUNTS, JetDensity, count_bins, fit_counts
+from atlasae.density.jet_ranks import RANK_GROUPS
+from atlasae.density.leaf_tables import LEVELS, MOST_DIFFERENCE, LeafTables
+from atlasae.density.trees import CELLS, LEAF, MOST_LEAVES, Cut, Tree
+from atlasae.density.visitor import OTHERS, SIGN
 from atlasae.errors import DamagedFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
-
-    from atlasae.coding.entropy import EntropyDecoder
     from atlasae.density.feature_layout import FeatureLayout
-    from atlasae.types import Integers
 
-_LIMIT = 1 << 12  # above the number of bins, or of inputs, of any conditional
-_UNIT_LIMIT = 1 << 8  # above the number of units, basis functions or groups of any network
-_ZERO = -64  # stands for the exponent of a factor of 0
-_EXPONENTS = 128  # possible exponents of factors, from _ZERO on
+_MOST_INPUTS = 1 << 12
+_SHIFTS = 32  # possible shifts of a cut
+_GAP, _CELL, _HALVED = range(3)  # what a range of integers is
+_DIFFERENCES = 2 * MOST_DIFFERENCE + 1
 
 
-def write_jet_density(encoder: EntropyEncoder, density: JetDensity) -> None:
+def write_jet_density(writer: NumberWriter, density: JetDensity) -> None:
     """Write a density without its layout."""
-    keys = _keys(density.layout)
-    flags = [density.in_events, *(key in density.conditionals for key in keys)]
-    encoder.encode_uniform(np.array(flags, np.int64), np.full(len(flags), 2))
-    for key in keys:
-        if key in density.conditionals:
-            write_conditional(encoder, density.conditionals[key])
-    for group in _input_counts(density.conditionals):
-        _write_scale(encoder, density.scales[group])
+    writer.integer(int(density.in_events), 2)
+    for key in _keys(density.layout):
+        conditional = density.conditionals.get(key)
+        writer.integer(int(conditional is not None), 2)
+        if conditional is not None:
+            write_conditional(writer, conditional)
     if density.in_events:
-        _write_count_density(encoder, density.jets_per_event)
+        counts = density.jets_per_event
+        writer.integer(len(counts.bins) - len(count_bins(0)), MOST_COUNTS + 1)
+        _write_tables(writer, counts.leaves)
 
 
-def read_jet_density(decoder: EntropyDecoder, layout: FeatureLayout) -> JetDensity:
+def read_jet_density(reader: NumberReader, layout: FeatureLayout) -> JetDensity:
     """Read a density with this layout.
 
     Raises:
         DamagedFileError: the bytes are not such a density.
     """
-    keys = _keys(layout)
-    in_events, *stored = decoder.decode_uniform(np.full(1 + len(keys), 2)).tolist()
-    conditionals = {
-        key: read_conditional(decoder)
-        for key, is_stored in zip(keys, stored, strict=True)
-        if is_stored
-    }
-    scales = {
-        group: _read_scale(decoder, rows) for group, rows in _input_counts(conditionals).items()
-    }
-    counts = _read_count_density(decoder) if in_events else count_density(None)
-    return JetDensity(layout, scales, conditionals, counts, bool(in_events))
+    in_events = bool(reader.integer(2))
+    conditionals = {}
+    for key in _keys(layout):
+        if reader.integer(2):
+            conditionals[key] = read_conditional(reader)
+    if not in_events:
+        return JetDensity(layout, conditionals, fit_counts(None), in_events)
+    bins = count_bins(reader.integer(MOST_COUNTS + 1))
+    counts = Conditional(bins, Tree.single(), _read_tables(reader, 1, len(bins)))
+    return JetDensity(layout, conditionals, counts, in_events)
 
 
 def _keys(layout: FeatureLayout) -> list[tuple[str, str]]:
@@ -86,139 +64,127 @@ def _keys(layout: FeatureLayout) -> list[tuple[str, str]]:
     return keys + [(OTHERS, feature) for feature in layout.others]
 
 
-def _input_counts(conditionals: Mapping[tuple[str, str], Conditional]) -> dict[str, int]:
-    """Number of inputs of each group that has networks."""
-    counts = {
-        group: max((c.inputs for (of, _), c in conditionals.items() if of == group), default=0)
-        for group in ALL_GROUPS
-    }
-    return {group: count for group, count in counts.items() if count}
-
-
-def _write_scale(encoder: EntropyEncoder, scale: InputScale) -> None:
-    exponents = np.where(scale.factors == 0, _ZERO, np.frexp(scale.factors)[1] - 1)
-    write_range(encoder, exponents, _EXPONENTS, _ZERO)
-    write_signed(encoder, scale.centers.astype(np.int64))
-
-
-def _read_scale(decoder: EntropyDecoder, rows: int) -> InputScale:
-    exponents = read_range(decoder, rows, _EXPONENTS, _ZERO)
-    powers = np.ldexp(np.float32(1), exponents.astype(np.int32))
-    factors = np.where(exponents == _ZERO, np.float32(0), powers)
-    return InputScale(factors, read_signed(decoder, rows).astype(np.float32))
-
-
-def _write_count_density(encoder: EntropyEncoder, conditional: Conditional) -> None:
-    """Write the distribution of the number of jets per event; its bins follow from their number."""
-    write_integer(encoder, len(conditional.bins) - len(count_bins(0)), MOST_COUNTS + 1)
-    _write_table(encoder, conditional.table)
-
-
-def _read_count_density(decoder: EntropyDecoder) -> Conditional:
-    bins = count_bins(read_integer(decoder, MOST_COUNTS + 1))
-    return Conditional(bins, _read_table(decoder, len(bins)))
-
-
 def stored_bits(conditional: Conditional) -> int:
     """Size of a conditional in the stored form, in bits."""
-    encoder = EntropyEncoder()
-    write_conditional(encoder, conditional)
-    return 8 * len(encoder.to_bytes())
+    writer = NumberWriter()
+    write_conditional(writer, conditional)
+    return 8 * len(writer.to_bytes())
 
 
-def write_conditional(encoder: EntropyEncoder, conditional: Conditional) -> None:
+def write_conditional(writer: NumberWriter, conditional: Conditional) -> None:
     """Write one conditional distribution.
 
     Example:
-        >>> from atlasae.coding.entropy import EntropyDecoder
-        >>> bins = Bins.fit(np.arange(100), count=9, power=0.5)
-        >>> encoder = EntropyEncoder()
-        >>> write_conditional(encoder, Conditional(bins, bins.histogram(np.arange(100))))
-        >>> stored = read_conditional(EntropyDecoder(encoder.to_bytes()))
-        >>> np.array_equal(stored.bins.edges, bins.edges)
+        >>> import numpy as np
+        >>> from atlasae.density.fitting import fit_conditional
+        >>> values = np.arange(100, dtype=np.int32)
+        >>> density = fit_conditional(values, np.zeros((0, 100), np.int32))
+        >>> writer = NumberWriter()
+        >>> write_conditional(writer, density)
+        >>> stored = read_conditional(NumberReader(writer.to_bytes()))
+        >>> np.array_equal(stored.bins.lows, density.bins.lows)
         True
     """
-    _write_edges(encoder, conditional.bins.edges[1:-1])
-    _write_table(encoder, conditional.table)
-    write_integer(encoder, conditional.inputs, _LIMIT)
-    if conditional.network is not None:
-        _write_network(encoder, conditional.network)
+    _write_bins(writer, conditional.bins)
+    _write_tree(writer, conditional.tree)
+    _write_tables(writer, conditional.leaves)
 
 
-def read_conditional(decoder: EntropyDecoder) -> Conditional:
+def read_conditional(reader: NumberReader) -> Conditional:
     """Read what ``write_conditional`` wrote.
 
     Raises:
         DamagedFileError: the bytes are not such a distribution.
     """
-    bins = Bins(np.concatenate([[-OUTERMOST], _read_edges(decoder), [OUTERMOST]]))
-    if not (bins.widths > 0).all():
-        raise DamagedFileError("the stored density is damaged: its bins are out of order")
-    table = _read_table(decoder, len(bins))
-    inputs = read_integer(decoder, _LIMIT)
-    network = _read_network(decoder, inputs) if inputs else None
-    return Conditional(bins, table, network, inputs)
+    bins, tree = _read_bins(reader), _read_tree(reader)
+    return Conditional(bins, tree, _read_tables(reader, tree.leaf_count, len(bins)))
 
 
-def _write_edges(encoder: EntropyEncoder, edges: Integers) -> None:
-    """Write the inner edges of bins: the first, then the steps, without common low zero bits."""
-    write_integer(encoder, len(edges), _LIMIT)
-    bits = int(np.bitwise_or.reduce(edges))
-    shift = (bits & -bits).bit_length() - 1 if bits else 0
-    write_integer(encoder, shift, BIT_LENGTHS)
-    write_signed(encoder, edges[:1] >> shift)
-    write_unsigned(encoder, (np.diff(edges) >> shift) - 1)
+def _write_bins(writer: NumberWriter, bins: Bins) -> None:
+    """Write bins as halves of a range, halves of these, and so on."""
+    low = int(bins.lows[0])
+    top = (int(bins.lows[-1] - low) + (1 << int(bins.widths[-1])) - 1).bit_length()
+    writer.signed(low)
+    writer.integer(top, 33)
+    cells = {(int(at - low), int(width)) for at, width in zip(bins.lows, bins.widths, strict=True)}
+    starts = sorted(start for start, _ in cells)
+    ranges = [(0, top)]
+    while ranges:
+        start, width = ranges.pop()
+        if (start, width) in cells:
+            kind = _CELL
+        else:
+            at = int(np.searchsorted(starts, start))
+            is_empty = at == len(starts) or starts[at] >= start + (1 << width)
+            kind = _GAP if is_empty else _HALVED
+        writer.integer(kind, 3 if width else 2)
+        if kind == _HALVED:
+            ranges += [(start + (1 << width - 1), width - 1), (start, width - 1)]
 
 
-def _read_edges(decoder: EntropyDecoder) -> Integers:
-    count = read_integer(decoder, _LIMIT)
-    shift = read_integer(decoder, BIT_LENGTHS)
-    first = read_signed(decoder, 1)
-    steps = read_unsigned(decoder, count - 1) + 1
-    return np.append(first, first + np.cumsum(steps)) << shift
+def _read_bins(reader: NumberReader) -> Bins:
+    low, top = reader.signed(), reader.integer(33)
+    lows, widths, ranges, halved = [], [], [(0, top)], 0
+    while ranges:
+        start, width = ranges.pop()
+        kind = reader.integer(3 if width else 2)
+        if kind == _CELL:
+            lows.append(low + start)
+            widths.append(width)
+        elif kind == _HALVED:
+            ranges += [(start + (1 << width - 1), width - 1), (start, width - 1)]
+            halved += 1
+        if len(lows) > MOST_BINS or halved > 32 * MOST_BINS:
+            raise DamagedFileError("the stored density is damaged: too many bins")
+    return Bins(np.array(lows, np.int64), np.array(widths, np.uint8))
 
 
-def _write_table(encoder: EntropyEncoder, table: NDArray[np.uint16]) -> None:
-    """Write the weights of bins; the outer ones are mostly far smaller than the inner ones."""
-    ranks = len(SHARES) - 1 - np.searchsorted(SHARES, table)  # 0 is the largest weight
-    encoder.encode_uniform(ranks[[0, -1]], np.full(2, len(SHARES)))
-    write_limited(encoder, ranks[1:-1], len(SHARES))
+def _write_tree(writer: NumberWriter, tree: Tree) -> None:
+    """Write the cuts, then for each node one plus what it asks about, or 0, and its threshold."""
+    writer.integer(len(tree.cuts), _MOST_INPUTS)
+    for cut in tree.cuts:
+        writer.integer(cut.input, _MOST_INPUTS)
+        writer.signed(cut.start)
+        writer.integer(cut.shift, _SHIFTS)
+    for index, threshold in zip(tree.inputs.tolist(), tree.thresholds.tolist(), strict=True):
+        writer.integer(index + 1, len(tree.cuts) + 1)
+        if index != LEAF:
+            writer.integer(threshold, CELLS)
 
 
-def _read_table(decoder: EntropyDecoder, bins: int) -> NDArray[np.uint16]:
-    outer = decoder.decode_uniform(np.full(2, len(SHARES)))
-    inner = read_limited(decoder, bins - 2, len(SHARES))
-    ranks = np.concatenate([outer[:1], inner, outer[1:]])
-    table: NDArray[np.uint16] = SHARES[len(SHARES) - 1 - ranks]
-    return table
-
-
-def _write_network(encoder: EntropyEncoder, network: IntegerNetwork) -> None:
-    sizes = np.array([*network.mixing.shape, len(network.logits)])
-    encoder.encode_uniform(sizes, np.full(3, _UNIT_LIMIT))
-    for weights, biases, scales in zip(
-        network.weights, network.biases, network.scales, strict=True
-    ):
-        write_array(encoder, weights)
-        write_signed(encoder, biases.astype(np.int64))
-        write_array(encoder, scales)
-    write_array(encoder, network.mixing)
-    write_integer(encoder, network.mixing_shift, BIT_LENGTHS)
-    write_array(encoder, network.logits)
-
-
-def _read_network(decoder: EntropyDecoder, inputs: int) -> IntegerNetwork:
-    units, order, groups = decoder.decode_uniform(np.full(3, _UNIT_LIMIT)).tolist()
-    weights, biases, scales = [], [], []
-    for width in (inputs, units):
-        weights.append(read_array(decoder, (units, width), "i1"))
-        biases.append(read_signed(decoder, units).astype(np.int32))
-        scales.append(read_array(decoder, (units,), "i1"))
-    return IntegerNetwork(
-        (weights[0], weights[1]),
-        (biases[0], biases[1]),
-        (scales[0], scales[1]),
-        read_array(decoder, (units, order), "i2"),
-        read_integer(decoder, BIT_LENGTHS),
-        read_array(decoder, (groups,), "i2"),
+def _read_tree(reader: NumberReader) -> Tree:
+    cuts = tuple(
+        Cut(reader.integer(_MOST_INPUTS), reader.signed(), reader.integer(_SHIFTS))
+        for _ in range(reader.integer(_MOST_INPUTS))
     )
+    if len(cuts) >= MOST_LEAVES or any(not -(1 << 31) <= cut.start < 1 << 31 for cut in cuts):
+        raise DamagedFileError("the stored density is damaged: an input is cut in no way known")
+    inputs, thresholds, waiting = [], [], 1
+    while waiting:
+        inputs.append(reader.integer(len(cuts) + 1) - 1)
+        is_leaf = inputs[-1] == LEAF
+        thresholds.append(0 if is_leaf else reader.integer(CELLS))
+        waiting += -1 if is_leaf else 1
+        if len(inputs) + waiting > 2 * MOST_LEAVES:
+            raise DamagedFileError("the stored density is damaged: too many questions")
+    return Tree(cuts, np.array(inputs), np.array(thresholds, np.uint8))
+
+
+def _write_tables(writer: NumberWriter, tables: LeafTables) -> None:
+    """Write the levels of the bins, then the differences from them where there are more leaves."""
+    levels = tables.levels
+    writer.integer(int(levels.max()), LEVELS)
+    for level in levels.tolist():
+        writer.integer(level, int(levels.max()) + 1)
+    if len(tables.differences) > 1:
+        writer.integers(tables.differences.ravel() + MOST_DIFFERENCE, _DIFFERENCES)
+
+
+def _read_tables(reader: NumberReader, leaves: int, bins: int) -> LeafTables:
+    largest = reader.integer(LEVELS)
+    levels = np.array([reader.integer(largest + 1) for _ in range(bins)])
+    differences = np.zeros((leaves, bins), np.int64)
+    if leaves > 1:
+        stored = reader.integers(leaves * bins, _DIFFERENCES)
+        differences = (stored - MOST_DIFFERENCE).reshape(leaves, bins)
+    return LeafTables(levels, differences)

@@ -1,4 +1,4 @@
-"""Traversal order of the features, shared by encoder, decoder and training.
+"""Traversal order of the features, shared by encoder, decoder and fitting.
 
 A feature is visited for all jets before the next feature is, so a decoder can stop after the
 features that are asked for. Features of the momentum are visited by rank: the leading jets of all
@@ -7,23 +7,24 @@ events, then all second jets, and so on. The other features follow, for all jets
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from atlasae.density.conditional import CHUNK
-from atlasae.density.event_context import EventContext
-from atlasae.density.visitor import OTHERS, rank_group
+from atlasae.density.coordinates import coordinate
+from atlasae.density.event_context import ETA_MASK, EventContext
+from atlasae.density.event_inputs import ColumnInputs, EventInputs
+from atlasae.density.jet_ranks import RANK_GROUPS, JetRanks
+from atlasae.density.visitor import OTHERS, SIGN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from atlasae.density.conditional import Inputs
     from atlasae.density.feature_layout import FeatureLayout
     from atlasae.density.visitor import Visitor
-    from atlasae.types import Columns, Integers
-
-
-_LARGEST_EVENT = 64  # jets; a larger event is traversed as several events of this size
+    from atlasae.types import Columns, Integers, Integers32
 
 
 def traverse(
@@ -32,7 +33,7 @@ def traverse(
     counts: Integers | None,
     columns: Columns | None,
     jets: int,
-) -> Iterator[tuple[str, Integers]]:
+) -> Iterator[tuple[str, Integers32]]:
     """Visit every feature and yield its name and its integers, shape (jets,).
 
     Args:
@@ -42,77 +43,61 @@ def traverse(
         columns: integers by feature, shape (jets,); None to take them from the visitor.
         jets: number of jets.
     """
-    momentum = {}
-    for feature, integers in _traverse_momentum(visitor, layout, counts, columns, jets):
-        momentum[feature] = integers
-        yield feature, integers
-    yield from _traverse_others(visitor, layout, momentum, columns, jets)
-
-
-def _traverse_momentum(
-    visitor: Visitor,
-    layout: FeatureLayout,
-    counts: Integers | None,
-    columns: Columns | None,
-    jets: int,
-) -> Iterator[tuple[str, Integers]]:
-    if counts is None:
-        sorted_counts, starts, lengths = None, np.arange(jets), [jets] if jets else []
-    else:
-        counts = _split_large_events(counts)
-        order = np.argsort((_LARGEST_EVENT - counts).astype(np.uint8), kind="stable")
-        most = int(counts.max(initial=0))
-        lengths = [int(np.count_nonzero(counts > rank)) for rank in range(most)]
-        starts = (np.cumsum(counts) - counts)[order]
-        sorted_counts = counts[order].astype(np.float32)
-    chunks_by_rank = [
-        [
-            (chunk, visitor.inputs(rank_group(rank), chunk.stop - chunk.start))
-            for chunk in _chunks(length)
-        ]
-        for rank, length in enumerate(lengths)
-    ]
-    event = EventContext(layout, sorted_counts)
+    ranks = JetRanks.of(counts, jets)
+    context = EventContext(layout, ranks)
+    known = []
     for feature in layout.momentum:
-        integers = np.empty(jets, np.int64)
-        for rank, (length, chunks) in enumerate(zip(lengths, chunks_by_rank, strict=True)):
-            rows, of_rank = starts[:length] + rank, np.empty(length, np.int64)
-            with np.errstate(all="ignore"):  # sizes beyond float32 become its largest
-                for chunk, inputs in chunks:
-                    given = None if columns is None else columns[feature][rows[chunk]]
-                    of_rank[chunk] = event.visit(visitor, feature, rank, chunk, given, inputs)
-                if rank + 1 < len(lengths) or feature != layout.momentum[-1]:
-                    event.add(feature, rank, of_rank)
-            integers[rows] = of_rank
-        yield feature, integers
-
-
-def _traverse_others(
-    visitor: Visitor, layout: FeatureLayout, momentum: Columns, columns: Columns | None, jets: int
-) -> Iterator[tuple[str, Integers]]:
-    chunks = [(chunk, visitor.inputs(OTHERS, chunk.stop - chunk.start)) for chunk in _chunks(jets)]
-    new = list(momentum.items())
+        given = None if columns is None else ranks.by_rank(columns[feature])
+        with np.errstate(all="ignore"):  # sizes beyond float32 become its largest
+            if feature == layout.eta and ranks.number:
+                _visit_sign(visitor, context, given)
+            for group, members in ranks.groups():
+                visitor.visit_ranks(group, feature, members, context, given)
+            context.complete(feature)
+        known.append(ranks.in_file(context.of(feature)))
+        yield feature, known[-1]
     for feature in layout.others:
-        for name, coded in new:
-            with np.errstate(all="ignore"):  # as above
-                row = layout.as_input(name, momentum | {name: coded})
-            for chunk, inputs in chunks:
-                inputs.add([row[chunk]])
-        integers = np.empty(jets, np.int64)
-        for chunk, inputs in chunks:
-            values = None if columns is None else columns[feature][chunk]
-            integers[chunk] = visitor.visit(OTHERS, feature, values, inputs)
-        yield feature, integers
-        new = [(feature, integers)]
+        values = None if columns is None else columns[feature]
+        known.append(visitor.visit(OTHERS, feature, values, jets, ColumnInputs(known[:])))
+        yield feature, known[-1]
 
 
-def _chunks(length: int) -> list[slice]:
-    return [slice(start, min(start + CHUNK, length)) for start in range(0, length, CHUNK)]
+def _visit_sign(visitor: Visitor, context: EventContext, given: Integers32 | None) -> None:
+    """Visit the sign of the leading eta, with which all others of the event are mirrored."""
+    assert context.layout.eta is not None
+    at, count = context.ranks.at(0), context.ranks.count(0)
+    negative = None if given is None else (given[at] < 0).astype(np.int32)
+    inputs = EventInputs(context, context.layout.eta, 0)
+    visited = visitor.visit(RANK_GROUPS[0], SIGN, negative, count, inputs)
+    context.integers[ETA_MASK, :count] = -visited
 
 
-def _split_large_events(counts: Integers) -> Integers:
-    """Number of jets per event, where large events are split into several."""
-    pieces = np.maximum(-(-counts // _LARGEST_EVENT), 1)
-    split = np.full(pieces.sum(), _LARGEST_EVENT)
-    split[np.cumsum(pieces) - 1] = counts - (pieces - 1) * _LARGEST_EVENT
-    return split
+class RankByRank(ABC):
+    """A visitor to whom the jets of a group come rank by rank: the reference of all others."""
+
+    @abstractmethod
+    def visit(
+        self, group: str, feature: str, values: Integers32 | None, count: int, inputs: Inputs
+    ) -> Integers32:
+        """See ``Visitor``."""
+
+    def visit_ranks(
+        self,
+        group: str,
+        feature: str,
+        members: range,
+        context: EventContext,
+        given: Integers32 | None,
+    ) -> None:
+        """See ``Visitor``."""
+        for rank in members:
+            kind, inputs = coordinate(context, feature, rank), EventInputs(context, feature, rank)
+            integers = None if given is None else given[context.ranks.at(rank)]
+            values = None if integers is None else kind.of(integers)
+            count = context.ranks.count(rank)
+            restored = kind.integers(self.visit(group, feature, values, count, inputs))
+            if integers is not None and not np.array_equal(restored, integers):
+                raise AssertionError(
+                    f"{feature} is not restored from its coordinate: please report"
+                )
+            context.add(feature, rank, restored)

@@ -6,53 +6,41 @@ import numpy as np
 import pytest
 
 from atlasae.density.feature_layout import FeatureLayout
-from atlasae.density.traversal import traverse
+from atlasae.density.traversal import RankByRank, traverse
 from atlasae.density.visitor import OTHERS, SIGN
-from atlasae.quantization.exceptions import quantize
-from atlasae.quantization.tolerance import tolerances
-from tests.density.quantized_jets import CASES, ORDER, integers, layout
+from tests.density.quantized_jets import CASES, KINDS, ORDER, integers, layout
 
 
-class Rows:
-    """How many inputs some jets of a group have."""
-
-    def __init__(self, group, count):
-        self.group, self.count, self.number = group, count, 0
-
-    def add(self, rows):
-        assert all(row.shape == (self.count,) and row.dtype == np.float32 for row in rows)
-        assert all(np.isfinite(row).all() for row in rows)
-        self.number += len(rows)
-
-
-class Watcher:
+class Watcher(RankByRank):
     """Keeps what it is asked, and gives values back as they are."""
 
     def __init__(self):
         self.visits = []
         self.rows = {}
 
-    def inputs(self, group, count):
-        return Rows(group, count)
-
-    def visit(self, group, feature, values, inputs):
+    def visit(self, group, feature, values, count, inputs):
+        assert len(values) == count
+        for index in range(len(inputs)):
+            row = inputs.row(index)
+            assert (row.shape, row.dtype) == ((count,), np.int32)
         self.visits.append((group, feature, values))
-        self.rows.setdefault((group, feature), set()).add(inputs.number)
+        self.rows.setdefault((group, feature), set()).add(len(inputs))
         return values
 
 
-@pytest.mark.parametrize("spec", ["default", "nanoaod", "lossless"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("case", CASES)
-def test_each_jet_is_visited_once_and_stays_in_its_place(case, spec):
-    counts, columns, watcher = CASES[case], integers(500, spec), Watcher()
-    found = dict(traverse(watcher, layout(spec), counts, columns, 500))
-    for name in ORDER:
-        np.testing.assert_array_equal(found[name], columns[name])
+def test_each_jet_is_visited_once_and_stays_in_its_place(case, kind):
+    counts, columns, watcher = CASES[case], integers(500, kind), Watcher()
+    found = dict(traverse(watcher, layout(kind), counts, columns, 500))
+    assert list(found) == list(layout(kind).order)
+    for name, values in columns.items():
+        np.testing.assert_array_equal(found[name], values)
         visited = sum(len(values) for _, feature, values in watcher.visits if feature == name)
         assert visited == 500
     signs = sum(len(values) for _, feature, values in watcher.visits if feature == SIGN)
     starts = 500 if counts is None else (-(-counts // 64)).sum()
-    assert signs == starts
+    assert signs == (starts if layout(kind).eta else 0)
     assert all(len(numbers) == 1 for numbers in watcher.rows.values())
 
 
@@ -81,24 +69,37 @@ def test_a_feature_is_there_before_the_next_is_visited():
     assert {feature for _, feature, _ in watcher.visits} == {"pt"}
 
 
-def test_extreme_jets_give_finite_inputs():
-    rng = np.random.default_rng(0)
-    for spec in ("default", "nanoaod", "lossless"):
-        for dtype, size in (("float32", "u4"), ("float64", "u8")):
-            bounds, of = tolerances(spec, ORDER), layout(spec, dtype)
-            patterns = rng.integers(0, 2 ** (8 * int(size[1])), (4, 600), size)
-            columns = {
-                name: quantize(of.quantizers[name], patterns[i].view(dtype), bounds[name])[0]
-                for i, name in enumerate(ORDER)
-            }
-            dict(traverse(Watcher(), of, np.full(100, 6), columns, 600))
+def test_inputs_are_about_what_is_known():
+    """Events that differ in phi from the fourth jet on ask the same until then."""
+    columns, counts = integers(600), np.full(100, 6)
+    other = columns | {"phi": columns["phi"] * np.where(np.arange(600) % 6 < 3, 1, -1)}
+    asked, others = (inputs_asked(each, counts) for each in (columns, other))
+    for feature, ranks in [("pt", 6), ("m", 6), ("phi", 4)]:
+        np.testing.assert_equal(asked[feature][:ranks], others[feature][:ranks])
+    assert not np.array_equal(asked["phi"][4], others["phi"][4])
+
+
+def inputs_asked(columns, counts):
+    """All inputs of each visit, by feature."""
+    asked = {}
+
+    class Asking(RankByRank):
+        def visit(self, _group, feature, values, _count, inputs):
+            rows = [inputs.row(index) for index in range(len(inputs))]
+            asked.setdefault(feature, []).append(np.array(rows))
+            return values
+
+    columns = {name: values.astype(np.int32) for name, values in columns.items()}
+    dict(traverse(Asking(), layout(), counts, columns, 600))
+    return asked
 
 
 def test_other_features_follow_all_momenta_one_by_one():
-    quantizers = layout().quantizers
-    of = FeatureLayout.of({"score": quantizers["phi"], **quantizers, "area": quantizers["eta"]})
+    lattices = layout().lattices
+    of = FeatureLayout.of({"score": lattices["phi"], **lattices, "area": lattices["eta"]})
     assert of.momentum == ORDER
-    columns = integers(20) | {"score": np.arange(20), "area": np.arange(20)[::-1].copy()}
+    numbers = np.arange(20, dtype=np.int32)
+    columns = integers(20) | {"score": numbers, "area": numbers[::-1].copy()}
     watcher = Watcher()
     traversal = traverse(watcher, of, np.full(10, 2), columns, 20)
     assert [next(traversal)[0] for _ in ORDER] == list(ORDER)
