@@ -6,11 +6,14 @@ import awkward as ak
 import matplotlib as mpl
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from atlasae import Codec
 from tests.helpers import SHARED, make_jets, write_events
 
 mpl.use("Agg")
+settings.register_profile("atlasae", deadline=None)  # kernels are compiled within some example
+settings.load_profile("atlasae")
 
 
 @pytest.fixture(scope="session")

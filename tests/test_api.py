@@ -71,6 +71,17 @@ def test_decoding_needs_neither_torch_nor_fastai(compressed_file, tmp_path):
     assert not loaded & {"torch", "fastai"}
 
 
+def test_reading_a_compressed_file_loads_what_it_needs(events_file, tmp_path):
+    small = tmp_path / "small.root"
+    codec = atlasae.Codec.bounded().fit(atlasae.read_jets(events_file))
+    atlasae.compress(events_file, small, codec=codec)
+    loaded = loaded_after(
+        f"import atlasae; atlasae.open({str(small)!r})['Events']['Jet_pt'].array()"
+    )
+    assert "uproot" in loaded
+    assert not loaded & {"torch", "pcodec", "vector", "rich", "click", "pandas", "scipy"}
+
+
 def test_a_codec_file_encodes_and_decodes_without_torch(codec, tmp_path):
     path = tmp_path / "codec.safetensors"
     codec.save(path)
@@ -91,7 +102,6 @@ def test_fitting_within_a_bound_needs_the_core_alone():
         "m = pt / 10 * np.exp(rng.normal(0, pt / 100))\n"
         "jets = {'m': m, 'pt': pt, 'phi': rng.uniform(-3, 3, 4000), 'eta': rng.normal(size=4000)}\n"
         "codec = atlasae.Codec.bounded(tolerance=1e-3).fit(jets)\n"
-        "assert any(density.network for density in codec._density.conditionals.values())\n"
         "codec.encode(jets)"
     )
     assert not loaded & {"torch", "fastai", "scipy", "pandas", "matplotlib"}

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from atlasae.atomic_write import atomic_write
 from atlasae.codecs.registry import codec_class
-from atlasae.codecs.serialization import pack, pack_plain, unpack
+from atlasae.codecs.serialization import fingerprint, pack, pack_plain, unpack
+from atlasae.coding.blocks import FINGERPRINT_BYTES
 from atlasae.errors import (
     DamagedFileError,
     InputError,
@@ -75,6 +76,7 @@ class Codec(ABC):
     features_: tuple[str, ...]
     tolerances_: Mapping[str, Tolerance] = MappingProxyType({})
     history_: History | None = None
+    _fingerprint: bytes | None = None  # once computed; ``fit`` sets it to None again
 
     @abstractmethod
     def fit(self, jets: Any, *, uses: float = 10.0, progress: bool = False) -> Self:
@@ -123,14 +125,17 @@ class Codec(ABC):
         """Whether ``encode_blocks`` changes the order of the events, or of jets without events."""
         return False
 
-    def encode_blocks(self, jets: Any) -> Iterator[Block]:
-        """Code jets into blocks, each decodable alone."""
+    def encode_blocks(self, jets: Any, threads: int | None = None) -> Iterator[Block]:
+        """Code jets into blocks, each decodable alone, by several threads."""
         raise NotImplementedError(f"{self.call} has no blocks")
 
     def decode_blocks(
-        self, blocks: Iterator[Block], features: Collection[str] | None = None
+        self,
+        blocks: Iterator[Block],
+        features: Collection[str] | None = None,
+        threads: int | None = None,
     ) -> Table:
-        """Decode blocks, one after another, to a table with at least these features."""
+        """Decode blocks to one table with at least these features, by several threads."""
         raise NotImplementedError(f"{self.call} has no blocks")
 
     @property
@@ -216,6 +221,19 @@ class Codec(ABC):
         state, tensors = self._state()
         return pack(self._header(state), tensors)
 
+    @property
+    def fingerprint(self) -> bytes:
+        """A few bytes that identify the fitted codec, saved and loaded or not: streams carry them.
+
+        Raises:
+            NotFittedError: the codec is not fitted.
+        """
+        self.require_fitted()
+        if self._fingerprint is None:
+            state, tensors = self._state()
+            self._fingerprint = fingerprint(self._header(state), tensors)[:FINGERPRINT_BYTES]
+        return self._fingerprint
+
     def decoder_bytes(self) -> bytes:
         """What a compressed file stores of the codec: enough to decode."""
         return self.to_bytes()
@@ -239,6 +257,7 @@ class Codec(ABC):
         try:
             codec: Codec = codec_class(header["codec"]).from_config(header["config"])
             codec._restore(header["state"], tensors)
+            codec._fingerprint = fingerprint(header, tensors)[:FINGERPRINT_BYTES]
         except (MissingNameError, VersionError):
             raise
         except (
@@ -248,6 +267,7 @@ class Codec(ABC):
             ValueError,
             ArithmeticError,
             AssertionError,
+            RecursionError,
         ) as error:
             raise DamagedFileError(f"the stored codec is damaged: {error!r}") from error
         return codec

@@ -15,7 +15,9 @@ Tensors: TypeAlias = dict[str, Values]
 
 MAGIC = b"atc\x01"  # the last byte is the version of the format
 DIGEST_BYTES = 16  # of SHA-256: protects against damage, not against forgery
-_LARGEST = 1 << 28  # bytes that a stored codec may decompress to
+# What a stored codec may inflate to: memory in proportion to its size. Most inflate twofold.
+_LARGEST_SMALL = 1 << 20  # bytes
+_LARGEST_RATIO = 32
 
 # Text that most headers contain, a preset dictionary for deflate; part of the format. The most
 # likely text is last.
@@ -25,7 +27,7 @@ DEFLATE_DICTIONARY = (
     rb"[\"m\",\"pt\",\"phi\",\"eta\"],[\"float64\",\"float64\",\"float64\",\"float64\"],"
     b"\x00\x00\x00\x00\x00\x00"
     rb'{"__metadata__":{"atlasae":"{\"codec\":\"bounded\",\"config\":{\"tolerance\":'
-    rb"0.001},\"state\":{\"coder\":\"constriction 0.5 range\",\"features\":[\"mass\",\"pt\","
+    rb"0.001},\"state\":{\"coder\":\"rans 1\",\"features\":[\"mass\",\"pt\","
     rb"\"phi\",\"eta\"],\"dtypes\":[\"float32\",\"float32\",\"float32\",\"float32\"],\"bits\":["
     rb']}}"},"model":{"dtype":"U8","shape":[],"data_offsets":[0,]}}        '
 )
@@ -33,9 +35,10 @@ DEFLATE_DICTIONARY = (
 
 def pack(header: dict[str, Any], tensors: Tensors) -> bytes:
     """The compact form of a codec, as it is stored in ROOT files."""
-    deflate = zlib.compressobj(9, wbits=-zlib.MAX_WBITS, zdict=DEFLATE_DICTIONARY)
     plain = _safetensors(_json(header), tensors)
-    packed = deflate.compress(plain) + deflate.flush()
+    packed = _deflated(plain, 9)
+    if len(plain) > _largest(packed):
+        packed = _deflated(plain, 0)
     return MAGIC + _digest(packed)[:DIGEST_BYTES] + packed
 
 
@@ -44,6 +47,11 @@ def pack_plain(header: dict[str, Any], tensors: Tensors) -> bytes:
     text = _json(header)
     digest = _content_digest(text, tensors).hex()
     return _safetensors(text, tensors, digest=digest, format=str(MAGIC[-1]))
+
+
+def fingerprint(header: dict[str, Any], tensors: Tensors) -> bytes:
+    """What identifies a codec, compact or plain: SHA-256 of all that makes it."""
+    return _content_digest(_json(header), tensors)
 
 
 def unpack(data: bytes) -> tuple[dict[str, Any], Tensors]:
@@ -64,7 +72,7 @@ def unpack(data: bytes) -> tuple[dict[str, Any], Tensors]:
         header: dict[str, Any] = json.loads(text)
     except (DamagedFileError, VersionError):
         raise
-    except (zlib.error, struct.error, ValueError, KeyError, TypeError) as error:
+    except (zlib.error, struct.error, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamagedFileError(f"not a codec of atlasae ({error})") from error
     return header, tensors
 
@@ -91,6 +99,16 @@ def _read_safetensors(data: bytes) -> tuple[dict[str, str], Tensors]:
     return json.loads(data[8 : 8 + length])["__metadata__"], tensors
 
 
+def _deflated(plain: bytes, level: int) -> bytes:
+    deflate = zlib.compressobj(level, wbits=-zlib.MAX_WBITS, zdict=DEFLATE_DICTIONARY)
+    return deflate.compress(plain) + deflate.flush()
+
+
+def _largest(packed: bytes) -> int:
+    """Bytes that a compact codec may inflate to."""
+    return _LARGEST_SMALL + _LARGEST_RATIO * len(packed)
+
+
 def _inflate(data: bytes) -> bytes:
     """The plain form of the compact one, after a check of its digest."""
     version, start = len(MAGIC) - 1, len(MAGIC) + DIGEST_BYTES
@@ -99,7 +117,10 @@ def _inflate(data: bytes) -> bytes:
     _check_format(data[version])
     _check_digest(data[len(MAGIC) : start], _digest(data[start:])[:DIGEST_BYTES])
     inflate = zlib.decompressobj(-zlib.MAX_WBITS, zdict=DEFLATE_DICTIONARY)
-    return inflate.decompress(data[start:], _LARGEST)
+    plain = inflate.decompress(data[start:], _largest(data[start:]))
+    if not inflate.eof:
+        raise DamagedFileError(f"a codec of {len(data)} bytes inflates to more than it may")
+    return plain
 
 
 def _check_format(written: int) -> None:

@@ -125,8 +125,12 @@ class Table:
         """
         import awkward as ak
 
-        values = ak.Array(self.columns[name])
-        return values if self.counts is None else ak.unflatten(values, self.counts)
+        values = ak.contents.NumpyArray(self.columns[name])
+        if self.counts is None:
+            return ak.Array(values)
+        offsets = np.zeros(len(self.counts) + 1, np.int64)
+        np.cumsum(self.counts, out=offsets[1:])
+        return ak.Array(ak.contents.ListOffsetArray(ak.index.Index64(offsets), values))
 
     def matrix(self) -> Floats:
         """The columns side by side, shape (n, features), float64.
@@ -179,6 +183,8 @@ def joined(tables: Sequence[Table]) -> Table:
         >>> joined(halves).columns["pt"].tolist()
         [50.0, 30.0]
     """
+    if len(tables) == 1:
+        return tables[0]
     columns = {
         name: np.concatenate([table.columns[name] for table in tables])
         for name in tables[0].columns
@@ -304,7 +310,12 @@ def to_records(table: Table) -> ak.Array:
             with_name = "Momentum4D" if fourth else "Momentum3D"
             behavior = vector.backends.awkward.behavior
     records = ak.zip(table.columns, with_name=with_name, behavior=behavior)
-    return records if table.counts is None else ak.unflatten(records, table.counts)
+    if table.counts is None:
+        return records
+    offsets = np.zeros(len(table.counts) + 1, np.int64)
+    np.cumsum(table.counts, out=offsets[1:])
+    layout = ak.contents.ListOffsetArray(ak.index.Index64(offsets), records.layout)
+    return ak.Array(layout, behavior=behavior)
 
 
 def column_of(wanted_role: str, table: Table) -> Values | None:

@@ -6,6 +6,7 @@ import hashlib
 import inspect
 import json
 import struct
+import tracemalloc
 import zlib
 from functools import partial
 
@@ -15,6 +16,7 @@ import pytest
 from safetensors.numpy import load, save
 
 from atlasae import Codec
+from atlasae.codecs import serialization
 from atlasae.codecs.registry import codec_class
 from atlasae.codecs.serialization import DEFLATE_DICTIONARY, DIGEST_BYTES, MAGIC
 from atlasae.errors import (
@@ -85,6 +87,7 @@ def test_saving_and_loading_keep_the_codec(trained, jets, tmp_path):
     assert repr(again) == repr(trained)
     assert ak.all(again.decode(again.encode(jets)) == trained.decode(trained.encode(jets)))
     assert again.to_bytes() == trained.to_bytes()
+    assert again.fingerprint == trained.fingerprint
     with pytest.raises(TargetExistsError):
         trained.save(path, force=False)
 
@@ -174,6 +177,45 @@ def test_a_codec_with_another_header_is_refused(trained, change, message):
         Codec.from_bytes(with_header(trained.to_bytes(), change))
 
 
+@pytest.mark.parametrize("form", ["compact", "plain"])
+def test_nested_json_is_damage(trained, form):
+    header = '{"codec":' + "[" * 100_000
+    if form == "plain":
+        data = save({"x": np.zeros(1)}, metadata={"atlasae": header, "format": "1", "digest": ""})
+    else:
+        data = compact(save({"x": np.zeros(1)}, metadata={"atlasae": header}))
+    with pytest.raises(DamagedFileError):
+        Codec.from_bytes(data)
+
+
+CLAIMS = {
+    "empty lists": ({}, {"x": "CLAIM"}, b"[]," * 20_000_000),
+    "zeros": ({"model": np.zeros(200_000_000, np.uint8)}, {}, b""),
+}
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_a_codec_takes_memory_in_proportion_to_its_bytes(claim):
+    tensors, state, text = CLAIMS[claim]
+    header = {"codec": "bounded", "config": {}, "state": state}
+    plain = save(tensors, metadata={"atlasae": json.dumps(header)})
+    data = compact(plain.replace(b"CLAIM", text))
+    assert len(data) < 400_000
+    tracemalloc.start()
+    with pytest.raises(DamagedFileError, match="inflates to more than it may"):
+        Codec.from_bytes(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 64e6
+
+
+def test_a_codec_of_many_zeros_can_be_read_again():
+    tensors = {"model": np.zeros(3_000_000, np.uint8)}
+    header, found = serialization.unpack(serialization.pack({"codec": "any"}, tensors))
+    assert header == {"codec": "any"}
+    np.testing.assert_array_equal(found["model"], tensors["model"])
+
+
 def test_a_codec_of_an_unknown_kind_names_those_there_are(trained):
     with pytest.raises(MissingNameError, match="did you mean 'autoencoder'"):
         Codec.from_bytes(with_header(trained.to_bytes(), {"codec": "autoencoders"}))
@@ -195,9 +237,13 @@ def with_header(data, change):
     """A stored codec with some of its header replaced."""
     plain = plain_of(data)
     header = header_of(data) | change
+    return compact(save(load(plain), metadata={"atlasae": json.dumps(header)}))
+
+
+def compact(plain):
+    """The compact form of a plain one."""
     packing = zlib.compressobj(wbits=-15, zdict=DEFLATE_DICTIONARY)
-    packed = packing.compress(save(load(plain), metadata={"atlasae": json.dumps(header)}))
-    packed += packing.flush()
+    packed = packing.compress(plain) + packing.flush()
     return MAGIC + hashlib.sha256(packed).digest()[:DIGEST_BYTES] + packed
 
 

@@ -189,6 +189,7 @@ class AutoencoderCodec(Codec):
             schedule=self.schedule,
         )
         self._encoder, self._decoder = trained.split(len(self.hidden) + 1)
+        self._fingerprint = None
         self.features_ = tuple(table.columns)
         self.dtypes_ = tuple(column.dtype.name for column in table.columns.values())
         self.unit_, self.scaling_, self.history_ = unit, scaling, history
@@ -276,18 +277,19 @@ class AutoencoderCodec(Codec):
             raise InputError(f"latents must have shape (n, {self.latent}), not {matrix.shape}")
         return Table(self._decode(matrix), counts)
 
-    def encode_blocks(self, jets: Any) -> Iterator[Block]:
+    def encode_blocks(self, jets: Any, threads: int | None = None) -> Iterator[Block]:
         latents = self.encode_latents(jets)
         assert self._latent_codec is not None
-        return self._latent_codec.encode_blocks(latents)
+        return self._latent_codec.encode_blocks(latents, threads)
 
     def decode_blocks(
         self,
         blocks: Iterator[Block],
         features: Collection[str] | None = None,  # noqa: ARG002  (each needs all latents)
+        threads: int | None = None,
     ) -> Table:
         assert self._latent_codec is not None
-        return self.decode_latents(self._latent_codec.decode_blocks(blocks))
+        return self.decode_latents(self._latent_codec.decode_blocks(blocks, threads=threads))
 
     def save_reduced_features(self, jets: Any, path: PathLike = "reduced_features.npy") -> None:
         """Encode and decode jets, and write the result with ``np.save``, shape (n, features).

@@ -9,24 +9,20 @@ import numpy as np
 
 from atlasae.codecs.base import Codec, Storage, check_common_hyperparameters
 from atlasae.codecs.bounded.payload import LARGEST_BLOCK, PayloadCoder
-from atlasae.coding.blocks import BLOCK_JETS, Block, join_blocks, split_blocks
-from atlasae.coding.entropy import CODER, EntropyDecoder, EntropyEncoder
+from atlasae.coding.blocks import Block, block_edges, join_blocks, split_blocks
+from atlasae.coding.entropy import CODER
+from atlasae.coding.number_stack import NumberReader, NumberWriter
 from atlasae.density.feature_layout import FeatureLayout
-from atlasae.density.jet_density_fitting import fit_jet_density
 from atlasae.density.serialization import read_jet_density, write_jet_density
 from atlasae.errors import DamagedFileError, InputError, VersionError, located, require_choice
 from atlasae.jets.names import four_vector, role
 from atlasae.jets.table import Table, joined, to_records, to_table
-from atlasae.quantization.exceptions import quantize, restore_exceptions
+from atlasae.quantization.exceptions import restore_exceptions
 from atlasae.quantization.fitting import fit_quantizer
-from atlasae.quantization.quantized import (
-    FINE_BITS,
-    QuantizedJets,
-    coarse_quantizer,
-    phi_origin,
-)
-from atlasae.quantization.quantizers import bit_patterns
-from atlasae.quantization.serialization import read_quantizers, write_quantizers
+from atlasae.quantization.lattices import Lattice
+from atlasae.quantization.quantized import QuantizedJets, phi_origin
+from atlasae.quantization.quantizer import bit_patterns
+from atlasae.quantization.serialization import read_lattices, write_lattices
 from atlasae.quantization.tolerance import (
     check_spec,
     restricted,
@@ -34,6 +30,7 @@ from atlasae.quantization.tolerance import (
     spec_to_json,
     tolerances,
 )
+from atlasae.threads import ordered_map
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -43,13 +40,13 @@ if TYPE_CHECKING:
 
     from atlasae.codecs.serialization import Tensors
     from atlasae.density.jet_density import JetDensity
+    from atlasae.quantization.quantizer import Quantizer
     from atlasae.quantization.tolerance import ToleranceSpec
     from atlasae.types import Integers
 
-TRAINING_JETS = 100_000  # networks this small learn nothing from more
+TRAINING_JETS = 100_000  # tables this small learn little from more
 ORDERS = ("preserved", "free")
 _CODING_ORDER = ("pt", "m", "e", "phi", "eta")  # each helps to predict those after it
-_FEWEST_FOR_NETWORKS = 1000  # jets
 _MOST_HELD_OUT = 1000  # events, or jets without events, that measure the cross-entropy
 
 
@@ -57,9 +54,9 @@ class BoundedCodec(Codec):
     """Quantizes features within a tolerance and codes the integers with a learned density.
 
     For every finite value ``abs(decoded - original) <= tolerance``, in the dtype of the feature.
-    NaN, infinities, and values that the quantizer cannot hold come back bit for bit. Sources:
-    autoregressive density, MADE, Germain et al., arXiv:1502.03509; networks in integers, Balle et
-    al., ICLR 2019.
+    NaN, infinities, and values that the quantizer cannot hold come back bit for bit. The density is
+    a tree of questions for each feature, with a table at each leaf (``atlasae.density``); the
+    coder is rANS (``atlasae.coding``).
 
     Args:
         tolerance: a number (relative for pt, m, E, absolute for angles), ``"default"``,
@@ -72,13 +69,12 @@ class BoundedCodec(Codec):
             tolerance on phi.
         features: names of the columns to compress; by default (m, pt, phi, eta) under any of their
             usual names, else all columns.
-        seed: random seed of the training.
+        seed: random seed of the sample of jets that is fitted.
 
     Attributes:
         features_: the fitted columns, in the order in which they are decoded.
         dtypes_: their dtypes.
         tolerances_: the tolerance of each feature.
-        quantizers_: the quantizer of each feature, in the order of coding.
         bits_: cross-entropy on held-out jets, bits per jet by feature.
 
     Raises:
@@ -116,7 +112,7 @@ class BoundedCodec(Codec):
         self.features = None if features is None else tuple(features)
         self.seed = seed
         self._density: JetDensity | None = None
-        self._phi_origin = 0  # integer of phi that is coded as zero: 0, or that of pi or -pi
+        self._lattices: dict[str, Lattice] = {}
 
     @property
     def is_fitted(self) -> bool:
@@ -157,7 +153,7 @@ class BoundedCodec(Codec):
             jets: in any form that ``atlasae.jets.table.to_table`` takes; if grouped by event, the
                 density also learns what earlier jets of an event say of the next.
             uses: number of jets to be coded, divided by the number of jets given here. Bins and
-                networks that would not earn back their size in the file are left out. With 1, the
+                questions that would not earn back their size in the file are left out. With 1, the
                 size of codec and coded jets together is smallest.
             progress: show a progress bar on the error stream.
 
@@ -165,12 +161,14 @@ class BoundedCodec(Codec):
             InputError: there are fewer than two jets, or a column does not hold numbers.
             MissingNameError: a requested feature is not among those of the jets.
         """
+        from atlasae.density.jet_density_fitting import fit_jet_density
         from atlasae.progress import progress_bar
 
         table = self.select_features(jets)
         if len(table) < 2:
             raise InputError(f"too few jets: a fit needs at least two, not {len(table)}")
-        self._fit_quantizers(table)
+        self._fingerprint = None
+        self._fit_lattices(table)
         train, held_out = self._split(table)
         with progress_bar("densities", shown=progress) as bar:
             task = bar.add_task("fitting", total=3 * len(self.features_) + 1)
@@ -179,9 +177,7 @@ class BoundedCodec(Codec):
                 self._layout(),
                 quantized.integers,
                 quantized.counts,
-                networks=len(train) >= _FEWEST_FOR_NETWORKS,
                 uses=uses * len(table) / len(train),
-                seed=self.seed,
                 progress=lambda group, feature: bar.update(
                     task, advance=1, description=f"fitting: {group} jet, {feature}"
                 ),
@@ -191,18 +187,27 @@ class BoundedCodec(Codec):
         self.bits_ = {name: round(bits / len(held_out), 2) for name, bits in total.items()}
         return self
 
-    def encode(self, jets: Any) -> bytes:
+    def encode(self, jets: Any, threads: int | None = None) -> bytes:
         """Code jets, and how many there are in each event, in blocks of about 131,072 jets.
+
+        Args:
+            jets: with at least the fitted features, flat or grouped by event.
+            threads: how many code blocks at a time; by default one for each core. The bytes do not
+                depend on it.
 
         Raises:
             NotFittedError: the codec is not fitted.
             MissingNameError: a feature is missing.
             InputError: a feature has another dtype than at fit, or an event has millions of jets.
         """
-        return join_blocks(self.encode_blocks(jets))
+        return join_blocks(self.encode_blocks(jets, threads), self.fingerprint)
 
-    def decode(self, encoded: bytes) -> ak.Array:
+    def decode(self, encoded: bytes, threads: int | None = None) -> ak.Array:
         """Decode what ``encode`` gave.
+
+        Args:
+            encoded: the bytes.
+            threads: how many decode blocks at a time; by default one for each core.
 
         Returns:
             Awkward records with the fitted features and dtypes, grouped by event as the jets were.
@@ -212,25 +217,31 @@ class BoundedCodec(Codec):
             DamagedFileError: the bytes are damaged, or another codec wrote them.
             VersionError: a newer version of atlasae wrote them.
         """
-        return to_records(self.decode_blocks(split_blocks(encoded)))
+        blocks = split_blocks(encoded, self.fingerprint)
+        return to_records(self.decode_blocks(blocks, threads=threads))
 
-    def encode_blocks(self, jets: Any) -> Iterator[Block]:
+    def encode_blocks(self, jets: Any, threads: int | None = None) -> Iterator[Block]:
         """The blocks of ``encode``; each is decoded and compared before it is given."""
         self.require_fitted()
         table = to_table(jets).select(self.features_)
-        for start, stop in pairwise(_block_edges(table)):
-            part = table.span(start, stop)
-            if len(part) > LARGEST_BLOCK:
-                raise InputError(f"one event has {len(part)} jets, more than a block can hold")
-            quantized = self._quantize(part)
-            order = self._free_order(quantized)
-            if order is None:
-                yield self._payload_coder.block(quantized, None)
-            else:
-                yield self._payload_coder.block(quantized.reordered(order), start + order)
+        edges = pairwise(block_edges(table.counts, len(table)))
+        return ordered_map(lambda edge: self._block(table.span(*edge), edge[0]), edges, threads)
+
+    def _block(self, table: Table, start: int) -> Block:
+        """One block of the events, or jets, from ``start`` on."""
+        if len(table) > LARGEST_BLOCK:
+            raise InputError(f"one event has {len(table)} jets, more than a block can hold")
+        quantized = self._quantize(table)
+        order = self._free_order(quantized)
+        if order is None:
+            return self._payload_coder.block(quantized, None)
+        return self._payload_coder.block(quantized.reordered(order), start + order)
 
     def decode_blocks(
-        self, blocks: Iterator[Block], features: Collection[str] | None = None
+        self,
+        blocks: Iterator[Block],
+        features: Collection[str] | None = None,
+        threads: int | None = None,
     ) -> Table:
         """Decode blocks, each of which is decodable alone, to one table.
 
@@ -238,7 +249,11 @@ class BoundedCodec(Codec):
         then the others.
         """
         self.require_fitted()
-        tables = [self._restore_values(self._payload_coder.read(b, features)) for b in blocks]
+
+        def table_of(block: Block) -> Table:
+            return self._restore_values(self._payload_coder.read(block, features))
+
+        tables = list(ordered_map(table_of, blocks, threads))
         if not tables:
             raise DamagedFileError("the stream of coded jets has no blocks")
         if len({table.counts is None for table in tables}) > 1:
@@ -254,25 +269,31 @@ class BoundedCodec(Codec):
             config = {**config, "tolerance": spec_from_json(config["tolerance"])}
         return cls(**config)
 
-    def _fit_quantizers(self, table: Table) -> None:
+    def _fit_lattices(self, table: Table) -> None:
         names = tuple(table.columns)
         self.features_ = names
         self.dtypes_ = tuple(column.dtype.name for column in table.columns.values())
         self.tolerances_ = tolerances(self.tolerance, names)
-        self.quantizers_ = {
-            name: fit_quantizer(table.columns[name], self.tolerances_[name])
+        self._lattices = {
+            name: Lattice.fit(
+                fit_quantizer(table.columns[name], self.tolerances_[name]), table.columns[name]
+            )
             for name in _in_coding_order(names)
         }
-        self._phi_origin = 0
         layout = self._layout()
         if layout.circle and layout.phi:
-            integers = self.quantizers_[layout.phi].to_integers(table.columns[layout.phi])
-            self._phi_origin = phi_origin(integers, layout.circle)
+            quantizer = self._lattices[layout.phi].quantizer
+            integers = quantizer.to_integers(table.columns[layout.phi])
+            origin = phi_origin(integers, layout.circle)
+            self._lattices[layout.phi] = Lattice(quantizer, origin=origin)
+
+    @property
+    def quantizers_(self) -> dict[str, Quantizer]:
+        """The quantizer of each feature, in the order of coding."""
+        return {name: lattice.quantizer for name, lattice in self._lattices.items()}
 
     def _layout(self) -> FeatureLayout:
-        return FeatureLayout.of(
-            {name: coarse_quantizer(quantizer)[0] for name, quantizer in self.quantizers_.items()}
-        )
+        return FeatureLayout.of(self._lattices)
 
     def _split(self, table: Table) -> tuple[Table, Table]:
         """Events to train on and held-out events, together about TRAINING_JETS jets at most."""
@@ -291,24 +312,23 @@ class BoundedCodec(Codec):
     def _quantize(self, table: Table) -> QuantizedJets:
         """Integers, the low bits of the widest, and the exceptions."""
         layout = self._layout()
-        integers, fine, exceptions = {}, {}, {}
-        for name, quantizer in self.quantizers_.items():
+        integers, low, exceptions = {}, {}, {}
+        for name, lattice in self._lattices.items():
             values = table.columns[name]
             with located(f"feature {name!r}"):
-                whole, positions = quantize(quantizer, values, self.tolerances_[name])
+                high, bits, positions = lattice.split(values, self.tolerances_[name])
+                patterns = bit_patterns(lattice.quantizer.check_dtype(values))
             if name == layout.phi and layout.circle:
-                whole -= self._phi_origin
-                beyond = np.flatnonzero(np.abs(whole) > layout.circle // 2)
+                beyond = np.flatnonzero(np.abs(high) > layout.circle // 2)
                 positions = np.union1d(positions, beyond)
-                whole[beyond] = 0
-            _, bits = coarse_quantizer(quantizer)
-            integers[name] = whole >> bits
-            if bits:
-                fine[name] = whole & ((1 << bits) - 1)
+                high[beyond] = 0
+            integers[name] = high
+            if bits is not None:
+                low[name] = bits
             if len(positions):
-                exceptions[name] = positions, bit_patterns(quantizer.check_dtype(values)[positions])
+                exceptions[name] = positions, patterns[positions]
         counts = None if table.counts is None else table.counts.astype(np.int64)
-        return QuantizedJets(integers, fine, exceptions, counts)
+        return QuantizedJets(integers, low, exceptions, counts)
 
     def _free_order(self, quantized: QuantizedJets) -> Integers | None:
         """The order in which the events of a block are coded; None to preserve theirs."""
@@ -318,27 +338,20 @@ class BoundedCodec(Codec):
         order = self._density.free_order(quantized.integers, quantized.counts)
         if order is None:
             raise InputError(
-                "order='free' requires a pt feature, an absolute tolerance on phi, and for jets"
-                " grouped by event a codec fitted to jets grouped by event"
+                "order='free' requires a pt feature, an absolute tolerance on phi of 1e-8 or more,"
+                " and for jets grouped by event a codec fitted to jets grouped by event"
             )
         return order
 
     @property
     def _payload_coder(self) -> PayloadCoder:
         assert self._density is not None
-        return PayloadCoder(
-            self._density, self._layout(), self.quantizers_, free=self.order == "free"
-        )
+        return PayloadCoder(self._density, self._density.layout, free=self.order == "free")
 
     def _restore_values(self, quantized: QuantizedJets) -> Table:
-        columns, phi = {}, self._layout().phi
+        columns = {}
         for name, high in quantized.integers.items():
-            whole = high
-            if name in quantized.fine:
-                whole = (high << FINE_BITS) | quantized.fine[name]
-            if name == phi:
-                whole = whole + self._phi_origin
-            values = self.quantizers_[name].to_values(whole)
+            values = self._lattices[name].join(high, quantized.low.get(name))
             if name in quantized.exceptions:
                 values = restore_exceptions(values, *quantized.exceptions[name])
             columns[name] = values
@@ -353,12 +366,10 @@ class BoundedCodec(Codec):
             "dtypes": list(self.dtypes_),
             "bits": list(self.bits_.values()),
         }
-        if self._phi_origin:
-            state["phi_origin"] = self._phi_origin
-        encoder = EntropyEncoder()
-        write_quantizers(encoder, list(self.quantizers_.values()))
-        write_jet_density(encoder, self._density)
-        return state, {"model": np.frombuffer(encoder.to_bytes(), np.uint8)}
+        writer = NumberWriter()
+        write_lattices(writer, list(self._lattices.values()))
+        write_jet_density(writer, self._density)
+        return state, {"model": np.frombuffer(writer.to_bytes(), np.uint8)}
 
     def _restore(self, state: dict[str, Any], tensors: Tensors) -> None:
         if state["coder"] != CODER:
@@ -370,28 +381,15 @@ class BoundedCodec(Codec):
         self.dtypes_ = tuple(state["dtypes"])
         self.tolerances_ = tolerances(self.tolerance, self.features_)
         names = _in_coding_order(self.features_)
-        self._phi_origin = int(state.get("phi_origin", 0))
         self.bits_ = dict(zip(names, state["bits"], strict=True))
         dtypes = dict(zip(self.features_, self.dtypes_, strict=True))
-        decoder = EntropyDecoder(tensors["model"].tobytes())
-        quantizers = read_quantizers(decoder, [dtypes[name] for name in names])
-        self.quantizers_ = dict(zip(names, quantizers, strict=True))
-        self._density = read_jet_density(decoder, self._layout())
+        reader = NumberReader(tensors["model"].tobytes())
+        lattices = read_lattices(reader, [dtypes[name] for name in names])
+        self._lattices = dict(zip(names, lattices, strict=True))
+        self._density = read_jet_density(reader, self._layout())
 
 
 def _in_coding_order(names: Sequence[str]) -> list[str]:
     """The 4-vector in the order of coding, then the other features in their own order."""
     last = len(_CODING_ORDER)
     return sorted(names, key=lambda n: _CODING_ORDER.index(r) if (r := role(n)) else last)
-
-
-def _block_edges(table: Table) -> list[int]:
-    """Edges of blocks of about BLOCK_JETS jets, in whole events; at least one block."""
-    if table.counts is None:
-        return [*range(0, max(len(table), 1), BLOCK_JETS), len(table)]
-    edges, ends = [0], np.cumsum(table.counts)
-    while edges[-1] < len(ends) or len(edges) == 1:
-        before = ends[edges[-1] - 1] if edges[-1] else 0
-        reach = int(np.searchsorted(ends, before + BLOCK_JETS, side="right"))
-        edges.append(min(max(reach, edges[-1] + 1), edges[-1] + 4 * BLOCK_JETS, len(ends)))
-    return edges

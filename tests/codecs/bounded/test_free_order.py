@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import awkward as ak
 import numpy as np
 import pytest
 
-from atlasae import Codec
+from atlasae import Codec, abs_
 from atlasae.errors import InputError
 from tests.helpers import make_jets
 
@@ -44,6 +45,34 @@ def test_free_events_stay_whole():
     sums = [np.sort(ak.to_numpy(ak.sum(r.pt * (r.eta + 10), axis=1))) for r in (back, whole)]
     np.testing.assert_allclose(*sums, rtol=1e-6)
     assert len(codec.encode(events)) < len(kept.encode(events)) - 490
+
+
+def test_large_events_among_free_ones_stay_whole():
+    """Events of more than 64 jets are coded in pieces, whose order is not free."""
+    counts = np.array([2, 100, 0, 64, 1, 65, 200, 3])
+    events = ak.unflatten(ak.zip(make_jets(counts.sum())), counts)
+    codec = Codec.bounded(order="free").fit(events)
+    kept = Codec.bounded().fit(events)
+    found, expected = (
+        {len(jets): jets for jets in each.decode(each.encode(events)).tolist()}
+        for each in (codec, kept)
+    )
+    assert found == expected
+
+
+@pytest.mark.parametrize("tolerance", [0.1, 1e-5, 1e-8])
+def test_time_and_memory_follow_the_jets_not_the_steps(tolerance):
+    jets = {name: values.astype("f8") for name, values in make_jets(1000).items()}
+    codec = Codec.bounded(tolerance={"phi": abs_(tolerance)}, order="free").fit(jets)
+    tracemalloc.start()
+    stream = codec.encode(jets)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30e6
+    assert (
+        np.abs(np.sort(ak.to_numpy(codec.decode(stream).phi)) - np.sort(jets["phi"])).max()
+        <= tolerance
+    )
 
 
 def test_what_cannot_be_free_says_so():
