@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from atlasae.datashape import parse_datashape
 from atlasae.errors import DamagedFileError, InputError
 from atlasae.lossless.streams import (
     BOOL,
-    LARGEST,
     WIDTHS,
     BufferReader,
+    largest_unpacked,
     reduce_buffer,
+    unpacked_size,
     write_buffers,
 )
 
@@ -79,21 +81,34 @@ def pack(arrays: Mapping[str, ak.Array]) -> bytes:
     slots: list[int] = []
     stored: list[tuple[bool, Values]] = []
     indices: dict[tuple[bool, int, bytes], int] = {}
-    remaining = LARGEST
+    size = 0
     for name, array in arrays.items():
         if not can_pack(str(array.type.content)):
             raise InputError(f"column {name!r} has a type that cannot be packed: {array.type}")
         for values in buffers(array.layout):
-            remaining -= values.nbytes
-            if remaining < 0:
-                raise InputError(f"the columns of a block have more than {LARGEST} bytes")
+            size += unpacked_size(len(values), values.dtype)
             constant, words = reduce_buffer(values)
             key = constant, words.itemsize, words.tobytes()  # whatever the type of the numbers
             index = indices.setdefault(key, len(stored))
             if index == len(stored):
                 stored.append((constant, words))
             slots.append(index)
-    return write_buffers(slots, stored)
+    packed = write_buffers(slots, stored)
+    if size > largest_unpacked(packed):
+        raise InputError(
+            f"the columns of a block take {size:,} bytes, packed {len(packed):,}: more than can be"
+            " unpacked safely; use fewer entries, or keep these columns as they are"
+        )
+    return packed
+
+
+def size_of(arrays: Mapping[str, ak.Array]) -> int:
+    """Bytes that columns take when they are unpacked; any columns up to ``LARGEST`` can be packed."""
+    return sum(
+        unpacked_size(len(values), values.dtype)
+        for array in arrays.values()
+        for values in buffers(array.layout)
+    )
 
 
 def unpack(
@@ -120,7 +135,7 @@ def unpack(
         for (name, datashape), column in zip(types.items(), dtypes, strict=True):
             if wanted is None or name in wanted:
                 next_buffer = reader.column(range(first, first + len(column)))
-                columns[name] = ak.Array(_build(_parsed(datashape), entries, next_buffer))
+                columns[name] = ak.Array(_build(parse_datashape(datashape), entries, next_buffer))
             first += len(column)
     except (KeyboardInterrupt, SystemExit):
         raise
@@ -156,17 +171,10 @@ def buffers(layout: Any) -> Iterator[Values]:
 
 
 @lru_cache(maxsize=1024)
-def _parsed(datashape: str) -> Any:
-    import awkward as ak
-
-    return ak.types.from_datashape(datashape, highlevel=False)
-
-
-@lru_cache(maxsize=1024)
 def _dtypes(datashape: str) -> tuple[DType, ...]:
     """Dtypes of the buffers of a column, in their order."""
     try:
-        return tuple(_dtypes_of(_parsed(datashape)))
+        return tuple(_dtypes_of(parse_datashape(datashape)))
     except Exception as error:  # the parser's exceptions have no public name
         raise InputError(f"columns of type {datashape} cannot be packed") from error
 
@@ -207,8 +215,9 @@ def _build(entry: Any, length: int, next_buffer: Callable[[int], Values]) -> Any
         case ak.types.NumpyType():
             return ak.contents.NumpyArray(next_buffer(length), parameters=parameters)
         case ak.types.ListType():
+            counts = next_buffer(length)
             offsets = np.zeros(length + 1, np.int64)
-            np.cumsum(next_buffer(length), out=offsets[1:])
+            np.cumsum(counts, out=offsets[1:])
             content = _build(entry.content, int(offsets[-1]), next_buffer)
             index = ak.index.Index64(offsets)
             return ak.contents.ListOffsetArray(index, content, parameters=parameters)

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from atlasae.types import DType, Values
 
 
-LARGEST = 1 << 31  # bytes of the buffers of one block, at most
+# What a block may unpack to: memory in proportion to its size. Only constant columns, and a single
+# entry of more than LARGEST bytes, could come near the ratio.
+LARGEST = 1 << 26  # bytes of the buffers of a small block
+_LARGEST_RATIO = 1 << 10
 WIDTHS = (1, 2, 4, 8)  # bytes of a word
 BOOL, _BITS = np.dtype(bool), np.dtype(np.uint8)
 _CONSTANT, _SOLID, _ALONE, _AGAIN = range(
@@ -48,6 +51,16 @@ def reduce_buffer(values: Values) -> tuple[bool, Values]:
     if words.dtype == BOOL:
         words = patterns if constant else np.packbits(words)
     return constant, words[:1] if constant else words
+
+
+def unpacked_size(length: int, dtype: DType) -> int:
+    """Bytes that a buffer takes when it is unpacked; a mask becomes indices of eight bytes."""
+    return length * (8 if dtype == BOOL else dtype.itemsize)
+
+
+def largest_unpacked(packed: bytes) -> int:
+    """Bytes that the buffers of a block may take when they are unpacked."""
+    return max(LARGEST, _LARGEST_RATIO * len(packed))
 
 
 def write_buffers(slots: Sequence[int], stored: Sequence[tuple[bool, Values]]) -> bytes:
@@ -95,10 +108,10 @@ class BufferReader:
     def __init__(self, data: bytes, dtypes: Sequence[DType]) -> None:
         from pcodec import wrapped
 
-        self._remaining = LARGEST
+        self._largest = self._remaining = largest_unpacked(data)
         self._decoder, at = wrapped.FileDecompressor.new(data)
         index, at = _read_stream(data, at, 1, _INDEX_BYTES * len(dtypes))
-        solid, remaining = {}, LARGEST
+        solid, remaining = {}, self._largest
         for width in WIDTHS:
             raw, at = _read_stream(data, at, width, remaining)
             remaining -= len(raw)
@@ -126,10 +139,10 @@ class BufferReader:
 
     def _buffer(self, slot: int, length: int) -> Values:
         dtype, kind, stored, piece = self._slots[slot]
-        self._remaining -= length * dtype.itemsize
+        self._remaining -= unpacked_size(length, dtype)
         as_words = _BITS if dtype == BOOL else dtype
         if self._remaining < 0:
-            raise DamagedFileError(f"the buffers have more than {LARGEST} bytes")
+            raise DamagedFileError(f"{length:,} {dtype}s are more than a block of this size holds")
         if stored.itemsize != as_words.itemsize:
             raise DamagedFileError(f"a buffer has words of {stored.itemsize} bytes, not {dtype}")
         in_bits = dtype == BOOL and kind != _CONSTANT

@@ -1,5 +1,8 @@
 """Columns as bytes: every bit comes back, and no bytes do worse than raise DamagedFileError."""
 
+import tracemalloc
+from contextlib import suppress
+
 import awkward as ak
 import numpy as np
 import pytest
@@ -8,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from atlasae.errors import DamagedFileError, InputError
-from atlasae.lossless.columns import can_pack, pack, unpack
+from atlasae.lossless import streams
+from atlasae.lossless.columns import can_pack, pack, size_of, unpack
 
 DTYPES = [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)] + [
     *("float32", "float64", "bool")
@@ -277,10 +281,53 @@ def test_other_types_and_entries_are_damaged():
         unpack(pack({"x": ak.Array([1.0])}), {"x": "9999999999999999999999 * float64"}, 1)
 
 
-def test_constant_columns_do_not_fill_the_memory():
-    data = pack({"x": ak.Array(np.zeros(10))})
-    with pytest.raises(DamagedFileError, match="buffers have more than"):
-        unpack(data, {"x": "float64"}, 1 << 40)
+CLAIMED = {
+    "bool": ({"x": ak.Array(np.zeros(10, bool))}, "bool", (1 << 31) - 1),
+    "float64": ({"x": ak.Array(np.zeros(10))}, "float64", 1 << 40),
+    "options": ({"x": ak.Array([1.0, 1.0])}, "?float64", 1 << 31),
+    "lists": ({"x": ak.Array([[1.0], [1.0]])}, "var * float64", 1 << 30),
+    "shape": ({"x": ak.Array([1, 1])}, f"{1 << 31} * {1 << 31} * int64", 2),
+    "noise": ({"x": ak.Array(np.random.default_rng(0).normal(size=99))}, "float64", 1 << 31),
+}
+
+
+@pytest.mark.parametrize("claim", CLAIMED)
+def test_claims_do_not_fill_the_memory(claim):
+    arrays, datashape, entries = CLAIMED[claim]
+    data = pack(arrays)
+    assert len(data) < 1000
+    tracemalloc.start()
+    with pytest.raises(DamagedFileError):
+        unpack(data, {"x": datashape}, entries)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5e6
+
+
+@pytest.mark.parametrize("datashape", ["bool", "?float64", "var * float64", "string"])
+def test_what_a_small_block_may_claim_takes_little(datashape, monkeypatch):
+    monkeypatch.setattr(streams, "LARGEST", 1 << 20)
+    kinds = {"bool": [True] * 9, "?float64": [1.5] * 9, "string": ["ab"] * 9}
+    array = ak.Array(kinds.get(datashape, [[1.5]] * 9))
+    if datashape == "?float64":
+        array = ak.mask(array, np.ones(9, bool))
+    data = pack({"x": array})
+    tracemalloc.start()
+    for power in range(10, 31):
+        with suppress(DamagedFileError):
+            unpack(data, {"x": datashape}, 1 << power)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 1 << 18 < peak < 8 << 20
+
+
+def test_columns_that_could_not_be_unpacked_are_refused(monkeypatch):
+    monkeypatch.setattr(streams, "LARGEST", 1 << 10)
+    columns = {"x": ak.Array(np.zeros(100_000))}
+    with pytest.raises(InputError, match="more than can be unpacked safely"):
+        pack(columns)
+    assert size_of(columns) == 800_000
+    assert_round_trip(x=ak.Array(np.random.default_rng(0).normal(size=10_000)))  # a ratio of 1
 
 
 def test_kinds_that_cannot_be_packed():
