@@ -12,6 +12,7 @@ the numbers that make it again. Ends with exit code 1 where there is one.
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import resource
 import signal
@@ -173,7 +174,7 @@ class Targets:
         self.codecs = [
             (codec, codec.encode(jets)) for codec in (autoencoder,) for jets in (finite,)
         ]
-        self.codecs += [(codec, join_blocks(coded)) for codec, coded in self.coded]
+        self.codecs += [(c, join_blocks(coded, c.fingerprint)) for c, coded in self.coded]
         source = write_events(folder / "source.root", make_jets(int(counts.sum())), counts)
         self.files = [folder / "packed.root", folder / "latents.root"]
         for path, given in zip(self.files, (self.coded[1][0], autoencoder), strict=True):
@@ -196,7 +197,7 @@ class Targets:
     def streams(self, rng):
         """Whole streams."""
         codec, coded = self.coded[rng.integers(len(self.coded))]
-        len(codec.decode(mutated_bytes(join_blocks(coded), rng)))
+        len(codec.decode(mutated_bytes(join_blocks(coded, codec.fingerprint), rng)))
 
     def payload(self, rng):
         """Payloads and numbers of blocks."""
@@ -262,7 +263,8 @@ class Targets:
             rows = read(file, path)
             if path == container.MANIFESTS:
                 at = rng.integers(len(rows))
-                rows[at] = json.dumps(mutated_json(json.loads(rows[at]), rng)).encode()
+                text = json.dumps(mutated_json(json.loads(rows[at][20:]), rng)).encode()
+                rows[at] = rows[at][:4] + hashlib.sha256(text).digest()[:16] + text
             return rows
 
         container._payloads = mutated

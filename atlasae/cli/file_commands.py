@@ -42,6 +42,7 @@ _PATTERNS = "Patterns of branches, such as 'Jet_*,MET_*', "
 @options.to
 @options.drop_unwritable
 @click.option("--verify", is_flag=True, help="Compare the target with SOURCE at the end.")
+@options.threads
 @options.writing
 def compress(
     source: str,
@@ -100,6 +101,7 @@ def compress(
 @options.target
 @options.to
 @options.drop_unwritable
+@options.threads
 @options.writing
 def decompress(source: str, target: str, step_size: str, **more: Any) -> None:
     """Restore to TARGET the ROOT file that SOURCE was compressed from."""
@@ -148,8 +150,11 @@ def decode(
 @click.argument("original", type=click.Path())
 @click.argument("other", type=click.Path())
 @click.option("--tolerance", help="Allowed error of collection floats, if OTHER is not compressed.")
+@options.threads
 @options.step_size
-def check(original: str, other: str, tolerance: str | None, step_size: str) -> None:
+def check(
+    original: str, other: str, tolerance: str | None, threads: int | None, step_size: str
+) -> None:
     """Compare OTHER with the ORIGINAL it was made from, branch by branch.
 
     A compressed OTHER must keep its own tolerances, any other file every bit. Exits with code 1
@@ -157,9 +162,8 @@ def check(original: str, other: str, tolerance: str | None, step_size: str) -> N
     """
     from atlasae.cli.output import print_check
 
-    result = atlasae.check(
-        original, other, tolerance=tolerance, step_size=options.parse_step_size(step_size)
-    )
+    size = options.parse_step_size(step_size)
+    result = atlasae.check(original, other, tolerance=tolerance, step_size=size, threads=threads)
     print_check(result)
     sys.exit(0 if result.good else 1)
 

@@ -59,6 +59,9 @@ source = click.argument("source", type=click.Path())
 target = click.argument("target", type=click.Path())
 force = click.option("--force", is_flag=True, help="Overwrite the target.")
 step_size = click.option("--step-size", default="100 MB", show_default=True, help=STEP_SIZE_HELP)
+threads = click.option(
+    "--threads", type=int, help="Blocks to code at a time.  [default: one for each core]"
+)
 writing = combined(step_size, force)
 one_collection = combined(
     click.option("--tree", help="Path of the tree.  [default: Events, else the first with jets]"),

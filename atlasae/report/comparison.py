@@ -283,8 +283,8 @@ def _coding(trees: CompressedTrees, contents: Contents, tree: str, branches: set
     latents = []
     for segment, part in _parts_of(trees, tree, branches):
         if part.codec:
-            codecs[part.codec] = trees.container.codecs[part.codec]
-        reader = part_reader(trees.container, segment, part, trees.raw(tree))
+            codecs[part.codec] = trees.container.codec(part)
+        reader = part_reader(trees.container, segment, part, trees.raw(tree), segment.stop)
         if isinstance(reader, LatentReader):
             latents.append(reader.latents(segment.start, segment.stop))
     calls, jet_bytes = _calls_and_size(contents, tree, branches)

@@ -18,6 +18,7 @@ from atlasae.root.io.file import older_cycles, open_root
 from atlasae.root.io.objects import bins_of, directories_in, objects_in
 from atlasae.root.io.tree import STEP_SIZE, TreeReader, check_step_size
 from atlasae.root.known_layouts import find_collections
+from atlasae.threads import thread_count
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -90,6 +91,7 @@ def check(
     *,
     tolerance: ToleranceSpec | None = None,
     step_size: str | int = STEP_SIZE,
+    threads: int | None = None,
 ) -> Check:
     """Compare a ROOT file with one that was made from it, in chunks.
 
@@ -101,10 +103,12 @@ def check(
         other: the compressed, restored or merged file.
         tolerance: allowed error of collection floats, if the other file is not compressed.
         step_size: how much is read at a time: a number of entries, or a size such as ``100 MB``.
+        threads: how many decode blocks at a time; by default one for each core, fewer where there
+            is little memory.
 
     Raises:
         MissingFileError, DamagedFileError: one of the files is missing or cannot be read.
-        InputError: a tolerance is given for a compressed file.
+        InputError: a tolerance is given for a compressed file, or there are fewer threads than one.
 
     Example:
         >>> import atlasae
@@ -112,8 +116,9 @@ def check(
         True
     """
     check_step_size(step_size)
+    threads = thread_count(threads)
     with open_root(original) as before, open_root(other) as after, located(os.fspath(other)):
-        old_trees, new_trees = open_trees(before), open_trees(after)
+        old_trees, new_trees = open_trees(before, threads), open_trees(after, threads)
         left_out: dict[str, str] = {}
         if isinstance(new_trees, CompressedTrees):
             if tolerance is not None:
@@ -157,7 +162,7 @@ def _compare_trees(
     new_names = set(new.schema.names)
     names = [name for name in old.schema.names if name in new_names]
     comparisons = {name: ColumnComparison() for name in names}
-    step = min(old.entries_for(step_size), new.entries_for(step_size))
+    step = min(old.entries_for(step_size, names), new.entries_for(step_size, names))
     for start, stop, promises in _promises(new, tolerance):
         for first, before, after in read_both(old, new, names, step, start, stop):
             for name, comparison in comparisons.items():
@@ -195,7 +200,7 @@ def _promises(
             promises: dict[str, Promise] = {}
             for part in segment.manifest.parts:
                 if part.codec:
-                    stored = source.container.codecs[part.codec].tolerances_
+                    stored = source.container.codec(part).tolerances_
                     promises |= {name: stored.get(f) for f, name in part.features.items()}
             yield segment.start, segment.stop, promises
     elif tolerance is None:

@@ -12,7 +12,6 @@ from atlasae.errors import located
 from atlasae.jets.table import to_table
 from atlasae.lossless.columns import pack
 from atlasae.root.io.branch import grouped_alike
-from atlasae.root.io.tree import STEP_SIZE, TreeReader
 from atlasae.root.known_layouts import Collection, preferred_collection
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from atlasae.codecs.base import Codec
     from atlasae.root.io.branch import BranchInfo
+    from atlasae.root.io.tree import TreeReader
     from atlasae.root.plan import TreePlan
 
 TRAINING_ENTRIES = 200_000  # entries read to fit a codec to
@@ -122,11 +122,11 @@ def _read_sample(source: TreeReader, chosen: Mapping[str, BranchInfo]) -> dict[s
     total = source.num_entries
     windows = 1 if total <= TRAINING_ENTRIES else _WINDOWS
     length = min(total, TRAINING_ENTRIES) // windows
+    starts = np.linspace(0, total - length, windows).astype(int).tolist() if length else []
     names = [branch.name for branch in chosen.values()]
     chunks = [
-        arrays
-        for start in np.linspace(0, total - length, windows).astype(int).tolist()
-        for _, arrays in source.iterate(names, STEP_SIZE, start, start + length)
+        {name: ak.to_packed(array) for name, array in arrays.items()}  # not all that was read
+        for _, arrays in source.ranges(names, [(start, start + length) for start in starts])
     ]
     return {
         feature: ak.concatenate([arrays[branch.name] for arrays in chunks] or [[]])

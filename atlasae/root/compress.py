@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,21 +22,23 @@ from atlasae.root.container.block_tree import BlockTreeWriter
 from atlasae.root.container.container import compression_like, is_compressed, write_container
 from atlasae.root.container.manifest import Manifest, notes_of
 from atlasae.root.container.part_writers import ColumnWriter, PartWriter, codec_writer
+from atlasae.root.container.stored_branches import ClusterWriter
 from atlasae.root.info import Contents, info
-from atlasae.root.io.branch import BranchInfo
 from atlasae.root.io.file import Trees, make_tree, older_cycles, open_root
+from atlasae.root.io.mark import PLACEHOLDER, marked
 from atlasae.root.io.objects import directories_in, objects_in
 from atlasae.root.io.tree import STEP_SIZE, check_step_size
 from atlasae.root.plan import PACKS, TARGETS, Selection, TreePlan, check_writable, plan_trees
+from atlasae.threads import thread_count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from atlasae.root.codec_fitting import CodedCollection
+    from atlasae.root.container.manifest import Cluster
+    from atlasae.root.io.branch import BranchInfo
     from atlasae.types import PathLike
 
-# A tree needs a branch: this one is written if all branches of a tree are compressed.
-_PLACEHOLDER = BranchInfo("atlasae_placeholder", "uint8")
 REORDERED = "the order of its entries changed, as requested by order='free'"
 
 
@@ -51,6 +53,7 @@ def compress(
     drop_unwritable: bool = False,
     verify: bool = False,
     step_size: str | int = STEP_SIZE,
+    threads: int | None = None,
     force: bool = False,
     progress: bool = False,
 ) -> Contents:
@@ -73,6 +76,8 @@ def compress(
         drop_unwritable: leave out what cannot be written, instead of an error.
         verify: compare the target with the source, as ``check`` does, before it appears.
         step_size: how much is read at a time: a number of entries, or a size such as ``100 MB``.
+        threads: how many code blocks at a time; by default one for each core, fewer where there is
+            little memory. What is written does not depend on it.
         force: overwrite an existing target.
         progress: show progress bars on the error stream.
 
@@ -84,8 +89,8 @@ def compress(
         DamagedFileError: it cannot be read, or what was written does not agree with it.
         TargetExistsError: the target exists and ``force`` is false.
         MissingNameError: there is no such tree, collection, branch or feature.
-        InputError: there is nothing to compress, the codec cannot encode the jets, or something
-            cannot be written.
+        InputError: there is nothing to compress, the codec cannot encode the jets, something
+            cannot be written, or there are fewer threads than one.
 
     Example:
         >>> import atlasae, os, tempfile
@@ -97,6 +102,7 @@ def compress(
         ['Jet']
     """
     check_step_size(step_size)
+    threads = thread_count(threads)
     require_different_files(source, target)
     require_choice("pack", pack, PACKS)
     require_choice("to", to, TARGETS)
@@ -123,13 +129,14 @@ def compress(
         with uproot.recreate(unfinished, compression=compression_like(file)) as out:
             for path in directories_in(file):
                 out.mkdir(path)
-            manifests = _write_trees(file, out, plans, coded, step_size, progress)
+            manifests = _write_trees(file, out, plans, coded, step_size, threads, progress)
             for path, item in objects.items():
                 out[path] = item
             codecs = {c.codec.decoder_bytes(): None for collections in coded for c in collections}
-            write_container(out, _merge_notes(manifests, plans, left_out), codecs)
+            manifests[0] = replace(manifests[0], left_out=manifests[0].left_out | left_out)
+            write_container(out, manifests, codecs)
         if verify:
-            _verify(source, unfinished, step_size)
+            _verify(source, unfinished, step_size, threads)
     return info(target)
 
 
@@ -139,8 +146,8 @@ def _template(codec: Codec | PathLike | None, pack: str) -> Codec:
     return codec if isinstance(codec, Codec) else Codec.load(codec)
 
 
-def _verify(source: PathLike, written: PathLike, step_size: str | int) -> None:
-    bad = check(source, written, step_size=step_size).bad
+def _verify(source: PathLike, written: PathLike, step_size: str | int, threads: int) -> None:
+    bad = check(source, written, step_size=step_size, threads=threads).bad
     if bad:
         named = ", ".join(f"{f.path}:{f.name} {f.verdict}" for f in bad)
         raise DamagedFileError(f"{os.fspath(source)}: what was written does not agree: {named}")
@@ -152,55 +159,37 @@ def _write_trees(
     plans: Sequence[TreePlan],
     coded: Sequence[Sequence[CodedCollection]],
     step_size: str | int,
+    threads: int,
     progress: bool,
 ) -> list[Manifest]:
     """Write all trees and their blocks; gives a manifest for each tree."""
-    blocks, part_numbers = BlockTreeWriter(out), count()
     manifests = []
-    for plan, collections in zip(plans, coded, strict=True):
-        writers = _part_writers(plan, collections, blocks, part_numbers)
-        _write_tree(plan, writers, out, step_size, progress)
-        manifest = _manifest(file, plan, writers)
-        if any(coded_collection.codec.reorders for coded_collection in collections):
-            manifest.changed[plan.source.path] = REORDERED
-        manifests.append(manifest)
-    blocks.flush()
+    with BlockTreeWriter(out, threads) as blocks:
+        for plan, collections in zip(plans, coded, strict=True):
+            identity = secrets.token_hex(8)  # one of its own for each tree of each file
+            writers = _part_writers(plan, collections, blocks, identity)
+            clusters = _write_tree(plan, writers, out, step_size, progress)
+            manifest = _manifest(file, plan, identity, writers, clusters)
+            if any(coded_collection.codec.reorders for coded_collection in collections):
+                manifest.changed[plan.source.path] = REORDERED
+            manifests.append(manifest)
     return manifests
-
-
-def _merge_notes(
-    manifests: Sequence[Manifest], plans: Sequence[TreePlan], left_out: dict[str, str]
-) -> list[Manifest]:
-    """The manifests of the trees that are not stored as they were, or of one tree.
-
-    The first of them has the notes of all trees without a manifest.
-    """
-    needed = [
-        manifest
-        for manifest, plan in zip(manifests, plans, strict=True)
-        if manifest.parts or not manifest.branches or manifest.kind != plan.kind
-    ] or [manifests[0]]
-    rest = [manifest for manifest in manifests if manifest not in needed[1:]]
-    changed = {name: note for manifest in rest for name, note in manifest.changed.items()}
-    for manifest in rest:
-        left_out = left_out | manifest.left_out
-    return [replace(needed[0], changed=changed, left_out=left_out), *needed[1:]]
 
 
 def _part_writers(
     plan: TreePlan,
     coded: Sequence[CodedCollection],
     blocks: BlockTreeWriter,
-    part_numbers: Iterator[int],
+    identity: str,
 ) -> list[PartWriter]:
     if sum(c.codec.reorders for c in coded) > 1:
         raise InputError("order='free' is possible for one collection of a tree, not for several")
-    writers = [
-        codec_writer(c.codec, c.collection, plan.source.schema, blocks, part_numbers) for c in coded
-    ]
+    schema = plan.source.schema
+    writers = [codec_writer(c.codec, c.collection, schema, blocks, identity) for c in coded]
     coded_branches = [branch for c in coded for branch in c.branches]
     for group, names in plan.groups_to_pack(coded_branches).items():
-        writers.append(ColumnWriter(group, names, blocks, next(part_numbers)))
+        branches = [schema[name] for name in names]
+        writers.append(ColumnWriter(group, branches, blocks, identity))
     return writers
 
 
@@ -210,10 +199,15 @@ def _write_tree(
     out: Any,
     step_size: str | int,
     progress: bool,
-) -> None:
+) -> tuple[Cluster, ...]:
+    """Write a tree; gives the checksums of its branches."""
     source = plan.source
-    branches = _branches_to_write(plan, writers) or [_PLACEHOLDER]
-    tree = make_tree(out, plan.kind, source.path, source.title, branches)
+    branches = _branches_to_write(plan, writers)
+    title = marked(source.title) if writers or not branches else source.title
+    tree = make_tree(out, plan.kind, source.path, title, branches or [PLACEHOLDER])
+    latents = [branch.name for writer in writers for branch in writer.branches]
+    kept = [branch.name for branch in branches if branch.name not in latents]
+    clusters = ClusterWriter([*kept, *latents])
     names = [branch.name for branch in plan.branches]
     with progress_bar("entries", shown=progress) as bar, located(f"tree {source.path!r}"):
         task = bar.add_task(f"compressing {source.path}", total=source.num_entries)
@@ -223,8 +217,11 @@ def _write_tree(
             arrays = chunk
             for writer in writers:
                 arrays = writer.add(arrays)
-            tree.extend({_PLACEHOLDER.name: np.zeros(entries, np.uint8), **arrays})
+            tree.extend({PLACEHOLDER.name: np.zeros(entries, np.uint8), **arrays})
+            clusters.add(arrays)
             bar.update(task, completed=start + entries)
+            del chunk, arrays  # before the next ones are read
+    return clusters.finish()
 
 
 def _branches_to_write(plan: TreePlan, writers: Sequence[PartWriter]) -> list[BranchInfo]:
@@ -241,16 +238,25 @@ def _branches_to_write(plan: TreePlan, writers: Sequence[PartWriter]) -> list[Br
     return branches
 
 
-def _manifest(file: Any, plan: TreePlan, writers: Sequence[PartWriter]) -> Manifest:
+def _manifest(
+    file: Any,
+    plan: TreePlan,
+    identity: str,
+    writers: Sequence[PartWriter],
+    clusters: tuple[Cluster, ...],
+) -> Manifest:
     source = plan.source
     names = [branch.name for branch in plan.branches]
     dropped = dict.fromkeys(plan.dropped, "left out as requested")
     return Manifest(
         tree=source.path,
+        title=source.title,
         kind=source.kind,
         entries=source.num_entries,
+        identity=identity,
         branches=plan.branches,
         parts=tuple(writer.finish() for writer in writers),
+        clusters=clusters,
         changed=notes_of(source.path, source.schema.changes(plan.kind, names)),
         left_out=notes_of(source.path, dropped),
         source=Path(file.file_path).name,

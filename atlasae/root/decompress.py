@@ -18,6 +18,7 @@ from atlasae.root.io.file import make_tree, open_root
 from atlasae.root.io.objects import directories_in, objects_in
 from atlasae.root.io.tree import STEP_SIZE, check_step_size
 from atlasae.root.plan import TARGETS, TreePlan, check_writable, plan_copy
+from atlasae.threads import thread_count
 
 if TYPE_CHECKING:
     from atlasae.types import PathLike
@@ -43,6 +44,7 @@ def decompress(
     to: str = "same",
     drop_unwritable: bool = False,
     step_size: str | int = STEP_SIZE,
+    threads: int | None = None,
     force: bool = False,
     progress: bool = False,
 ) -> Notes:
@@ -54,6 +56,8 @@ def decompress(
         to: ``ttree``, ``rntuple``, or the ``same`` as each tree had before compression.
         drop_unwritable: leave out what cannot be written, instead of an error.
         step_size: how much is written at a time.
+        threads: how many decode blocks at a time; by default one for each core, fewer where there
+            is little memory.
         force: overwrite an existing target.
         progress: show progress bars on the error stream.
 
@@ -63,7 +67,8 @@ def decompress(
     Raises:
         MissingFileError, DamagedFileError: the source is missing or cannot be read.
         TargetExistsError: the target exists and ``force`` is false.
-        InputError: the source is not compressed, or something cannot be written.
+        InputError: the source is not compressed, something cannot be written, or there are fewer
+            threads than one.
 
     Example:
         >>> import atlasae, os, tempfile
@@ -78,6 +83,7 @@ def decompress(
         True
     """
     check_step_size(step_size)
+    threads = thread_count(threads)
     require_different_files(source, target)
     require_choice("to", to, TARGETS)
     with (
@@ -85,7 +91,7 @@ def decompress(
         atomic_write(target, force=force) as unfinished,
         located(os.fspath(source)),
     ):
-        trees = CompressedTrees(file)
+        trees = CompressedTrees(file, threads)
         plans = plan_copy(trees, to)
         objects, unwritable = objects_in(file)
         notes = Notes({}, {})

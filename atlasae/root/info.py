@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 from atlasae.errors import DamagedFileError
 from atlasae.root.container.container import (
-    RESERVED,
     Container,
     codec_bytes,
-    read_container,
 )
-from atlasae.root.io.file import Trees, open_root
+from atlasae.root.container.restored_tree import CompressedTrees
+from atlasae.root.io.file import open_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,12 +104,13 @@ def info(path: PathLike) -> Contents:
         {'Events': 20000}
     """
     with open_root(path) as file:
-        container = read_container(file)
-        trees = Trees(file, RESERVED)
+        trees = CompressedTrees(file)
+        container = trees.container
         parts: dict[tuple[str, str, str], PartSize] = {}
         kept: list[BranchSize] = []
-        for tree in container.segments:
-            stored = {branch.name: branch.source_bytes for branch in trees[tree].schema.branches}
+        for tree, restored in trees.restored.items():
+            schema = restored.kept.schema
+            stored = {branch.name: branch.source_bytes for branch in schema.branches}
             kept += _kept_branches(container, tree, stored)
             for part in _parts_of_segments(container, tree, stored):
                 key = part.tree, part.name, part.codec
@@ -164,7 +164,7 @@ def _parts_of_segments(
             size = sum(stored[name] for name in part.latents) if i == 0 else 0
             if not part.latents and container.blocks is not None:
                 size = sum(container.blocks.size(number) for number in segment.blocks[part.number])
-            codec = container.codecs[part.codec].call if part.codec else PACKED
+            codec = container.codec(part).call if part.codec else PACKED
             sizes = {name: before[name] for name in part.features.values()}
             yield PartSize(tree, part.name, codec, part.jets, sizes, size)
 

@@ -106,6 +106,7 @@ class _MergedFile:
     def add(self, file: Any) -> None:
         """Append what an open source holds."""
         trees = CompressedTrees(file)
+        list(trees.container.codecs.values())  # raises if one cannot be restored
         raw = {path: trees.raw(path) for path in trees}
         objects, unwritable = objects_in(file)
         check_writable(plan_copy(raw), unwritable, drop=False)

@@ -249,3 +249,17 @@ def test_the_choices_are_those_of_the_library():
     ):
         (found,) = [p for p in main.commands[command].params if p.name == option]
         assert tuple(found.type.choices) == tuple(choices)
+
+
+def test_threads(run, events_file, tmp_path):
+    small, back = tmp_path / "small.root", tmp_path / "back.root"
+    run("compress", events_file, small, "--threads", 2)
+    run("decompress", small, back, "--threads", 2)
+    run("check", events_file, small, "--threads", 2)
+    for command in (
+        ("compress", events_file, small, "--force"),
+        ("decompress", small, back, "--force"),
+        ("check", events_file, small),
+    ):
+        shown = run(*command, "--threads", 0, code=2).output
+        assert shown == "atlasae: threads=0: give a number from 1 on\n"

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from dataclasses import dataclass
+
 import awkward as ak
 import numpy as np
 import pytest
 import uproot
 
 import atlasae
-from atlasae.codecs.bounded import codec
-from atlasae.root.container import part_writers
+from atlasae.coding import blocks
+from atlasae.errors import AtlasaeError
+from atlasae.root.container import block_tree, container, part_writers
+from atlasae.root.container.restored_tree import open_trees
 from atlasae.root.io.file import Trees, make_tree, open_root
 
 
 def compress_in_blocks(source, target, **options):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(codec, "BLOCK_JETS", 200)
+        patch.setattr(blocks, "BLOCK_JETS", 200)
         patch.setattr(part_writers, "BLOCK_JETS", 200)
         patch.setattr(part_writers, "_COLUMN_BYTES", 5000)
         atlasae.compress(source, target, step_size=60, **options)
@@ -72,3 +78,100 @@ def assert_same_tree(first, second, path, approximate=()):
             if left.ndim == 1 and a[path].typenames()[name] == "float":
                 bits = (ak.to_numpy(x).view(np.uint32) for x in (left, right))
                 np.testing.assert_array_equal(*bits)
+
+
+@dataclass
+class StoredFile:
+    """What a compressed file holds, to be changed and written again.
+
+    Attributes:
+        manifests: bytes of each.
+        codecs: bytes of each.
+        payloads: of the blocks.
+        numbers: part, entries, jets and checksum of the blocks.
+    """
+
+    manifests: list[bytes]
+    codecs: list[bytes]
+    payloads: list[bytes]
+    numbers: list[list[int]]
+
+    @classmethod
+    def of(cls, path):
+        with open_root(path) as file:
+            stored = cls(
+                container._payloads(file, container.MANIFESTS),
+                container._payloads(file, container.CODECS),
+                [],
+                [],
+            )
+            if block_tree.BLOCKS in file:
+                blocks = file[block_tree.BLOCKS]
+                stored.payloads = [np.asarray(row).tobytes() for row in blocks["payload"].array()]
+                stored.numbers = blocks["numbers"].array(library="np").tolist()
+            return stored
+
+    def rows(self, part):
+        """The positions of the blocks of a part."""
+        return [i for i, row in enumerate(self.numbers) if row[0] == part]
+
+    def swap(self, i, j):
+        """Let two blocks change places."""
+        for rows in (self.payloads, self.numbers):
+            rows[i], rows[j] = rows[j], rows[i]
+
+    def edit_manifests(self, change):
+        """Change the values of manifests, and put their digests right again."""
+        for i, data in enumerate(self.manifests):
+            values = json.loads(data[20:])
+            change(values)
+            text = json.dumps(values, separators=(",", ":")).encode()
+            self.manifests[i] = data[:4] + hashlib.sha256(text).digest()[:16] + text
+
+    def write(self, template, target):
+        """Write a file with the trees of another, and with what is in here."""
+        with open_root(template) as file, uproot.recreate(target) as out:
+            trees = Trees(file, container.RESERVED)
+            for path in trees:
+                tree = trees.raw(path)
+                writer = make_tree(out, tree.kind, path, tree.title, tree.schema.branches)
+                writer.extend(tree.read(tree.schema.names, 0, tree.num_entries))
+            if self.payloads:
+                data = np.frombuffer(b"".join(self.payloads), np.uint8)
+                out.mktree(block_tree.BLOCKS, block_tree._TYPES).extend(
+                    {
+                        "payload": ak.unflatten(data, list(map(len, self.payloads))),
+                        "numbers": np.array(self.numbers, np.int64),
+                    }
+                )
+            container.write_rows(out, container.CODECS, self.codecs)
+            container.write_rows(out, container.MANIFESTS, self.manifests)
+
+
+def restored(path):
+    """All branches of all trees of a file, as they were before compression."""
+    found = {}
+    with open_root(path) as file:
+        for where, tree in open_trees(file).items():
+            chunks = [arrays for _, arrays in tree.iterate(tree.schema.names)]
+            for name in tree.schema.names:
+                found[f"{where}:{name}"] = ak.concatenate([arrays[name] for arrays in chunks])
+    return found
+
+
+def assert_true_or_error(path, true):
+    """What is read is what was written, or an error of this package says what is wrong."""
+    error = ""
+    try:
+        found = restored(path)
+    except AtlasaeError as raised:
+        error = str(raised)
+    if error:
+        assert "\n" not in error
+        assert path.name in error
+        return error
+    assert found.keys() == true.keys()
+    for name in found:
+        assert str(found[name].type) == str(true[name].type), name
+        assert ak.array_equal(found[name], true[name], equal_nan=True), name
+    return ""

@@ -7,8 +7,8 @@ import uproot
 
 import atlasae
 from atlasae import Codec, Selection
-from atlasae.codecs.bounded import codec
 from atlasae.codecs.bounded.payload import PayloadCoder
+from atlasae.coding import blocks
 from atlasae.density import jet_density
 from atlasae.errors import (
     DamagedFileError,
@@ -97,7 +97,7 @@ def test_without_a_codec_one_is_trained_on_the_file(tmp_path):
     contents = atlasae.compress(source, tmp_path / "b.root")
     (part,) = contents.parts
     assert (part.name, part.codec, part.jets) == ("Jet", "Codec.bounded()", 300)
-    assert contents.entries == {"Events": 150}
+    assert contents.entries == {"Events": 150, "more/Runs": 5}
 
 
 def test_flat_trees_and_other_features(tmp_path):
@@ -147,21 +147,22 @@ def test_files_merged_tree_by_tree_decode_to_both(events_file, tmp_path):
         part_writers.append(tmp_path / f"part{i}.root")
         codec = Codec.autoencoder(hidden=(8,), seed=i, epochs=1).fit(atlasae.read_jets(source))
         atlasae.compress(source, part_writers[-1], codec=codec)
-    merge(part_writers, tmp_path / "merged.root", ())
+    merge(part_writers, tmp_path / "merged.root")
     merged = atlasae.read_jets(tmp_path / "merged.root")
     wanted = ak.concatenate([atlasae.read_jets(part) for part in part_writers])
     assert ak.array_equal(merged.pt, wanted.pt)
     assert sum(part.jets for part in atlasae.info(tmp_path / "merged.root").parts) == 1060
 
 
-def merge(part_writers, target, more):
+def merge(part_writers, target):
     """Append equal trees, as hadd does."""
     with uproot.recreate(target) as out:
         sinks = {}
         for part in part_writers:
             with uproot.open(part) as file:
-                for path in ("Events", "atlasae/codecs", "atlasae/manifests", *more):
-                    tree = Trees(file)[path]
+                trees = Trees(file)
+                for path in trees:
+                    tree = trees.raw(path)
                     if path not in sinks:
                         sinks[path] = make_tree(out, "ttree", path, "", tree.schema.branches)
                     sinks[path].extend(tree.tree.arrays(how=dict))
@@ -294,7 +295,7 @@ def blocks_file(tmp_path_factory, events_file):
     """The events within 1e-3, in blocks of at most 200 jets."""
     path = tmp_path_factory.mktemp("blocks") / "small.root"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(codec, "BLOCK_JETS", 200)
+        patch.setattr(blocks, "BLOCK_JETS", 200)
         patch.setattr(part_writers, "BLOCK_JETS", 200)
         atlasae.compress(events_file, path, step_size=60)
     return path
@@ -378,7 +379,7 @@ def test_merged_blocks_decode_to_both(events_file, blocks_file, tmp_path):
     other = write_events(tmp_path / "other.root", make_jets(60, seed=5), np.full(20, 3))
     second = tmp_path / "second.root"
     atlasae.compress(other, second, codec=Codec.bounded(tolerance="lossless"))
-    merge((blocks_file, second), tmp_path / "merged.root", ("atlasae/blocks",))
+    merge((blocks_file, second), tmp_path / "merged.root")
     merged = atlasae.read_jets(tmp_path / "merged.root")
     wanted = ak.concatenate([atlasae.read_jets(part) for part in (blocks_file, second)])
     assert ak.array_equal(merged.pt, wanted.pt)

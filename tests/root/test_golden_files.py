@@ -1,6 +1,6 @@
 """Compressed ROOT files of each version of the format, which are read for ever.
 
-``python -m tests.test_golden_files`` makes those of this version, where they are missing.
+``python -m tests.root.test_golden_files`` makes those of this version, where they are missing.
 """
 
 from __future__ import annotations

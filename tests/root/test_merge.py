@@ -72,7 +72,9 @@ def test_files_merged_by_another_tool_do_so_too(parts, way, tmp_path):
         sinks = {}
         for part in both(parts, way):
             with uproot.open(part) as file:
-                for path, tree in Trees(file).items():
+                trees = Trees(file)
+                for path in trees:
+                    tree = trees.raw(path)
                     if path not in sinks:
                         sinks[path] = make_tree(out, "ttree", path, "", tree.schema.branches)
                     sinks[path].extend(tree.tree.arrays(how=dict))
@@ -102,7 +104,7 @@ def test_a_codec_stands_once(parts, tmp_path):
     merge(both(parts, "latents"), tmp_path / "all.root")
     with uproot.open(tmp_path / "all.root") as file, uproot.open(once) as single:
         assert file["atlasae/codecs"].num_entries == single["atlasae/codecs"].num_entries == 1
-        assert file["atlasae/manifests"].num_entries == 2
+        assert file["atlasae/manifests"].num_entries == 2 * single["atlasae/manifests"].num_entries
     merge(both(parts, "blocks"), tmp_path / "all.root", force=True)
     with uproot.open(tmp_path / "all.root") as file:
         assert file["atlasae/codecs"].num_entries == 2

@@ -9,6 +9,7 @@ their numbers.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,9 @@ from atlasae.root.container.manifest import Manifest
 from atlasae.root.io.errors import read_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+
+    from atlasae.root.container.manifest import Part
 
 DIRECTORY = "atlasae"
 CODECS, MANIFESTS = f"{DIRECTORY}/codecs", f"{DIRECTORY}/manifests"
@@ -48,6 +51,42 @@ class Segment:
     blocks: dict[int, list[int]]
 
 
+class StoredCodecs(Mapping[str, Codec]):
+    """The codecs in a compressed file, by their hash; each is restored at its first use.
+
+    Args:
+        path: of the file.
+        stored: bytes of the codecs.
+    """
+
+    def __init__(self, path: str, stored: Iterable[bytes]) -> None:
+        self.path = path
+        self._stored = {digest(data): data for data in stored}
+        self._restored: dict[str, Codec] = {}
+
+    def __getitem__(self, name: str) -> Codec:
+        """A codec by its hash.
+
+        Raises:
+            DamagedFileError: it is damaged.
+            VersionError: a newer version of atlasae wrote it.
+            MissingNameError: no codec of this kind is installed.
+        """
+        if name not in self._restored:
+            with located(self.path):
+                self._restored[name] = Codec.from_bytes(self._stored[name])
+        return self._restored[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    def __contains__(self, name: object) -> bool:  # without restoring it
+        return name in self._stored
+
+
 @dataclass(frozen=True)
 class Container:
     """What a compressed file holds beside the trees of the user.
@@ -59,8 +98,24 @@ class Container:
     """
 
     segments: dict[str, list[Segment]]
-    codecs: dict[str, Codec]
+    codecs: StoredCodecs
     blocks: BlockTreeReader | None
+
+    def codec(self, part: Part) -> Codec:
+        """The codec of a part.
+
+        Raises:
+            DamagedFileError: it is damaged, or has other features than the part.
+            VersionError: a newer version of atlasae wrote it.
+            MissingNameError: no codec of this kind is installed.
+        """
+        codec = self.codecs[part.codec]
+        if tuple(part.features) != tuple(codec.features_):
+            raise DamagedFileError(
+                f"{self.codecs.path}: the codec of {part.name!r} has other features than its"
+                " manifest says"
+            )
+        return codec
 
     @property
     def manifests(self) -> list[Manifest]:
@@ -75,13 +130,17 @@ def is_compressed(file: Any) -> bool:
 
 def write_container(out: Any, manifests: Iterable[Manifest], codecs: Iterable[bytes]) -> None:
     """Store manifests and codecs in a file being written."""
-    stored = {CODECS: list(codecs), MANIFESTS: [manifest.to_bytes() for manifest in manifests]}
-    for path, rows in stored.items():
-        tree = out.mktree(path, {_BYTES: "var * uint8"})
-        tree.compression = uproot.LZMA(9)  # small, and of names that repeat
-        if rows:
-            data = np.frombuffer(b"".join(rows), np.uint8)
-            tree.extend({_BYTES: ak.unflatten(data, [len(row) for row in rows])})
+    write_rows(out, CODECS, list(codecs))
+    write_rows(out, MANIFESTS, [manifest.to_bytes() for manifest in manifests])
+
+
+def write_rows(out: Any, path: str, rows: list[bytes]) -> None:
+    """Write a tree with bytes in each entry."""
+    tree = out.mktree(path, {_BYTES: "var * uint8"})
+    tree.compression = uproot.LZMA(9)  # small, and of names that repeat
+    if rows:
+        data = np.frombuffer(b"".join(rows), np.uint8)
+        tree.extend({_BYTES: ak.unflatten(data, [len(row) for row in rows])})
 
 
 def read_container(file: Any) -> Container:
@@ -89,38 +148,60 @@ def read_container(file: Any) -> Container:
 
     Raises:
         InputError: the file was not compressed by atlasae.
-        DamagedFileError: a manifest or codec is damaged or missing.
-        VersionError: a newer version of atlasae wrote them.
+        DamagedFileError: a manifest is damaged, or a codec is missing.
+        VersionError: a newer version of atlasae wrote the manifests.
     """
     path = file.file_path
     if not is_compressed(file):
         raise InputError(f"{path} was not compressed by atlasae")
     with located(path):
-        codecs = {digest(data): Codec.from_bytes(data) for data in stored_codecs(file)}
+        codecs = StoredCodecs(path, stored_codecs(file))
         manifests = [Manifest.from_bytes(data) for data in _payloads(file, MANIFESTS)]
-    blocks = BlockTreeReader.read(file) if BLOCKS in file.keys(cycle=False) else None
-    segments: dict[str, list[Segment]] = {}
-    for manifest in manifests:
-        for part in manifest.parts:
-            if part.codec and part.codec not in codecs:
-                raise DamagedFileError(f"{path}: no intact codec {part.codec[:12]} in {CODECS!r}")
-        numbers = _block_numbers(path, manifest, blocks)
-        of_tree = segments.setdefault(manifest.tree, [])
-        start = of_tree[-1].stop if of_tree else 0
-        of_tree.append(Segment(start, start + manifest.entries, manifest, numbers))
+        blocks = BlockTreeReader.read(file) if BLOCKS in file.keys(cycle=False) else None
+        segments: dict[str, list[Segment]] = {}
+        for manifest in manifests:
+            of_tree = segments.setdefault(manifest.tree, [])
+            _check_alike(manifest, of_tree)
+            _check_codecs(manifest, codecs)
+            numbers = _block_numbers(manifest, blocks)
+            start = of_tree[-1].stop if of_tree else 0
+            of_tree.append(Segment(start, start + manifest.entries, manifest, numbers))
+        if blocks:
+            blocks.require_all_taken()
     return Container(segments, codecs, blocks)
 
 
-def _block_numbers(
-    path: str, manifest: Manifest, blocks: BlockTreeReader | None
-) -> dict[int, list[int]]:
+def _check_alike(manifest: Manifest, before: list[Segment]) -> None:
+    """Raise DamagedFileError if a tree was merged from trees that do not match."""
+    types = [
+        (one.kind, {branch.name: branch.type for branch in one.branches})
+        for one in (manifest, *(segment.manifest for segment in before[:1]))
+    ]
+    if types[0] != types[-1]:
+        raise DamagedFileError(f"tree {manifest.tree!r} was merged from trees that do not match")
+
+
+def _check_codecs(manifest: Manifest, codecs: StoredCodecs) -> None:
+    """Raise DamagedFileError if a codec is missing."""
+    for part in manifest.parts:
+        if part.codec and part.codec not in codecs:
+            raise DamagedFileError(f"no intact codec {part.codec[:12]} in {CODECS!r}")
+
+
+def _block_numbers(manifest: Manifest, blocks: BlockTreeReader | None) -> dict[int, list[int]]:
     """The numbers of the blocks of each part that is stored in blocks."""
     numbers = {}
     for part in manifest.parts:
         if not part.latents:
             if blocks is None and manifest.entries:
-                raise DamagedFileError(f"{path}: no tree {BLOCKS!r}")
-            numbers[part.number] = blocks.take(part.number, manifest.entries) if blocks else []
+                raise DamagedFileError(f"no tree {BLOCKS!r}")
+            taken = blocks.take(part.number, manifest.entries) if blocks else []
+            if blocks and blocks.jets(taken) != part.jets:
+                raise DamagedFileError(
+                    f"tree {manifest.tree!r}: the blocks of part {part.number} hold"
+                    f" {blocks.jets(taken)} jets, its manifest says {part.jets}"
+                )
+            numbers[part.number] = taken
     return numbers
 
 
@@ -131,7 +212,7 @@ def stored_codecs(file: Any) -> list[bytes]:
 
 def _payloads(file: Any, path: str) -> list[bytes]:
     with read_errors(f"tree {path!r}"):
-        return [np.asarray(row).tobytes() for row in file[path][_BYTES].array()]
+        return [row.tobytes() for row in file[path][_BYTES].array(library="np")]
 
 
 def codec_bytes(file: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FORMAT = 1
+_MAGIC = b"atm"  # then the format as a byte, and the digest of what follows
+_DIGEST_BYTES = 16  # of SHA-256: protects against damage, not against forgery
 _LARGEST = 1 << 62  # of the numbers in a manifest
 
 
@@ -42,15 +45,31 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Cluster:
+    """Entries whose stored branches have checksums.
+
+    Attributes:
+        entries: number of entries.
+        checksums: of each stored branch, as ``ColumnChecksum`` computes it.
+    """
+
+    entries: int
+    checksums: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Manifest:
     """How one tree was compressed.
 
     Attributes:
         tree: its path.
+        title: its title in the source.
         kind: ``ttree`` or ``rntuple``, as it was in the source.
         entries: of the tree.
+        identity: drawn at random; the checksums of the blocks depend on it.
         branches: of the source tree, in its order.
         parts: what was compressed.
+        clusters: checksums of the stored branches, in the order of the entries.
         changed: path or ``path:branch`` to what changed other than values.
         left_out: path or ``path:branch`` to why it was left out.
         source: name of the source file.
@@ -58,10 +77,13 @@ class Manifest:
     """
 
     tree: str
+    title: str
     kind: str
     entries: int
+    identity: str
     branches: tuple[BranchInfo, ...]
     parts: tuple[Part, ...]
+    clusters: tuple[Cluster, ...]
     changed: dict[str, str]
     left_out: dict[str, str]
     source: str
@@ -77,10 +99,24 @@ class Manifest:
         """The branches of the source that are stored in the tree as they were."""
         return tuple(branch for branch in self.branches if branch.name not in self.compressed)
 
+    @cached_property
+    def stored(self) -> tuple[str, ...]:
+        """Names of the branches of the stored tree: those kept, then the latents of each part."""
+        latents = (name for part in self.parts for name in part.latents)
+        return (*(branch.name for branch in self.kept), *latents)
+
+    def part_identity(self, part: Part) -> bytes:
+        """What the checksums of the blocks of a part depend on."""
+        branches = {branch.name: branch for branch in self.branches}
+        features = {feature: branches[name] for feature, name in part.features.items()}
+        return part_identity(self.identity, part.number, part.codec, features)
+
     def to_bytes(self) -> bytes:
+        """The stored form: ``_MAGIC``, the format, a digest, and JSON."""
         values = asdict(self)
         values["branches"] = [branch.to_json() for branch in self.branches]
-        return json.dumps({"format": FORMAT, **values}, separators=(",", ":")).encode()
+        text = json.dumps(values, separators=(",", ":")).encode()
+        return _MAGIC + bytes([FORMAT]) + _digest(text) + text
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Manifest:
@@ -91,46 +127,98 @@ class Manifest:
             VersionError: it has a newer format.
         """
         try:
-            values = json.loads(data)
-            _check_format(values["format"])
+            values = json.loads(_checked(data))
             known = {field.name: values[field.name] for field in fields(cls)}
             known["branches"] = tuple(map(BranchInfo.from_json, known["branches"]))
             known["parts"] = tuple(
                 Part(**{**part, "latents": tuple(part["latents"])}) for part in known["parts"]
             )
+            known["clusters"] = tuple(
+                Cluster(cluster["entries"], tuple(cluster["checksums"]))
+                for cluster in known["clusters"]
+            )
             manifest = cls(**known)
-        except VersionError:
+        except (DamagedFileError, VersionError):
             raise
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise DamagedFileError(f"a manifest is damaged: {error!r}") from error
-        manifest._check()
+        manifest._check_types()
+        manifest._check_agreement()
         return manifest
 
-    def _check(self) -> None:
-        """Raise DamagedFileError if it is not what ``compress`` writes."""
+    def _check_types(self) -> None:
+        """Raise DamagedFileError if an attribute has another type than it is annotated with."""
         types: dict[type, dict[str, Any]] = {
-            kind: get_type_hints(kind) for kind in (Manifest, BranchInfo, Part)
+            kind: get_type_hints(kind) for kind in (Manifest, BranchInfo, Part, Cluster)
         }
-        for piece in (self, *self.branches, *self.parts):
+        for piece in (self, *self.branches, *self.parts, *self.clusters):
             for name, kind in types[type(piece)].items():
                 if not _is(getattr(piece, name), kind):
                     raise DamagedFileError(f"a manifest is damaged: {name} is not a {kind}")
-        names = {branch.name: branch for branch in self.branches}
-        twice = len(names) < len(self.branches)
-        twice |= len(self.compressed) < sum(len(part.features) for part in self.parts)
-        if self.kind not in KINDS or twice:
-            raise DamagedFileError(f"a manifest is damaged: its {self.kind} or branches")
-        for name, part in self.compressed.items():
-            if name not in names or (part.codec and names[name].dtype is None):
-                raise DamagedFileError(f"a manifest is damaged: no branch {name!r} for a codec")
+
+    def _check_agreement(self) -> None:
+        """Raise DamagedFileError if its pieces do not agree with one another."""
+        branches = {branch.name: branch for branch in self.branches}
+        blocks = [part.number for part in self.parts if not part.latents]
+        in_clusters = sum(cluster.entries for cluster in self.clusters)
+        widths = {len(cluster.checksums) for cluster in self.clusters}
+        faults = {
+            f"its kind {self.kind!r}": self.kind not in KINDS,
+            "a branch stands twice": len(branches) < len(self.branches)
+            or len(self.compressed) < sum(len(part.features) for part in self.parts)
+            or len(set(self.stored)) < len(self.stored),
+            "a part has an unknown branch, or none": not branches.keys() >= self.compressed.keys()
+            or not all(part.features for part in self.parts),
+            "two parts have one number": len(set(blocks)) < len(blocks),
+            "a jagged branch has no counter": any(
+                b.jagged and b.counter is None and not b.refused for b in self.branches
+            ),
+            "its clusters": bool(self.stored)
+            and (in_clusters != self.entries or not widths <= {len(self.stored)}),
+        }
+        faults["the branches of a codec"] = not any(faults.values()) and any(
+            branches[name].dtype is None or branches[name].jagged == part.flat
+            for name, part in self.compressed.items()
+            if part.codec
+        )
+        if found := [fault for fault, is_there in faults.items() if is_there]:
+            raise DamagedFileError(f"the manifest of tree {self.tree!r} is damaged: {found[0]}")
 
 
-def _check_format(written: int) -> None:
-    if written > FORMAT:
+def part_identity(
+    identity: str, number: int, codec: str, features: Mapping[str, BranchInfo]
+) -> bytes:
+    """What the checksums of the blocks of a part depend on.
+
+    Args:
+        identity: of the manifest.
+        number: of the part.
+        codec: SHA-256 of the codec's bytes; empty for columns.
+        features: the branches by the name that the codec knows, in order.
+    """
+    columns = [[feature, branch.name, branch.type] for feature, branch in features.items()]
+    text = json.dumps([identity, number, codec, columns], separators=(",", ":"))
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _checked(data: bytes) -> bytes:
+    """The JSON of a stored manifest, after a check of its format and digest."""
+    start = len(_MAGIC) + 1
+    if data[: len(_MAGIC)] != _MAGIC or len(data) < start or not data[len(_MAGIC)]:
+        raise DamagedFileError("a manifest is damaged: it does not start as one")
+    if data[len(_MAGIC)] > FORMAT:
         raise VersionError(
-            f"compressed in format {written}, this atlasae reads up to {FORMAT}:"
+            f"compressed in format {data[len(_MAGIC)]}, this atlasae reads up to {FORMAT}:"
             " upgrade with pip install -U atlasae"
         )
+    text = data[start + _DIGEST_BYTES :]
+    if data[start : start + _DIGEST_BYTES] != _digest(text):
+        raise DamagedFileError("a manifest is damaged: its digest does not agree")
+    return text
+
+
+def _digest(text: bytes) -> bytes:
+    return hashlib.sha256(text).digest()[:_DIGEST_BYTES]
 
 
 def _is(value: Any, kind: Any) -> bool:

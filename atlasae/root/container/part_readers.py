@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import TYPE_CHECKING
 
 import awkward as ak
@@ -11,9 +12,10 @@ import numpy as np
 from atlasae.errors import DamagedFileError
 from atlasae.jets.table import Table, to_table
 from atlasae.lossless.columns import unpack
+from atlasae.root.container.stored_branches import StoredBranches
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from atlasae.coding.blocks import Block
     from atlasae.root.container.block_tree import BlockTreeReader
@@ -31,8 +33,16 @@ class PartReader(ABC):
         self.dtypes = {b.name: b.dtype for b in segment.manifest.branches if b.dtype is not None}
 
     @abstractmethod
-    def read(self, start: int, stop: int, names: Sequence[str]) -> Arrays:
-        """The named branches of the part, from one entry of the tree to below another."""
+    def tasks(self, start: int, stop: int, names: Sequence[str]) -> Iterator[Callable[[], Arrays]]:
+        """Work that gives the named branches of the part, each for the next entries.
+
+        The file is read when a task is taken; what a task does can be done by another thread.
+
+        Args:
+            start: the first entry of the tree.
+            stop: the entry after the last.
+            names: of branches, of this part or not.
+        """
 
     def branches(self, table: Table, names: Sequence[str]) -> Arrays:
         """Decoded jets as the named branches, in the dtypes of the source."""
@@ -43,7 +53,9 @@ class PartReader(ABC):
         }
 
 
-def part_reader(container: Container, segment: Segment, part: Part, tree: TreeReader) -> PartReader:
+def part_reader(
+    container: Container, segment: Segment, part: Part, tree: TreeReader, end: int
+) -> PartReader:
     """The reader of a part.
 
     Args:
@@ -51,9 +63,10 @@ def part_reader(container: Container, segment: Segment, part: Part, tree: TreeRe
         segment: of the tree.
         part: of the segment.
         tree: as it is stored in the file.
+        end: the entry after the last that will be asked for.
     """
     if part.latents:
-        return LatentReader(container, segment, part, tree)
+        return LatentReader(container, segment, part, tree, end)
     return BlockReader(container, segment, part)
 
 
@@ -61,25 +74,26 @@ class LatentReader(PartReader):
     """Decodes latents that are stored as branches of the tree."""
 
     def __init__(
-        self, container: Container, segment: Segment, part: Part, tree: TreeReader
+        self, container: Container, segment: Segment, part: Part, tree: TreeReader, end: int
     ) -> None:
         super().__init__(segment, part)
-        self.codec = container.codecs[part.codec]
-        self.tree = tree
+        self.codec = container.codec(part)
+        self.stored = StoredBranches(tree, segment, part.latents, end)
 
     def latents(self, start: int, stop: int) -> Table:
         """The latents of some entries, under the names that the codec knows."""
         if len(self.codec.latent_names) != len(self.part.latents):
             raise DamagedFileError(
-                f"{self.tree.where}: {len(self.part.latents)} latents are stored, the codec has"
+                f"{self.stored.where}: {len(self.part.latents)} latents are stored, the codec has"
                 f" {len(self.codec.latent_names)}"
             )
-        arrays = self.tree.read(self.part.latents, start, stop)
+        arrays = self.stored.read(start, stop)
         names = zip(self.codec.latent_names, self.part.latents, strict=True)
         return to_table({name: arrays[branch] for name, branch in names})
 
-    def read(self, start: int, stop: int, names: Sequence[str]) -> Arrays:
-        return self.branches(self.codec.decode_latents(self.latents(start, stop)), names)
+    def tasks(self, start: int, stop: int, names: Sequence[str]) -> Iterator[Callable[[], Arrays]]:
+        table = self.codec.decode_latents(self.latents(start, stop))  # torch has its own threads
+        yield partial(self.branches, table, names)
 
 
 class BlockReader(PartReader):
@@ -89,42 +103,65 @@ class BlockReader(PartReader):
         super().__init__(segment, part)
         assert container.blocks is not None
         self.tree: BlockTreeReader = container.blocks
-        self.codec = container.codecs[part.codec] if part.codec else None
+        self.codec = container.codec(part) if part.codec else None
         self.types = {branch.name: branch.type for branch in segment.manifest.branches}
         self.blocks = segment.blocks[part.number]
         sizes = [self.tree.entries(number) for number in self.blocks]
         self.edges = segment.start + np.append(0, np.cumsum(sizes)).astype(np.int64)
+        self.identity = segment.manifest.part_identity(part)
+        self.start = segment.start
         self._last: tuple[int, tuple[str, ...], Arrays] = (-1, (), {})
 
-    def read(self, start: int, stop: int, names: Sequence[str]) -> Arrays:
+    def tasks(self, start: int, stop: int, names: Sequence[str]) -> Iterator[Callable[[], Arrays]]:
         wanted = tuple(name for name in self.part.features.values() if name in names)
         first = int(np.searchsorted(self.edges, start, side="right")) - 1
         last = int(np.searchsorted(self.edges, stop, side="left"))
-        pieces = [self._decode(i, wanted) for i in range(first, last)]
-        offset = int(self.edges[first])
-        return {
-            name: ak.concatenate([piece[name] for piece in pieces])[start - offset : stop - offset]
-            for name in wanted
-        }
+        for i in range(first, last):
+            begin = int(self.edges[i])
+            entries = slice(max(start - begin, 0), stop - begin)
+            if self._last[:2] == (i, wanted):
+                yield partial(_cut, self._last[2], entries)
+            else:
+                block = self.tree.block(
+                    self.blocks[i], self.identity, begin - self.start, flat=self.part.flat
+                )
+                yield partial(self._entries, i, block, wanted, entries, remember=i == last - 1)
 
-    def _decode(self, i: int, names: tuple[str, ...]) -> Arrays:
-        if self._last[:2] != (i, names):
-            block = self.tree.block(self.blocks[i], flat=self.part.flat)
-            decode = self._unpack if self.codec is None else self._decode_jets
-            self._last = i, names, decode(block, names)
-        return self._last[2]
+    def _entries(
+        self, i: int, block: Block, names: tuple[str, ...], entries: slice, *, remember: bool
+    ) -> Arrays:
+        """Some entries of a block."""
+        arrays = self._decode(i, block, names)
+        if remember:
+            self._last = i, names, arrays
+        return _cut(arrays, entries)
+
+    def _decode(self, i: int, block: Block, names: tuple[str, ...]) -> Arrays:
+        decode = self._unpack if self.codec is None else self._decode_jets
+        arrays = decode(block, names)
+        expected = self.tree.entries(self.blocks[i])
+        for name, array in arrays.items():
+            if len(array) != expected:
+                raise DamagedFileError(
+                    f"{block.name} holds {len(array)} entries of branch {name!r}, not {expected}"
+                )
+        return arrays
 
     def _decode_jets(self, block: Block, names: tuple[str, ...]) -> Arrays:
         assert self.codec is not None
         wanted = [feature for feature, name in self.part.features.items() if name in names]
-        return self.branches(self.codec.decode_blocks(iter([block]), wanted), names)
+        return self.branches(self.codec.decode_blocks(iter([block]), wanted, threads=1), names)
 
     def _unpack(self, block: Block, names: tuple[str, ...]) -> Arrays:
         entries = block.events
         assert entries is not None
         try:
-            block.check(0)
+            block.check()
             types = {name: self.types[name] for name in self.part.features.values()}
             return unpack(block.payload, types, entries, names)
         except DamagedFileError as error:
             raise DamagedFileError(f"{block.name} does not decode: {error}") from error
+
+
+def _cut(arrays: Arrays, entries: slice) -> Arrays:
+    return {name: array[entries] for name, array in arrays.items()}

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import awkward as ak
 import numpy as np
 
-from atlasae.coding.blocks import BLOCK_JETS, Block
+from atlasae.coding.blocks import BLOCK_JETS, Block, block_edges
 from atlasae.errors import InputError
 from atlasae.jets.table import Table, joined, to_table
-from atlasae.lossless.columns import pack
+from atlasae.lossless.columns import pack, size_of
+from atlasae.lossless.streams import LARGEST
 from atlasae.root.container.container import digest
 from atlasae.root.container.manifest import Part
 from atlasae.root.io.branch import Arrays, BranchInfo, free_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from atlasae.codecs.base import Codec
     from atlasae.root.container.block_tree import BlockTreeWriter
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from atlasae.root.known_layouts import Collection
 
 _COLUMN_BYTES = 16_000_000  # of columns packed into one block, about
+_MOST_COLUMN_BYTES = LARGEST // 2  # where more are read at a time
 
 
 class PartWriter(ABC):
@@ -52,6 +56,7 @@ class _CodecWriter(PartWriter):
 
     def __init__(self, codec: Codec, collection: Collection) -> None:
         self.codec = codec
+        self.codec_digest = digest(codec.decoder_bytes())
         self.collection = collection
         self.chosen = collection.choose(codec.features_)
         self.taken = frozenset(branch.name for branch in self.chosen.values())
@@ -67,7 +72,7 @@ class _CodecWriter(PartWriter):
         return Part(
             self.collection.name,
             {feature: branch.name for feature, branch in self.chosen.items()},
-            digest(self.codec.decoder_bytes()),
+            self.codec_digest,
             number,
             latents,
             flat=not self.collection.first.jagged,
@@ -117,46 +122,63 @@ class BlockWriter(_CodecWriter):
     """Stores the blocks of a codec."""
 
     def __init__(
-        self, codec: Codec, collection: Collection, blocks: BlockTreeWriter, number: int
+        self, codec: Codec, collection: Collection, blocks: BlockTreeWriter, segment: str
     ) -> None:
         super().__init__(codec, collection)
-        self.blocks = blocks
-        self.number = number
+        self.blocks = blocks.part(segment, self.codec_digest, self.chosen)
         self._held_back: list[Table] = []
 
     def add(self, arrays: Arrays) -> Arrays:
-        self._held_back.append(self.table(arrays))
+        table = self.table(arrays)
         if self.codec.reorders:  # all other branches take the same order at once
-            order = np.concatenate([block.order for block in self._flush()])
+            order = np.concatenate([block.order for block in self._code(table)])
             return {name: array[order] for name, array in arrays.items()}
-        if sum(map(len, self._held_back)) >= BLOCK_JETS:
-            self._flush()
+        for start, stop in pairwise(block_edges(table.counts, len(table))):
+            self._hold_back(table.span(start, stop))
         return arrays
 
-    def _flush(self) -> list[Block]:
-        tables, self._held_back = self._held_back, []
-        written = list(self.codec.encode_blocks(joined(tables))) if tables else []
-        for block in written:
-            entries = block.jets if block.events is None else block.events
-            self.blocks.add(self.number, entries, block)
-        return written
+    def _hold_back(self, table: Table) -> None:
+        """Take at most a block of jets."""
+        self._held_back.append(table)
+        if sum(map(len, self._held_back)) >= BLOCK_JETS:
+            *whole, rest = _blocks_of(joined(self._held_back))
+            self._start(whole)
+            self._held_back = [rest]
+
+    def _code(self, table: Table) -> list[Block]:
+        """Code jets at once, in all threads."""
+        self.blocks.tree.wait()
+        coded = list(self.codec.encode_blocks(table, self.blocks.tree.threads))
+        self.blocks.add(lambda: coded)
+        return coded
+
+    def _start(self, tables: Iterable[Table]) -> None:
+        for table in tables:
+            self.blocks.add(partial(self.codec.encode_blocks, table, 1))
 
     def finish(self) -> Part:
-        self._flush()
-        return self.part(number=self.number)
+        if self._held_back:
+            self._start(_blocks_of(joined(self._held_back)))
+        return self.part(number=self.blocks.number)
+
+
+def _blocks_of(table: Table) -> Iterator[Table]:
+    """The jets of each block; copies, which do not hold all that was read."""
+    for start, stop in pairwise(block_edges(table.counts, len(table))):
+        span = table.span(start, stop)
+        yield Table({name: values.copy() for name, values in span.columns.items()}, span.counts)
 
 
 class ColumnWriter(PartWriter):
     """Packs branches column by column, without loss."""
 
     def __init__(
-        self, name: str, names: Sequence[str], blocks: BlockTreeWriter, number: int
+        self, name: str, branches: Sequence[BranchInfo], blocks: BlockTreeWriter, segment: str
     ) -> None:
         self.name = name
-        self.names = tuple(names)
-        self.taken = frozenset(names)
-        self.blocks = blocks
-        self.number = number
+        self.names = tuple(branch.name for branch in branches)
+        self.taken = frozenset(self.names)
+        self.blocks = blocks.part(segment, "", {branch.name: branch for branch in branches})
         self._held_back: list[Arrays] = []
 
     def add(self, arrays: Arrays) -> Arrays:
@@ -172,13 +194,32 @@ class ColumnWriter(PartWriter):
                 name: ak.concatenate([chunk[name] for chunk in self._held_back])
                 for name in self.names
             }
-            entries = len(columns[self.names[0]])
-            self.blocks.add(self.number, entries, Block.of(entries, 0, pack(columns), 0))
+            for piece in _pieces(columns, len(columns[self.names[0]])):
+                self.blocks.add(partial(_packed, piece))
         self._held_back = []
 
     def finish(self) -> Part:
         self._flush()
-        return Part(self.name, {name: name for name in self.names}, number=self.number)
+        return Part(self.name, {name: name for name in self.names}, number=self.blocks.number)
+
+
+def _packed(columns: Arrays) -> list[Block]:
+    entries = len(next(iter(columns.values())))
+    return [Block.of(entries, 0, pack(columns))]
+
+
+def _pieces(columns: Arrays, entries: int) -> Iterator[Arrays]:
+    """Columns in pieces of a block each, of at least an entry; copies, as those of jets.
+
+    They are small enough to be unpacked from a block of any size.
+    """
+    if entries < 2 or size_of(columns) <= _MOST_COLUMN_BYTES:
+        yield {name: ak.to_packed(array) for name, array in columns.items()}
+        return
+    half = entries // 2
+    for start, stop in ((0, half), (half, entries)):
+        piece = {name: array[start:stop] for name, array in columns.items()}
+        yield from _pieces(piece, stop - start)
 
 
 def codec_writer(
@@ -186,15 +227,22 @@ def codec_writer(
     collection: Collection,
     schema: TreeSchema,
     blocks: BlockTreeWriter,
-    part_numbers: Iterator[int],
+    segment: str,
 ) -> PartWriter:
     """The writer for the storage that a codec asks for.
+
+    Args:
+        codec: fitted.
+        collection: of the tree.
+        schema: of the tree.
+        blocks: of the file.
+        segment: the identity of the manifest of the tree.
 
     Raises:
         InputError: the codec has no storage, or the tree has branches named like its latents.
     """
     if codec.storage == "blocks":
-        return BlockWriter(codec, collection, blocks, next(part_numbers))
+        return BlockWriter(codec, collection, blocks, segment)
     if codec.storage == "latents":
         return LatentWriter(codec, collection, schema)
     raise InputError(f"{codec.call} has no storage: it gives neither blocks nor latents")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import awkward as ak
-
 from atlasae.errors import DamagedFileError
 from atlasae.root.container.container import (
     RESERVED,
@@ -15,12 +13,16 @@ from atlasae.root.container.container import (
     read_container,
 )
 from atlasae.root.container.part_readers import part_reader
-from atlasae.root.io.branch import Arrays, BranchInfo, TreeSchema, awkward_type
+from atlasae.root.container.stored_branches import StoredBranches
+from atlasae.root.io.branch import Arrays, TreeSchema, concatenated
 from atlasae.root.io.file import Trees
 from atlasae.root.io.tree import TreeReader, memory_size
+from atlasae.threads import ordered_map
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Sequence
+
+    import awkward as ak
 
 _EXPANSION = 4  # size of entries in memory, in units of their size in a file, about
 
@@ -28,8 +30,15 @@ _EXPANSION = 4  # size of entries in memory, in units of their size in a file, a
 class RestoredTree(TreeReader):
     """A compressed tree that decodes to the branches of its source."""
 
-    def __init__(self, tree: TreeReader, container: Container, segments: Sequence[Segment]) -> None:
+    def __init__(
+        self,
+        tree: TreeReader,
+        container: Container,
+        segments: Sequence[Segment],
+        threads: int | None,
+    ) -> None:
         super().__init__(tree.tree, tree.path)
+        self.threads = threads
         self.kept = tree
         self.container = container
         self.segments = segments
@@ -42,25 +51,39 @@ class RestoredTree(TreeReader):
 
     @property
     def title(self) -> str:
-        return self.kept.title
+        return self.segments[0].manifest.title
 
-    def entries_for(self, step_size: str | int) -> int:
-        if isinstance(step_size, int):
-            return step_size
+    @property
+    def names(self) -> list[str]:
+        return list(self.schema.names)
+
+    def _entries_in(self, memory: str, names: Sequence[str]) -> int:  # noqa: ARG002
         size = sum(segment.manifest.source_bytes for segment in self.segments) * _EXPANSION
-        return max(int(memory_size(step_size) * self.num_entries / max(size, 1)), 1)
+        by_size = int(memory_size(memory) * self.num_entries / max(size, 1))
+        in_block = self._entries_in_block
+        if stored := self.segments[0].manifest.stored:
+            in_block = min(in_block, self.kept.entries_for(memory, stored))
+        return max(by_size, in_block)
+
+    @property
+    def _entries_in_block(self) -> int:
+        """Number of entries in a block, about: each is decoded as a whole, however few are read."""
+        blocks = [
+            (segment.stop - segment.start, len(own))
+            for segment in self.segments
+            for own in segment.blocks.values()
+        ]
+        entries, number = map(sum, zip(*blocks, strict=True)) if blocks else (self.num_entries, 1)
+        return entries // max(number, 1)
 
     def _read_schema(self) -> TreeSchema:
         return TreeSchema(self.segments[0].manifest.branches)
 
-    def _iterate(
-        self, names: Sequence[str], step_size: str | int, start: int, stop: int | None
-    ) -> Iterator[tuple[int, Arrays]]:
-        step = self.entries_for(step_size)
-        stop = self.num_entries if stop is None else min(stop, self.num_entries)
+    def _range_reader(self, names: Sequence[str], end: int) -> Callable[[int, int], Arrays]:
         readers: dict[int, _SegmentReader] = {}
-        for first in range(start, stop, step):
-            last = min(first + step, stop)
+
+        def read(first: int, last: int) -> Arrays:
+            nonlocal readers
             segments = [
                 segment
                 for segment in self.segments
@@ -68,73 +91,79 @@ class RestoredTree(TreeReader):
             ]
             # readers of earlier segments are dropped, with the blocks they remember
             readers = {
-                segment.start: readers.get(segment.start) or _SegmentReader(self, segment, names)
+                segment.start: readers.get(segment.start)
+                or _SegmentReader(self, segment, names, end)
                 for segment in segments
             }
             pieces = [
                 readers[segment.start].read(max(first, segment.start), min(last, segment.stop))
                 for segment in segments
             ]
-            yield first, {name: _joined([piece[name] for piece in pieces]) for name in names}
+            return {name: concatenated([piece[name] for piece in pieces]) for name in names}
+
+        return read
 
 
 class _SegmentReader:
     """Reads branches in the entries of one segment."""
 
-    def __init__(self, tree: RestoredTree, segment: Segment, names: Sequence[str]) -> None:
+    def __init__(
+        self, tree: RestoredTree, segment: Segment, names: Sequence[str], end: int
+    ) -> None:
         compressed = segment.manifest.compressed
-        self.tree = tree.kept
         self.names = names
-        branches = {branch.name: branch for branch in tree.schema.branches}
-        self.kept = {name: branches[name] for name in names if name not in compressed}
+        self.threads = tree.threads
+        kept = [name for name in names if name not in compressed]
+        self.kept = StoredBranches(tree.kept, segment, kept, end)
         parts = {id(part): part for name in names if (part := compressed.get(name))}
         self.readers = [
-            part_reader(tree.container, segment, part, self.tree) for part in parts.values()
+            part_reader(tree.container, segment, part, tree.kept, end) for part in parts.values()
         ]
 
     def read(self, start: int, stop: int) -> Arrays:
-        arrays: Arrays = {}
-        for _, chunk in self.tree.iterate(list(self.kept), stop - start, start, stop):
-            arrays |= {
-                name: _in_source_type(chunk[name], branch) for name, branch in self.kept.items()
-            }
-        for reader in self.readers:
-            arrays |= reader.read(start, stop, self.names)
-        return arrays
-
-
-def _in_source_type(array: ak.Array, branch: BranchInfo) -> ak.Array:
-    """An array of numbers in the type of the source: a counter of a TTree is stored as int32."""
-    if branch.dtype is None or str(array.type.content) == branch.type:
-        return array
-    return ak.enforce_type(array, awkward_type(branch.type))
-
-
-def _joined(pieces: Sequence[ak.Array]) -> ak.Array:
-    return pieces[0] if len(pieces) == 1 else ak.concatenate(pieces)
+        arrays = self.kept.read(start, stop)
+        tasks = (task for part in self.readers for task in part.tasks(start, stop, self.names))
+        pieces: dict[str, list[ak.Array]] = {}
+        for piece in ordered_map(lambda task: task(), tasks, self.threads):
+            for name, array in piece.items():
+                pieces.setdefault(name, []).append(array)
+        return arrays | {name: concatenated(of_branch) for name, of_branch in pieces.items()}
 
 
 class CompressedTrees(Trees):
-    """The trees of a compressed file, restored."""
+    """The trees of a compressed file, restored.
 
-    def __init__(self, file: Any) -> None:
+    Args:
+        file: as uproot opened it.
+        threads: that decode blocks; see ``thread_count``.
+    """
+
+    def __init__(self, file: Any, threads: int | None = None) -> None:
         super().__init__(file, RESERVED)
+        self.threads = threads
         self.container = read_container(file)
         for path in self.container.segments.keys() - self.keys():
             raise DamagedFileError(
                 f"{file.file_path}: no tree {path!r}, though there is a manifest for it"
             )
 
-    def raw(self, path: str) -> TreeReader:
-        """A tree as it is stored in the file."""
-        return super()._open(path)
+    @property
+    def restored(self) -> dict[str, RestoredTree]:
+        """The trees that were compressed, by path."""
+        trees = {path: self[path] for path in self.container.segments}
+        return {path: tree for path, tree in trees.items() if isinstance(tree, RestoredTree)}
 
     def _open(self, path: str) -> TreeReader:
-        tree = self.raw(path)
-        segments = self.container.segments.get(path)
-        return RestoredTree(tree, self.container, segments) if segments else tree
+        if segments := self.container.segments.get(path):
+            return RestoredTree(self.raw(path), self.container, segments, self.threads)
+        return super()._open(path)
 
 
-def open_trees(file: Any) -> Trees:
-    """The trees of a file, restored where it is compressed."""
-    return CompressedTrees(file) if is_compressed(file) else Trees(file)
+def open_trees(file: Any, threads: int | None = None) -> Trees:
+    """The trees of a file, restored where it is compressed.
+
+    Args:
+        file: as uproot opened it.
+        threads: that decode blocks; see ``thread_count``.
+    """
+    return CompressedTrees(file, threads) if is_compressed(file) else Trees(file)

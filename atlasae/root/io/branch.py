@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 Arrays = dict[str, ak.Array]
 TTREE, RNTUPLE = "ttree", "rntuple"
@@ -124,10 +123,9 @@ def free_name(name: str, taken: Iterable[str]) -> str:
     return name
 
 
-@cache  # parsing a type takes milliseconds; a tree has a thousand branches of few types
-def awkward_type(name: str) -> ak.types.Type:
-    """Parse an awkward type such as ``var * float32``."""
-    return ak.types.from_datashape(name, highlevel=False)
+def concatenated(pieces: Sequence[ak.Array]) -> ak.Array:
+    """Arrays one after another; a single one is not copied."""
+    return pieces[0] if len(pieces) == 1 else ak.concatenate(pieces)
 
 
 def grouped_alike(first: ak.Array, second: ak.Array) -> bool:

@@ -13,6 +13,7 @@ from atlasae.optional import missing_for_address
 from atlasae.root.io.branch import RNTUPLE, BranchInfo
 from atlasae.root.io.classes import private_classes
 from atlasae.root.io.errors import first_line, read_errors
+from atlasae.root.io.mark import require_unmarked
 from atlasae.root.io.rntuple import RNTupleReader, RNTupleWriter, refused_by_rntuple
 from atlasae.root.io.tree import TreeReader, TreeWriter
 from atlasae.root.io.ttree import TTreeReader, TTreeWriter, refused_by_ttree
@@ -85,12 +86,17 @@ class Trees(Mapping[str, TreeReader]):
         file: the file as uproot opened it.
         hidden: paths to leave out.
 
+    Attributes:
+        threads: that decode blocks, where there are any; see ``thread_count``.
+
     Example:
         >>> import atlasae
         >>> with open_root(atlasae.sample()) as file:
         ...     list(Trees(file))
         ['Events']
     """
+
+    threads: int | None = None
 
     def __init__(self, file: Any, hidden: Iterable[str] = ()) -> None:
         classes = file.classnames(cycle=False)
@@ -114,6 +120,7 @@ class Trees(Mapping[str, TreeReader]):
 
         Raises:
             MissingNameError: there is no such tree; the message names the nearest.
+            DamagedFileError: it cannot be read, or it was compressed and nothing says how.
         """
         if path not in self._classes:
             raise MissingNameError.of("tree", path, self.file.file_path, self)
@@ -122,8 +129,14 @@ class Trees(Mapping[str, TreeReader]):
                 self._opened[path] = self._open(path)
         return self._opened[path]
 
-    def _open(self, path: str) -> TreeReader:
+    def raw(self, path: str) -> TreeReader:
+        """A tree as it is stored in the file, whether it was compressed or not."""
         return _READERS[self._classes[path]](self.file[path], path)
+
+    def _open(self, path: str) -> TreeReader:
+        tree = self.raw(path)
+        require_unmarked(tree)
+        return tree
 
 
 def older_cycles(file: Any) -> list[str]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import io
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 import uproot
 
-from atlasae.root.io.branch import RNTUPLE, Arrays, BranchInfo, TreeSchema, awkward_type, free_name
+from atlasae.datashape import parse_datashape
+from atlasae.root.io.branch import RNTUPLE, Arrays, BranchInfo, TreeSchema, free_name
+from atlasae.root.io.clusters import ClusterReader
 from atlasae.root.io.errors import first_line
 from atlasae.root.io.tree import TreeReader, TreeWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _CARDINALITY = "ROOT::RNTupleCardinality"
 
@@ -27,6 +30,10 @@ class RNTupleReader(TreeReader):
     @property
     def title(self) -> str:
         return str(self.tree.description)
+
+    @property
+    def names(self) -> list[str]:
+        return [str(record.field_name) for record in self.tree.field_records]
 
     def _read_schema(self) -> TreeSchema:
         projections = _Projections.of(self.tree)
@@ -62,15 +69,23 @@ class RNTupleReader(TreeReader):
         empty = self.tree.arrays(filter_field=_named([name]), entry_stop=0)[name]
         return str(empty.type).partition(" * ")[2]
 
-    def _iterate(
-        self, names: Sequence[str], step_size: str | int, start: int, stop: int | None
-    ) -> Iterator[tuple[int, Arrays]]:
-        stop = self.num_entries if stop is None else min(stop, self.num_entries)
-        step, fields = self.entries_for(step_size), _named(names)
-        for first in range(start, stop, step):
-            last = min(first + step, stop)
-            chunk = self.tree.arrays(filter_field=fields, entry_start=first, entry_stop=last)
-            yield first, {name: chunk[name] for name in names}
+    def _entries_in(self, memory: str, names: Sequence[str]) -> int:
+        return int(self.tree.num_entries_for(memory, filter_field=_named(names)))
+
+    def _range_reader(self, names: Sequence[str], end: int) -> Callable[[int, int], Arrays]:
+        clusters = self.tree.ntuple.cluster_summaries
+        edges = [*(int(cluster.num_first_entry) for cluster in clusters), self.num_entries]
+
+        def end_of_cluster(entry: int) -> int:
+            return edges[bisect_right(edges, entry)]
+
+        return ClusterReader(names, self._arrays, end_of_cluster, end).read
+
+    def _arrays(self, names: Sequence[str], start: int, stop: int) -> Arrays:
+        chunk = self.tree.arrays(
+            filter_field=_named(names), entry_start=start, entry_stop=stop, array_cache=None
+        )
+        return {name: chunk[name] for name in names}
 
 
 @dataclass(frozen=True)
@@ -125,7 +140,7 @@ def refused_by_rntuple(branch: BranchInfo) -> str:
 
 def _form(branches: Sequence[BranchInfo]) -> ak.forms.RecordForm:
     """The awkward form of entries with these branches."""
-    contents = [ak.forms.from_type(awkward_type(branch.type)) for branch in branches]
+    contents = [ak.forms.from_type(parse_datashape(branch.type)) for branch in branches]
     return ak.forms.RecordForm(contents, [branch.name for branch in branches])
 
 
@@ -144,7 +159,7 @@ class RNTupleWriter(TreeWriter):
 
     def extend(self, arrays: Mapping[str, Any]) -> None:
         columns = {
-            name: ak.enforce_type(ak.to_packed(ak.Array(arrays[name])), awkward_type(entry_type))
+            name: ak.enforce_type(ak.to_packed(ak.Array(arrays[name])), parse_datashape(entry_type))
             for name, entry_type in self.types.items()
         }
         if columns and len(next(iter(columns.values()))):

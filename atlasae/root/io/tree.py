@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 
+from atlasae.datashape import parse_datashape
 from atlasae.errors import InputError
-from atlasae.root.io.branch import awkward_type
 from atlasae.root.io.errors import read_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from atlasae.root.io.branch import Arrays, TreeSchema
 
@@ -31,9 +31,11 @@ class TreeReader(ABC):
         kind: ``ttree`` or ``rntuple``.
         tree: the tree as uproot opened it.
         path: its path in the file.
+        threads: that decode blocks, where there are any; see ``thread_count``.
     """
 
     kind: str
+    threads: int | None = None
 
     def __init__(self, tree: Any, path: str) -> None:
         self.tree = tree
@@ -59,6 +61,11 @@ class TreeReader(ABC):
     def title(self) -> str:
         """Title of a TTree, description of an RNTuple."""
 
+    @property
+    @abstractmethod
+    def names(self) -> list[str]:
+        """Names of the branches or fields, whether they can be read or not."""
+
     @cached_property
     def schema(self) -> TreeSchema:
         """Its branches, and what cannot be read or written of them."""
@@ -76,20 +83,40 @@ class TreeReader(ABC):
         if not names:
             return
         with read_errors(self.where):
-            chunks = self._iterate(names, step_size, start, stop)
-        while True:
-            with read_errors(self.where):
-                chunk = next(chunks, None)
-            if chunk is None:
-                return
-            yield chunk
+            step = self.entries_for(step_size, names)
+        stop = self.num_entries if stop is None else min(stop, self.num_entries)
+        firsts = range(start, stop, step)
+        yield from self.ranges(names, [(first, min(first + step, stop)) for first in firsts])
+
+    def ranges(
+        self, names: Sequence[str], ranges: Sequence[tuple[int, int]]
+    ) -> Iterator[tuple[int, Arrays]]:
+        """Read ascending ranges of entries: pairs of the first entry, and arrays by branch name."""
+        read = self.range_reader(names, ranges[-1][1] if ranges else 0)
+        for start, stop in ranges:
+            yield start, read(start, stop)  # in no name that would outlive the chunk
 
     def read(self, names: Sequence[str], start: int, stop: int) -> Arrays:
         """Read a range of entries of branches in one chunk; the range may be empty."""
-        chunks = [arrays for _, arrays in self.iterate(names, max(stop - start, 1), start, stop)]
-        if chunks:
-            return chunks[0]
-        forms = {name: ak.forms.from_type(awkward_type(self.schema[name].type)) for name in names}
+        return self.range_reader(names, stop)(start, stop)
+
+    def range_reader(self, names: Sequence[str], end: int) -> Callable[[int, int], Arrays]:
+        """What reads branches from one entry to below another, in ascending order up to ``end``."""
+        with read_errors(self.where):
+            read_some = self._range_reader(names, end) if names else None
+
+        def read(start: int, stop: int) -> Arrays:
+            if read_some is None or start == stop:
+                return self._no_entries(names)
+            with read_errors(self.where):
+                return read_some(start, stop)
+
+        return read
+
+    def _no_entries(self, names: Sequence[str]) -> Arrays:
+        forms = {
+            name: ak.forms.from_type(parse_datashape(self.schema[name].type)) for name in names
+        }
         return {name: ak.Array(form.length_zero_array()) for name, form in forms.items()}
 
     def span(self, start: int | None, stop: int | None) -> tuple[int, int]:
@@ -97,19 +124,22 @@ class TreeReader(ABC):
         first, last, _ = slice(start, stop).indices(self.num_entries)
         return first, max(first, last)
 
-    def entries_for(self, step_size: str | int) -> int:
-        """Number of entries per chunk."""
+    def entries_for(self, step_size: str | int, names: Sequence[str]) -> int:
+        """Number of entries per chunk of these branches."""
         if isinstance(step_size, int):
             return step_size
-        return max(int(self.tree.num_entries_for(step_size)), 1)
+        return max(self._entries_in(step_size, names), 1)
 
     @abstractmethod
     def _read_schema(self) -> TreeSchema: ...
 
     @abstractmethod
-    def _iterate(
-        self, names: Sequence[str], step_size: str | int, start: int, stop: int | None
-    ) -> Iterator[tuple[int, Arrays]]: ...
+    def _entries_in(self, memory: str, names: Sequence[str]) -> int:
+        """Number of entries of these branches that take about this much memory, ``100 MB``."""
+
+    @abstractmethod
+    def _range_reader(self, names: Sequence[str], end: int) -> Callable[[int, int], Arrays]:
+        """``range_reader`` for at least one branch and ranges of at least one entry."""
 
 
 class TreeWriter(ABC):

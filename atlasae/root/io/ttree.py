@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,12 @@ import uproot
 
 from atlasae.errors import DamagedFileError
 from atlasae.root.io.branch import TTREE, Arrays, BranchInfo, TreeSchema, free_name
+from atlasae.root.io.clusters import ClusterReader
 from atlasae.root.io.errors import first_line
 from atlasae.root.io.tree import TreeReader, TreeWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 _NARROW = {"AsDouble32": "Double32_t becomes double", "AsFloat16": "Float16_t becomes float"}
 _GROUP = uproot.interpretation.grouped.AsGrouped
@@ -33,6 +35,10 @@ class TTreeReader(TreeReader):
     @property
     def title(self) -> str:
         return str(self.tree.title)
+
+    @property
+    def names(self) -> list[str]:
+        return [str(branch.name) for branch in self.tree.branches]
 
     def _read_schema(self) -> TreeSchema:
         names = {branch.name for branch in self.tree.itervalues(recursive=True)}
@@ -98,28 +104,48 @@ class TTreeReader(TreeReader):
         except Exception as error:
             raise _UnreadableError(f"cannot be read: {first_line(error)}") from error
 
-    def _iterate(
-        self, names: Sequence[str], step_size: str | int, start: int, stop: int | None
-    ) -> Iterator[tuple[int, Arrays]]:
+    def _entries_in(self, memory: str, names: Sequence[str]) -> int:
+        branches = self._branches(names)
+        return int(self.tree.num_entries_for(memory, filter_branch=_among(branches)))
+
+    def _range_reader(self, names: Sequence[str], end: int) -> Callable[[int, int], Arrays]:
+        branches = self._branches(names)
+        offsets = [branch.entry_offsets for branch in branches.values()]
+
+        def read(names: Sequence[str], start: int, stop: int) -> Arrays:
+            return self._arrays({name: branches[name] for name in names}, start, stop)
+
+        def end_of_cluster(entry: int) -> int:
+            ends = (edges[bisect_right(edges, entry) :] for edges in offsets)
+            return max((end[0] for end in ends if end), default=entry + 1)
+
+        return ClusterReader(names, read, end_of_cluster, end).read
+
+    def _branches(self, names: Sequence[str]) -> dict[str, uproot.TBranch]:
+        """The branches of these names; the first of a name, as in the schema."""
         branches: dict[str, uproot.TBranch] = {}
         for branch in self.tree.itervalues(recursive=True):
-            if branch.name in names:  # the first of a name, as in the schema
+            if branch.name in names:
                 branches.setdefault(branch.name, branch)
-        chunks = self.tree.iterate(
-            filter_branch=lambda branch: branch is branches.get(branch.name),
-            step_size=step_size,
+        return branches
+
+    def _arrays(self, branches: Mapping[str, uproot.TBranch], start: int, stop: int) -> Arrays:
+        arrays = self.tree.arrays(
+            filter_branch=_among(branches),
             entry_start=start,
             entry_stop=stop,
             how=dict,
-            report=True,
+            array_cache=None,
         )
-        for arrays, report in chunks:
-            by_name = {name.rpartition("/")[2]: array for name, array in arrays.items()}
-            for name in branches.keys() - by_name.keys():  # members that uproot passes over
-                by_name[name] = branches[name].array(
-                    entry_start=report.start, entry_stop=report.stop
-                )
-            yield report.start, {name: by_name[name] for name in branches}
+        by_name = {name.rpartition("/")[2]: array for name, array in arrays.items()}
+        for name in branches.keys() - by_name.keys():  # members that uproot passes over
+            by_name[name] = branches[name].array(entry_start=start, entry_stop=stop)
+        return {name: by_name[name] for name in branches}
+
+
+def _among(branches: Mapping[str, uproot.TBranch]) -> Callable[[uproot.TBranch], bool]:
+    """A filter that passes these branches, and no others of their names."""
+    return lambda branch: branch is branches.get(branch.name)
 
 
 def _change(branch: uproot.TBranch, info: BranchInfo) -> str:

@@ -8,7 +8,8 @@ import awkward as ak
 import numpy as np
 import uproot
 
-from atlasae.root.io.branch import RNTUPLE, BranchInfo, awkward_type
+from atlasae.datashape import parse_datashape
+from atlasae.root.io.branch import RNTUPLE, BranchInfo
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -33,7 +34,7 @@ def typename(branch: BranchInfo, kind: str, names: Collection[str]) -> str:
         >>> typename(BranchInfo("Jet_pt", "var * float32", "nJet"), "rntuple", ["nJet", "Jet_pt"])
         'std::vector<float>'
     """
-    entry_type = awkward_type(branch.type)
+    entry_type = parse_datashape(branch.type)
     if kind == RNTUPLE:
         return _standard_typename(entry_type, "std::")
     if _is_string(entry_type):
@@ -62,7 +63,7 @@ def interpretation(branch: BranchInfo, kind: str, names: Collection[str]) -> Any
         >>> interpretation(BranchInfo("Jet_pt", "var * float32", "nJet"), "ttree", ["nJet"])
         AsJagged(AsDtype('>f4'))
     """
-    entry_type = awkward_type(branch.type)
+    entry_type = parse_datashape(branch.type)
     if kind == RNTUPLE:
         return None
     if _is_string(entry_type):
@@ -84,7 +85,7 @@ def interpretation(branch: BranchInfo, kind: str, names: Collection[str]) -> Any
 
 def _is_vector(branch: BranchInfo, names: Collection[str]) -> bool:
     """Whether a list in a TTree is a std::vector, and not an array with a counter."""
-    content = awkward_type(branch.type).content
+    content = parse_datashape(branch.type).content
     return branch.counter not in names and not isinstance(content, ak.types.RegularType)
 
 

@@ -27,6 +27,7 @@ def iterate(
     step_size: int | str = STEP_SIZE,
     library: str = "ak",
     report: bool = False,
+    threads: int | None = None,
     **options: Any,
 ) -> Iterator[Any]:
     """Read trees of several files, compressed or not, in chunks of entries.
@@ -39,6 +40,7 @@ def iterate(
         step_size: number of entries per chunk, or its size such as ``100 MB``.
         library: ``ak``, ``np`` or ``pd``.
         report: give pairs of a chunk and a report of its entries.
+        threads: as in ``open``.
         options: options of ``Tree.iterate``.
 
     Raises:
@@ -57,7 +59,7 @@ def iterate(
     require_choice("library", library, LIBRARIES)
     offset = 0
     for name, path in expand_files(files):
-        with _open_tree(name, path) as tree:
+        with _open_tree(name, path, threads) as tree:
             for chunk, entries in tree.iterate(
                 expressions, cut, step_size=step_size, library=library, report=True, **options
             ):
@@ -74,6 +76,7 @@ def concatenate(
     entry_start: int | None = None,
     entry_stop: int | None = None,
     library: str = "ak",
+    threads: int | None = None,
     **options: Any,
 ) -> Any:
     """Read trees of several files, compressed or not, as one array.
@@ -85,6 +88,7 @@ def concatenate(
         entry_start: the first entry of all files together; a negative one counts from the end.
         entry_stop: the entry after the last.
         library: ``ak``, ``np`` or ``pd``.
+        threads: as in ``open``.
         options: options of ``Tree.arrays``.
 
     Raises:
@@ -100,7 +104,10 @@ def concatenate(
     """
     require_choice("library", library, LIBRARIES)
     with ExitStack() as stack:
-        trees = [stack.enter_context(_open_tree(name, path)) for name, path in expand_files(files)]
+        trees = [
+            stack.enter_context(_open_tree(name, path, threads))
+            for name, path in expand_files(files)
+        ]
         entries = sum(tree.num_entries for tree in trees)
         start, stop, _ = slice(entry_start, entry_stop).indices(entries)
         offset = 0
@@ -116,9 +123,9 @@ def concatenate(
         return LIBRARIES[library].concatenate(pieces)
 
 
-def _open_tree(name: str, path: str | None) -> Any:
+def _open_tree(name: str, path: str | None, threads: int | None) -> Any:
     """Open a tree of a file; without a path, the only one."""
-    file = open_file({name: path})
+    file = open_file({name: path}, threads=threads)
     if path is not None:
         tree = file
     else:

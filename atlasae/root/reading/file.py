@@ -14,11 +14,13 @@ from atlasae.root.container.restored_tree import CompressedTrees, open_trees
 from atlasae.root.io.branch import RNTUPLE, TTREE
 from atlasae.root.io.errors import read_errors
 from atlasae.root.io.file import Trees, open_root, tree_reader
+from atlasae.root.io.mark import require_unmarked
 from atlasae.root.reading.expressions import NameFilter, name_filter
 from atlasae.root.reading.jets import read_collection
 from atlasae.root.reading.named_items import NamedItems
 from atlasae.root.reading.paths import absolute_path, split_object
 from atlasae.root.reading.tree import Tree
+from atlasae.threads import thread_count
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -58,7 +60,8 @@ class File(NamedItems[Any]):
         return f"<{type(self).__name__} {self.file_path!r}, {self._path('')!r}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _open_directory, (absolute_path(self.file_path), self._path(""), self.file.options)
+        path = absolute_path(self.file_path)
+        return _open_directory, (path, self._path(""), self._trees.threads, self.file.options)
 
     @property
     def file_path(self) -> str:
@@ -122,12 +125,14 @@ class File(NamedItems[Any]):
         """
         self._require_open()
         path = self._path(where)
-        for tree_path in self._kinds:
-            if path == tree_path:
-                return Tree(self._trees[tree_path])
-            if path.startswith(f"{tree_path}/"):
-                return Tree(self._trees[tree_path])[path.removeprefix(f"{tree_path}/")]
+        tree_path = next((t for t in self._trees if f"{path}/".startswith(f"{t}/")), "")
+        if tree_path in self._kinds:
+            tree = Tree(self._trees[tree_path])
+            branch = path.removeprefix(tree_path).removeprefix("/")
+            return tree[branch] if branch else tree
         with read_errors(f"{self.file_path}: {where!r}"):
+            if tree_path:
+                require_unmarked(self._trees.raw(tree_path))
             try:
                 item = self._directory[where]
             except uproot.KeyInFileError as error:
@@ -164,12 +169,16 @@ class File(NamedItems[Any]):
         self.close()
 
 
-def open_file(path: PathLike | Mapping[str, str | None], **options: Any) -> Any:
+def open_file(
+    path: PathLike | Mapping[str, str | None], *, threads: int | None = None, **options: Any
+) -> Any:
     """Open a ROOT file, compressed or not, and read it as with uproot.
 
     Args:
         path: path of the file, or an address that uproot reads from. ``file.root:Events``, or
             ``{"file.root": "Events"}``, opens an object in the file.
+        threads: how many decode blocks at a time, where several are read; by default one for each
+            core, fewer where there is little memory.
         options: options of ``uproot.open``.
 
     Returns:
@@ -181,7 +190,7 @@ def open_file(path: PathLike | Mapping[str, str | None], **options: Any) -> Any:
         FileError: the file may not be read, or is a directory.
         DamagedFileError: it is not a ROOT file, or it is damaged.
         MissingNameError: the object is not in the file; the message names the nearest.
-        InputError: more than one file is given.
+        InputError: more than one file is given, or fewer threads than one.
         MissingPackageError: reading this kind of address needs a package that is not installed.
 
     Example:
@@ -194,16 +203,19 @@ def open_file(path: PathLike | Mapping[str, str | None], **options: Any) -> Any:
     """
     if isinstance(path, Mapping) and len(path) != 1:
         raise InputError(f"one file is opened at a time, not {len(path)}")
+    thread_count(threads)  # raises if it is below one
     ((file_path, object_path),) = split_object(path)
     directory = open_root(file_path, **options)
     try:
-        file = File(directory, open_trees(directory))
+        file = File(directory, open_trees(directory, threads))
         return file if object_path is None else file[object_path]
     except BaseException:
         directory.close()
         raise
 
 
-def _open_directory(file_path: str, object_path: str, options: Mapping[str, Any]) -> Any:
+def _open_directory(
+    file_path: str, object_path: str, threads: int | None, options: Mapping[str, Any]
+) -> Any:
     """Open a file, or a directory in it, as unpickling does."""
-    return open_file({file_path: object_path or None}, **options)
+    return open_file({file_path: object_path or None}, threads=threads, **options)

@@ -194,7 +194,8 @@ def read_latents(path: PathLike) -> ak.Array:
         for name, segments in trees.container.segments.items():
             for segment in segments:
                 for part in segment.manifest.parts:
-                    reader = part_reader(trees.container, segment, part, trees.raw(name))
+                    raw = trees.raw(name)
+                    reader = part_reader(trees.container, segment, part, raw, segment.stop)
                     if isinstance(reader, LatentReader):
                         tables.append(reader.latents(segment.start, segment.stop))
         if not tables:

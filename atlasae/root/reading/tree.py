@@ -62,7 +62,7 @@ class Tree(NamedItems["Branch"]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         path = absolute_path(self._reader.file_path)
-        return _open_tree, (path, self.object_path, self.file.options)
+        return _open_tree, (path, self.object_path, self._reader.threads, self.file.options)
 
     @property
     def name(self) -> str:
@@ -372,11 +372,13 @@ class Branch:
         return values
 
 
-def _open_tree(file_path: str, object_path: str, options: Mapping[str, Any]) -> Tree:
+def _open_tree(
+    file_path: str, object_path: str, threads: int | None, options: Mapping[str, Any]
+) -> Tree:
     """Open the tree of a file, as unpickling does."""
     file = open_root(file_path, **options)
     try:
-        return Tree(open_trees(file)[object_path])
+        return Tree(open_trees(file, threads)[object_path])
     except BaseException:
         file.close()
         raise
