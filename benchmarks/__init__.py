@@ -1,6 +1,7 @@
 """Measurements of atlasae; each program prints a table and writes JSON to ``results/``.
 
-``python -m benchmarks`` measures cycles per jet, ``benchmarks.rates`` bits per jet,
-``benchmarks.variants`` the autoencoders and ``benchmarks.formats`` whole files;
-``benchmarks.readme`` makes the tables of the documents from the results.
+``python -m benchmarks`` measures cycles per jet, ``benchmarks.rates`` bits per jet and speed,
+``benchmarks.reading`` the reading of a branch, ``benchmarks.scale`` millions of jets,
+``benchmarks.variants`` the autoencoders and ``benchmarks.formats`` whole files. ``benchmarks.bars``
+prints what of it has to be reached; ``benchmarks.readme`` makes the tables of the documents.
 """

@@ -14,18 +14,10 @@ if TYPE_CHECKING:
     from atlasae.jets.table import Table
     from benchmarks.cases import Case
 
-TARGET_BITS = 30.7  # per jet of the pickle
-TARGET_SAVED = 14.4  # bits per event of the dijets
-
 
 def measure(jets: Case, events: Case) -> list[dict[str, Any]]:
     """The test jets of a case without events, and all events of another."""
-    flat = _row(jets, jets.test)
-    grouped = _row(events, joined([events.train, events.test]))
-    return [
-        {**flat, "target_bits": TARGET_BITS, "target_met": flat["bits"] <= TARGET_BITS},
-        {**grouped, "target_saved": TARGET_SAVED, "target_met": grouped["saved"] >= TARGET_SAVED},
-    ]
+    return [_row(jets, jets.test), _row(events, joined([events.train, events.test]))]
 
 
 def _row(case: Case, table: Table) -> dict[str, Any]:
@@ -47,16 +39,10 @@ def _row(case: Case, table: Table) -> dict[str, Any]:
 
 
 def show(rows: list[dict[str, Any]], console: Console) -> None:
-    """Print what is saved per jet or event, and whether the targets are met."""
+    """Print what is saved per jet or event."""
     for row in rows:
-        target = (
-            f"{row['target_bits']} bits per jet"
-            if "target_bits" in row
-            else f"{row['target_saved']} bits saved"
-        )
         console.print(
             f"[bold]{row['name']}, order='free'[/bold]: {row['bits']:.3f} bits per jet;"
             f" {row['saved']:.3f} bits saved per {row['unit']} ({row['total']:,} in all), of"
-            f" {row['order_bits']:.3f} that the order takes; target {target}"
-            f" {'met' if row['target_met'] else 'missed'}"
+            f" {row['order_bits']:.3f} that the order takes"
         )

@@ -11,6 +11,7 @@ from atlasae.atomic_write import atomic_write, make_directory
 if TYPE_CHECKING:
     from rich.console import Console
 
+RESULTS = Path(__file__).parent / "results"
 TABLE_WIDTH = 128  # characters, of tables written to a file
 
 

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.readme``: make the tables of README and docs from the saved results."""
+"""``python -m benchmarks.readme``: make the tables and the figure of README and docs from results."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import cases, figure
+from benchmarks.output import RESULTS
+from benchmarks.speed import ATLASAE
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "results"
 ORIGINAL_RMSE = 0.85  # reported by the original study for its tanh network
 
 
@@ -71,23 +74,25 @@ def rates(result: dict[str, Any]) -> str:
 
 
 def speeds(result: dict[str, Any]) -> str:
-    """Size of the codec and speed relative to lzma, then notes on the measurement."""
+    """Megabytes of float32 per second of all tools, then notes on the measurement."""
     rows = result["rows"]
-    speeds_of_rows = [row["speed"] for row in rows]
+    timed = [row for row in rows if row["speed"]]
+    columns = [(row, direction) for row in timed for direction in ("encode", "decode")]
     lines = [
-        _cells("", *(row["name"] for row in rows)),
-        "|---|" + len(rows) * "---|",
-        _cells("stored codec, bytes", *(f"{row['codec_bytes']:,}" for row in rows)),
-        _cells(
-            "encoding, times lzma's speed", *(f"{s['encode_ratio']:.1f}" for s in speeds_of_rows)
-        ),
-        _cells(
-            "decoding, times lzma's speed", *(f"{s['decode_ratio']:.2f}" for s in speeds_of_rows)
+        _cells("MB/s", *(f"{row['name']}: {direction}" for row, direction in columns)),
+        "|---|" + len(columns) * "---|",
+        *(
+            _cells(
+                f"**{name}**" if name == ATLASAE else name,
+                *(_speed(row["speed"]["tools"][name][direction]) for row, direction in columns),
+            )
+            for name in timed[0]["speed"]["tools"]
         ),
         "",
     ]
     broken = [row["name"] for row in rows if not row["bound_kept"]]
     bound = f"the tolerance is BROKEN in {', '.join(broken)}" if broken else "all are within it"
+    sizes = [row["codec_bytes"] for row in rows]
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     excess = max(row["excess"] for row in rows)
     counts = max(
@@ -107,7 +112,17 @@ def speeds(result: dict[str, Any]) -> str:
             f" {excess:.2%} above the cross-entropy."
         ),
         f"All values were compared with their tolerance: {bound}.",
-        "Speeds are on one thread, relative to Python's lzma at preset 9.",
+        (
+            f"A stored codec takes {min(sizes):,} to {max(sizes):,} bytes. Fitting took"
+            f" {max(row['seconds_to_fit'] for row in rows):.1f} s at most."
+        ),
+        *(
+            f"{row['name']}: {row['speed']['cycles']['encode']:,.0f} cycles per jet to encode,"
+            f" {row['speed']['cycles']['decode']:,.0f} to decode; two threads encode"
+            f" {row['speed']['two_threads']['encode']:.2f} times as fast as one, and decode"
+            f" {row['speed']['two_threads']['decode']:.2f} times."
+            for row in timed
+        ),
         f"1,000 to 10,000 jets with codec: {min(ratios):.2f} to {max(ratios):.2f} of pcodec's size.",
         *(
             f'With `order="free"`, {row["name"]}: {row["bits"]:.2f} bits per jet,'
@@ -126,6 +141,10 @@ def _cells(*cells: str) -> str:
 
 def _rate(rate: dict[str, Any]) -> str:
     return "not measured" if rate["bits"] is None else f"{rate['bits']:.1f}"
+
+
+def _speed(megabytes: float) -> str:
+    return f"{megabytes:,.0f}" if megabytes >= 100 else f"{megabytes:.1f}"
 
 
 TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
@@ -149,7 +168,10 @@ def filled(text: str, name: str) -> str:
 
 
 def main() -> None:
-    """Fill every table of the documents."""
+    """Fill every table of the documents, and draw the figure."""
+    rates_of_tools = json.loads((RESULTS / "rates.json").read_text(encoding="utf-8"))
+    dijets = next(row for row in rates_of_tools["rows"] if row["name"] == cases.DIJETS)
+    figure.draw(dijets, ROOT / "docs" / "rate_speed.svg")
     for document, names in DOCUMENTS.items():
         path = ROOT / document
         text = path.read_text(encoding="utf-8")

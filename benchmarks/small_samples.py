@@ -13,6 +13,7 @@ from atlasae.codecs.bounded.codec import BoundedCodec
 from atlasae.quantization.quantizers import IntegerQuantizer
 from atlasae.quantization.tolerance import LOSSLESS
 from benchmarks import peers
+from benchmarks.tools import PCODEC, Column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,9 +48,9 @@ def _row(name: str, table: Table) -> dict[str, Any]:
     columns = peers.columns_of(codec, table)
     if table.counts is not None:
         counts = np.asarray(table.counts, np.int64)
-        columns["jet counts"] = peers.Column(counts, counts, IntegerQuantizer("int64"), LOSSLESS)
+        columns["jet counts"] = Column(counts, counts, IntegerQuantizer("int64"), LOSSLESS)
     model, payload = len(codec.to_bytes()), len(codec.encode(table))
-    pcodec = peers.rate(peers.PCODEC, columns).bits
+    pcodec = peers.rate(PCODEC, columns).bits
     return {
         "name": name,
         "jets": len(table),

@@ -1,68 +1,150 @@
-"""Speed of a bounded codec on one thread, next to Python's lzma on the same bytes."""
+"""Speed of a bounded codec and of other tools, on one core, on the same jets in the same run.
+
+The other tools have the settings that ``benchmarks.peers`` chose, column by column. Those that code
+integers start from integers and give integers; the codec starts from values, gives values, and
+verifies what it codes.
+"""
 
 from __future__ import annotations
 
-import lzma
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from atlasae.jets.table import Table
-from benchmarks import cases
+from atlasae import cycles
+from atlasae.jets.names import role
+from atlasae.jets.table import Table, joined
+from benchmarks import peers
+from benchmarks.tools import TOOLS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     from atlasae.codecs.bounded.codec import BoundedCodec
+    from benchmarks.cases import Case
+    from benchmarks.tools import Column, Trial
 
-TIMED_JETS = 300_000
-SMEARING = 1e-3  # relative, of the copies that are timed
+    Calls = tuple[Callable[[], Any], Callable[[Any], object]]  # to pack, to unpack
+
+ATLASAE = "atlasae"
+TIMED_JETS = 2_000_000
+_SCALED, _SHIFTED = 0.02, 0.1  # of pt and m, relative; of eta
+_ENOUGH_SECONDS = 20  # a tool that took so long is not timed again
+_DIRECTIONS = ("encode", "decode")
 
 
-def measure(codec: BoundedCodec, case: cases.Case, repeats: int) -> dict[str, float]:
-    """Megabytes of float32 per second, and the ratios to lzma."""
+def measure(
+    codec: BoundedCodec, case: Case, rates: Iterable[peers.Rate], repeats: int
+) -> dict[str, Any]:
+    """The fastest of some repeats of every tool, and what a second thread gains."""
     table = _enlarged(case)
-    raw = b"".join(column.tobytes() for column in table.columns.values())
-    seconds: dict[str, list[float]] = {}
-
-    def timed(name: str, call: Callable[..., Any], *arguments: Any) -> Any:
-        start = time.thread_time()
-        result = call(*arguments)
-        seconds.setdefault(name, []).append(time.thread_time() - start)
-        return result
-
-    for _ in range(repeats):
-        coded = timed("encode", codec.encode, table)
-        packed = timed("lzma_encode", partial(lzma.compress, preset=9), raw)
-        timed("decode", codec.decode, coded)
-        timed("lzma_decode", lzma.decompress, packed)
-    times = {name: np.array(values) for name, values in seconds.items()}
+    calls = {ATLASAE: _codec_calls(codec, table, threads=1)}
+    columns = peers.columns_of(codec, table)
+    calls |= {rate.name: _calls(rate, columns) for rate in rates if rate.bits is not None}
+    seconds, counted = _best(calls, repeats)
+    megabytes = sum(column.nbytes for column in table.columns.values()) / 1e6
     return {
         "jets": len(table),
         "repeats": repeats,
-        "lzma_factor": len(raw) / len(packed),
-        **{name: len(raw) / 1e6 / float(np.median(values)) for name, values in times.items()},
-        # the median of ratios, because the speed of the machine drifts between repeats
-        "encode_ratio": float(np.median(times["lzma_encode"] / times["encode"])),
-        "decode_ratio": float(np.median(times["lzma_decode"] / times["decode"])),
+        "tools": {
+            name: {d: megabytes / best for d, best in zip(_DIRECTIONS, times, strict=True)}
+            for name, times in seconds.items()
+        },
+        "cycles": {d: c / len(table) for d, c in zip(_DIRECTIONS, counted, strict=True)},
+        "two_threads": _two_threads(codec, table, repeats),
     }
 
 
-def _enlarged(case: cases.Case) -> Table:
-    """About TIMED_JETS jets like the test jets: smeared copies, each in another order.
+def _codec_calls(codec: BoundedCodec, table: Table, threads: int) -> Calls:
+    return partial(codec.encode, table, threads=threads), partial(codec.decode, threads=threads)
 
-    Without smearing, lzma would exploit the repetitions, which real jets do not have.
+
+def _calls(rate: peers.Rate, columns: Mapping[str, Column]) -> Calls:
+    trials = [_trial(rate, feature, column) for feature, column in columns.items()]
+
+    def pack() -> list[Any]:
+        return [trial.pack() for trial in trials]
+
+    def unpack(coded: list[Any]) -> list[Any]:
+        return [trial.unpack(data) for trial, data in zip(trials, coded, strict=True)]
+
+    return pack, unpack
+
+
+def _trial(rate: peers.Rate, feature: str, column: Column) -> Trial:
+    trials = TOOLS[rate.name](column)
+    return next(trial for trial in trials if trial.settings == rate.settings[feature])
+
+
+def _best(calls: dict[str, Calls], repeats: int) -> tuple[dict[str, list[float]], list[float]]:
+    """Least processor time of each call, in seconds, and least cycles of the codec's calls.
+
+    The tools take turns, so that a slow moment of the machine is no tool's own.
+    """
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
+    counted = []
+    for _ in range(repeats):
+        for name, (pack, unpack) in calls.items():
+            if sum(map(sum, seconds[name])) > _ENOUGH_SECONDS:
+                continue
+            data, *packing = _timed(pack)
+            _, *unpacking = _timed(partial(unpack, data))
+            seconds[name].append((packing[0], unpacking[0]))
+            if name == ATLASAE:
+                counted.append((packing[1], unpacking[1]))
+    least = {name: np.min(times, axis=0).tolist() for name, times in seconds.items()}
+    return least, np.min(counted, axis=0).tolist()
+
+
+def _timed(call: Callable[[], Any]) -> tuple[Any, float, float]:
+    """What a call gives, its processor time in seconds, and its cycles on the processor."""
+    start = time.process_time()
+    with cycles.Timer() as timer:
+        result = call()
+    seconds = time.process_time() - start
+    # the time-stamp counter runs on while other processes are on the processor
+    return result, seconds, timer.cycles * min(1.0, seconds / timer.seconds)
+
+
+def _two_threads(codec: BoundedCodec, table: Table, repeats: int) -> dict[str, float]:
+    """Time on one thread over time on two, by the clock; the least of some repeats."""
+    seconds: dict[int, list[tuple[float, float]]] = {1: [], 2: []}
+    for _ in range(repeats):
+        for threads, times in seconds.items():
+            encode, decode = _codec_calls(codec, table, threads)
+            start = time.perf_counter()
+            data = encode()
+            middle = time.perf_counter()
+            decode(data)
+            times.append((middle - start, time.perf_counter() - middle))
+    one, two = (np.min(times, axis=0) for times in seconds.values())
+    return dict(zip(_DIRECTIONS, (one / two).tolist(), strict=True))
+
+
+def _enlarged(case: Case) -> Table:
+    """About TIMED_JETS jets like those of the case: its events many times, in other orders.
+
+    Each time an event is scaled, rotated in phi and shifted in eta by other amounts, as real jets
+    have no repetitions that other tools could exploit.
     """
     generator = np.random.default_rng(0)
-    test = case.test
-    total = len(test) if test.counts is None else len(test.counts)
-    copies = max(1, round(TIMED_JETS / len(test)))
-    many = test.events(np.concatenate([generator.permutation(total) for _ in range(copies)]))
+    jets = joined([case.train, case.test])
+    total = len(jets) if jets.counts is None else len(jets.counts)
+    copies = max(1, round(TIMED_JETS / len(jets)))
+    many = jets.events(np.concatenate([generator.permutation(total) for _ in range(copies)]))
+    of_jets = 1 if many.counts is None else many.counts
+    events = copies * total
+    scale = np.repeat(1 + np.abs(generator.normal(0, _SCALED, events)), of_jets)
+    angle = np.repeat(generator.uniform(-np.pi, np.pi, events), of_jets)
+    shift = np.repeat(generator.normal(0, _SHIFTED, events), of_jets)
     columns = {}
     for name, values in many.columns.items():
-        smeared = values * generator.normal(1, SMEARING, len(values)).astype(np.float32)
-        columns[name] = np.clip(smeared, test.columns[name].min(), test.columns[name].max())
-    enlarged = Table(columns, many.counts)
-    return cases.truncated(enlarged) if case.lossless else enlarged
+        if role(name) == "phi":
+            moved = np.remainder(values + angle + np.pi, 2 * np.pi) - np.pi
+        else:
+            moved = values + shift if role(name) == "eta" else values * scale
+        inside = np.clip(moved, jets.columns[name].min(), jets.columns[name].max())
+        columns[name] = inside.astype(np.float32)
+    return Table(columns, many.counts)

@@ -1,0 +1,164 @@
+"""``python -m benchmarks.bars``: what the bounded codec has to reach, beside what was measured.
+
+The results of ``benchmarks.rates``, ``benchmarks.reading`` and ``benchmarks.scale`` are read.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import cases
+from benchmarks.output import RESULTS, table_console
+from benchmarks.reading import ALL, SOME
+from benchmarks.speed import ATLASAE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LZMA, _ZLIB = "ROOT, lossless, LZMA-9", "ROOT, lossless, ZLIB-6"
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A number to reach.
+
+    Attributes:
+        name: what it counts.
+        source: the results that it is in, such as ``rates``.
+        seen: the measured number, from these results.
+        must: the number to reach.
+        aim: the number to come close to, if there is one.
+        at_least: whether larger is better.
+    """
+
+    name: str
+    source: str
+    seen: Callable[[dict[str, Any]], float]
+    must: float
+    aim: float | None = None
+    at_least: bool = False
+
+    def met(self, value: float) -> str:
+        """``aim``, ``must`` or ``missed``: the hardest number that a measured one reaches."""
+        sign = -1 if self.at_least else 1
+        if self.aim is not None and sign * value <= sign * self.aim:
+            return "aim"
+        return "must" if sign * value <= sign * self.must else "missed"
+
+
+def _of_case(case: str, key: str) -> Callable[[dict[str, Any]], float]:
+    return lambda result: float(_row(result, case)[key])
+
+
+def _row(result: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(row for row in result["rows"] if row["name"] == name)
+
+
+def _speed(name: str, case: str, direction: str, other: str, must: float, aim: float) -> Bar:
+    """The speed of the codec over that of another tool."""
+
+    def ratio(result: dict[str, Any]) -> float:
+        tools = _row(result, case)["speed"]["tools"]
+        return float(tools[ATLASAE][direction] / tools[other][direction])
+
+    return Bar(name, "rates", ratio, must, aim, at_least=True)
+
+
+def _cycles(direction: str) -> Callable[[dict[str, Any]], float]:
+    return lambda result: float(_row(result, cases.DIJETS)["speed"]["cycles"][direction])
+
+
+def _threads(direction: str) -> Callable[[dict[str, Any]], float]:
+    """The least of the timed cases."""
+    return lambda result: min(
+        row["speed"]["two_threads"][direction] for row in result["rows"] if row["speed"]
+    )
+
+
+def _reading(part: str) -> Callable[[dict[str, Any]], float]:
+    return lambda result: float(_row(result, part)["ratio"])
+
+
+def _largest_codec(result: dict[str, Any]) -> float:
+    return float(max(row["codec_bytes"] for row in result["rows"]))
+
+
+def _largest_excess(result: dict[str, Any]) -> float:
+    return 100 * float(max(row["excess"] for row in result["rows"]))
+
+
+def _of_pcodec(result: dict[str, Any]) -> float:
+    """The largest of the small samples."""
+    return float(max(row["sum"] / row["pcodec_bytes"] for row in result["small_samples"]))
+
+
+def _free_order(result: dict[str, Any]) -> float:
+    return next(float(r["bits"]) for r in result["free_order"] if r["name"] == cases.PICKLE)
+
+
+def _growth(result: dict[str, Any]) -> float:
+    few, many = result["rows"]
+    return float(many["seconds"] / few["seconds"])
+
+
+def _peak(result: dict[str, Any]) -> float:
+    return float(max(row["peak_bytes"] for row in result["rows"]) / 1e6)
+
+
+BARS = (
+    Bar("bits per jet, pickle, 1e-3", "rates", _of_case(cases.PICKLE, "bits"), 41.35, 41.29),
+    Bar("bits per jet, pickle, 1e-2", "rates", _of_case("pickle, 0.01", "bits"), 28.10, 28.03),
+    Bar("bits per jet, pickle, 1e-4", "rates", _of_case("pickle, 0.0001", "bits"), 54.65, 54.58),
+    Bar("bits per jet, pickle, 1e-3, order free", "rates", _free_order, 30.40),
+    Bar("bits per jet, dijets, 1e-3", "rates", _of_case(cases.DIJETS, "bits"), 41.05, 40.85),
+    Bar("bits per jet, NanoAOD, lossless", "rates", _of_case(cases.NANOAOD, "bits"), 51.05, 50.8),
+    Bar("bytes above the cross-entropy, %", "rates", _largest_excess, 0.3),
+    _speed("decode dijets, times lzma's speed", cases.DIJETS, "decode", _LZMA, 12, 20),
+    _speed("decode dijets, times zlib-6's", cases.DIJETS, "decode", _ZLIB, 1.2, 2),
+    _speed("decode flat jets, times lzma's", cases.PICKLE, "decode", _LZMA, 20, 30),
+    _speed("decode flat jets, times zlib-6's", cases.PICKLE, "decode", _ZLIB, 2, 3),
+    _speed("encode dijets, times lzma-9's", cases.DIJETS, "encode", _LZMA, 35, 80),
+    _speed("encode dijets, times zlib-6's", cases.DIJETS, "encode", _ZLIB, 3.5, 8),
+    Bar("cycles per jet, decode dijets", "rates", _cycles("decode"), 160, 90),
+    Bar("cycles per jet, encode dijets", "rates", _cycles("encode"), 350, 180),
+    Bar("seconds to fit dijets", "rates", _of_case(cases.DIJETS, "seconds_to_fit"), 3, 1),
+    Bar("seconds to fit the pickle", "rates", _of_case(cases.PICKLE, "seconds_to_fit"), 1),
+    Bar("encode on two threads, times one's", "rates", _threads("encode"), 1.7, at_least=True),
+    Bar("decode on two threads, times one's", "rates", _threads("decode"), 1.7, at_least=True),
+    Bar("read 1,000 entries, times uproot's time", "reading", _reading(SOME), 2, 1.3),
+    Bar("read all entries, times uproot's time", "reading", _reading(ALL), 1, 0.5),
+    Bar("stored codec, bytes", "rates", _largest_codec, 12_000),
+    Bar("codec and 1,000 to 10,000 jets, times pcodec's size", "rates", _of_pcodec, 1),
+    Bar("compress 15 million jets, times 5 million's time", "scale", _growth, 3.2),
+    Bar("compress 15 million jets, MB of memory", "scale", _peak, 600),
+)
+
+
+def main() -> None:
+    """Print the table; a bar without results is shown as not measured."""
+    from rich.table import Table
+
+    results = {
+        source: json.loads((RESULTS / f"{source}.json").read_text(encoding="utf-8"))
+        for source in sorted({bar.source for bar in BARS})
+        if (RESULTS / f"{source}.json").exists()
+    }
+    printed = Table(title="Bars of the bounded codec")
+    printed.add_column("bar")
+    for heading in ("must", "aim", "seen", "met"):
+        printed.add_column(heading, justify="right")
+    for bar in BARS:
+        sign = ">=" if bar.at_least else "<="
+        cells = ["-", "not measured"]
+        if bar.source in results:
+            seen = bar.seen(results[bar.source])
+            cells = [f"{seen:,.4g}", bar.met(seen)]
+        aim = "" if bar.aim is None else f"{bar.aim:,g}"
+        printed.add_row(bar.name, f"{sign} {bar.must:,g}", aim, *cells)
+    table_console().print(printed)
+
+
+if __name__ == "__main__":
+    main()
