@@ -209,7 +209,7 @@ def start_work(choice, seconds=0.0):
 
 
 def finished(process):
-    output, _ = process.communicate(timeout=250)
+    output, _ = process.communicate(timeout=400)
     assert process.returncode == 0
     return json.loads(output)
 
@@ -338,6 +338,7 @@ def test_a_folder_that_others_can_write_to_is_refused(filled, state, monkeypatch
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_processes_that_start_together_do_not_disturb_each_other(tmp_path):
     """On an empty folder, then on one that is filled and that nobody can write to."""
     tmp_path.chmod(0o700)
