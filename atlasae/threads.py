@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+THREAD_NAME = "atlasae"  # the names of threads start so
 _MEMORY = 256 << 20  # bytes of this machine's memory that each thread should find, at least
 
 
@@ -64,7 +65,8 @@ class OrderedCalls(Generic[Result]):
 
     def __init__(self, threads: int | None) -> None:
         self.threads = thread_count(threads)
-        self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
+        has_pool = self.threads > 1
+        self._pool = ThreadPoolExecutor(self.threads, THREAD_NAME) if has_pool else None
         self._waiting: deque[Future[Result]] = deque()
 
     def start(self, function: Callable[[], Result]) -> list[Result]:
