@@ -52,7 +52,7 @@ class Accelerated(Generic[P, R]):
         _REGISTRY[self.name] = self
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        kernel = _state.kernels.get(self.name) if _state.use_kernels else None
+        kernel = kernel_in_use(self.name)
         if kernel is not None:
             return kernel(*args)  # type: ignore[no-any-return]
         start = time.perf_counter()
@@ -73,7 +73,7 @@ def accelerated(module: str) -> Callable[[Callable[P, R]], Accelerated[P, R]]:
 
 
 def kernel_in_use(name: str) -> Callable[..., Any] | None:
-    """A kernel without a function in numpy of the same arguments; None where none is in use.
+    """A kernel; None where none is in use.
 
     Args:
         name: as ``module:function``.

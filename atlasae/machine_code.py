@@ -176,12 +176,12 @@ class Loaded:
         self.functions = {name: self._function(each) for name, each in kernels.items()}
 
     def _function(self, each: Kernel) -> Callable[..., Any]:
-        result = np.ctypeslib.as_ctypes_type(each.result)() if each.result else ctypes.c_int64()
+        result = _ctype(each.result) if each.result else ctypes.c_int64
         types: list[Any] = [ctypes.c_void_p, ctypes.c_void_p]
         for dtype, ndim in each.arguments:
             types += [ctypes.c_void_p, *[ctypes.c_int64] * ndim] if ndim else [_ctype(dtype)]
         address = self._engine.get_function_address(each.symbol)
-        return _Function(ctypes.CFUNCTYPE(ctypes.c_int32, *types)(address), each, type(result))
+        return _Function(ctypes.CFUNCTYPE(ctypes.c_int32, *types)(address), each, result)
 
 
 class _Function:

@@ -23,12 +23,11 @@ if TYPE_CHECKING:
 
     from atlasae.density.conditional import Inputs
     from atlasae.density.feature_layout import FeatureLayout
-    from atlasae.density.visitor import Visitor
     from atlasae.types import Columns, Integers, Integers32
 
 
 def traverse(
-    visitor: Visitor,
+    visitor: RankByRank,
     layout: FeatureLayout,
     counts: Integers | None,
     columns: Columns | None,
@@ -62,7 +61,7 @@ def traverse(
         yield feature, known[-1]
 
 
-def _visit_sign(visitor: Visitor, context: EventContext, given: Integers32 | None) -> None:
+def _visit_sign(visitor: RankByRank, context: EventContext, given: Integers32 | None) -> None:
     """Visit the sign of the leading eta, with which all others of the event are mirrored."""
     assert context.layout.eta is not None
     at, count = context.ranks.at(0), context.ranks.count(0)
@@ -73,13 +72,24 @@ def _visit_sign(visitor: Visitor, context: EventContext, given: Integers32 | Non
 
 
 class RankByRank(ABC):
-    """A visitor to whom the jets of a group come rank by rank: the reference of all others."""
+    """What is done with each feature: encode, decode, record, or compute its cross-entropy.
+
+    The jets of a group come rank by rank; what kernels do for all ranks at once gives the same.
+    """
 
     @abstractmethod
     def visit(
         self, group: str, feature: str, values: Integers32 | None, count: int, inputs: Inputs
     ) -> Integers32:
-        """See ``Visitor``."""
+        """Return the coordinates of a feature for jets with these inputs.
+
+        Args:
+            group: of the jets.
+            feature: its name.
+            values: the coordinates, shape (count,); None to decode them.
+            count: number of jets.
+            inputs: what is known of the jets.
+        """
 
     def visit_ranks(
         self,
@@ -89,7 +99,15 @@ class RankByRank(ABC):
         context: EventContext,
         given: Integers32 | None,
     ) -> None:
-        """See ``Visitor``."""
+        """Visit a feature of the momentum for a group of jets, and add it to the context.
+
+        Args:
+            group: of the jets.
+            feature: its name.
+            members: the ranks in the group.
+            context: what is known of the events; the integers are added to it.
+            given: the integers of all jets in the order by rank; None to decode them.
+        """
         for rank in members:
             kind, inputs = coordinate(context, feature, rank), EventInputs(context, feature, rank)
             integers = None if given is None else given[context.ranks.at(rank)]
