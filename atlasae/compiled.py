@@ -1,18 +1,17 @@
-"""Functions in numpy that have a kernel with the same result, which numba compiles.
+"""Functions in numpy that have a kernel with the same result, in machine code.
 
 The function in numpy is the reference: it says what is computed. It does the work until it has taken
 some time in a process, so small jobs do not wait for kernels. Then the kernels are loaded, which
-takes a tenth of a second, or compiled where this machine has none yet, which takes seconds. Where
-numba is missing, or what it compiled can be stored nowhere, the reference does all the work.
+takes a tenth of a second, or compiled where this machine has none yet, which takes a second or two.
+Where llvmlite is missing, or what it compiled can be stored nowhere, the reference does all the work.
 
 The machine code is stored by processor, in one file that is written at once and checked when it is
-read, and is loaded without numba. So processes on a farm that start together, or on unlike machines
+read. So processes on a farm that start together, or on unlike machines
 with one home, do not disturb each other.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import time
 import warnings
@@ -31,7 +30,7 @@ R = TypeVar("R")
 
 VARIABLE = "ATLASAE_KERNELS"  # of the environment: "never", "always", or a folder for the kernels
 LOAD_AFTER = 0.15  # seconds of the references, about what loading takes
-COMPILE_AFTER = 1.5  # seconds: a job that is soon done does not wait for a compiler
+COMPILE_AFTER = 0.6  # seconds: a job that is soon done does not wait for a compiler
 
 #: Kernels by name, as ``module:function``; a kernel has arguments like its reference.
 _REGISTRY: dict[str, Accelerated[Any, Any]] = {}
@@ -105,39 +104,35 @@ class _State:
             if self.loaded is not None or self.next_try == float("inf"):
                 return
             self.next_try = float("inf") if may_compile else COMPILE_AFTER
-            kernels = _stored_or_compiled(self.choice, may_compile)
-            if kernels is not None:
-                self.loaded = machine_code.Loaded(kernels)
+            code = _stored_or_compiled(self.choice, may_compile)
+            if code is not None:
+                self.loaded = machine_code.Loaded(code, machine_code.read_program().signatures)
                 self.kernels = self.loaded.functions
                 self.next_try = float("inf")
 
 
-def _stored_or_compiled(choice: str, may_compile: bool) -> dict[str, machine_code.Kernel] | None:
+def _stored_or_compiled(choice: str, may_compile: bool) -> bytes | None:
+    """The machine code; None where there is none, or none yet."""
     try:
         folders = [*machine_code.folders("" if choice in ("always", "never") else choice)]
     except ImportError:  # no llvmlite for this Python
         return None
     for folder in folders:
-        if machine_code.is_private(folder) and (kernels := machine_code.stored(folder)):
-            return kernels
-    if not may_compile or not has_numba() or not any(map(_can_write, folders)):
+        if machine_code.is_private(folder) and (code := machine_code.stored(folder)):
+            return code
+    if not may_compile or not any(map(_can_write, folders)):
         return None
     try:
-        kernels = machine_code.compile_kernels()
-    except Exception as error:  # noqa: BLE001  of a numba that is too old or too new
+        code = machine_code.compile_program(machine_code.read_program().text)
+    except Exception as error:  # noqa: BLE001  of an llvmlite that is too old or too new
         warnings.warn(f"kernels do not compile ({error!r}): numpy does the work", stacklevel=2)
         return None
     for folder in folders:
         if _can_write(folder):
             with suppress(OSError):  # a full disk
-                machine_code.store(kernels, folder)
+                machine_code.store(code, folder)
                 break
-    return kernels
-
-
-def has_numba() -> bool:
-    """Whether numba is installed."""
-    return importlib.util.find_spec("numba") is not None
+    return code
 
 
 def _can_write(folder: Path) -> bool:

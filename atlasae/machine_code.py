@@ -1,15 +1,12 @@
-"""Compiling kernels with numba, storing their machine code, and loading it without numba.
-
-A kernel is a function of arrays and numbers that raises nothing and allocates nothing. Modules of
-kernels mark them with ``kernel`` and list themselves in ``KERNEL_MODULES``.
-"""
+"""The kernels: read from the package, made machine code by LLVM, stored by processor, and loaded."""
 
 from __future__ import annotations
 
+import base64
 import ctypes
 import hashlib
-import importlib
 import json
+import lzma
 import os
 import sys
 import tempfile
@@ -24,122 +21,86 @@ from atlasae.atomic_write import atomic_write
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-KERNEL_MODULES = (
-    "atlasae.coding.kernels",
-    "atlasae.density.kernels",
-    "atlasae.density.rank_kernels",
-    "atlasae.quantization.kernels",
-)
-_SOURCES = (
-    "coding",
-    "density",
-    "quantization",
-    "exact_math.py",
-    "kernel_math.py",
-    "machine_code.py",
-)
+PROGRAM = Path(__file__).with_name("kernels.json")  # that atlasae.kernel_compiler writes
 _HASH_BYTES = 32
-# numba frees arrays that nothing refers to; those of a kernel belong to the caller
-_NO_OWNER = "define void @NRT_MemInfo_call_dtor(ptr %0) {\n  ret void\n}"
-_PLAIN_C = {"memcpy", "memmove", "memset"}  # that machine code may call
+_LINE = 96  # characters of the program in a line of its file
 
 
-class Kernel(NamedTuple):
-    """A compiled kernel.
+class Signature(NamedTuple):
+    """The arguments of a kernel.
 
     Attributes:
-        symbol: its name in the machine code.
+        symbol: its name in the program.
         arguments: of each argument the dtype and, for an array, the number of dimensions.
         result: dtype of the result; empty where there is none.
-        code: the machine code, an object file.
     """
 
     symbol: str
     arguments: list[tuple[str, int]]
     result: str
-    code: bytes
 
 
-def kernel(signature: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Mark a function as a kernel with a signature in numba's notation."""
+class Program(NamedTuple):
+    """All kernels, for any processor.
 
-    def mark(function: Callable[..., Any]) -> Callable[..., Any]:
-        function.signature = signature  # type: ignore[attr-defined]
-        return function
-
-    return mark
-
-
-def compile_kernels() -> dict[str, Kernel]:
-    """Compile all kernels by numba, by name; takes seconds.
-
-    Raises:
-        ImportError: numba is not installed.
+    Attributes:
+        fingerprint: of the sources that it was compiled from.
+        signatures: by name.
+        packed: the program in LLVM's language, compressed.
     """
-    from numba.core import config
 
-    compiled, before = {}, config.OPT
-    try:
-        config.OPT = type(config.OPT)(0)  # what matters is optimised once, in _machine_code
-        for name in KERNEL_MODULES:
-            for function in vars(importlib.import_module(name)).values():
-                if hasattr(function, "signature"):
-                    compiled[f"{name}:{function.__name__}"] = _compile(function)
-    finally:
-        config.OPT = before
-    return compiled
+    fingerprint: str
+    signatures: dict[str, Signature]
+    packed: str
 
+    @classmethod
+    def of(cls, fingerprint: str, signatures: dict[str, Signature], text: str) -> Program:
+        """The program of a text in LLVM's language."""
+        packed = base64.b85encode(lzma.compress(text.encode(), preset=9)).decode()
+        return cls(fingerprint, signatures, packed)
 
-def _compile(function: Callable[..., Any]) -> Kernel:
-    import llvmlite.binding as llvm
-    from numba import carray, cfunc, njit, types
-    from numba.core.sigutils import normalize_signature
-
-    arguments, result = normalize_signature(function.signature)  # type: ignore[attr-defined]
-    pointers: list[Any] = []
-    names, calls = [], []
-    for i, argument in enumerate(arguments):
-        names.append(f"a{i}")
-        if isinstance(argument, types.Array):
-            sizes = [f"a{i}_{axis}" for axis in range(argument.ndim)]
-            names += sizes
-            calls.append(f"carray(a{i}, ({', '.join(sizes)},))")
-            pointers += [types.CPointer(argument.dtype), *[types.int64] * argument.ndim]
-        else:
-            calls.append(f"a{i}")
-            pointers.append(argument)
-    options = {"nogil": True, "error_model": "numpy"}
-    scope = {"carray": carray, "function": njit(**options)(function)}
-    source = f"def entry({', '.join(names)}):\n    return function({', '.join(calls)})"
-    exec(source, scope)  # noqa: S102  the arrays of a kernel as pointers and sizes
-    native = cfunc(result(*pointers), error_model="numpy")(scope["entry"])
-    symbol = native.native_name.removeprefix("cfunc.")
-    module = llvm.parse_assembly(native.inspect_llvm())
-    return Kernel(
-        symbol,
-        [(a.dtype.name, a.ndim) if isinstance(a, types.Array) else (a.name, 0) for a in arguments],
-        "" if result == types.none else result.name,
-        _machine_code(module, symbol),
-    )
+    @property
+    def text(self) -> str:
+        """The program in LLVM's language."""
+        return lzma.decompress(base64.b85decode(self.packed)).decode()
 
 
-def _machine_code(module: Any, symbol: str) -> bytes:
-    """The machine code of one function and what it calls."""
+def read_program() -> Program:
+    """The kernels of the package."""
+    stored = json.loads(PROGRAM.read_text("ascii"))
+    signatures = {
+        name: Signature(symbol, [(dtype, ndim) for dtype, ndim in arguments], result)
+        for name, (symbol, arguments, result) in stored["signatures"].items()
+    }
+    return Program(stored["fingerprint"], signatures, "".join(stored["text"]))
+
+
+def write_program(program: Program) -> None:
+    """Write what ``read_program`` reads."""
+    packed = program.packed
+    lines = [json.dumps(packed[at : at + _LINE]) for at in range(0, len(packed), _LINE)]
+    signatures = [f"{json.dumps(n)}: {json.dumps(s)}" for n, s in program.signatures.items()]
+    parts = [
+        f'{{"fingerprint": "{program.fingerprint}", "signatures": {{',
+        ",\n".join(signatures),
+        '}, "text": [',
+        ",\n".join(lines),
+        "]}\n",
+    ]
+    PROGRAM.write_text("\n".join(parts), "ascii")
+
+
+def compile_program(text: str) -> bytes:
+    """Machine code for this processor, an object file; takes about a second."""
     import llvmlite.binding as llvm
 
-    module.link_in(llvm.parse_assembly(_NO_OWNER))
-    for function in module.functions:
-        if not function.is_declaration and function.name != symbol:
-            function.linkage = "internal"
     machine = _target_machine()
+    module = llvm.parse_assembly(text)
+    module.triple, module.data_layout = machine.triple, str(machine.target_data)
     options = llvm.create_pipeline_tuning_options(speed_level=3)
     options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = True
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
-    called = {f.name for f in module.functions if f.is_declaration}
-    foreign = {name for name in called if not name.startswith("llvm.")} - _PLAIN_C
-    if foreign:
-        raise RuntimeError(f"the kernel {symbol} would call {sorted(foreign)}")
     return bytes(machine.emit_object(module))
 
 
@@ -160,22 +121,22 @@ class Loaded:
     """Machine code in memory, as functions of arrays and numbers.
 
     Args:
-        kernels: by name.
+        code: an object file.
+        signatures: of its kernels, by name.
 
     Attributes:
         functions: by name.
     """
 
-    def __init__(self, kernels: dict[str, Kernel]) -> None:
+    def __init__(self, code: bytes, signatures: dict[str, Signature]) -> None:
         import llvmlite.binding as llvm
 
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
-        for each in kernels.values():
-            self._engine.add_object_file(llvm.ObjectFileRef.from_data(each.code))
+        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         self._engine.finalize_object()
-        self.functions = {name: self._function(each) for name, each in kernels.items()}
+        self.functions = {name: self._function(each) for name, each in signatures.items()}
 
-    def _function(self, each: Kernel) -> Callable[..., Any]:
+    def _function(self, each: Signature) -> Callable[..., Any]:
         result = _ctype(each.result) if each.result else ctypes.c_int64
         types: list[Any] = [ctypes.c_void_p, ctypes.c_void_p]
         for dtype, ndim in each.arguments:
@@ -190,7 +151,7 @@ class _Function:
     numba's functions take where to put the result and the exception, then the arguments.
     """
 
-    def __init__(self, native: Any, spec: Kernel, result: Any) -> None:
+    def __init__(self, native: Any, spec: Signature, result: Any) -> None:
         self._native, self._spec, self._result = native, spec, result
         self._arguments = [(np.dtype(d) if n else None, n) for d, n in spec.arguments]
 
@@ -214,45 +175,29 @@ def _ctype(dtype: str) -> Any:
     return np.ctypeslib.as_ctypes_type(np.dtype(dtype))
 
 
-def stored(folder: Path) -> dict[str, Kernel] | None:
-    """The kernels stored in a folder; None where there are none, or they are damaged."""
+def stored(folder: Path) -> bytes | None:
+    """The machine code stored in a folder; None where there is none, or it is damaged."""
     try:
         data = (folder / _file_name()).read_bytes()
     except OSError:
         return None
-    body = data[_HASH_BYTES:]
-    if hashlib.sha256(body).digest() != data[:_HASH_BYTES]:
-        return None
-    size = int.from_bytes(body[:8], "little")
-    kernels, at = {}, 8 + size
-    for name, (symbol, arguments, result, length) in json.loads(body[8 : 8 + size]).items():
-        code = body[at : at + length]
-        kernels[name] = Kernel(symbol, [(d, n) for d, n in arguments], result, code)
-        at += length
-    return kernels
+    code = data[_HASH_BYTES:]
+    return code if hashlib.sha256(code).digest() == data[:_HASH_BYTES] else None
 
 
-def store(kernels: dict[str, Kernel], folder: Path) -> None:
-    """Store kernels in a folder, in one file that appears whole.
+def store(code: bytes, folder: Path) -> None:
+    """Store machine code in a folder, in one file that appears whole.
 
     Raises:
         OSError: the folder cannot be written to.
     """
-    index = {name: (k.symbol, k.arguments, k.result, len(k.code)) for name, k in kernels.items()}
-    head = json.dumps(index).encode()
-    body = b"".join([len(head).to_bytes(8, "little"), head, *(k.code for k in kernels.values())])
     with atomic_write(folder / _file_name(), force=True) as path:
-        path.write_bytes(hashlib.sha256(body).digest() + body)
+        path.write_bytes(hashlib.sha256(code).digest() + code)
 
 
 def _file_name() -> str:
-    """The name of the stored kernels: a hash of their sources."""
-    digest, package = hashlib.sha256(), Path(__file__).parent
-    for source in _SOURCES:
-        path = package / source
-        for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
-            digest.update(file.read_bytes())
-    return f"kernels-{digest.hexdigest()[:16]}.bin"
+    """The name of the stored machine code: a hash of the program."""
+    return f"kernels-{hashlib.sha256(PROGRAM.read_bytes()).hexdigest()[:16]}.bin"
 
 
 def folders(choice: str) -> Iterator[Path]:

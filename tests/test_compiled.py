@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlasae import compiled, machine_code
+import atlasae.codecs.bounded.codec  # noqa: F401  imports every function that has a kernel
+from atlasae import compiled, kernel_compiler, machine_code
 from atlasae.coding.rans import LOWEST, MOST_LANES, Tables
 from atlasae.density.bins import MOST_BINS, Bins
 from tests.helpers import REPOSITORY
@@ -229,10 +230,10 @@ def filled(tmp_path_factory):
     folder = tmp_path_factory.mktemp("kernels")
     folder.chmod(0o700)
     for own in machine_code.folders(""):
-        if (kernels := machine_code.stored(own)) is not None:
+        if (code := machine_code.stored(own)) is not None:
             target = next(machine_code.folders(str(folder)))
             target.mkdir(mode=0o700)
-            machine_code.store(kernels, target)
+            machine_code.store(code, target)
             return folder
     pytest.skip("this machine can store no kernels")
 
@@ -274,30 +275,30 @@ def test_the_reference_works_first_then_kernels_are_loaded_then_compiled(
     assert calls == [False, True]
 
 
-def test_stored_kernels_are_loaded_without_numba(filled, state, monkeypatch):
+def no_compiler(*_):
+    raise AssertionError("a compiler was asked")
+
+
+def test_stored_kernels_are_not_compiled(filled, state, monkeypatch):
     monkeypatch.setattr(compiled, "LOAD_AFTER", 0.0)
-    monkeypatch.setattr(compiled, "has_numba", lambda: False)
+    monkeypatch.setattr(machine_code, "compile_program", no_compiler)
     fresh = state(filled)
     work()
     assert fresh.kernels.keys() >= compiled._REGISTRY.keys()
     work()
 
 
-def no_compiler():
-    raise AssertionError("a compiler was asked")
-
-
 @pytest.mark.parametrize("damage", ["flipped", "cut", "empty"])
 def test_damaged_kernels_are_compiled_anew(filled, state, monkeypatch, tmp_path, damage):
     (good,) = filled.glob("*/kernels-*.bin")
-    data, kernels = bytearray(good.read_bytes()), machine_code.stored(good.parent)
+    data, code = bytearray(good.read_bytes()), machine_code.stored(good.parent)
     data[len(data) // 2] ^= 1
     folder = next(machine_code.folders(str(tmp_path)))
     tmp_path.chmod(0o700)
     folder.mkdir(mode=0o700)
     damaged = {"flipped": data, "cut": data[:1000], "empty": b""}[damage]
     (folder / good.name).write_bytes(damaged)
-    monkeypatch.setattr(machine_code, "compile_kernels", lambda: kernels)
+    monkeypatch.setattr(machine_code, "compile_program", lambda _: code)
     fresh = state(tmp_path)
     fresh.load(may_compile=True)
     assert fresh.kernels
@@ -305,9 +306,8 @@ def test_damaged_kernels_are_compiled_anew(filled, state, monkeypatch, tmp_path,
     work()
 
 
-def test_without_numba_the_reference_works(state, monkeypatch, tmp_path):
-    monkeypatch.setattr(compiled, "has_numba", lambda: False)
-    monkeypatch.setattr(machine_code, "compile_kernels", no_compiler)
+def test_without_llvmlite_the_reference_works(state, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "llvmlite", None)
     fresh = state(tmp_path)
     fresh.load(may_compile=True)
     assert not fresh.kernels
@@ -315,8 +315,26 @@ def test_without_numba_the_reference_works(state, monkeypatch, tmp_path):
     work()
 
 
+def test_where_the_program_does_not_compile_the_reference_works(state, monkeypatch, tmp_path):
+    tmp_path.chmod(0o700)
+    program = machine_code.read_program()
+    newer = machine_code.Program.of("", program.signatures, "of a newer LLVM")
+    monkeypatch.setattr(machine_code, "read_program", lambda: newer)
+    fresh = state(tmp_path)
+    with pytest.warns(UserWarning, match="kernels do not compile .*: numpy does the work"):
+        fresh.load(may_compile=True)
+    assert not fresh.kernels
+    work()
+
+
+def test_the_kernels_of_the_package_are_those_of_its_sources():
+    stored = machine_code.read_program().fingerprint
+    command = "write them anew with: python -m atlasae.kernel_compiler"
+    assert stored == kernel_compiler.fingerprint(), command
+
+
 def test_a_folder_that_cannot_be_written_to_means_no_kernels(state, monkeypatch, tmp_path):
-    monkeypatch.setattr(machine_code, "compile_kernels", no_compiler)
+    monkeypatch.setattr(machine_code, "compile_program", no_compiler)
     (tmp_path / "file").write_text("")
     fresh = state(tmp_path / "file" / "kernels")
     fresh.load(may_compile=True)
@@ -326,7 +344,7 @@ def test_a_folder_that_cannot_be_written_to_means_no_kernels(state, monkeypatch,
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="permissions of POSIX")
 def test_a_folder_that_others_can_write_to_is_refused(filled, state, monkeypatch):
-    monkeypatch.setattr(machine_code, "compile_kernels", no_compiler)
+    monkeypatch.setattr(machine_code, "compile_program", no_compiler)
     for folder in (filled, *filled.iterdir()):
         mode = folder.stat().st_mode
         folder.chmod(0o777)

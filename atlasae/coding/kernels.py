@@ -5,7 +5,7 @@ from __future__ import annotations
 from numba import float64, int32, int64, njit, uint32, uint64
 
 from atlasae.coding.rans import LOWEST, MOST_LANES, PRECISION, TOTAL
-from atlasae.machine_code import kernel
+from atlasae.kernel_compiler import kernel
 
 _LOWEST = uint64(LOWEST)
 _MASK = uint64(TOTAL - 1)

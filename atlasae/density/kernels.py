@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import int32, int64, njit, uint8, uint64
 
-from atlasae.machine_code import kernel
+from atlasae.kernel_compiler import kernel
 
 
 @kernel("void(int32[::1], int64[::1], uint8[::1], int64[::1], uint8[::1])")

@@ -60,8 +60,8 @@ from atlasae.density.group_coding import (
 )
 from atlasae.density.kernels import find_some
 from atlasae.exact_math import PI
+from atlasae.kernel_compiler import kernel
 from atlasae.kernel_math import arctan2, bits_of_float32, cos_sin, float32_of_bits, wrap
-from atlasae.machine_code import kernel
 from atlasae.quantization.kernels import absolute_integer, absolute_value
 
 

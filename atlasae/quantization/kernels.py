@@ -6,13 +6,13 @@ import numpy as np
 from numba import float32, float64, int32, int64, njit
 
 from atlasae import exact_math
+from atlasae.kernel_compiler import kernel
 from atlasae.kernel_math import (
     bits_of_float64,
     exp2_of_fraction,
     float64_of_bits,
     log2_of_mantissa,
 )
-from atlasae.machine_code import kernel
 from atlasae.quantization.arithmetic import BEYOND, LARGEST, SMALLEST, TOP
 
 _BIAS = 1023  # of the exponent bits of a float64
