@@ -16,6 +16,8 @@ import atlasae.codecs.bounded.codec  # noqa: F401  imports every function that h
 from atlasae import compiled, kernel_compiler, machine_code
 from atlasae.coding.rans import LOWEST, MOST_LANES, Tables
 from atlasae.density.bins import MOST_BINS, Bins
+from atlasae.density.feature_layout import LARGEST
+from atlasae.density.jet_ranks import MOST_RANKS
 from tests.helpers import REPOSITORY
 
 seeds = st.integers(0, 2**32 - 1)
@@ -75,7 +77,32 @@ def find_bins(rng):
     near = np.concatenate([bins.lows, ends, bins.lows - 1, ends - 1])
     values = np.concatenate([near, spread, [-(1 << 31), (1 << 31) - 1]]).astype(np.int32)
     found = np.zeros(len(values), np.uint8)
-    return values, bins.kinds.lows, bins.kinds.widths, bins._padded, found
+    return values, bins._starts, bins.kinds.widths, *bins._cells, found
+
+
+def rank_jets(rng):
+    counts = rng.integers(0, 1 + rng.integers(0, MOST_RANKS + 1), rng.integers(0, 60))
+    events = np.bincount(counts, minlength=1)[::-1].cumsum()[::-1]
+    offsets = np.cumsum([0, *events[1:]])
+    ordered, rows = np.zeros(len(counts), np.int32), np.zeros(offsets[-1], np.int32)
+    return counts, offsets, np.append(events[1:], 0), ordered, rows
+
+
+def gather(rng):
+    rows = rng.permutation(rng.integers(0, 60)).astype(np.int32)
+    return wide(rng, len(rows)), rows, np.zeros(len(rows), np.int32)
+
+
+def scatter(rng):
+    return gather(rng)
+
+
+def add_ratios(rng):
+    _, offsets, _, _, rows = rank_jets(rng)
+    pt = rng.choice(floats(rng), len(rows))
+    pt = np.clip(pt, -LARGEST, LARGEST)
+    events = offsets[1] if len(offsets) > 1 else 0
+    return pt, offsets, np.zeros(len(rows), np.float32), np.zeros(events, np.float32)
 
 
 def cut_row(rng):
@@ -150,7 +177,9 @@ GENERATORS = {
     f"atlasae.{module}.kernels:{generator.__name__}": generator
     for module, generators in {
         "coding": (write_bits, read_bits, encode_symbols, decode_symbols),
-        "density": (find_bins, cut_row, find_leaves),
+        "density": (
+            find_bins, cut_row, find_leaves, rank_jets, gather, scatter, add_ratios,
+        ),
         "quantization": (
             relative_values, relative_integers, absolute_values, absolute_integers, find_breaks,
         ),

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from atlasae.types import Classes, Integers, Integers32
 
 MOST_BINS = 255  # and the bin of all other integers
+_CELL_BITS = 12
+_CELLS = 1 << _CELL_BITS
 _LEAST, _ALL = -(1 << 31), 32  # the last bin holds any int32
 
 
@@ -60,14 +62,26 @@ class Bins:
     def find(self, values: Integers32) -> Classes:
         """The bin of each integer, shape (n,)."""
         found = np.empty(len(values), np.uint8)
-        find_bins(values, self.kinds.lows, self.kinds.widths, self._padded, found)
+        find_bins(values, self._starts, self.kinds.widths, *self._cells, found)
         return found
 
     @cached_property
-    def _padded(self) -> Integers:
-        padded = np.full(MOST_BINS + 1, 1 << _ALL)
-        padded[: len(self.lows)] = self.lows
-        return padded
+    def _starts(self) -> Integers:
+        """Least integer of each bin, and one above all integers."""
+        return np.append(self.lows, 1 << _ALL)
+
+    @cached_property
+    def _cells(self) -> tuple[Classes, int, int]:
+        """Cells of as many integers each, where most bins are: see ``find_bins``."""
+        most = max(3 * len(self.lows) // 4, 1)
+        spans = self._starts[most:] - self._starts[: len(self._starts) - most]
+        first = int(spans[:-1].argmin()) if len(spans) > 1 else 0
+        base, span = int(self.lows[first]), int(spans[first])
+        shift = max((span - 1).bit_length() - _CELL_BITS, 0)
+        starts = base + (np.arange(min(span >> shift, _CELLS - 1) + 1) << shift)
+        firsts = np.searchsorted(self.lows, starts, side="right") - 1
+        firsts[0] = 0  # also the cell of all integers below
+        return firsts.astype(np.uint8), base, shift
 
     def histogram(self, values: Integers32) -> NDArray[np.int64]:
         """Number of integers in each bin."""
@@ -77,22 +91,27 @@ class Bins:
 @accelerated("atlasae.density.kernels")
 def find_bins(
     values: Integers32,
-    lows: Integers,
+    starts: Integers,
     widths: Classes,
-    padded: Integers,  # noqa: ARG001  of the kernel
+    firsts: Classes,  # noqa: ARG001  of the kernel
+    base: int,  # noqa: ARG001
+    shift: int,  # noqa: ARG001
     found: Classes,
 ) -> None:
     """Find the bin of each integer.
 
     Args:
         values: shape (n,), int32.
-        lows: of the bins and the last one.
+        starts: least integer of each bin, and one above all integers.
         widths: of the bins and the last one.
-        padded: lows of the bins, and more above all integers, 256 of them.
+        firsts: a bin at or before the first integer of each cell. The first and the last cell also
+            have the integers beyond.
+        base: the first integer of the first cell.
+        shift: log2 of the integers in a cell.
         found: to be filled, shape (n,), uint8.
     """
-    last = len(lows) - 1
-    index = np.searchsorted(lows[:-1], values, side="right") - 1
-    offsets = values - lows[index]
+    last = len(widths) - 1
+    index = np.searchsorted(starts[:-1], values, side="right") - 1
+    offsets = values - starts[index]
     inside = (index >= 0) & (offsets >> widths[index].astype(np.int64) == 0)
     found[:] = np.where(inside, index, last)

@@ -7,17 +7,19 @@ kernels take.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from atlasae import exact_math
+from atlasae.compiled import accelerated
 from atlasae.density.directions import add_jets, relative_angles
 
 if TYPE_CHECKING:
     from atlasae.density.feature_layout import FeatureLayout
     from atlasae.density.jet_ranks import JetRanks
-    from atlasae.types import Float32s, Integers32
+    from atlasae.types import Float32s, Integers, Integers32
 
 # rows of ``EventContext.integers`` before those of the features, by event
 COUNT, ETA_MASK, PHI_MASK = range(3)
@@ -25,8 +27,8 @@ _FEATURES = 3
 # rows of ``EventContext.floats``, by jet and by event
 RATIO, ANGLE, X, Y, AXIS, SQUARE, LEAD_PHI, SUM, EVENT_AXIS, EVENT_SQUARE = range(10)
 
-_SMALLEST_PT = np.float32(1e-30)
-_LARGEST_RATIO = np.float32(1e9)
+SMALLEST_PT = np.float32(1e-30)
+LARGEST_RATIO = np.float32(1e9)
 
 
 class EventContext:
@@ -51,13 +53,16 @@ class EventContext:
         self.layout = layout
         self.ranks = ranks
         self.integers = np.empty((_FEATURES + len(layout.momentum), ranks.jets), np.int32)
-        self.integers[:_FEATURES] = 0
         self.floats = np.empty((10, ranks.jets if self.has_directions else 0), np.float32)
-        if self.has_directions and ranks.number:
-            self.floats[SUM:] = 0
-            self.floats[X : Y + 1, ranks.at(0)] = 0
-        if ranks.counts is not None and ranks.number:
-            self.integers[COUNT, : ranks.count(0)] = ranks.counts[: ranks.count(0)]
+        if not ranks.number:
+            return
+        events = ranks.count(0)
+        self.integers[:_FEATURES, :events] = 0
+        if self.has_directions:
+            self.floats[SUM:, :events] = 0
+            self.floats[X : Y + 1, :events] = 0
+        if ranks.counts is not None:
+            self.integers[COUNT, :events] = ranks.counts[:events]
 
     @property
     def has_directions(self) -> bool:
@@ -83,23 +88,15 @@ class EventContext:
         """Note that a feature of all jets was added."""
         if not (self.has_directions and self.ranks.number):
             return
+        events = self.ranks.count(0)
         if feature == self.layout.pt:
-            self._add_ratios(self.layout.values(feature, self.of(feature)))
+            pt, total = self.layout.values(feature, self.of(feature)), self.floats[SUM, :events]
+            add_ratios(pt, np.array(self.ranks.offsets), self.floats[RATIO], total)
         if feature == self.layout.phi:
             for rank in range(self.ranks.number):
                 count, at = self.ranks.count(rank), self.ranks.at(rank)
                 self.floats[EVENT_AXIS, :count] = self.floats[AXIS, at]
                 self.floats[EVENT_SQUARE, :count] = self.floats[SQUARE, at]
-
-    def _add_ratios(self, pt: Float32s) -> None:
-        leading = np.maximum(pt[self.ranks.at(0)], _SMALLEST_PT)
-        total = self.floats[SUM, : self.ranks.count(0)]
-        for rank in range(self.ranks.number):
-            count, at = self.ranks.count(rank), self.ranks.at(rank)
-            ratio = np.clip(pt[at] / leading[:count], -_LARGEST_RATIO, _LARGEST_RATIO)
-            self.floats[RATIO, at] = ratio
-            total[:count] += ratio
-        np.maximum(total, 0, out=total)
 
     def _add_phi(self, rank: int, phi: Float32s) -> None:
         at, jets = self.ranks.at(rank), self.floats
@@ -126,3 +123,21 @@ class EventContext:
         axis = self.floats[AXIS, self.ranks.at(rank - 1, rank)]
         relative_angles(axis, -self.floats[LEAD_PHI, : len(recoil)], recoil)
         return recoil
+
+
+@accelerated("atlasae.density.kernels")
+def add_ratios(pt: Float32s, offsets: Integers, ratios: Float32s, total: Float32s) -> None:
+    """Fill in pt over the leading pt, and add it up.
+
+    Args:
+        pt: of the jets in the order by rank, shape (jets,), float32.
+        offsets: where the jets of each rank start, and the number of jets.
+        ratios: to be filled, shape (jets,).
+        total: of each event that has jets; 0 where the sum is negative.
+    """
+    leading = np.maximum(pt[: len(total)], SMALLEST_PT)
+    for start, stop in pairwise(offsets.tolist()):
+        own = np.clip(pt[start:stop] / leading[: stop - start], -LARGEST_RATIO, LARGEST_RATIO)
+        ratios[start:stop] = own
+        total[: stop - start] += own
+    np.maximum(total, 0, out=total)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from atlasae.compiled import accelerated
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,14 +36,16 @@ class JetRanks:
 
     Example:
         >>> import numpy as np
+
+    from atlasae.compiled import accelerated
         >>> ranks = JetRanks.of(np.array([1, 3, 0]), 4)
         >>> ranks.rows, ranks.counts, ranks.offsets
-        (array([1, 0, 2, 3]), array([3, 1, 0], dtype=int32), [0, 2, 3, 4])
+        (array([1, 0, 2, 3], dtype=int32), array([3, 1, 0], dtype=int32), [0, 2, 3, 4])
     """
 
     counts: Integers32 | None
     offsets: list[int]
-    rows: Integers | None
+    rows: Integers32 | None
     leading: NDArray[np.bool_] | None = None
 
     @classmethod
@@ -51,18 +56,16 @@ class JetRanks:
         pieces = np.maximum(-(-counts // MOST_RANKS), 1)
         is_split = len(counts) > 0 and int(pieces.max()) > 1
         counts = _split_large_events(counts, pieces) if is_split else counts
-        order = np.argsort((MOST_RANKS - counts).astype(np.uint8), kind="stable")
-        events = np.bincount(counts, minlength=1)[::-1].cumsum()[::-1][1:]  # with more than i jets
-        starts = (np.cumsum(counts) - counts)[order]
-        rows = [starts[:length] + rank for rank, length in enumerate(events.tolist())]
-        offsets = np.cumsum([0, *events]).tolist()
+        events = np.bincount(counts, minlength=1)[::-1].cumsum()[::-1]  # with i jets or more
+        offsets = np.cumsum([0, *events[1:]])
+        ordered, rows = np.empty(len(counts), np.int32), np.empty(offsets[-1], np.int32)
+        rank_jets(counts.astype(np.int64), offsets, np.append(events[1:], 0), ordered, rows)
         leading = None
         if is_split:
             starts_event = np.zeros(len(counts), bool)
             starts_event[np.cumsum(pieces) - pieces] = True
-            leading = starts_event[order][: events[0]]
-        every_row = np.concatenate([np.zeros(0, np.int64), *rows])
-        return cls(counts[order].astype(np.int32), offsets, every_row, leading)
+            leading = starts_event[_falling(counts)][: events[1]]
+        return cls(ordered, offsets.tolist(), rows, leading)
 
     @property
     def jets(self) -> int:
@@ -91,15 +94,19 @@ class JetRanks:
 
     def by_rank(self, column: Integers32) -> Integers32:
         """A column of the file in the order by rank."""
-        return column if self.rows is None else column[self.rows]
+        if self.rows is None:
+            return column
+        ordered = np.empty(len(self.rows), np.int32)
+        gather(column, self.rows, ordered)
+        return ordered
 
     def in_file(self, column: Integers32) -> Integers32:
         """A column in the order by rank in the order of the file."""
         if self.rows is None:
             return column
-        ordered = np.empty_like(column)
-        ordered[self.rows] = column
-        return ordered
+        unordered = np.empty(len(self.rows), np.int32)
+        scatter(column, self.rows, unordered)
+        return unordered
 
 
 def rank_group(rank: int) -> str:
@@ -110,6 +117,45 @@ def rank_group(rank: int) -> str:
         ['first', 'second', 'later', 'later']
     """
     return RANK_GROUPS[min(rank, 2)]
+
+
+@accelerated("atlasae.density.kernels")
+def rank_jets(
+    counts: Integers, offsets: Integers, places: Integers, ordered: Integers32, rows: Integers32
+) -> None:
+    """Order jets by rank; see ``JetRanks``.
+
+    Args:
+        counts: number of jets per event in the file, shape (events,), int64.
+        offsets: where the jets of each rank start, and the number of jets.
+        places: where the events with each number of jets start in the order by rank; afterwards,
+            where they end.
+        ordered: to be filled with the counts in that order, shape (events,).
+        rows: to be filled with the positions of jets, shape (jets,).
+    """
+    order = _falling(counts)
+    ordered[:] = counts[order]
+    starts = (np.cumsum(counts) - counts)[order]
+    for rank, (start, stop) in enumerate(pairwise(offsets.tolist())):
+        rows[start:stop] = starts[: stop - start] + rank
+    places += np.bincount(counts, minlength=len(places))
+
+
+def _falling(counts: Integers) -> Integers:
+    """The order of falling counts, those that are equal in their own order."""
+    return np.argsort((MOST_RANKS - counts).astype(np.uint8), kind="stable")
+
+
+@accelerated("atlasae.density.kernels")
+def gather(column: Integers32, rows: Integers32, gathered: Integers32) -> None:
+    """Fill in a column at some rows."""
+    gathered[:] = column[rows]
+
+
+@accelerated("atlasae.density.kernels")
+def scatter(column: Integers32, rows: Integers32, scattered: Integers32) -> None:
+    """Fill in a column whose values stand at these rows."""
+    scattered[rows] = column
 
 
 def _split_large_events(counts: Integers, pieces: Integers) -> Integers:
