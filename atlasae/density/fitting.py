@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from atlasae.types import Integers32
 
 _MOST_BINS = 128
+_LEAF_TIME = 0.0003  # bits of each value that a question has to save, as it takes time,
+_INPUT_TIME = 0.008  # and an input that is asked about
 _MOST_LEAVES = 64
 _DEPTH = 7
 _BIN_FIT = 4.4  # bits that a bin costs by being fitted, in several tables
@@ -40,8 +42,14 @@ def fit_conditional(values: Integers32, rows: Integers32, uses: float = 1.0) -> 
     """
     bins = fit_bins(values, _MOST_BINS, _BIN_FIT + _BIN_STORED / uses)
     depth = min(_DEPTH, (len(values) // _FEWEST_PER_LEAF).bit_length()) if len(rows) else 0
-    grown = grow(values, rows, depth)
-    tables = NodeTables(grown.ends, bins.find(values), depth, len(bins))
-    price = _LEAF_FIT + (_LEAF_STORED + _SHARE_STORED * len(bins)) / uses
-    tree, shares = cut_back(grown, tables, price, _MOST_LEAVES)
-    return Conditional(bins, tree, LeafTables.of(shares))
+    price = _LEAF_FIT + _LEAF_TIME * len(values)
+    price += (_LEAF_STORED + _SHARE_STORED * len(bins)) / uses
+    inputs, found = list(range(len(rows))), bins.find(values)
+    while True:
+        grown = grow(values, {index: rows[index] for index in inputs}, depth)
+        tables = NodeTables(grown.ends, found, depth, len(bins))
+        tree, shares, saved = cut_back(grown, tables, price, _MOST_LEAVES)
+        worth = [index for index, bits in saved.items() if bits > _INPUT_TIME * len(values)]
+        if len(worth) == len(saved):
+            return Conditional(bins, tree, LeafTables.of(shares))
+        inputs = sorted(worth)

@@ -58,19 +58,19 @@ class GrownTree:
     ends: Integers
 
 
-def grow(values: Integers32, rows: Integers32, depth: int) -> GrownTree:
+def grow(values: Integers32, rows: dict[int, Integers32], depth: int) -> GrownTree:
     """Grow a complete tree.
 
     Args:
         values: shape (n,).
-        rows: the inputs, shape (inputs, n).
+        rows: the inputs by their number, each of shape (n,).
         depth: number of levels.
     """
     classes = _classes(values)
-    cuts = [_cut(index, row) for index, row in enumerate(rows)]
-    cells = np.zeros(rows.shape, np.uint8)
-    for cut, row, cell in zip(cuts, rows, cells, strict=True):
-        cell[:] = cut.cells(row)
+    cuts = [_cut(index, row) for index, row in rows.items()]
+    cells = np.zeros((len(rows), len(values)), np.uint8)
+    for cut, cell in zip(cuts, cells, strict=True):
+        cell[:] = cut.cells(rows[cut.input])
     tried = [np.unique(np.quantile(c, _shares(_THRESHOLDS), method="nearest")) for c in cells]
     codes = [np.searchsorted(limits, cell) for limits, cell in zip(tried, cells, strict=True)]
     fewest = max(_FEWEST, int(len(values) * _FEWEST_SHARE))
@@ -172,7 +172,9 @@ def _left_out(counts: Floats, towards: Floats, weight: float) -> Floats:
     return bits
 
 
-def cut_back(grown: GrownTree, tables: NodeTables, price: float, most: int) -> tuple[Tree, Floats]:
+def cut_back(
+    grown: GrownTree, tables: NodeTables, price: float, most: int
+) -> tuple[Tree, Floats, dict[int, float]]:
     """Keep the questions that are worth the price of a leaf.
 
     Args:
@@ -182,7 +184,8 @@ def cut_back(grown: GrownTree, tables: NodeTables, price: float, most: int) -> t
         most: leaves.
 
     Returns:
-        The tree, and the shares of the bins at each leaf, shape (leaves, bins).
+        The tree; the shares of the bins at each leaf, shape (leaves, bins); and the bits that the
+        questions about each input save.
     """
     while True:
         kept = _kept(grown.levels, tables, price)
@@ -191,7 +194,21 @@ def cut_back(grown: GrownTree, tables: NodeTables, price: float, most: int) -> t
             break
         price *= 1.5
     shares = np.stack([tables.shares[level][node] for level, node in leaves])
-    return _tree(grown, kept), shares
+    return _tree(grown, kept), shares, _saved(grown, tables, kept)
+
+
+def _saved(
+    grown: GrownTree, tables: NodeTables, kept: list[NDArray[np.bool_]]
+) -> dict[int, float]:
+    """The bits that the questions about each input save, by its number."""
+    saved: dict[int, float] = {}
+    for level, node, asks in _nodes(kept):
+        if asks:
+            cut = grown.cuts[grown.levels[level].inputs[node]]
+            below = tables.costs[level + 1][2 * node : 2 * node + 2].sum()
+            gain = float(tables.costs[level][node] - below)
+            saved[cut.input] = saved.get(cut.input, 0.0) + gain
+    return saved
 
 
 def _kept(levels: list[Questions], tables: NodeTables, price: float) -> list[NDArray[np.bool_]]:
