@@ -112,16 +112,13 @@ def cut_row(rng):
 
 def find_leaves(rng):
     questions = int(rng.integers(0, 127))
-    nodes = 2 * questions + 1
-    inputs = rng.integers(0, 4, nodes).astype(np.uint8)
     # a chain: each question leads to a leaf or to the next question
-    asking = np.arange(0, 2 * questions, 2).astype(np.uint8)
-    no, yes = np.zeros(nodes, np.uint8), np.zeros(nodes, np.uint8)
-    no[asking], yes[asking] = asking + 1, asking + 2
-    leaves = rng.integers(0, 128, nodes).astype(np.uint8)
-    thresholds = rng.integers(0, 256, nodes).astype(np.uint8)
-    cells = rng.integers(0, 256, (4, 50)).astype(np.uint8)
-    return cells, asking, inputs, thresholds, no, yes, leaves, np.zeros(50, np.uint8)
+    no = np.arange(questions).astype(np.uint8)
+    yes = (np.arange(questions) + questions + 2).astype(np.uint8)
+    yes[-1:] = questions
+    inputs, thresholds = (rng.integers(0, 4, questions).astype(np.uint8) for _ in range(2))
+    cells = rng.integers(0, 5, (4, 50)).astype(np.uint8)
+    return cells, inputs, thresholds, no, yes, np.zeros(50, np.uint8)
 
 
 def wide(rng, n):

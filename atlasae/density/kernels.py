@@ -68,20 +68,20 @@ def cut_row(row, start, shift, cells):
 
 
 @njit
-def find_some(cells, asking, inputs, thresholds, no, yes, leaves, found, count):
+def find_some(cells, inputs, thresholds, no, yes, found, count):
     """Find ``count`` leaves; the arguments as in ``find_leaves``."""
+    leaves = len(inputs) + 1
+    root = uint8(leaves if len(inputs) else 0)
     for i in range(count):
-        found[i] = 0
-    for node in asking:
-        index, threshold = inputs[node], thresholds[node]
-        below, above = no[node], yes[node]
+        found[i] = root
+    for question in range(len(inputs)):
+        index, threshold, place = inputs[question], thresholds[question], uint8(leaves + question)
+        below, above = no[question], yes[question]
         for i in range(count):
             answer = above if cells[index, i] > threshold else below
-            found[i] = answer if found[i] == node else found[i]
-    for i in range(count):
-        found[i] = leaves[found[i]]
+            found[i] = answer if found[i] == place else found[i]
 
 
-@kernel(f"void(uint8[:,::1], {', '.join(['uint8[::1]'] * 7)})")
-def find_leaves(cells, asking, inputs, thresholds, no, yes, leaves, found):
-    find_some(cells, asking, inputs, thresholds, no, yes, leaves, found, len(found))
+@kernel(f"void(uint8[:,::1], {', '.join(['uint8[::1]'] * 5)})")
+def find_leaves(cells, inputs, thresholds, no, yes, found):
+    find_some(cells, inputs, thresholds, no, yes, found, len(found))

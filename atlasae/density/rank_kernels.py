@@ -138,23 +138,25 @@ def _origins(axis, lead, step, origin):
 
 
 @njit
-def _wrapped(value, circle):
-    half = circle // 2
-    value = value - circle if value > half else value
-    return value + circle if value < -half else value
+def _wrapped(value, circle, half):
+    value = int32(value - (circle if value > half else int32(0)))
+    return int32(value + (circle if value < -half else int32(0)))
 
 
 @njit
 def _around(back, given, origin, masks, use_mask, circle, found):
     """Fill in coordinates of phi, or, ``back``, integers of coordinates; see ``Around``."""
+    half = int32(circle // 2 if circle else (1 << 31) - 1)  # without a circle nothing is wrapped
     if back:
         for i in range(len(given)):
-            mask = int64(masks[i] & use_mask)
-            found[i] = int32(_wrapped((given[i] ^ mask) - mask + origin[i], circle))
+            mask = int32(masks[i] & use_mask)
+            turned = int32(int32(given[i] ^ mask) - mask)
+            found[i] = _wrapped(int32(turned + origin[i]), circle, half)
     else:
         for i in range(len(given)):
-            mask = int64(masks[i] & use_mask)
-            found[i] = int32(_wrapped(((int64(given[i]) - origin[i]) ^ mask) - mask, circle))
+            mask = int32(masks[i] & use_mask)
+            turned = int32(int32(given[i] - origin[i]) ^ mask)
+            found[i] = _wrapped(int32(turned - mask), circle, half)
 
 
 @njit
@@ -196,9 +198,8 @@ def _map(
     elif rank > 0 and feature == roles[PHI] and roles[PHI_KIND] == ABSOLUTE:
         axis, lead = floats[AXIS, before : before + count], floats[LEAD_PHI, event : event + count]
         _origins(axis, lead, step, origin[:count])
-        circle = roles[CIRCLE] + (int64(roles[CIRCLE] == 0) << 40)  # none: nothing is wrapped
         masks = integers[PHI_MASK, event : event + count]
-        _around(back, given, origin[:count], masks, -int32(rank > 1), circle, found)
+        _around(back, given, origin[:count], masks, -int32(rank > 1), int32(roles[CIRCLE]), found)
     else:
         for i in range(count):
             found[i] = given[i]
@@ -271,13 +272,13 @@ def _add_phi(feature, rank, event, count, integers, floats, offsets, roles, step
 
 @kernel(
     "void(boolean, int64, int64, int64, float64, int32[:,::1], float32[:,::1], int64[::1],"
-    f" int64[::1], int64[:,::1], {', '.join(['uint8[::1]'] * 6)}, uint32[:,::1], uint8[:,::1],"
+    f" int64[::1], int64[:,::1], {', '.join(['uint8[::1]'] * 4)}, uint32[:,::1], uint8[:,::1],"
     " int64[::1], uint8[::1], uint64[::1], uint32[::1], uint32[::1], int64[::1],"
     " int32[::1], int32[::1], uint8[:,::1], int32[::1], uint8[::1])"
 )
 def code_ranks(
     decode, feature, first, last, step, integers, floats, offsets,
-    roles, cuts, asking, inputs, thresholds, no, yes, leaves, entries, slots,
+    roles, cuts, inputs, thresholds, no, yes, entries, slots,
     lows, widths, states, words, plain, positions,
     row, origin, cells, coordinates, found,
 ):  # fmt: skip
@@ -302,7 +303,7 @@ def code_ranks(
                     cells[k, i] = uint8(min(max((row[i] - start) >> shift, 0), 255))
             own_leaves, own = found[at : at + count], coordinates[at : at + count]
             own_integers = integers[feature, offsets[rank] + event : offsets[rank] + event + count]
-            find_some(cells, asking, inputs, thresholds, no, yes, leaves, own_leaves, count)
+            find_some(cells, inputs, thresholds, no, yes, own_leaves, count)
             if decode:
                 positions[1] = decode_some(
                     own_leaves, entries, slots, states, positions[0], words, positions[1],

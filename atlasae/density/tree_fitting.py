@@ -197,9 +197,7 @@ def cut_back(
     return _tree(grown, kept), shares, _saved(grown, tables, kept)
 
 
-def _saved(
-    grown: GrownTree, tables: NodeTables, kept: list[NDArray[np.bool_]]
-) -> dict[int, float]:
+def _saved(grown: GrownTree, tables: NodeTables, kept: list[NDArray[np.bool_]]) -> dict[int, float]:
     """The bits that the questions about each input save, by its number."""
     saved: dict[int, float] = {}
     for level, node, asks in _nodes(kept):

@@ -89,62 +89,54 @@ class Tree:
 
     def find(self, cells: Classes) -> Classes:
         """The leaf of each column, given the cells of the inputs, shape (cuts, n), uint8."""
-        found = np.zeros(cells.shape[1], np.uint8)
-        asking, inputs, thresholds, no, yes, leaves = self.links
-        find_leaves(cells, asking, inputs, thresholds, no, yes, leaves, found)
+        found = np.empty(cells.shape[1], np.uint8)
+        find_leaves(cells, *self.links, found)
         return found
 
     @cached_property
-    def links(self) -> tuple[Classes, Classes, Classes, Classes, Classes, Classes]:
-        """The arguments of ``find_leaves`` that say how the nodes are linked.
+    def links(self) -> tuple[Classes, Classes, Classes, Classes]:
+        """The arguments of ``find_leaves`` that say what is asked and where answers lead.
 
         Raises:
             DamagedFileError: the nodes are not those of a tree.
         """
-        no, yes = np.zeros(len(self.inputs), np.uint8), np.zeros(len(self.inputs), np.uint8)
+        asks = self.inputs != LEAF
+        places = np.where(asks, self.leaf_count + np.cumsum(asks) - 1, np.cumsum(~asks) - 1)
+        no, yes = np.zeros(len(asks), np.uint8), np.zeros(len(asks), np.uint8)
         waiting: list[tuple[Classes, int]] = [(np.zeros(1, np.uint8), 0)]
         for node, index in enumerate(self.inputs.tolist()):
             if not waiting or node >= 2 * MOST_LEAVES or index >= len(self.cuts):
                 raise DamagedFileError("the stored density is damaged: its questions are no tree")
             target, parent = waiting.pop()
-            target[parent] = node
+            target[parent] = places[node]
             if index != LEAF:
                 waiting += [(yes, node), (no, node)]
         if waiting:
             raise DamagedFileError("the stored density is damaged: its questions are no tree")
-        is_leaf = self.inputs == LEAF
-        leaves = np.cumsum(is_leaf).astype(np.uint8) - is_leaf.astype(np.uint8)
-        asking = np.flatnonzero(~is_leaf).astype(np.uint8)
-        return asking, self.inputs.astype(np.uint8), self.thresholds, no, yes, leaves
+        return self.inputs[asks].astype(np.uint8), self.thresholds[asks], no[asks], yes[asks]
 
 
 @accelerated("atlasae.density.kernels")
 def find_leaves(
-    cells: Classes,
-    asking: Classes,
-    inputs: Classes,
-    thresholds: Classes,
-    no: Classes,
-    yes: Classes,
-    leaves: Classes,
-    found: Classes,
+    cells: Classes, inputs: Classes, thresholds: Classes, no: Classes, yes: Classes, found: Classes
 ) -> None:
     """Find the leaf of each column.
 
-    Every question is put to every column, and moves those that stand at its node: without a branch,
-    a processor treats many columns at once.
+    Every question is put to every column, and moves those that stand at it: without a branch, a
+    processor treats many columns at once. Places are the leaves, then the questions.
 
     Args:
         cells: of the inputs, shape (inputs, n).
-        asking: the nodes that ask, each before those below it.
-        inputs: the input of each node.
-        thresholds: of each node.
-        no: the node that this answer leads to.
-        yes: the node that this answer leads to.
-        leaves: the leaf of each node.
-        found: zeros, shape (n,); to be filled with the leaves.
+        inputs: the input of each question, each before those below it.
+        thresholds: of each question.
+        no: the place that this answer leads to.
+        yes: the place that this answer leads to.
+        found: to be filled with the leaves, shape (n,).
     """
-    for node in asking:
-        answer = np.where(cells[inputs[node]] > thresholds[node], yes[node], no[node])
-        np.copyto(found, answer, where=found == node)
-    found[:] = leaves[found]
+    leaves = len(inputs) + 1
+    found[:] = leaves if len(inputs) else 0
+    for place, (index, threshold, *answers) in enumerate(
+        zip(inputs, thresholds, no, yes, strict=True), leaves
+    ):
+        answer = np.where(cells[index] > threshold, answers[1], answers[0])
+        np.copyto(found, answer, where=found == place)
