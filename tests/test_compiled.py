@@ -170,6 +170,10 @@ def find_breaks(rng):
     return values, restored, *numbers, np.zeros(len(values), bool)
 
 
+def sum_of(rng):
+    return (wide(rng, 300),)
+
+
 GENERATORS = {
     f"atlasae.{module}.kernels:{generator.__name__}": generator
     for module, generators in {
@@ -179,6 +183,7 @@ GENERATORS = {
         ),
         "quantization": (
             relative_values, relative_integers, absolute_values, absolute_integers, find_breaks,
+            sum_of,
         ),
     }.items()
     for generator in generators

@@ -163,7 +163,7 @@ class EntropyDecoder(EntropyCoder):
         DamagedFileError: the bytes are not those of an encoder, here or while decoding.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | memoryview) -> None:
         try:
             lanes = (1 << data[0]) >> 1
             count, start = decode_varint(data, 1)
@@ -177,9 +177,10 @@ class EntropyDecoder(EntropyCoder):
         self._word_count = count
         self._words = np.zeros(count + MOST_LANES, np.uint32)
         self._words[:count] = np.frombuffer(data, "<u4", count, middle)
-        padding = bytes(-(len(data) - stop) % 4 + 8)
-        self._plain = np.frombuffer(data[stop:] + padding, "<u4").astype(np.uint32)
         self._bytes_left = len(data) - stop
+        plain = np.zeros(self._bytes_left // 4 + 3, "<u4")  # no word is read beyond them
+        plain.view(np.uint8)[: self._bytes_left] = np.frombuffer(data, np.uint8, offset=stop)
+        self._plain = plain.astype(np.uint32, copy=False)
         self._positions = np.zeros(3, np.int64)  # the next symbol, word and plain bit
 
     @property
@@ -252,7 +253,7 @@ def _pack_states(states: NDArray[np.uint64]) -> bytes:
     return states.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :_STATE_BYTES].tobytes()
 
 
-def _unpack_states(data: bytes) -> NDArray[np.uint64]:
+def _unpack_states(data: bytes | memoryview) -> NDArray[np.uint64]:
     padded = np.zeros((len(data) // _STATE_BYTES, 8), np.uint8)
     padded[:, :_STATE_BYTES] = np.frombuffer(data, np.uint8).reshape(-1, _STATE_BYTES)
     return padded.view("<u8").astype(np.uint64).reshape(-1)

@@ -13,23 +13,30 @@ _SHIFT = uint64(PRECISION)
 _ROOM = uint64(16 + 32 - PRECISION)
 _WORD = uint64(32)
 _ONE = uint64(1)
+_SYMBOLS = uint64(8)
 _STARTS, _COUNTS = uint64(0xFFFF), uint64(16)
 
 
-@kernel("int64(uint8[::1], uint8[::1], uint32[:,::1], uint64[::1], int64, uint32[::1], int64)")
+@njit
+def _negative(number):
+    """All bits where a number is negative: a choice without a branch, as few would be predicted."""
+    return uint64(number >> 63)
+
+
+@kernel("int64(uint8[::1], uint8[::1], uint32[::1], uint64[::1], int64, uint32[::1], int64)")
 def encode_symbols(symbols, rows, entries, states, first, words, at):
     mask = uint64(len(states) - 1)
     place = uint64(at)
     for k in range(len(symbols)):
         i = uint64(len(symbols) - 1 - k)
         lane = (uint64(first) + i) & mask
-        entry = uint64(entries[rows[i], symbols[i]])
+        entry = uint64(entries[(uint64(rows[i]) << _SYMBOLS) | uint64(symbols[i])])
         start, count = entry & _STARTS, entry >> _COUNTS
         state = states[lane]
-        words[place - _ONE] = uint32(state)  # without a branch, as few would be predicted
-        is_full = state >= count << _ROOM
-        place -= uint64(is_full)
-        state = state >> _WORD if is_full else state
+        words[place - _ONE] = uint32(state)
+        full = _negative(int64((count << _ROOM) - _ONE - state))
+        place += full
+        state >>= full & _WORD
         # exact: the quotient is below 2^36, and its fraction at least 2^-12 from the next integer
         quotient = uint64(int64(float64(int64(state)) / float64(int64(count))))
         states[lane] = (quotient << _SHIFT) + start + (state - quotient * count)
@@ -51,22 +58,19 @@ def decode_some(rows, entries, slots, states, first, words, at, symbols, count):
             state = states[j]
             slot = state & _MASK
             row = uint64(rows[i])
-            symbol = slots[row, slot]
-            entry = uint64(entries[row, symbol])
+            symbol = slots[(row << _SHIFT) | slot]
+            entry = uint64(entries[(row << _SYMBOLS) | uint64(symbol)])
             state = (entry >> _COUNTS) * (state >> _SHIFT) + slot - (entry & _STARTS)
-            is_low = state < _LOWEST  # without a branch, as few would be predicted
-            filled = (state << _WORD) | uint64(words[place])
-            state = filled if is_low else state
-            place += uint64(is_low)
-            states[j] = state
+            low = _negative(int64(state - _LOWEST))
+            states[j] = (state << (low & _WORD)) | (uint64(words[place]) & low)
+            place -= low
             symbols[i] = symbol
         done += some
     return int64(place)
 
 
 @kernel(
-    "int64(uint8[::1], uint32[:,::1], uint8[:,::1], uint64[::1], int64, uint32[::1], int64,"
-    " uint8[::1])"
+    "int64(uint8[::1], uint32[::1], uint8[::1], uint64[::1], int64, uint32[::1], int64, uint8[::1])"
 )
 def decode_symbols(rows, entries, slots, states, first, words, at, symbols):
     return decode_some(rows, entries, slots, states, first, words, at, symbols, len(symbols))

@@ -80,11 +80,11 @@ class Tables:
 
     @cached_property
     def entries(self) -> NDArray[np.uint32]:
-        """First slot of each symbol, and 2^16 times its number of slots, shape (tables, 256)."""
+        """First slot of each symbol, and 2^16 times its number of slots, shape (tables * 256,)."""
         entries = np.zeros((len(self.cumulative), MOST_SYMBOLS), np.uint32)
         starts = self.cumulative[:, :-1].astype(np.uint32)
         entries[:, : starts.shape[1]] = starts | self.counts.astype(np.uint32) << 16
-        return entries
+        return entries.reshape(-1)
 
     @cached_property
     def counts(self) -> Integers:
@@ -94,9 +94,9 @@ class Tables:
 
     @cached_property
     def slots(self) -> Classes:
-        """The symbol that owns each slot, shape (tables, 4096), uint8."""
+        """The symbol that owns each slot, shape (tables * 4096,), uint8."""
         symbols = np.arange(self.cumulative.shape[1] - 1).astype(np.uint8)
-        return np.stack([np.repeat(symbols, row) for row in self.counts])
+        return np.concatenate([np.repeat(symbols, row) for row in self.counts])
 
     def shares(self) -> Floats:
         """Probability of each symbol, exactly, shape (tables, symbols)."""
@@ -128,7 +128,7 @@ def encode_symbols(
     Returns:
         The new ``at``.
     """
-    own = entries[rows, symbols].astype(np.uint64)
+    own = entries.take(rows.astype(np.intp) * MOST_SYMBOLS + symbols).astype(np.uint64)
     starts, counts = own & _STARTS, own >> _COUNTS
     lanes = len(states)
     for start, stop in reversed(_steps(first, len(symbols), lanes)):
@@ -171,14 +171,13 @@ def decode_symbols(
         The new ``at``; beyond the words of the stream if there were too few.
     """
     table, lanes = rows.astype(np.intp), len(states)
-    owners, every = slots.reshape(-1), entries.reshape(-1)
     for start, stop in _steps(first, len(rows), lanes):
         lane = (first + start) % lanes
         state = states[lane : lane + stop - start]
         slot = state & _MASK
-        owner = owners.take(table[start:stop] * TOTAL + slot.view(np.int64))
+        owner = slots.take(table[start:stop] * TOTAL + slot.view(np.int64))
         symbols[start:stop] = owner
-        entry = every.take(table[start:stop] * MOST_SYMBOLS + owner).astype(np.uint64)
+        entry = entries.take(table[start:stop] * MOST_SYMBOLS + owner).astype(np.uint64)
         state >>= _SHIFT
         state *= entry >> _COUNTS
         state += slot

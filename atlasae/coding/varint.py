@@ -21,7 +21,7 @@ def encode_varint(value: int) -> bytes:
     return bytes([*encoded, value])
 
 
-def decode_varint(data: bytes, at: int) -> tuple[int, int]:
+def decode_varint(data: bytes | memoryview, at: int) -> tuple[int, int]:
     """Decode the integer that starts at byte ``at``.
 
     Returns:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 COUNT, ETA_MASK, PHI_MASK = range(3)
 _FEATURES = 3
 # rows of ``EventContext.floats``, by jet and by event
-RATIO, ANGLE, X, Y, AXIS, SQUARE, LEAD_PHI, SUM, EVENT_AXIS, EVENT_SQUARE = range(10)
+RATIO, ANGLE, X, Y, AXIS, SQUARE, LEAD_PHI, SUM = range(8)
 
 SMALLEST_PT = np.float32(1e-30)
 LARGEST_RATIO = np.float32(1e9)
@@ -44,22 +44,21 @@ class EventContext:
             by jet. Shape (3 + features, jets), int32, filled rank by rank.
         floats: pt over the leading pt; phi from the leading jet; the momentum summed up to each
             jet, along and across the leading jet; the angle opposite to that sum, the recoil, and
-            the squared size of the sum, by jet. Then the leading phi; the summed pt over the
-            leading pt; the recoil of all jets and the squared size of their sum, by event. Shape
-            (10, jets), float32.
+            the squared size of the sum, by jet. Then the leading phi, and the summed pt over the
+            leading pt, by event. Shape (8, jets), float32.
     """
 
     def __init__(self, layout: FeatureLayout, ranks: JetRanks) -> None:
         self.layout = layout
         self.ranks = ranks
         self.integers = np.empty((_FEATURES + len(layout.momentum), ranks.jets), np.int32)
-        self.floats = np.empty((10, ranks.jets if self.has_directions else 0), np.float32)
+        self.floats = np.empty((8, ranks.jets if self.has_directions else 0), np.float32)
         if not ranks.number:
             return
         events = ranks.count(0)
         self.integers[:_FEATURES, :events] = 0
         if self.has_directions:
-            self.floats[SUM:, :events] = 0
+            self.floats[SUM, :events] = 0
             self.floats[X : Y + 1, :events] = 0
         if ranks.counts is not None:
             self.integers[COUNT, :events] = ranks.counts[:events]
@@ -86,17 +85,10 @@ class EventContext:
 
     def complete(self, feature: str) -> None:
         """Note that a feature of all jets was added."""
-        if not (self.has_directions and self.ranks.number):
-            return
-        events = self.ranks.count(0)
-        if feature == self.layout.pt:
-            pt, total = self.layout.values(feature, self.of(feature)), self.floats[SUM, :events]
-            add_ratios(pt, np.array(self.ranks.offsets), self.floats[RATIO], total)
-        if feature == self.layout.phi:
-            for rank in range(self.ranks.number):
-                count, at = self.ranks.count(rank), self.ranks.at(rank)
-                self.floats[EVENT_AXIS, :count] = self.floats[AXIS, at]
-                self.floats[EVENT_SQUARE, :count] = self.floats[SQUARE, at]
+        if self.has_directions and self.ranks.number and feature == self.layout.pt:
+            pt, total = self.layout.values(feature, self.of(feature)), self.floats[SUM]
+            offsets = np.array(self.ranks.offsets)
+            add_ratios(pt, offsets, self.floats[RATIO], total[: self.ranks.count(0)])
 
     def _add_phi(self, rank: int, phi: Float32s) -> None:
         at, jets = self.ranks.at(rank), self.floats

@@ -18,8 +18,6 @@ from atlasae.density.event_context import (
     AXIS,
     COUNT,
     ETA_MASK,
-    EVENT_AXIS,
-    EVENT_SQUARE,
     PHI_MASK,
     RATIO,
     SQUARE,
@@ -154,7 +152,7 @@ def _of_angle(rank: int) -> list[Input]:
     inputs = [Input(DISTANCE_TO_RECOIL)]
     if rank > 1:
         inputs += [Input(DISTANCE, jet=jet) for jet in range(len(earlier_ranks(rank)))]
-    return [*inputs, Input(SIZE_OF_EVENT), Input(FROM_RECOIL_OF_EVENT)]
+    return inputs
 
 
 def _jets_left(inputs: EventInputs, _feature: int, _jet: int) -> Integers32:
@@ -228,14 +226,6 @@ def _distance(inputs: EventInputs, _feature: int, jet: int) -> Integers32:
     return np.abs(inputs.angle(OWN, inputs.context.floats[ANGLE, inputs.at(jet)]))
 
 
-def _size_of_event(inputs: EventInputs, _feature: int, _jet: int) -> Integers32:
-    return _order(inputs.context.floats[EVENT_SQUARE, : inputs.count])
-
-
-def _from_recoil_of_event(inputs: EventInputs, _feature: int, _jet: int) -> Integers32:
-    return inputs.angle(OWN, inputs.context.floats[EVENT_AXIS, : inputs.count])
-
-
 def _order(values: Float32s) -> Integers32:
     """Integers in the order of positive numbers: the bits of floats."""
     return values.view(np.int32)
@@ -257,8 +247,6 @@ KINDS: tuple[Callable[[EventInputs, int, int], Integers32], ...] = (
     _from_recoil,
     _distance_to_recoil,
     _distance,
-    _size_of_event,
-    _from_recoil_of_event,
 )
 (
     JETS_LEFT,
@@ -273,8 +261,6 @@ KINDS: tuple[Callable[[EventInputs, int, int], Integers32], ...] = (
     FROM_RECOIL,
     DISTANCE_TO_RECOIL,
     DISTANCE,
-    SIZE_OF_EVENT,
-    FROM_RECOIL_OF_EVENT,
 ) = range(len(KINDS))
 
 

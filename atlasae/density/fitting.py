@@ -41,13 +41,13 @@ def fit_conditional(values: Integers32, rows: Integers32, uses: float = 1.0) -> 
         (1, True)
     """
     bins = fit_bins(values, _MOST_BINS, _BIN_FIT + _BIN_STORED / uses)
-    depth = min(_DEPTH, (len(values) // _FEWEST_PER_LEAF).bit_length()) if len(rows) else 0
+    depth = min(_DEPTH, (len(values) // _FEWEST_PER_LEAF).bit_length())
     price = _LEAF_FIT + _LEAF_TIME * len(values)
     price += (_LEAF_STORED + _SHARE_STORED * len(bins)) / uses
     inputs, found = list(range(len(rows))), bins.find(values)
     while True:
-        grown = grow(values, {index: rows[index] for index in inputs}, depth)
-        tables = NodeTables(grown.ends, found, depth, len(bins))
+        grown = grow(values, {index: rows[index] for index in inputs}, depth if inputs else 0)
+        tables = NodeTables(grown.ends, found, len(grown.levels), len(bins))
         tree, shares, saved = cut_back(grown, tables, price, _MOST_LEAVES)
         worth = [index for index, bits in saved.items() if bits > _INPUT_TIME * len(values)]
         if len(worth) == len(saved):

@@ -64,7 +64,8 @@ def code_ranks(
     inputs = inputs_of(layout, context.ranks.counts is not None, feature, group)
     asked = [_cut(context, inputs[cut.input], cut) for cut in cuts]
     start, stop = context.ranks.offsets[members.start], context.ranks.offsets[members.stop]
-    coordinates, leaves = np.empty(stop - start, np.int32), np.empty(stop - start, np.uint8)
+    described = CHUNK if given is None else stop - start
+    coordinates, leaves = np.empty(described, np.int32), np.empty(described, np.uint8)
     model = (
         row,
         members.start,

@@ -53,9 +53,10 @@ class JetRanks:
         """The ranks of jets in events with these counts; None for jets without events."""
         if counts is None:
             return cls(None, [0, jets], None)
-        pieces = np.maximum(-(-counts // MOST_RANKS), 1)
-        is_split = len(counts) > 0 and int(pieces.max()) > 1
-        counts = _split_large_events(counts, pieces) if is_split else counts
+        is_split = int(counts.max(initial=0)) > MOST_RANKS
+        if is_split:
+            pieces = np.maximum(-(-counts // MOST_RANKS), 1)
+            counts = _split_large_events(counts, pieces)
         events = np.bincount(counts, minlength=1)[::-1].cumsum()[::-1]  # with i jets or more
         offsets = np.cumsum([0, *events[1:]])
         ordered, rows = np.empty(len(counts), np.int32), np.empty(offsets[-1], np.int32)

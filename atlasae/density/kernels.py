@@ -30,9 +30,13 @@ def rank_jets(counts, offsets, places, ordered, rows):
         place = places[count]
         places[count] += 1
         ordered[place] = count
-        for rank in range(count):
-            rows[offsets[rank] + place] = first + int32(rank)
+        if count:
+            rows[place] = first
         first += int32(count)
+    for rank in range(1, len(offsets) - 1):
+        start = offsets[rank]
+        for i in range(offsets[rank + 1] - start):
+            rows[start + i] = rows[i] + int32(rank)
 
 
 @kernel("void(int32[::1], int32[::1], int32[::1])")

@@ -16,8 +16,6 @@ from atlasae.density.event_context import (
     AXIS,
     COUNT,
     ETA_MASK,
-    EVENT_AXIS,
-    EVENT_SQUARE,
     LEAD_PHI,
     PHI_MASK,
     RATIO,
@@ -32,14 +30,12 @@ from atlasae.density.event_inputs import (
     DROP,
     DROP_TO_NEXT,
     FROM_RECOIL,
-    FROM_RECOIL_OF_EVENT,
     JETS_LEFT,
     LARGEST_DROP,
     OWN,
     PT_OVER_RECOIL,
     RANK,
     RECOIL,
-    SIZE_OF_EVENT,
     SIZE_OF_RECOIL,
     SUM_OF_EVENT,
     VALUE,
@@ -93,10 +89,8 @@ def _fill_row(kind, feature, jet, rank, event, count, integers, floats, offsets,
         for i in range(count):
             drop = integers[feature, own + i] - integers[feature, min(start + i, last)]
             row[i] = drop if start + i < stop else LARGEST_DROP
-    elif kind in (SUM_OF_EVENT, SIZE_OF_RECOIL, SIZE_OF_EVENT):
-        source = SUM if kind == SUM_OF_EVENT else SQUARE
-        source = EVENT_SQUARE if kind == SIZE_OF_EVENT else source
-        at = before if kind == SIZE_OF_RECOIL else event
+    elif kind in (SUM_OF_EVENT, SIZE_OF_RECOIL):
+        source, at = (SUM, event) if kind == SUM_OF_EVENT else (SQUARE, before)
         for i in range(count):
             row[i] = bits_of_float32(floats[source, at + i])
     elif kind == PT_OVER_RECOIL:
@@ -116,8 +110,6 @@ def _fill_angles(kind, own, before, other, event, count, integers, floats, row):
         two, start, sign = LEAD_PHI, event, float32(-1)
     elif kind == DISTANCE:
         one, at, two, start = ANGLE, own, ANGLE, other
-    elif kind == FROM_RECOIL_OF_EVENT:
-        two, start = EVENT_AXIS, event
     is_distance = kind in (DISTANCE, DISTANCE_TO_RECOIL)
     use_mask = int32(kind == FROM_RECOIL)
     for i in range(count):
@@ -272,7 +264,7 @@ def _add_phi(feature, rank, event, count, integers, floats, offsets, roles, step
 
 @kernel(
     "void(boolean, int64, int64, int64, float64, int32[:,::1], float32[:,::1], int64[::1],"
-    f" int64[::1], int64[:,::1], {', '.join(['uint8[::1]'] * 4)}, uint32[:,::1], uint8[:,::1],"
+    f" int64[::1], int64[:,::1], {', '.join(['uint8[::1]'] * 4)}, uint32[::1], uint8[::1],"
     " int64[::1], uint8[::1], uint64[::1], uint32[::1], uint32[::1], int64[::1],"
     " int32[::1], int32[::1], uint8[:,::1], int32[::1], uint8[::1])"
 )
@@ -285,14 +277,15 @@ def code_ranks(
     """Decode a feature of the jets of some ranks, or describe it; and add it to the context.
 
     To decode, ``states``, ``words`` and ``plain`` are read; ``positions`` are the index of the next
-    symbol, the next word and the next plain bit. To describe, coordinates and leaves are filled in.
+    symbol, the next word and the next plain bit. To describe, coordinates and leaves are filled in;
+    to decode, those of a chunk are enough.
     """
     symbols = cells[len(cuts)]
     for rank in range(first, last):
         jets = offsets[rank + 1] - offsets[rank]
         for event in range(0, jets, CHUNK):
             count = min(CHUNK, jets - event)
-            at = offsets[rank] - offsets[first] + event
+            at = 0 if decode else offsets[rank] - offsets[first] + event
             for k in range(len(cuts)):
                 _fill_row(
                     cuts[k, 0], cuts[k, 1], cuts[k, 2], rank, event, count,

@@ -13,6 +13,8 @@ from atlasae.errors import InputError
 from atlasae.jets.names import COORDINATES, find_feature, role
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import awkward as ak
     from numpy.typing import NDArray
 
@@ -190,6 +192,32 @@ def joined(tables: Sequence[Table]) -> Table:
         for name in tables[0].columns
     }
     counts = [table.counts for table in tables if table.counts is not None]
+    return Table(columns, np.concatenate(counts) if counts else None)
+
+
+def assembled(tables: Iterable[Table], length: int) -> Table:
+    """Tables with the same features and dtypes, one after another; each is needed no longer.
+
+    Args:
+        tables: at least one, all with events or all without.
+        length: number of jets of all tables together.
+
+    Example:
+        >>> import numpy as np
+        >>> halves = [Table({"pt": np.array([50.0])}), Table({"pt": np.array([30.0])})]
+        >>> assembled(iter(halves), 2).columns["pt"].tolist()
+        [50.0, 30.0]
+    """
+    columns: dict[str, Values] = {}
+    counts: list[NDArray[np.integer[Any]]] = []
+    start = 0
+    for table in tables:
+        for name, column in table.columns.items():
+            if name not in columns:
+                columns[name] = np.empty(length, column.dtype)
+            columns[name][start : start + len(column)] = column
+        counts += [] if table.counts is None else [table.counts]
+        start += len(table)
     return Table(columns, np.concatenate(counts) if counts else None)
 
 

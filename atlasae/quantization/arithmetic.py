@@ -89,3 +89,9 @@ def find_breaks(
     bound = relative * np.maximum(np.abs(originals), floor) + absolute
     breaks[:] = ~(error <= bound) | ~np.isfinite(values)
     return int(np.count_nonzero(breaks))
+
+
+@accelerated("atlasae.quantization.kernels")
+def sum_of(integers: Integers32) -> int:
+    """The sum of integers."""
+    return int(integers.sum(dtype=np.int64))

@@ -88,3 +88,11 @@ def find_breaks(values, restored, relative, floor, absolute, breaks):
         breaks[i] = broken
         count += broken
     return count
+
+
+@kernel("int64(int32[::1])")
+def sum_of(integers):
+    total = int64(0)
+    for i in range(len(integers)):
+        total += int64(integers[i])
+    return total

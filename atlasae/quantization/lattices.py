@@ -60,7 +60,8 @@ class Lattice:
         if not self.low_bits:
             high = self.quantizer.to_narrow_integers(values)
             positions = replace_exceptions(self.quantizer, values, high, tolerance)
-            high -= np.int32(self.origin)
+            if self.origin:
+                high -= np.int32(self.origin)
             return high, None, self._without_beyond(high, positions)
         whole, positions = quantize(self.quantizer, values, tolerance)
         whole -= self.origin
@@ -81,7 +82,7 @@ class Lattice:
     def join(self, high: Integers32, low: Integers | None) -> Values:
         """The values of high parts and low bits."""
         if low is None:
-            return self.quantizer.to_values(high + np.int32(self.origin))
+            return self.quantizer.to_values(high + np.int32(self.origin) if self.origin else high)
         return self.quantizer.to_values(
             ((high.astype(np.int64) << self.low_bits) | low) + self.origin
         )

@@ -11,6 +11,7 @@ import numpy as np
 
 from atlasae.errors import DamagedFileError
 from atlasae.jets.table import rows_of_events
+from atlasae.quantization.arithmetic import sum_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,7 +69,7 @@ class QuantizedJets:
         Damage is found by the checksum of a block; this tells whether the arithmetic of two
         machines agrees.
         """
-        total = int(self.integers[feature].sum(dtype=np.int64))
+        total = sum_of(self.integers[feature])
         if feature in self.low:
             total += int(self.low[feature].sum())
         return total % _PRIME

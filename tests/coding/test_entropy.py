@@ -54,7 +54,7 @@ def long_stream(length=300_000):
     """Symbols for many lanes, drawn with their probabilities; without a random number generator."""
     slots = (np.arange(length) * 1_000_003 % 4096).astype(np.int64)
     rows = (np.arange(length) // 7 % 3).astype(np.uint8)
-    return rows, TABLES.slots[rows, slots]
+    return rows, TABLES.slots[rows * np.int64(4096) + slots]
 
 
 def encoded(rows, symbols):

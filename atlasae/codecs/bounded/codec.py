@@ -16,7 +16,7 @@ from atlasae.density.feature_layout import FeatureLayout
 from atlasae.density.serialization import read_jet_density, write_jet_density
 from atlasae.errors import DamagedFileError, InputError, VersionError, located, require_choice
 from atlasae.jets.names import four_vector, role
-from atlasae.jets.table import Table, joined, to_records, to_table
+from atlasae.jets.table import Table, assembled, to_records, to_table
 from atlasae.quantization.exceptions import restore_exceptions
 from atlasae.quantization.fitting import fit_quantizer
 from atlasae.quantization.lattices import Lattice
@@ -253,12 +253,15 @@ class BoundedCodec(Codec):
         def table_of(block: Block) -> Table:
             return self._restore_values(self._payload_coder.read(block, features))
 
-        tables = list(ordered_map(table_of, blocks, threads))
-        if not tables:
+        every = list(blocks)
+        if not every:
             raise DamagedFileError("the stream of coded jets has no blocks")
-        if len({table.counts is None for table in tables}) > 1:
+        if len({block.events is None for block in every}) > 1:
             raise DamagedFileError("the stream mixes blocks with and without events")
-        return joined(tables)
+        if len(every) == 1:
+            return table_of(every[0])
+        jets = sum(min(block.jets, LARGEST_BLOCK) for block in every)  # no more can be true
+        return assembled(ordered_map(table_of, every, threads), jets)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"tolerance": spec_to_json(self.tolerance)}

@@ -124,7 +124,7 @@ class PayloadCoder:
         at = start + length
         exceptions = decode_exceptions(block.payload[start:at], self.layout.lattices, jets)
         checks = block.payload[at : at + len(self.layout.order)]
-        decoder = EntropyDecoder(block.payload[at + len(checks) :])
+        decoder = EntropyDecoder(memoryview(block.payload)[at + len(checks) :])
         code_counts, code_features = self._coding(events is not None)
         counts = None if events is None else code_counts(decoder, None, events)
         if counts is not None:
