@@ -29,7 +29,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 VARIABLE = "ATLASAE_KERNELS"  # of the environment: "never", "always", or a folder for the kernels
-LOAD_AFTER = 0.15  # seconds of the references, about what loading takes
+LOAD_AFTER = 0.04  # seconds of the references, about what loading takes
 COMPILE_AFTER = 0.6  # seconds: a job that is soon done does not wait for a compiler
 
 #: Kernels by name, as ``module:function``; a kernel has arguments like its reference.
@@ -80,6 +80,16 @@ def kernel_in_use(name: str) -> Callable[..., Any] | None:
     return _state.kernels.get(name) if _state.use_kernels else None
 
 
+def expect(seconds: float) -> None:
+    """Load stored kernels at once, if as many seconds of the references are ahead as loading takes.
+
+    Args:
+        seconds: that the references would take, about.
+    """
+    if seconds >= LOAD_AFTER and _state.use_kernels:
+        _state.load(may_compile=False)
+
+
 class _State:
     """The kernels of this process, and how much work was done without them."""
 
@@ -88,6 +98,7 @@ class _State:
         self.use_kernels = self.choice != "never"
         self.kernels: dict[str, Callable[..., Any]] = {}
         self.spent = 0.0  # seconds of the references
+        self.has_looked = False  # for stored kernels
         self.next_try = 0.0 if self.choice == "always" else LOAD_AFTER
         self.lock = Lock()
         self.loaded: machine_code.Loaded | None = None
@@ -101,8 +112,9 @@ class _State:
     def load(self, *, may_compile: bool) -> None:
         """Load the kernels that are stored, or compile and store them."""
         with self.lock:
-            if self.loaded is not None or self.next_try == float("inf"):
+            if self.next_try == float("inf") or (self.has_looked and not may_compile):
                 return
+            self.has_looked = True
             self.next_try = float("inf") if may_compile else COMPILE_AFTER
             code = _stored_or_compiled(self.choice, may_compile)
             if code is not None:

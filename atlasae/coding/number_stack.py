@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from atlasae.coding.varint import decode_varint, encode_varint
+from atlasae.errors import DamagedFileError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from atlasae.types import Integers
 
 _BIT_LENGTHS = 64  # possible bit lengths of an integer, 0 among them
@@ -128,6 +133,35 @@ class NumberReader:
             values[i] = value = bisect_right(firsts, slot) - 1
             self._total = quotient * counts[value] + slot - firsts[value]
         return values
+
+
+def join_stacks(stacks: Iterable[bytes]) -> bytes:
+    """The bytes of several writers, each after its length (varint).
+
+    Example:
+        >>> split_stacks(join_stacks([b"one", b""]))
+        [b'one', b'']
+    """
+    return b"".join(encode_varint(len(stack)) + stack for stack in stacks)
+
+
+def split_stacks(data: bytes) -> list[bytes]:
+    """Undo ``join_stacks``.
+
+    Raises:
+        DamagedFileError: the bytes are not those of stacks.
+    """
+    stacks, at = [], 0
+    while at < len(data):
+        try:
+            size, at = decode_varint(data, at)
+        except IndexError as error:
+            raise DamagedFileError("the stored numbers are cut off") from error
+        stacks.append(data[at : at + size])
+        at += size
+    if at != len(data) or not stacks:
+        raise DamagedFileError("the stored numbers are cut off")
+    return stacks
 
 
 def _leading_bit(length: int) -> int:

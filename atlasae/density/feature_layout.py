@@ -13,12 +13,13 @@ from atlasae.quantization.lattices import HIGH_BITS
 from atlasae.quantization.quantizers import AbsoluteQuantizer, FloatQuantizer, RelativeQuantizer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from atlasae.quantization.lattices import Lattice
     from atlasae.types import Float32s, Integers32
 
 LARGEST = np.float32(3e38)
+_CODING_ORDER = ("pt", "m", "e", "phi", "eta")  # each helps to predict those after it
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,3 +126,14 @@ def _circle(lattice: Lattice) -> int:
         half = float(np.ceil(np.pi / lattice.quantizer.step))
         return 2 * int(half) + 1 if half < 1 << HIGH_BITS else 0
     return 0
+
+
+def coding_order(names: Sequence[str]) -> list[str]:
+    """The 4-vector in the order of coding, then the other features in their own order.
+
+    Example:
+        >>> coding_order(["tag", "eta", "pt"])
+        ['pt', 'eta', 'tag']
+    """
+    last = len(_CODING_ORDER)
+    return sorted(names, key=lambda n: _CODING_ORDER.index(r) if (r := role(n)) else last)

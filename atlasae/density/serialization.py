@@ -17,6 +17,8 @@ from atlasae.density.visitor import OTHERS, SIGN
 from atlasae.errors import DamagedFileError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from atlasae.density.feature_layout import FeatureLayout
 
 _MOST_INPUTS = 1 << 12
@@ -25,36 +27,43 @@ _GAP, _CELL, _HALVED = range(3)  # what a range of integers is
 _DIFFERENCES = 2 * MOST_DIFFERENCE + 1
 
 
-def write_jet_density(writer: NumberWriter, density: JetDensity) -> None:
-    """Write a density without its layout."""
+def write_jet_density(writer: NumberWriter, density: JetDensity) -> list[bytes]:
+    """Write a density without its layout, and give its conditionals, each a stack of its own."""
+    conditionals = []
     writer.integer(int(density.in_events), 2)
     for key in _keys(density.layout):
         conditional = density.conditionals.get(key)
         writer.integer(int(conditional is not None), 2)
         if conditional is not None:
-            write_conditional(writer, conditional)
+            conditionals.append(_stored(conditional))
     if density.in_events:
         counts = density.jets_per_event
         writer.integer(len(counts.bins) - len(count_bins(0)), MOST_COUNTS + 1)
         _write_tables(writer, counts.leaves)
+    return conditionals
 
 
-def read_jet_density(reader: NumberReader, layout: FeatureLayout) -> JetDensity:
+def read_jet_density(
+    reader: NumberReader, conditionals: Sequence[bytes], layout: FeatureLayout
+) -> JetDensity:
     """Read a density with this layout.
 
     Raises:
         DamagedFileError: the bytes are not such a density.
     """
     in_events = bool(reader.integer(2))
-    conditionals = {}
-    for key in _keys(layout):
-        if reader.integer(2):
-            conditionals[key] = read_conditional(reader)
+    keys = [key for key in _keys(layout) if reader.integer(2)]
+    if len(keys) != len(conditionals):
+        raise DamagedFileError("the stored density is damaged: it lacks distributions")
+    distributions = {
+        key: read_conditional(NumberReader(stored))
+        for key, stored in zip(keys, conditionals, strict=True)
+    }
     if not in_events:
-        return JetDensity(layout, conditionals, fit_counts(None), in_events)
+        return JetDensity(layout, distributions, fit_counts(None), in_events)
     bins = count_bins(reader.integer(MOST_COUNTS + 1))
     counts = Conditional(bins, Tree.single(), _read_tables(reader, 1, len(bins)))
-    return JetDensity(layout, conditionals, counts, in_events)
+    return JetDensity(layout, distributions, counts, in_events)
 
 
 def _keys(layout: FeatureLayout) -> list[tuple[str, str]]:
@@ -66,9 +75,13 @@ def _keys(layout: FeatureLayout) -> list[tuple[str, str]]:
 
 def stored_bits(conditional: Conditional) -> int:
     """Size of a conditional in the stored form, in bits."""
+    return 8 * len(_stored(conditional))
+
+
+def _stored(conditional: Conditional) -> bytes:
     writer = NumberWriter()
     write_conditional(writer, conditional)
-    return 8 * len(writer.to_bytes())
+    return writer.to_bytes()
 
 
 def write_conditional(writer: NumberWriter, conditional: Conditional) -> None:

@@ -92,9 +92,11 @@ def test_any_bytes_are_a_conditional_or_an_error(data):
 def test_many_random_bytes_take_little_time(size):
     rng = np.random.default_rng(0)
     for kind in ("default", "others"):
-        for _ in range(3):
+        for number in range(6):
+            conditionals = [rng.bytes(size) for _ in range(number)]
             read_in_time(
-                lambda reader, k=kind: read_jet_density(reader, layout(k)), rng.bytes(size)
+                lambda reader, k=kind, c=conditionals: read_jet_density(reader, c, layout(k)),
+                rng.bytes(size),
             )
 
 

@@ -11,11 +11,12 @@ from atlasae.codecs.base import Codec, Storage, check_common_hyperparameters
 from atlasae.codecs.bounded.payload import LARGEST_BLOCK, PayloadCoder
 from atlasae.coding.blocks import Block, block_edges, join_blocks, split_blocks
 from atlasae.coding.entropy import CODER
-from atlasae.coding.number_stack import NumberReader, NumberWriter
-from atlasae.density.feature_layout import FeatureLayout
+from atlasae.coding.number_stack import NumberReader, NumberWriter, join_stacks, split_stacks
+from atlasae.compiled import expect
+from atlasae.density.feature_layout import FeatureLayout, coding_order
 from atlasae.density.serialization import read_jet_density, write_jet_density
 from atlasae.errors import DamagedFileError, InputError, VersionError, located, require_choice
-from atlasae.jets.names import four_vector, role
+from atlasae.jets.names import four_vector
 from atlasae.jets.table import Table, assembled, to_records, to_table
 from atlasae.quantization.exceptions import restore_exceptions
 from atlasae.quantization.fitting import fit_quantizer
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
 TRAINING_JETS = 100_000  # tables this small learn little from more
 ORDERS = ("preserved", "free")
-_CODING_ORDER = ("pt", "m", "e", "phi", "eta")  # each helps to predict those after it
+_SECONDS_PER_JET = 1e-6  # of the references, about
 _MOST_HELD_OUT = 1000  # events, or jets without events, that measure the cross-entropy
 
 
@@ -224,6 +225,7 @@ class BoundedCodec(Codec):
         """The blocks of ``encode``; each is decoded and compared before it is given."""
         self.require_fitted()
         table = to_table(jets).select(self.features_)
+        expect(len(table) * _SECONDS_PER_JET)
         edges = pairwise(block_edges(table.counts, len(table)))
         return ordered_map(lambda edge: self._block(table.span(*edge), edge[0]), edges, threads)
 
@@ -258,9 +260,10 @@ class BoundedCodec(Codec):
             raise DamagedFileError("the stream of coded jets has no blocks")
         if len({block.events is None for block in every}) > 1:
             raise DamagedFileError("the stream mixes blocks with and without events")
+        jets = sum(min(block.jets, LARGEST_BLOCK) for block in every)  # no more can be true
+        expect(jets * _SECONDS_PER_JET)
         if len(every) == 1:
             return table_of(every[0])
-        jets = sum(min(block.jets, LARGEST_BLOCK) for block in every)  # no more can be true
         return assembled(ordered_map(table_of, every, threads), jets)
 
     def get_config(self) -> dict[str, Any]:
@@ -281,7 +284,7 @@ class BoundedCodec(Codec):
             name: Lattice.fit(
                 fit_quantizer(table.columns[name], self.tolerances_[name]), table.columns[name]
             )
-            for name in _in_coding_order(names)
+            for name in coding_order(names)
         }
         layout = self._layout()
         if layout.circle and layout.phi:
@@ -371,8 +374,9 @@ class BoundedCodec(Codec):
         }
         writer = NumberWriter()
         write_lattices(writer, list(self._lattices.values()))
-        write_jet_density(writer, self._density)
-        return state, {"model": np.frombuffer(writer.to_bytes(), np.uint8)}
+        conditionals = write_jet_density(writer, self._density)
+        model = join_stacks([writer.to_bytes(), *conditionals])
+        return state, {"model": np.frombuffer(model, np.uint8)}
 
     def _restore(self, state: dict[str, Any], tensors: Tensors) -> None:
         if state["coder"] != CODER:
@@ -383,16 +387,11 @@ class BoundedCodec(Codec):
         self.features_ = tuple(state["features"])
         self.dtypes_ = tuple(state["dtypes"])
         self.tolerances_ = tolerances(self.tolerance, self.features_)
-        names = _in_coding_order(self.features_)
+        names = coding_order(self.features_)
         self.bits_ = dict(zip(names, state["bits"], strict=True))
         dtypes = dict(zip(self.features_, self.dtypes_, strict=True))
-        reader = NumberReader(tensors["model"].tobytes())
+        stack, *conditionals = split_stacks(tensors["model"].tobytes())
+        reader = NumberReader(stack)
         lattices = read_lattices(reader, [dtypes[name] for name in names])
         self._lattices = dict(zip(names, lattices, strict=True))
-        self._density = read_jet_density(reader, self._layout())
-
-
-def _in_coding_order(names: Sequence[str]) -> list[str]:
-    """The 4-vector in the order of coding, then the other features in their own order."""
-    last = len(_CODING_ORDER)
-    return sorted(names, key=lambda n: _CODING_ORDER.index(r) if (r := role(n)) else last)
+        self._density = read_jet_density(reader, conditionals, self._layout())
