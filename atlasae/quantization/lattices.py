@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from atlasae.types import Integers, Integers32, Values
 
 HIGH_BITS = 28  # integers that are modelled are below 2^28 in size: differences fit int32
-_MOST_BEYOND = 0.001  # fraction of the values that may become exceptions
+_MOST_BEYOND = 0.001  # fraction of the values that may become exceptions,
+_ENOUGH = 100  # but one of as many values may in any case
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Lattice:
         """The lattice with the fewest low bits for nearly all of these values."""
         finite = values[np.isfinite(values)]
         sizes = np.abs(quantizer.to_integers(finite).astype(np.float64))
-        largest = np.quantile(sizes, 1 - _MOST_BEYOND, method="higher") if len(sizes) else 0
+        beyond = max(int(_MOST_BEYOND * len(sizes)), int(len(sizes) >= _ENOUGH))
+        largest = np.partition(sizes, -1 - beyond)[-1 - beyond] if len(sizes) else 0
         return cls(quantizer, max(int(largest).bit_length() - HIGH_BITS, 0))
 
     def split(

@@ -68,6 +68,13 @@ def test_a_few_wide_integers_are_exceptions_and_cost_the_others_nothing():
     assert positions.tolist() == [7]
 
 
+def test_one_wild_value_among_a_hundred_is_an_exception():
+    values = np.append(np.linspace(-3, 3, 199), 1e30).astype(np.float32)
+    lattice = Lattice.fit(fit_quantizer(values, abs_(1e-3)), values)
+    assert lattice.low_bits == 0
+    assert lattice.split(values, abs_(1e-3))[2].tolist() == [199]
+
+
 def test_lossless_float64_needs_no_exceptions():
     values = np.random.default_rng(0).normal(size=1000)
     lattice = Lattice.fit(fit_quantizer(values, LOSSLESS), values)

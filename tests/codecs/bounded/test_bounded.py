@@ -136,6 +136,7 @@ def collections(draw, dtype, others=True):
     info = np.finfo(dtype)
     special = [0.0, -0.0, np.nan, np.inf, -np.inf, float(info.max), -float(info.max), -1e-3, 1e-6]
     special += [float(info.tiny), float(info.smallest_subnormal), -999.0, np.pi, -np.pi, 3.2, -3.3]
+    special = np.array(special, dtype).tolist()
     columns = {}
     for name in ("m", "pt", "phi", "eta", "area"):
         sort = draw(st.sampled_from(["bits", "special", "ordinary", "same"]))
