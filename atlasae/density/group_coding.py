@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from atlasae.density.conditional import Conditional
     from atlasae.density.event_context import EventContext
     from atlasae.density.trees import Cut
-    from atlasae.types import Integers, Integers32
+    from atlasae.density.visitor import Visit
+    from atlasae.types import Integers
 
 CHUNK = 4096  # events at a time
 # entries of the array that tells a kernel the roles of the features, and what phi is
@@ -32,36 +33,25 @@ _NO_STREAM = (
 )
 
 
-def code_ranks(
-    coder: EntropyCoder,
-    conditional: Conditional,
-    feature: str,
-    group: str,
-    members: range,
-    context: EventContext,
-    given: Integers32 | None,
-) -> bool:
+def code_ranks(coder: EntropyCoder, conditional: Conditional, visit: Visit) -> bool:
     """Code a feature for the jets of some ranks, and add it to the context.
 
     Args:
         coder: encoder or decoder.
         conditional: distribution of the feature in the group.
-        feature: of the momentum.
-        group: of the jets.
-        members: the ranks.
-        context: what is known of the events.
-        given: the integers of all jets in the order by rank; None to decode them.
+        visit: the feature and the jets.
 
     Returns:
         False if nothing was done, as kernels are not in use or do not know this kind of phi.
     """
+    context, members, given = visit.context, visit.members, visit.given
     kernel, phi = kernel_in_use(_KERNEL), _phi(context)
     if kernel is None or phi is None:
         return False
     layout, cuts, bins = context.layout, conditional.tree.cuts, conditional.bins
     tables = conditional.leaves.tables
-    row = context.row_of(feature)
-    inputs = inputs_of(layout, context.ranks.counts is not None, feature, group)
+    row = context.row_of(visit.feature)
+    inputs = inputs_of(layout, context.ranks.counts is not None, visit.feature, visit.group)
     asked = [_cut(context, inputs[cut.input], cut) for cut in cuts]
     start, stop = context.ranks.offsets[members.start], context.ranks.offsets[members.stop]
     described = CHUNK if given is None else stop - start
@@ -97,7 +87,9 @@ def code_ranks(
     own[:] = given[start:stop]
     kernel(False, *model, *_NO_STREAM, *scratch)
     if not np.array_equal(own, given[start:stop]):
-        raise AssertionError(f"{feature} is not restored from its coordinate: please report this")
+        raise AssertionError(
+            f"{visit.feature} is not restored from its coordinate: please report this"
+        )
     found = bins.find(coordinates)
     coder.symbols(tables, leaves, found)
     coder.bits(found, bins.kinds, coordinates)

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from atlasae.coding.entropy import EntropyCoder
     from atlasae.density.conditional import Inputs
-    from atlasae.density.event_context import EventContext
     from atlasae.density.feature_layout import FeatureLayout
+    from atlasae.density.visitor import Visit
     from atlasae.types import Classes, Columns, Integers, Integers32
 
 MOST_COUNTS = 200  # up to this number of jets per event, each number has a bin of its own
@@ -211,17 +211,10 @@ class CodingVisitor(RankByRank):
     ) -> Integers32:
         return self.density.distribution(group, feature).code(self.coder, values, count, inputs)
 
-    def visit_ranks(
-        self,
-        group: str,
-        feature: str,
-        members: range,
-        context: EventContext,
-        given: Integers32 | None,
-    ) -> None:
-        conditional = self.density.conditional(group, feature)
-        if not code_ranks(self.coder, conditional, feature, group, members, context, given):
-            super().visit_ranks(group, feature, members, context, given)
+    def visit_ranks(self, visit: Visit) -> None:
+        conditional = self.density.conditional(visit.group, visit.feature)
+        if not code_ranks(self.coder, conditional, visit):
+            super().visit_ranks(visit)
 
 
 @dataclass
@@ -272,19 +265,12 @@ class FreeOrderVisitor(CodingVisitor):
         kinds = self.density.conditional(RANK_GROUPS[0], feature).bins.kinds
         return self.coder.bits(np.concatenate(self.bins), kinds, values)
 
-    def visit_ranks(
-        self,
-        group: str,
-        feature: str,
-        members: range,
-        context: EventContext,
-        given: Integers32 | None,
-    ) -> None:
-        self.leading = context.ranks.leading
-        if group == RANK_GROUPS[0]:
-            RankByRank.visit_ranks(self, group, feature, members, context, given)
+    def visit_ranks(self, visit: Visit) -> None:
+        self.leading = visit.context.ranks.leading
+        if visit.group == RANK_GROUPS[0]:
+            RankByRank.visit_ranks(self, visit)
         else:
-            super().visit_ranks(group, feature, members, context, given)
+            super().visit_ranks(visit)
 
 
 @dataclass

@@ -16,7 +16,7 @@ from atlasae.density.coordinates import coordinate
 from atlasae.density.event_context import ETA_MASK, EventContext
 from atlasae.density.event_inputs import ColumnInputs, EventInputs
 from atlasae.density.jet_ranks import RANK_GROUPS, JetRanks
-from atlasae.density.visitor import OTHERS, SIGN
+from atlasae.density.visitor import OTHERS, SIGN, Visit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ def traverse(
             if feature == layout.eta and ranks.number:
                 _visit_sign(visitor, context, given)
             for group, members in ranks.groups():
-                visitor.visit_ranks(group, feature, members, context, given)
+                visitor.visit_ranks(Visit(group, feature, members, context, given))
             context.complete(feature)
         known.append(ranks.in_file(context.of(feature)))
         yield feature, known[-1]
@@ -91,29 +91,15 @@ class RankByRank(ABC):
             inputs: what is known of the jets.
         """
 
-    def visit_ranks(
-        self,
-        group: str,
-        feature: str,
-        members: range,
-        context: EventContext,
-        given: Integers32 | None,
-    ) -> None:
-        """Visit a feature of the momentum for a group of jets, and add it to the context.
-
-        Args:
-            group: of the jets.
-            feature: its name.
-            members: the ranks in the group.
-            context: what is known of the events; the integers are added to it.
-            given: the integers of all jets in the order by rank; None to decode them.
-        """
-        for rank in members:
+    def visit_ranks(self, visit: Visit) -> None:
+        """Visit a feature for a group of jets, and add it to the context."""
+        context, feature, given = visit.context, visit.feature, visit.given
+        for rank in visit.members:
             kind, inputs = coordinate(context, feature, rank), EventInputs(context, feature, rank)
             integers = None if given is None else given[context.ranks.at(rank)]
             values = None if integers is None else kind.of(integers)
             count = context.ranks.count(rank)
-            restored = kind.integers(self.visit(group, feature, values, count, inputs))
+            restored = kind.integers(self.visit(visit.group, feature, values, count, inputs))
             if integers is not None and not np.array_equal(restored, integers):
                 raise AssertionError(
                     f"{feature} is not restored from its coordinate: please report"
