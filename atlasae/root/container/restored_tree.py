@@ -16,7 +16,7 @@ from atlasae.root.container.part_readers import part_reader
 from atlasae.root.container.stored_branches import StoredBranches
 from atlasae.root.io.branch import Arrays, TreeSchema, concatenated
 from atlasae.root.io.file import Trees
-from atlasae.root.io.tree import TreeReader, memory_size
+from atlasae.root.io.tree import TreeReader
 from atlasae.threads import ordered_map
 
 if TYPE_CHECKING:
@@ -57,13 +57,14 @@ class RestoredTree(TreeReader):
     def names(self) -> list[str]:
         return list(self.schema.names)
 
-    def _entries_in(self, memory: str, names: Sequence[str]) -> int:  # noqa: ARG002
-        size = sum(segment.manifest.source_bytes for segment in self.segments) * _EXPANSION
-        by_size = int(memory_size(memory) * self.num_entries / max(size, 1))
+    def _entries_in(self, memory: str, names: Sequence[str]) -> int:
         in_block = self._entries_in_block
         if stored := self.segments[0].manifest.stored:
             in_block = min(in_block, self.kept.entries_for(memory, stored))
-        return max(by_size, in_block)
+        return max(super()._entries_in(memory, names), in_block)
+
+    def _bytes_of(self, names: Sequence[str]) -> float:  # noqa: ARG002
+        return sum(segment.manifest.source_bytes for segment in self.segments) * _EXPANSION
 
     @property
     def _entries_in_block(self) -> int:

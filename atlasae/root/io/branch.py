@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
@@ -91,7 +92,11 @@ class TreeSchema:
 
     def __getitem__(self, name: str) -> BranchInfo:
         """A branch by its name."""
-        return next(branch for branch in self.branches if branch.name == name)
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, BranchInfo]:
+        return {branch.name: branch for branch in self.branches}
 
     @property
     def names(self) -> tuple[str, ...]:

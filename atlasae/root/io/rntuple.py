@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
@@ -37,18 +39,17 @@ class RNTupleReader(TreeReader):
 
     def _read_schema(self) -> TreeSchema:
         projections = _Projections.of(self.tree)
-        names = {field.name for field in self.tree.itervalues(recursive=False)}
+        names = set(self._fields)
         branches: list[BranchInfo] = []
         changed: dict[str, str] = {}
         changed_in_ttree: dict[str, str] = {}
         left_out: dict[str, str] = {}
-        for field in self.tree.itervalues(recursive=False):
-            name = field.name
+        for name, field in self._fields.items():
             if shown := projections.values_of.get(field.field_id):
                 changed[name] = f"written as {', '.join(shown)}, which show what it holds"
                 continue
             try:
-                entry_type = self._entry_type(name)
+                entry_type = self._entry_type(field)
             except Exception as error:
                 left_out[name] = f"unknown type: {first_line(error)}"
                 continue
@@ -64,13 +65,14 @@ class RNTupleReader(TreeReader):
             branches.append(branch)
         return TreeSchema(tuple(branches), changed, changed_in_ttree, left_out)
 
-    def _entry_type(self, name: str) -> str:
+    def _entry_type(self, field: Any) -> str:
         """The awkward type of an entry of a field."""
-        empty = self.tree.arrays(filter_field=_named([name]), entry_stop=0)[name]
-        return str(empty.type).partition(" * ")[2]
+        form, _ = _OneField(self.tree, field).to_akform()
+        return str(form.content(field.name).type)
 
-    def _entries_in(self, memory: str, names: Sequence[str]) -> int:
-        return int(self.tree.num_entries_for(memory, filter_field=_named(names)))
+    def _bytes_of(self, names: Sequence[str]) -> float:
+        fields = (_OneField(self.tree, self._fields[name]) for name in names)
+        return sum(field.uncompressed_bytes for field in fields)
 
     def _range_reader(self, names: Sequence[str], end: int) -> Callable[[int, int], Arrays]:
         clusters = self.tree.ntuple.cluster_summaries
@@ -82,10 +84,62 @@ class RNTupleReader(TreeReader):
         return ClusterReader(names, self._arrays, end_of_cluster, end).read
 
     def _arrays(self, names: Sequence[str], start: int, stop: int) -> Arrays:
-        chunk = self.tree.arrays(
-            filter_field=_named(names), entry_start=start, entry_stop=stop, array_cache=None
-        )
-        return {name: chunk[name] for name in names}
+        cache: dict[str, Any] = {}  # of the columns that several fields show
+        return {
+            name: _OneField(self.tree, self._fields[name]).arrays(
+                entry_start=start, entry_stop=stop, array_cache=cache
+            )[name]
+            for name in names
+        }
+
+    @cached_property
+    def _fields(self) -> dict[str, Any]:
+        """The top-level fields by name."""
+        _find_subfields(self.tree)
+        return {field.name: field for field in self.tree.fields}
+
+
+def _find_subfields(ntuple: Any) -> None:
+    """Find the fields under each field of an RNTuple, for which uproot searches all every time."""
+    children: dict[int, list[Any]] = {}
+    for field, record in zip(ntuple.all_fields, ntuple.field_records, strict=True):
+        if record.parent_field_id != field.field_id:
+            children.setdefault(record.parent_field_id, []).append(field)
+    for field in reversed(ntuple.all_fields):  # subfields come after their field
+        own = children.get(field.field_id, [])
+        nested = [child.fields if child.is_anonymous else [child] for child in own]
+        field._fields = list(chain.from_iterable(nested))
+
+
+class _OneField(uproot.behaviors.RNTuple.HasFields):  # type: ignore[misc]  # has no types
+    """An RNTuple of which only one field is seen.
+
+    uproot selects fields by comparing the names of all with those of all that are wanted. To read
+    a field that is seen alone takes no longer where there are many.
+    """
+
+    def __init__(self, ntuple: Any, field: Any) -> None:
+        self._whole = ntuple
+        self._fields = [field]
+        self._lookup = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._whole, name)
+
+    @property
+    def ntuple(self) -> Any:
+        return self
+
+    @property
+    def num_entries(self) -> int:
+        return int(self._whole.num_entries)
+
+    @property
+    def uncompressed_bytes(self) -> float:
+        """Size of the field in memory, about."""
+        plenty = 1 << 60
+        entries = self.num_entries_for(plenty)
+        return plenty * self.num_entries / entries if entries > 1 else 0  # 1 for no bytes
 
 
 @dataclass(frozen=True)
@@ -120,12 +174,6 @@ class _Projections:
         """The field with the number of elements per entry; None if there is none."""
         source = self.source_ids[field.name]
         return None if source is None else self.counters.get(source)
-
-
-def _named(names: Sequence[str]) -> Any:
-    """A filter of fields by their full path, which no subfield passes."""
-    paths = frozenset(names)
-    return lambda field: field.path in paths
 
 
 def refused_by_rntuple(branch: BranchInfo) -> str:

@@ -82,8 +82,7 @@ class TreeReader(ABC):
         """Read branches in chunks: pairs of the first entry, and arrays by branch name."""
         if not names:
             return
-        with read_errors(self.where):
-            step = self.entries_for(step_size, names)
+        step = self.entries_for(step_size, names)
         stop = self.num_entries if stop is None else min(stop, self.num_entries)
         firsts = range(start, stop, step)
         yield from self.ranges(names, [(first, min(first + step, stop)) for first in firsts])
@@ -128,14 +127,20 @@ class TreeReader(ABC):
         """Number of entries per chunk of these branches."""
         if isinstance(step_size, int):
             return step_size
-        return max(self._entries_in(step_size, names), 1)
+        with read_errors(self.where):
+            return max(self._entries_in(step_size, names), 1)
 
     @abstractmethod
     def _read_schema(self) -> TreeSchema: ...
 
-    @abstractmethod
     def _entries_in(self, memory: str, names: Sequence[str]) -> int:
         """Number of entries of these branches that take about this much memory, ``100 MB``."""
+        size = self._bytes_of(names)
+        return int(memory_size(memory) * self.num_entries / size) if size else self.num_entries
+
+    @abstractmethod
+    def _bytes_of(self, names: Sequence[str]) -> float:
+        """Size of these branches in memory, about."""
 
     @abstractmethod
     def _range_reader(self, names: Sequence[str], end: int) -> Callable[[int, int], Arrays]:

@@ -104,9 +104,9 @@ class TTreeReader(TreeReader):
         except Exception as error:
             raise _UnreadableError(f"cannot be read: {first_line(error)}") from error
 
-    def _entries_in(self, memory: str, names: Sequence[str]) -> int:
-        branches = self._branches(names)
-        return int(self.tree.num_entries_for(memory, filter_branch=_among(branches)))
+    def _bytes_of(self, names: Sequence[str]) -> float:
+        branches = self._branches(names)  # uproot would ask all branches, damaged ones too
+        return sum(int(branch.uncompressed_bytes) for branch in branches.values())
 
     def _range_reader(self, names: Sequence[str], end: int) -> Callable[[int, int], Arrays]:
         branches = self._branches(names)
