@@ -12,6 +12,7 @@ from atlasae.errors import DamagedFileError, FileError, MissingFileError, Missin
 from atlasae.optional import missing_for_address
 from atlasae.root.io.branch import RNTUPLE, BranchInfo
 from atlasae.root.io.classes import private_classes
+from atlasae.root.io.element_counts import bound_element_counts
 from atlasae.root.io.errors import first_line, read_errors
 from atlasae.root.io.mark import require_unmarked
 from atlasae.root.io.rntuple import RNTupleReader, RNTupleWriter, refused_by_rntuple
@@ -38,6 +39,7 @@ def open_root(path: PathLike, **options: Any) -> Any:
         MissingPackageError: reading this kind of address needs a package that is not installed.
     """
     name = os.fspath(path)
+    bound_element_counts()
     try:
         file = uproot.open(name, **{"custom_classes": private_classes()} | options)
     except FileNotFoundError as error:
