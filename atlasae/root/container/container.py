@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -221,9 +222,13 @@ def codec_bytes(file: Any) -> int:
 
 
 def compression_like(file: Any) -> uproot.compression.Compression:
-    """The compression of a file, or ZSTD at level 5 if it has none."""
-    compression = file.file.compression
-    return uproot.ZSTD(5) if compression is None or compression.level == 0 else compression
+    """The compression of a file, or the nearest that uproot knows; ZSTD at level 5 if none is near."""
+    algorithm, level = divmod(file.file.fCompress, 100)
+    for nearest in range(level, 0, -1):
+        with suppress(ValueError):
+            if compression := uproot.compression.Compression.from_code_pair(algorithm, nearest):
+                return compression
+    return uproot.ZSTD(5)
 
 
 def digest(data: bytes) -> str:
