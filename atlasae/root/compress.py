@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from dataclasses import replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from atlasae.root.io.mark import PLACEHOLDER, marked
 from atlasae.root.io.objects import directories_in, objects_in
 from atlasae.root.io.tree import STEP_SIZE, check_step_size
 from atlasae.root.plan import PACKS, TARGETS, Selection, TreePlan, check_writable, plan_trees
+from atlasae.root.trial import leave_out_failing, may_be_of_a_branch
 from atlasae.threads import thread_count
 
 if TYPE_CHECKING:
@@ -73,7 +75,7 @@ def compress(
             with a momentum.
         pack: ``all`` to pack all other branches too, column by column and without loss.
         to: ``ttree``, ``rntuple``, or the ``same`` as each tree of the source.
-        drop_unwritable: leave out what cannot be written, instead of an error.
+        drop_unwritable: leave out what cannot be read or written, instead of an error.
         verify: compare the target with the source, as ``check`` does, before it appears.
         step_size: how much is read at a time: a number of entries, or a size such as ``100 MB``.
         threads: how many code blocks at a time; by default one for each core, fewer where there is
@@ -119,22 +121,30 @@ def compress(
     ):
         if is_compressed(file):
             raise InputError("the file is already compressed by atlasae")
-        plans = plan_trees(Trees(file), select, pack=pack, to=to)
-        if not template.fits_each_collection and not select.collections:
-            keep_one_collection(plans)
+        trees = Trees(file)
         objects, unwritable = objects_in(file)
-        left_out = dict.fromkeys(older_cycles(file), "an older cycle")
-        left_out |= check_writable(plans, unwritable, drop=drop_unwritable)
-        coded = fit_codecs(plans, template, progress=progress)
-        with uproot.recreate(unfinished, compression=compression_like(file)) as out:
-            for path in directories_in(file):
-                out.mkdir(path)
-            manifests = _write_trees(file, out, plans, coded, step_size, threads, progress)
-            for path, item in objects.items():
-                out[path] = item
-            codecs = {c.codec.decoder_bytes(): None for collections in coded for c in collections}
-            manifests[0] = replace(manifests[0], left_out=manifests[0].left_out | left_out)
-            write_container(out, manifests, codecs)
+        older = dict.fromkeys(older_cycles(file), "an older cycle")
+        while True:  # until no branch makes it fail
+            plans = plan_trees(trees, select, pack=pack, to=to)
+            if not template.fits_each_collection and not select.collections:
+                keep_one_collection(plans)
+            left_out = older | check_writable(plans, unwritable, drop=drop_unwritable)
+            try:
+                coded = fit_codecs(plans, template, progress=progress)
+                with uproot.recreate(unfinished, compression=compression_like(file)) as out:
+                    manifests = _write_trees(file, out, plans, coded, step_size, threads, progress)
+                    for path, item in objects.items():
+                        out[path] = item
+                    manifests[0].left_out.update(left_out)
+                    codecs = {one.codec.decoder_bytes(): None for one in chain(*coded)}
+                    write_container(out, manifests, codecs)
+                break
+            except Exception as error:  # uproot raises anything
+                write = partial(_write_alone, unfinished, step_size)
+                may_go_on = may_be_of_a_branch(error)
+                if not (may_go_on and leave_out_failing(plans, write, progress=progress)):
+                    raise
+                check_writable(plans, {}, drop=drop_unwritable)
         if verify:
             _verify(source, unfinished, step_size, threads)
     return info(target)
@@ -162,7 +172,9 @@ def _write_trees(
     threads: int,
     progress: bool,
 ) -> list[Manifest]:
-    """Write all trees and their blocks; gives a manifest for each tree."""
+    """Write all directories, trees and blocks; gives a manifest for each tree."""
+    for path in directories_in(file):
+        out.mkdir(path)
     manifests = []
     with BlockTreeWriter(out, threads) as blocks:
         for plan, collections in zip(plans, coded, strict=True):
@@ -174,6 +186,12 @@ def _write_trees(
                 manifest.changed[plan.source.path] = REORDERED
             manifests.append(manifest)
     return manifests
+
+
+def _write_alone(path: PathLike, step_size: str | int, plan: TreePlan) -> None:
+    """Write a tree that no codec takes into a file of its own."""
+    with uproot.recreate(path) as out, BlockTreeWriter(out, threads=1) as blocks:
+        _write_tree(plan, _part_writers(plan, [], blocks, ""), out, step_size, progress=False)
 
 
 def _part_writers(

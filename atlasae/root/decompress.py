@@ -14,6 +14,7 @@ from atlasae.progress import progress_bar
 from atlasae.root.container.container import RESERVED, compression_like
 from atlasae.root.container.manifest import notes_of
 from atlasae.root.container.restored_tree import CompressedTrees
+from atlasae.root.io.branch import TTREE
 from atlasae.root.io.file import make_tree, open_root
 from atlasae.root.io.objects import directories_in, objects_in
 from atlasae.root.io.tree import STEP_SIZE, check_step_size
@@ -22,6 +23,9 @@ from atlasae.threads import thread_count
 
 if TYPE_CHECKING:
     from atlasae.types import PathLike
+
+
+_WITHOUT_BRANCHES = "it has no branch that can be written"
 
 
 @dataclass(frozen=True)
@@ -104,8 +108,8 @@ def decompress(
                 if path not in RESERVED:
                     out.mkdir(path)
             for plan in plans:
-                if not plan.branches:  # a tree needs one
-                    notes.left_out[plan.source.path] = "none of its branches can be written"
+                if not plan.branches and plan.kind == TTREE:
+                    notes.left_out[plan.source.path] = _WITHOUT_BRANCHES
                     continue
                 _copy(plan, out, step_size, progress)
                 changed = plan.source.schema.changes(

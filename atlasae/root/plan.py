@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from atlasae.errors import InputError, MissingNameError
+from atlasae.lossless.columns import can_pack
 from atlasae.root.io.branch import RNTUPLE, TTREE, BranchInfo
 from atlasae.root.io.file import why_unwritable
 from atlasae.root.known_layouts import Collection, find_collections, likely_trees, not_found
@@ -100,12 +101,17 @@ class TreePlan:
         counters = {branch.counter for branch in self.branches if branch.counter}
         groups: dict[str, list[str]] = {}
         for branch in self.branches:
-            if self.packs and branch.name not in coded and not self.select.keeps(branch.name):
+            if self.packs and branch.name not in coded and _is_packed(branch, self.select):
                 groups.setdefault(_group_name(branch, counters), []).append(branch.name)
         is_large = self.source.num_entries * len(self.branches) >= _LARGE_TREE
         small = [name for name in groups if not is_large or len(groups[name]) < _LARGE_GROUP]
         rest = [name for group in small for name in groups.pop(group)]
         return groups | ({"": rest} if rest else {})
+
+
+def _is_packed(branch: BranchInfo, select: Selection) -> bool:
+    """Whether a branch of a packed tree is packed, if no codec takes it, and not kept."""
+    return not select.keeps(branch.name) and can_pack(branch.type)
 
 
 def _group_name(branch: BranchInfo, counters: set[str]) -> str:
@@ -142,9 +148,17 @@ def plan_trees(
     for name in select.collections:
         if name not in planned:
             raise not_found(seen, name)
-    if not planned and not any(plan.packs and plan.branches for plan in plans):
+    if not planned and (pack == "none" or not plans):
         raise not_found(seen, None)
+    _check_any_branch([plan for plan in plans if plan.source.path in wanted])
     return plans
+
+
+def _check_any_branch(plans: Sequence[TreePlan]) -> None:
+    """Raise InputError if there are branches, and none of them can be carried over."""
+    unwritable = _unwritable(plans)
+    if unwritable and not any(plan.branches for plan in plans):
+        raise InputError(f"there is no branch that can be read: {_listed(unwritable)}")
 
 
 def plan_copy(trees: Mapping[str, TreeReader], to: str = "same") -> list[TreePlan]:
@@ -164,7 +178,7 @@ def _plan_tree(
     for branch in schema.branches:
         if branch.name in dropped:
             continue
-        will_be_packed = packs and not select.keeps(branch.name)
+        will_be_packed = packs and _is_packed(branch, select)
         if not will_be_packed and (why := why_unwritable(branch, kind)):
             unwritable[branch.name] = why
         else:
@@ -221,16 +235,25 @@ def check_writable(
     Raises:
         InputError: there is something that cannot be written, and it is not to be dropped.
     """
-    unwritable = dict(objects)
-    for plan in plans:
-        unwritable |= {f"{plan.source.path}:{n}": why for n, why in plan.unwritable.items()}
+    unwritable = {**objects, **_unwritable(plans)}
     if not unwritable or drop:
         return unwritable
+    raise InputError(
+        f"cannot write {_listed(unwritable)}. You can {', or '.join(_ways_out(plans))}"
+    )
+
+
+def _unwritable(plans: Iterable[TreePlan]) -> dict[str, str]:
+    """Why branches cannot be written, by path and name."""
+    return {f"{p.source.path}:{name}": why for p in plans for name, why in p.unwritable.items()}
+
+
+def _listed(reasons: Mapping[str, str]) -> str:
+    """Names, those with one reason together."""
     names_by_reason: dict[str, list[str]] = {}
-    for name, why in unwritable.items():
+    for name, why in reasons.items():
         names_by_reason.setdefault(why, []).append(name)
-    listed = "; ".join(f"{', '.join(names)}: {why}" for why, names in names_by_reason.items())
-    raise InputError(f"cannot write {listed}. Either {', or '.join(_ways_out(plans))}")
+    return "; ".join(f"{', '.join(names)}: {why}" for why, names in names_by_reason.items())
 
 
 def _ways_out(plans: Sequence[TreePlan]) -> list[str]:

@@ -103,6 +103,15 @@ class TreeSchema:
         """Names of the branches."""
         return tuple(branch.name for branch in self.branches)
 
+    def without(self, reasons: Mapping[str, str]) -> TreeSchema:
+        """The schema with some branches left out, for the reasons given by name."""
+        return TreeSchema(
+            tuple(branch for branch in self.branches if branch.name not in reasons),
+            {name: note for name, note in self.changed.items() if name not in reasons},
+            {name: note for name, note in self.changed_in_ttree.items() if name not in reasons},
+            {**self.left_out, **reasons},
+        )
+
     def changes(self, kind: str, names: Iterable[str]) -> dict[str, str]:
         """How branches change when they are written.
 

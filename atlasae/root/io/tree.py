@@ -72,6 +72,10 @@ class TreeReader(ABC):
         with read_errors(self.where):
             return self._read_schema()
 
+    def leave_out(self, reasons: Mapping[str, str]) -> None:
+        """Treat branches as ones that cannot be read, for the reasons given by name."""
+        self.schema = self.schema.without(reasons)
+
     def iterate(
         self,
         names: Sequence[str],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import uproot
 
-from atlasae.errors import DamagedFileError
 from atlasae.root.io.branch import TTREE, Arrays, BranchInfo, TreeSchema, free_name
 from atlasae.root.io.clusters import ClusterReader
 from atlasae.root.io.errors import first_line
@@ -45,8 +43,8 @@ class TTreeReader(TreeReader):
         readable: dict[str, tuple[uproot.TBranch, BranchInfo]] = {}
         left_out: dict[str, str] = {}
         for branch in self.tree.itervalues(recursive=True):
-            if branch.branches and isinstance(branch.interpretation, (_GROUP, type(None))):
-                continue  # a split object, whose members are branches of their own
+            if _is_split(branch):
+                continue  # its members are branches of their own
             name = branch.name
             if name in readable or name in left_out:
                 left_out[f"{name} (again)"] = "a second branch of the same name"
@@ -55,6 +53,8 @@ class TTreeReader(TreeReader):
                 readable[name] = branch, self._branch_info(branch, names)
             except _UnreadableError as error:
                 left_out[name] = str(error)
+            except Exception as error:  # of the interpretation: one branch, not all
+                left_out[name] = f"cannot be interpreted: {first_line(error)}"
         infos = [info for _, info in readable.values()]
         return TreeSchema(
             tuple(infos),
@@ -99,8 +99,6 @@ class TTreeReader(TreeReader):
         """The awkward type of an entry, from reading one."""
         try:
             return str(branch.array(entry_stop=1).type).partition(" * ")[2]
-        except zlib.error as error:  # damage is reported, not left out
-            raise DamagedFileError(f"{self.where}: branch {branch.name!r}: {error}") from error
         except Exception as error:
             raise _UnreadableError(f"cannot be read: {first_line(error)}") from error
 
@@ -141,6 +139,16 @@ class TTreeReader(TreeReader):
         for name in branches.keys() - by_name.keys():  # members that uproot passes over
             by_name[name] = branches[name].array(entry_start=start, entry_stop=stop)
         return {name: by_name[name] for name in branches}
+
+
+def _is_split(branch: uproot.TBranch) -> bool:
+    """Whether a branch is an object whose members are branches of their own."""
+    if not branch.branches:
+        return False
+    try:
+        return isinstance(branch.interpretation, (_GROUP, type(None)))
+    except Exception:  # it cannot be interpreted as a whole, its members may
+        return True
 
 
 def _among(branches: Mapping[str, uproot.TBranch]) -> Callable[[uproot.TBranch], bool]:
