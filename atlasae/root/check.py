@@ -125,13 +125,15 @@ def check(
                 raise InputError("a compressed file stores its own tolerances: give none")
             for manifest in new_trees.container.manifests:
                 left_out |= manifest.left_out
-        findings: list[Finding] = []
+        named = [path for path in old_trees if path in left_out]
+        unreadable = old_trees.leave_out_unreadable(named)
+        findings = [Finding(path, "", LEFT_OUT, left_out[path]) for path in unreadable]
         for path, old in old_trees.items():
             if path in new_trees:
                 findings += _compare_trees(old, new_trees[path], tolerance, left_out, step_size)
             else:
                 findings.append(_absent(path, "", left_out))
-        findings += _compare_objects(before, after, old_trees, left_out)
+        findings += _compare_objects(before, after, {*old_trees, *unreadable}, left_out)
         findings += [Finding(key, "", LEFT_OUT, "an older cycle") for key in older_cycles(before)]
         return Check(tuple(findings))
 

@@ -123,6 +123,7 @@ def compress(
             raise InputError("the file is already compressed by atlasae")
         trees = Trees(file)
         objects, unwritable = objects_in(file)
+        unwritable |= _unreadable_trees(trees, drop=drop_unwritable)
         older = dict.fromkeys(older_cycles(file), "an older cycle")
         while True:  # until no branch makes it fail
             plans = plan_trees(trees, select, pack=pack, to=to)
@@ -148,6 +149,19 @@ def compress(
         if verify:
             _verify(source, unfinished, step_size, threads)
     return info(target)
+
+
+def _unreadable_trees(trees: Trees, *, drop: bool) -> dict[str, str]:
+    """Leave out the trees that cannot be read; gives the reasons by path.
+
+    Raises:
+        InputError: there are any and they are not to be dropped, or there is no other.
+    """
+    reasons = check_writable([], trees.leave_out_unreadable(trees), drop=drop)
+    if reasons and not trees:
+        listed = "; ".join(f"{path}: {why}" for path, why in reasons.items())
+        raise InputError(f"there is no tree that can be read: {listed}")
+    return reasons
 
 
 def _template(codec: Codec | PathLike | None, pack: str) -> Codec:

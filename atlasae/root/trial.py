@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from atlasae.errors import AtlasaeError, DamagedFileError, InputError, MissingNameError
+from atlasae.errors import DamagedFileError, InputError, MissingNameError
 from atlasae.progress import progress_bar
-from atlasae.root.io.errors import first_line
+from atlasae.root.io.errors import cause_of, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,7 +54,7 @@ def leave_out_failing(
 
 def may_be_of_a_branch(error: Exception) -> bool:
     """Whether a branch may be to blame, and not the user, a full disk or too little memory."""
-    cause = _cause(error)
+    cause = cause_of(error)
     is_of_the_system = isinstance(cause, OSError) and cause.errno is not None
     return not (is_of_the_system or isinstance(error, (MissingNameError, MemoryError)))
 
@@ -62,13 +62,6 @@ def may_be_of_a_branch(error: Exception) -> bool:
 def _why(error: Exception) -> str:
     """What is wrong with a branch, without the places that the message names before it."""
     if isinstance(error, InputError):
-        return first_line(_cause(error))
+        return first_line(cause_of(error))
     what = "read" if isinstance(error, DamagedFileError) else "written"
-    return f"cannot be {what}: {first_line(_cause(error))}"
-
-
-def _cause(error: Exception) -> Exception:
-    """What an error of atlasae was raised from."""
-    while isinstance(error, AtlasaeError) and isinstance(error.__cause__, Exception):
-        error = error.__cause__
-    return error
+    return f"cannot be {what}: {first_line(cause_of(error))}"

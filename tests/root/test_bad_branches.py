@@ -183,3 +183,42 @@ def test_a_full_disk_is_no_fault_of_a_branch(paths, monkeypatch, error):
     with pytest.raises(type(error), match=error.args[-1]):
         atlasae.compress(source, small, drop_unwritable=True)
     assert not small.exists()
+
+
+def write_two_trees(path):
+    """Two trees and two histograms, without compression; gives where each lies in the file."""
+    with uproot.recreate(path, compression=None) as file:
+        for name in ("good", "bad"):
+            file.mktree(name, {"x": np.dtype("f8")}).extend({"x": np.arange(9.0)})
+            file[f"h{name}"] = np.histogram([1.0], 3)
+    with uproot.open(path) as file:
+        return {name: file.key(name).fSeekKey + file.key(name).fKeylen for name in ("bad", "hbad")}
+
+
+@pytest.mark.parametrize("bad", ["bad", "hbad"])
+def test_a_tree_or_histogram_that_cannot_be_read(paths, bad):
+    source, small, _ = paths
+    at = write_two_trees(source)[bad]
+    data = bytearray(source.read_bytes())
+    data[at : at + 40] = b"\xee" * 40
+    source.write_bytes(data)
+    with pytest.raises(InputError, match=rf"cannot write {bad}: .*cannot be read.*drop-unwritable"):
+        atlasae.compress(source, small, pack="all")
+    contents = atlasae.compress(source, small, pack="all", drop_unwritable=True)
+    assert contents.left_out.keys() == {bad}
+    result = atlasae.check(source, small)
+    assert result.good
+    assert [(f.path, f.name) for f in result.findings if f.verdict == "left out"] == [(bad, "")]
+    assert ("good", "x") in [(f.path, f.name) for f in result.findings if f.verdict == "exact"]
+
+
+def test_a_file_none_of_whose_trees_can_be_read_says_so(paths):
+    with uproot.recreate(paths[0]) as file:
+        file.mkrntuple("t", {"x": np.arange(9.0)})
+    with uproot.open(paths[0]) as file:
+        at = file["t"].member("fSeekHeader")
+    data = bytearray(paths[0].read_bytes())
+    data[at : at + 20] = b"\xee" * 20
+    paths[0].write_bytes(data)
+    with pytest.raises(InputError, match="no tree that can be read: t: cannot be read: "):
+        atlasae.compress(paths[0], paths[1], pack="all", drop_unwritable=True)

@@ -13,7 +13,7 @@ from atlasae.optional import missing_for_address
 from atlasae.root.io.branch import RNTUPLE, BranchInfo
 from atlasae.root.io.classes import private_classes
 from atlasae.root.io.element_counts import bound_element_counts
-from atlasae.root.io.errors import first_line, read_errors
+from atlasae.root.io.errors import cause_of, first_line, read_errors
 from atlasae.root.io.mark import require_unmarked
 from atlasae.root.io.rntuple import RNTupleReader, RNTupleWriter, refused_by_rntuple
 from atlasae.root.io.tree import TreeReader, TreeWriter
@@ -130,6 +130,19 @@ class Trees(Mapping[str, TreeReader]):
             with read_errors(f"{self.file.file_path}: tree {path!r}"):
                 self._opened[path] = self._open(path)
         return self._opened[path]
+
+    def leave_out_unreadable(self, paths: Iterable[str]) -> dict[str, str]:
+        """Leave out those of these trees that cannot be read; gives the reasons by path."""
+        left_out = {path: why for path in paths if (why := self._why_unreadable(path))}
+        self._classes = {p: name for p, name in self._classes.items() if p not in left_out}
+        return left_out
+
+    def _why_unreadable(self, path: str) -> str:
+        try:
+            self[path].schema  # noqa: B018  read at its first use
+        except DamagedFileError as error:
+            return f"cannot be read: {first_line(cause_of(error))}"
+        return ""
 
     def raw(self, path: str) -> TreeReader:
         """A tree as it is stored in the file, whether it was compressed or not."""

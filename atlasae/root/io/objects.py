@@ -9,7 +9,7 @@ import numpy as np
 import uproot
 
 from atlasae.errors import InputError
-from atlasae.root.io.errors import first_line, read_errors
+from atlasae.root.io.errors import first_line
 
 if TYPE_CHECKING:
     from atlasae.types import Values
@@ -40,8 +40,11 @@ def objects_in(file: Any) -> tuple[dict[str, Any], dict[str, str]]:
             continue
         refused[path] = f"class {name} cannot be written"
         if name.startswith(_WRITABLE):
-            with read_errors(f"{file.file_path}: {name} {path!r}"):
+            try:
                 item = file[path]
+            except Exception as error:  # uproot raises anything
+                refused[path] = f"class {name} cannot be read: {first_line(error)}"
+                continue
             item = str(item) if name == "TObjString" else item
             try:
                 with uproot.recreate(io.BytesIO()) as scratch:
