@@ -258,6 +258,7 @@ def test_what_was_written_is_verified_before_it_appears(nano, tmp_path, monkeypa
         return write({n: v * 2 if n == "MET_pt" else v for n, v in columns.items()})
 
     monkeypatch.setattr(parts_module, "pack", wrong)
+    monkeypatch.setattr(parts_module, "same_bits", lambda *_: True)
     with pytest.raises(DamagedFileError, match="does not agree: Events:MET_pt differs"):
         atlasae.compress(nano, target, verify=True, pack="all")
     with pytest.raises(InputError, match="cannot compare files with order='free'"):
