@@ -33,6 +33,7 @@ class Part:
         latents: names of the branches with their latents; empty if they are stored in blocks.
         flat: whether each entry is one jet.
         jets: number of jets; 0 for columns.
+        counter: name of the branch with the number of jets of each entry; empty if none has it.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Part:
     latents: tuple[str, ...] = ()
     flat: bool = False
     jets: int = 0
+    counter: str = ""
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,8 @@ class Manifest:
             or len(self.compressed) < sum(len(part.features) for part in self.parts)
             or len(set(self.stored)) < len(self.stored),
             "a part has an unknown branch, or none": not branches.keys() >= self.compressed.keys()
-            or not all(part.features for part in self.parts),
+            or not all(part.features for part in self.parts)
+            or not branches.keys() >= {part.counter for part in self.parts if part.counter},
             "two parts have one number": len(set(blocks)) < len(blocks),
             "a jagged branch has no counter": any(
                 b.jagged and b.counter is None and not b.refused for b in self.branches

@@ -68,7 +68,7 @@ class _CodecWriter(PartWriter):
         self.jets += len(table)
         return table
 
-    def part(self, *, number: int = 0, latents: tuple[str, ...] = ()) -> Part:
+    def part(self, *, number: int = 0, latents: tuple[str, ...] = (), counter: str = "") -> Part:
         return Part(
             self.collection.name,
             {feature: branch.name for feature, branch in self.chosen.items()},
@@ -77,6 +77,7 @@ class _CodecWriter(PartWriter):
             latents,
             flat=not self.collection.first.jagged,
             jets=self.jets,
+            counter=counter,
         )
 
 
@@ -126,10 +127,13 @@ class BlockWriter(_CodecWriter):
     ) -> None:
         super().__init__(codec, collection)
         self.blocks = blocks.part(segment, self.codec_digest, self.chosen)
+        self.counter = collection.first.counter or ""
         self._held_back: list[Table] = []
 
     def add(self, arrays: Arrays) -> Arrays:
         table = self.table(arrays)
+        if not _counts(arrays.get(self.counter), table):
+            self.counter = ""
         if self.codec.reorders:  # all other branches take the same order at once
             order = np.concatenate([block.order for block in self._code(table)])
             return {name: array[order] for name, array in arrays.items()}
@@ -159,7 +163,14 @@ class BlockWriter(_CodecWriter):
     def finish(self) -> Part:
         if self._held_back:
             self._start(_blocks_of(joined(self._held_back)))
-        return self.part(number=self.blocks.number)
+        return self.part(number=self.blocks.number, counter=self.counter)
+
+
+def _counts(counter: ak.Array | None, table: Table) -> bool:
+    """Whether a branch holds the number of jets of each entry."""
+    if counter is None or table.counts is None:
+        return False
+    return np.array_equal(np.asarray(counter), table.counts)
 
 
 def _blocks_of(table: Table) -> Iterator[Table]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import awkward as ak
+import numpy as np
+
 from atlasae.errors import DamagedFileError
 from atlasae.root.container.container import (
     RESERVED,
@@ -21,8 +24,6 @@ from atlasae.threads import ordered_map
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    import awkward as ak
 
 _EXPANSION = 4  # size of entries in memory, in units of their size in a file, about
 
@@ -48,6 +49,18 @@ class RestoredTree(TreeReader):
                 f"{self.where} has {tree.num_entries} entries, its manifest says"
                 f" {segments[-1].stop}"
             )
+        self._require_branches_once()
+
+    def _require_branches_once(self) -> None:
+        """Raise DamagedFileError if a compressed branch stands in the tree as well."""
+        for manifest in (segment.manifest for segment in self.segments):
+            counters = {branch.counter for branch in manifest.branches}  # of branches that are kept
+            if both := manifest.compressed.keys() & set(self.kept.names) - counters:
+                raise DamagedFileError(
+                    f"{self.where} holds {', '.join(sorted(both))} compressed and not compressed:"
+                    " it was merged with a file that is not compressed alike; compress each, then"
+                    " use atlasae merge"
+                )
 
     @property
     def title(self) -> str:
@@ -113,10 +126,18 @@ class _SegmentReader:
     ) -> None:
         compressed = segment.manifest.compressed
         self.names = names
+        self.where = tree.where
         self.threads = tree.threads
-        kept = [name for name in names if name not in compressed]
-        self.kept = StoredBranches(tree.kept, segment, kept, end)
         parts = {id(part): part for name in names if (part := compressed.get(name))}
+        kept = dict.fromkeys(name for name in names if name not in compressed)
+        self.counters = {
+            name: part.counter
+            for part in parts.values()
+            for name in part.features.values()
+            if part.counter in segment.manifest.stored and name in names
+        }
+        kept |= dict.fromkeys(self.counters.values())
+        self.kept = StoredBranches(tree.kept, segment, list(kept), end)
         self.readers = [
             part_reader(tree.container, segment, part, tree.kept, end) for part in parts.values()
         ]
@@ -128,7 +149,16 @@ class _SegmentReader:
         for piece in ordered_map(lambda task: task(), tasks, self.threads):
             for name, array in piece.items():
                 pieces.setdefault(name, []).append(array)
-        return arrays | {name: concatenated(of_branch) for name, of_branch in pieces.items()}
+        arrays |= {name: concatenated(of_branch) for name, of_branch in pieces.items()}
+        for name, counter in self.counters.items():
+            counts = np.asarray(ak.num(arrays[name]))
+            if not np.array_equal(counts, np.asarray(arrays[counter])):
+                raise DamagedFileError(
+                    f"{self.where}: branch {name!r} has other numbers of elements than"
+                    f" {counter!r} says in entries {start} to {stop}: the tree was sorted, or merged"
+                    " with another file, after it was compressed"
+                )
+        return {name: arrays[name] for name in self.names}
 
 
 class CompressedTrees(Trees):
