@@ -16,12 +16,11 @@ from atlasae.datashape import parse_datashape
 from atlasae.root.io.branch import RNTUPLE, Arrays, BranchInfo, TreeSchema, free_name
 from atlasae.root.io.clusters import ClusterReader
 from atlasae.root.io.errors import first_line
+from atlasae.root.io.rntuple_fields import CARDINALITY, FieldRecords
 from atlasae.root.io.tree import TreeReader, TreeWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-_CARDINALITY = "ROOT::RNTupleCardinality"
 
 
 class RNTupleReader(TreeReader):
@@ -38,14 +37,15 @@ class RNTupleReader(TreeReader):
         return [str(record.field_name) for record in self.tree.field_records]
 
     def _read_schema(self) -> TreeSchema:
-        projections = _Projections.of(self.tree)
+        projections, records = _Projections.of(self.tree), FieldRecords(self.tree)
         names = set(self._fields)
         branches: list[BranchInfo] = []
         changed: dict[str, str] = {}
         changed_in_ttree: dict[str, str] = {}
         left_out: dict[str, str] = {}
         for name, field in self._fields.items():
-            if shown := projections.values_of.get(field.field_id):
+            shown = projections.values_of.get(field.field_id)
+            if shown and records.all_shown(field.field_id):
                 changed[name] = f"written as {', '.join(shown)}, which show what it holds"
                 continue
             try:
@@ -60,8 +60,8 @@ class RNTupleReader(TreeReader):
                 branch = BranchInfo(name, entry_type, counter or new, counter is None)
                 if new:
                     changed_in_ttree[name] = f"gets the counter {new}"
-            if field.typename.startswith(_CARDINALITY):
-                changed[name] = f"{field.typename} becomes {branch.type}"
+            if note := records.change(field.field_id, branch):
+                changed[name] = note
             branches.append(branch)
         return TreeSchema(tuple(branches), changed, changed_in_ttree, left_out)
 
@@ -164,7 +164,7 @@ class _Projections:
         for field in ntuple.itervalues(recursive=False):
             source = ntuple.field_records[field.field_id].source_field_id
             source_ids[field.name] = source
-            if field.typename.startswith(_CARDINALITY):
+            if field.typename.startswith(CARDINALITY):
                 counters[source] = field.name
             elif source is not None:
                 values_of.setdefault(source, []).append(field.name)
