@@ -253,6 +253,7 @@ def _write_tree(
             clusters.add(arrays)
             bar.update(task, completed=start + entries)
             del chunk, arrays  # before the next ones are read
+    tree.finish()
     return clusters.finish()
 
 

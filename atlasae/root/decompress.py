@@ -129,3 +129,4 @@ def _copy(plan: TreePlan, out: Any, step_size: str | int, progress: bool) -> Non
         for start, arrays in source.iterate([b.name for b in plan.branches], step_size):
             tree.extend(arrays)
             bar.update(task, completed=start)
+    tree.finish()

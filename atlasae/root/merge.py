@@ -132,7 +132,9 @@ class _MergedFile:
         self.codecs |= dict.fromkeys(stored_codecs(file))
 
     def finish(self) -> None:
-        """Write the objects, manifests and codecs."""
+        """Complete the trees, and write the objects, manifests and codecs."""
+        for tree in self.written_trees.values():
+            tree.finish()
         for path, item in self.objects.items():
             self.out[path] = item
         write_container(self.out, self.manifests, self.codecs)

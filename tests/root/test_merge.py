@@ -78,6 +78,8 @@ def test_files_merged_by_another_tool_do_so_too(parts, way, tmp_path):
                     if path not in sinks:
                         sinks[path] = make_tree(out, "ttree", path, "", tree.schema.branches)
                     sinks[path].extend(tree.tree.arrays(how=dict))
+        for sink in sinks.values():
+            sink.finish()
     assert_concatenated(both(parts, way), tmp_path / "all.root")
 
 
@@ -94,6 +96,8 @@ def test_merged_files_merge_again_and_keep_their_promises(parts, tmp_path):
                     if path not in trees:
                         trees[path] = make_tree(out, "ttree", path, "", tree.schema.branches)
                     trees[path].extend(tree.tree.arrays(how=dict))
+        for tree in trees.values():
+            tree.finish()
     result = check(tmp_path / "sources.root", tmp_path / "b.root", step_size=9)
     assert result.good
     assert result.counts == {"exact": 11, "within tolerance": 4}

@@ -37,7 +37,9 @@ def rewritten(source, target, change=lambda array: array, extra=()):
                 arrays = {name: change(array) for name, array in arrays.items()}
                 branches += [BranchInfo(name, "float32") for name in extra]
                 arrays |= {name: np.zeros(len(COUNTS), "f4") for name in extra}
-            make_tree(out, tree.kind, path, tree.title, branches).extend(arrays)
+            writer = make_tree(out, tree.kind, path, tree.title, branches)
+            writer.extend(arrays)
+            writer.finish()
 
 
 def assert_refused(path, message):

@@ -23,6 +23,7 @@ from atlasae.errors import DamagedFileError, InputError, located
 from atlasae.root.container.block_tree import BLOCKS, BlockTreeReader
 from atlasae.root.container.manifest import Manifest
 from atlasae.root.io.errors import read_errors
+from atlasae.root.io.new_ttree import NewTTree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -137,11 +138,12 @@ def write_container(out: Any, manifests: Iterable[Manifest], codecs: Iterable[by
 
 def write_rows(out: Any, path: str, rows: list[bytes]) -> None:
     """Write a tree with bytes in each entry."""
-    tree = out.mktree(path, {_BYTES: "var * uint8"})
-    tree.compression = uproot.LZMA(9)  # small, and of names that repeat
+    tree = NewTTree(out, path, {_BYTES: "var * uint8"})
+    tree.compress_branch(_BYTES, uproot.LZMA(9))  # small, and of names that repeat
     if rows:
         data = np.frombuffer(b"".join(rows), np.uint8)
         tree.extend({_BYTES: ak.unflatten(data, [len(row) for row in rows])})
+    tree.finish()
 
 
 def read_container(file: Any) -> Container:

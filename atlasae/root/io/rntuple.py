@@ -212,3 +212,6 @@ class RNTupleWriter(TreeWriter):
         }
         if columns and len(next(iter(columns.values()))):
             self.ntuple.extend(ak.zip(columns, depth_limit=1))
+
+    def finish(self) -> None:
+        """Nothing: uproot completes an RNTuple with each chunk."""

@@ -158,6 +158,10 @@ class TreeWriter(ABC):
     def extend(self, arrays: Mapping[str, Any]) -> None:
         """Append entries; arrays that are not branches of the tree are ignored."""
 
+    @abstractmethod
+    def finish(self) -> None:
+        """Complete the tree, which is in the file from then on."""
+
 
 def check_step_size(step_size: str | int) -> None:
     """Raise InputError unless this is a chunk size that uproot accepts."""

@@ -12,6 +12,7 @@ import uproot
 from atlasae.root.io.branch import TTREE, Arrays, BranchInfo, TreeSchema, free_name
 from atlasae.root.io.clusters import ClusterReader
 from atlasae.root.io.errors import first_line
+from atlasae.root.io.new_ttree import NewTTree
 from atlasae.root.io.tree import TreeReader, TreeWriter
 
 if TYPE_CHECKING:
@@ -216,7 +217,7 @@ def refused_by_ttree(branch: BranchInfo) -> str:
 class TTreeWriter(TreeWriter):
     """Writes a TTree."""
 
-    tree: Any
+    tree: NewTTree
     names: list[str]
 
     @classmethod
@@ -225,7 +226,7 @@ class TTreeWriter(TreeWriter):
         counters = {b.name: b.counter for b in branches if b.counter is not None}
         written = [branch for branch in branches if branch.name not in counters.values()]
         types = {branch.name: _mktree_type(branch.type) for branch in written}
-        tree = out.mktree(path, types, title=title, counter_name=counters.__getitem__)
+        tree = NewTTree(out, path, types, title, counters.__getitem__)
         return cls(tree, list(types))
 
     def extend(self, arrays: Mapping[str, Any]) -> None:
@@ -233,6 +234,9 @@ class TTreeWriter(TreeWriter):
         # uproot would write baskets for an empty chunk too
         if chunk and len(next(iter(chunk.values()))):
             self.tree.extend(chunk)
+
+    def finish(self) -> None:
+        self.tree.finish()
 
 
 def _mktree_type(name: str) -> Any:
