@@ -25,7 +25,7 @@ from atlasae.root.container.manifest import Manifest, notes_of
 from atlasae.root.container.part_writers import ColumnWriter, PartWriter, codec_writer
 from atlasae.root.container.stored_branches import ClusterWriter
 from atlasae.root.info import Contents, info
-from atlasae.root.io.file import Trees, make_tree, older_cycles, open_root
+from atlasae.root.io.file import Trees, make_tree, older_cycles, open_root, title_of
 from atlasae.root.io.mark import PLACEHOLDER, marked
 from atlasae.root.io.objects import directories_in, objects_in
 from atlasae.root.io.tree import STEP_SIZE, check_step_size
@@ -136,6 +136,8 @@ def compress(
                     manifests = _write_trees(file, out, plans, coded, step_size, threads, progress)
                     for path, item in objects.items():
                         out[path] = item
+                    if title := title_of(file):
+                        left_out["the title of the file"] = f"{title!r}, which uproot cannot write"
                     manifests[0].left_out.update(left_out)
                     codecs = {one.codec.decoder_bytes(): None for one in chain(*coded)}
                     write_container(out, manifests, codecs)
@@ -197,7 +199,8 @@ def _write_trees(
             clusters = _write_tree(plan, writers, out, step_size, progress)
             manifest = _manifest(file, plan, identity, writers, clusters)
             if any(coded_collection.codec.reorders for coded_collection in collections):
-                manifest.changed[plan.source.path] = REORDERED
+                notes = [REORDERED, manifest.changed.get(plan.source.path, "")]
+                manifest.changed[plan.source.path] = "; ".join(filter(None, notes))
             manifests.append(manifest)
     return manifests
 
@@ -236,7 +239,7 @@ def _write_tree(
     source = plan.source
     branches = _branches_to_write(plan, writers)
     title = marked(source.title) if writers or not branches else source.title
-    tree = make_tree(out, plan.kind, source.path, title, branches or [PLACEHOLDER])
+    tree = make_tree(out, plan.kind, source.path, title, branches or [PLACEHOLDER], source.metadata)
     latents = [branch.name for writer in writers for branch in writer.branches]
     kept = [branch.name for branch in branches if branch.name not in latents]
     clusters = ClusterWriter([*kept, *latents])
@@ -290,8 +293,17 @@ def _manifest(
         branches=plan.branches,
         parts=tuple(writer.finish() for writer in writers),
         clusters=clusters,
-        changed=notes_of(source.path, source.schema.changes(plan.kind, names)),
+        changed=_changes(plan, names),
         left_out=notes_of(source.path, dropped),
         source=Path(file.file_path).name,
         source_bytes=int(file.file.source.num_bytes),
+        metadata=source.metadata,
     )
+
+
+def _changes(plan: TreePlan, names: Sequence[str]) -> dict[str, str]:
+    """What changes other than values, of a tree and of these branches."""
+    changed = notes_of(plan.source.path, plan.source.schema.changes(plan.kind, names))
+    if lost := plan.source.not_carried():
+        changed[plan.source.path] = f"without its {', '.join(lost)}"
+    return changed

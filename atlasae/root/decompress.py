@@ -116,6 +116,8 @@ def decompress(
                     plan.kind, [branch.name for branch in plan.branches]
                 )
                 notes.changed.update(notes_of(plan.source.path, changed))
+                if lost := plan.source.metadata.lost_in(plan.kind):
+                    notes.changed[plan.source.path] = f"without its {', '.join(lost)}"
             for path, item in objects.items():
                 out[path] = item
     return notes
@@ -123,7 +125,7 @@ def decompress(
 
 def _copy(plan: TreePlan, out: Any, step_size: str | int, progress: bool) -> None:
     source = plan.source
-    tree = make_tree(out, plan.kind, source.path, source.title, plan.branches)
+    tree = make_tree(out, plan.kind, source.path, source.title, plan.branches, source.metadata)
     with progress_bar("entries", shown=progress) as bar:
         task = bar.add_task(f"restoring {source.path}", total=source.num_entries)
         for start, arrays in source.iterate([b.name for b in plan.branches], step_size):

@@ -155,7 +155,9 @@ class _MergedFile:
     def _append(self, path: str, tree: TreeReader) -> None:
         if path not in self.written_trees:
             branches = tree.schema.branches
-            self.written_trees[path] = make_tree(self.out, tree.kind, path, tree.title, branches)
+            self.written_trees[path] = make_tree(
+                self.out, tree.kind, path, tree.title, branches, tree.metadata
+            )
         for _, arrays in tree.iterate(tree.schema.names, self.step_size):
             self.written_trees[path].extend(arrays)
 

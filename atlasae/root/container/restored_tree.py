@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
@@ -24,6 +25,8 @@ from atlasae.threads import ordered_map
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from atlasae.root.io.tree_metadata import TreeMetadata
 
 _EXPANSION = 4  # size of entries in memory, in units of their size in a file, about
 
@@ -65,6 +68,10 @@ class RestoredTree(TreeReader):
     @property
     def title(self) -> str:
         return self.segments[0].manifest.title
+
+    @cached_property
+    def metadata(self) -> TreeMetadata:
+        return self.segments[0].manifest.metadata
 
     @property
     def names(self) -> list[str]:

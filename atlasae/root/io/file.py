@@ -17,6 +17,7 @@ from atlasae.root.io.errors import cause_of, first_line, read_errors
 from atlasae.root.io.mark import require_unmarked
 from atlasae.root.io.rntuple import RNTupleReader, RNTupleWriter, refused_by_rntuple
 from atlasae.root.io.tree import TreeReader, TreeWriter
+from atlasae.root.io.tree_metadata import TreeMetadata
 from atlasae.root.io.ttree import TTreeReader, TTreeWriter, refused_by_ttree
 
 if TYPE_CHECKING:
@@ -154,6 +155,16 @@ class Trees(Mapping[str, TreeReader]):
         return tree
 
 
+def title_of(file: Any) -> str:
+    """The title of a file, which stands in its first key."""
+    inner = file.file
+    with read_errors(f"{file.file_path}: its title"):
+        chunk = inner.chunk(inner.fBEGIN, inner.fBEGIN + inner.fNbytesName)
+        cursor = uproot.source.cursor.Cursor(inner.fBEGIN)
+        key = uproot.reading.ReadOnlyKey(chunk, cursor, {}, inner, None, read_strings=True)
+    return str(key.fTitle)
+
+
 def older_cycles(file: Any) -> list[str]:
     """Keys of a file, such as ``Events;1``, for which a later cycle of the same name exists."""
     latest: dict[str, str] = {}
@@ -174,8 +185,14 @@ def why_unwritable(branch: BranchInfo, kind: str) -> str:
 
 
 def make_tree(
-    out: Any, kind: str, path: str, title: str, branches: Sequence[BranchInfo]
+    out: Any,
+    kind: str,
+    path: str,
+    title: str,
+    branches: Sequence[BranchInfo],
+    metadata: TreeMetadata | None = None,
 ) -> TreeWriter:
     """Create an empty ``ttree`` or ``rntuple`` in a file being written."""
-    make = RNTupleWriter.make if kind == RNTUPLE else TTreeWriter.make
-    return make(out, path, title, branches)
+    if kind == RNTUPLE:
+        return RNTupleWriter.make(out, path, title, branches)
+    return TTreeWriter.make(out, path, title, branches, metadata or TreeMetadata())

@@ -7,6 +7,9 @@ than what they hold. ROOT writes it once, compressed, when the tree is complete.
 
 from __future__ import annotations
 
+import struct
+from contextlib import suppress
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import uproot
@@ -16,6 +19,8 @@ from uproot.writing._cascadetree import Tree
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from atlasae.root.io.tree_metadata import TreeMetadata
+
 _BASKETS, _GROWTH = 10, 10.0  # as uproot's
 _MODELS = [
     uproot.classes[name].known_versions[version]
@@ -23,6 +28,8 @@ _MODELS = [
         *((f"TLeaf{letter}", 1) for letter in "BSILFDCO"), ("TBranch", 13), ("TTree", 20),
     )
 ]  # fmt: skip
+_TOBJECT = [b"\0\1", b"\0\0\0\0", b"\3\0\0\0"]  # version, identity, bits
+_NO_MORE = bytes(28)  # no aliases, index, friends, user info, references: the end of a TTree
 
 
 class NewTTree:
@@ -82,6 +89,17 @@ class NewTTree:
         """Compress the baskets of a branch in another way than the file; None to leave them."""
         self._tree.branch(name)["compression"] = compression
 
+    def describe(self, metadata: TreeMetadata) -> None:
+        """Give the tree aliases and a weight, its branches titles and ways of compression."""
+        self._tree.aliases = metadata.aliases
+        self._tree._metadata["fWeight"] = metadata.weight  # noqa: SLF001
+        for name in self._tree.names & metadata.titles.keys():
+            self._tree.branch(name)["fTitle"] = metadata.titles[name]
+        for name in self._tree.names & metadata.compression.keys():
+            with suppress(ValueError):  # uproot does not know these settings
+                code = metadata.compression[name]
+                self.compress_branch(name, uproot.compression.Compression.from_code(code))
+
     def finish(self) -> None:
         """Write the description of the tree; it cannot be extended any more."""
         self._tree.finish(self._file.sink)
@@ -89,6 +107,13 @@ class NewTTree:
 
 class _LateTree(Tree):  # type: ignore[misc]  # uproot has no types
     """What uproot writes TTrees with, but nothing of the description before it is complete."""
+
+    aliases: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def names(self) -> set[str]:
+        """Names of the branches, counters among them."""
+        return {data["fName"] for data in self._branch_data if data["kind"] != "record"}
 
     def write_anew(self, sink: Any) -> None:
         """Nothing yet."""
@@ -103,6 +128,13 @@ class _LateTree(Tree):  # type: ignore[misc]  # uproot has no types
         """What uproot writes of a branch."""
         found: dict[str, Any] = self._branch_data[self._branch_lookup[name]]
         return found
+
+    def _build_out(self) -> list[bytes]:
+        header, *members, end = super()._build_out()
+        if not self.aliases:
+            return [header, *members, end]
+        assert end == _NO_MORE
+        return _versioned([*members, *_named_list(self.aliases), end[4:]], 20)
 
     def finish(self, sink: Any) -> None:
         """Write the description."""
@@ -140,3 +172,26 @@ class _Description:
 
     def flush(self) -> None:
         pass
+
+
+def _named_list(named: Mapping[str, str]) -> list[bytes]:
+    """A TList of a TNamed for each name and title, as a pointer to an object of its class."""
+    items = []
+    for name, title in named.items():
+        item = [*_TOBJECT, uproot.serialization.string(name), uproot.serialization.string(title)]
+        items += [*_pointer("TNamed", _versioned(item, 1)), b"\0"]  # no option
+    members = [*_TOBJECT, uproot.serialization.string(""), struct.pack(">i", len(named)), *items]
+    return _pointer("TList", _versioned(members, 5))
+
+
+def _versioned(members: list[bytes], version: int) -> list[bytes]:
+    return [uproot.serialization.numbytes_version(sum(map(len, members)), version), *members]
+
+
+def _pointer(classname: str, members: list[bytes]) -> list[bytes]:
+    body = [classname.encode() + b"\0", *members]
+    size = sum(map(len, body)) + 4  # and the tag
+    return [
+        struct.pack(">II", size | uproot.const.kByteCountMask, uproot.const.kNewClassTag),
+        *body,
+    ]

@@ -18,6 +18,7 @@ from atlasae.root.io.clusters import ClusterReader
 from atlasae.root.io.errors import first_line
 from atlasae.root.io.rntuple_fields import CARDINALITY, FieldRecords
 from atlasae.root.io.tree import TreeReader, TreeWriter
+from atlasae.root.io.tree_metadata import TreeMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +36,12 @@ class RNTupleReader(TreeReader):
     @property
     def names(self) -> list[str]:
         return [str(record.field_name) for record in self.tree.field_records]
+
+    @cached_property
+    def metadata(self) -> TreeMetadata:
+        fields = self.tree.itervalues(recursive=False)
+        described = {field.name: str(field.description) for field in fields if field.description}
+        return TreeMetadata(described)
 
     def _read_schema(self) -> TreeSchema:
         projections, records = _Projections.of(self.tree), FieldRecords(self.tree)

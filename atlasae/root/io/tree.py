@@ -12,6 +12,7 @@ import awkward as ak
 from atlasae.datashape import parse_datashape
 from atlasae.errors import InputError
 from atlasae.root.io.errors import read_errors
+from atlasae.root.io.tree_metadata import TreeMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -65,6 +66,15 @@ class TreeReader(ABC):
     @abstractmethod
     def names(self) -> list[str]:
         """Names of the branches or fields, whether they can be read or not."""
+
+    @cached_property
+    def metadata(self) -> TreeMetadata:
+        """Its titles, aliases and weight."""
+        return TreeMetadata()
+
+    def not_carried(self) -> list[str]:
+        """What it has that no tree written by uproot has."""
+        return []
 
     @cached_property
     def schema(self) -> TreeSchema:

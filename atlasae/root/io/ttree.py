@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +12,10 @@ import uproot
 
 from atlasae.root.io.branch import TTREE, Arrays, BranchInfo, TreeSchema, free_name
 from atlasae.root.io.clusters import ClusterReader
-from atlasae.root.io.errors import first_line
+from atlasae.root.io.errors import first_line, read_errors
 from atlasae.root.io.new_ttree import NewTTree
 from atlasae.root.io.tree import TreeReader, TreeWriter
+from atlasae.root.io.tree_metadata import TreeMetadata, not_written, read_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -38,6 +40,14 @@ class TTreeReader(TreeReader):
     @property
     def names(self) -> list[str]:
         return [str(branch.name) for branch in self.tree.branches]
+
+    @cached_property
+    def metadata(self) -> TreeMetadata:
+        with read_errors(self.where):
+            return read_metadata(self.tree)
+
+    def not_carried(self) -> list[str]:
+        return not_written(self.tree, self.path)
 
     def _read_schema(self) -> TreeSchema:
         names = {branch.name for branch in self.tree.itervalues(recursive=True)}
@@ -221,12 +231,20 @@ class TTreeWriter(TreeWriter):
     names: list[str]
 
     @classmethod
-    def make(cls, out: Any, path: str, title: str, branches: Iterable[BranchInfo]) -> TTreeWriter:
+    def make(
+        cls,
+        out: Any,
+        path: str,
+        title: str,
+        branches: Iterable[BranchInfo],
+        metadata: TreeMetadata,
+    ) -> TTreeWriter:
         """Create an empty TTree with these branches in a file being written."""
         counters = {b.name: b.counter for b in branches if b.counter is not None}
         written = [branch for branch in branches if branch.name not in counters.values()]
         types = {branch.name: _mktree_type(branch.type) for branch in written}
         tree = NewTTree(out, path, types, title, counters.__getitem__)
+        tree.describe(metadata)
         return cls(tree, list(types))
 
     def extend(self, arrays: Mapping[str, Any]) -> None:
