@@ -304,6 +304,8 @@ def _manifest(
 def _changes(plan: TreePlan, names: Sequence[str]) -> dict[str, str]:
     """What changes other than values, of a tree and of these branches."""
     changed = notes_of(plan.source.path, plan.source.schema.changes(plan.kind, names))
+    for name, note in notes_of(plan.source.path, plan.packed_only).items():
+        changed[name] = f"{changed[name]}; {note}" if name in changed else note
     if lost := plan.source.not_carried():
         changed[plan.source.path] = f"without its {', '.join(lost)}"
     return changed

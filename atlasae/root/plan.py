@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from atlasae.errors import InputError, MissingNameError
 from atlasae.lossless.columns import can_pack
+from atlasae.root.container.restored_tree import RestoredTree
 from atlasae.root.io.branch import RNTUPLE, TTREE, BranchInfo
 from atlasae.root.io.file import why_unwritable
 from atlasae.root.known_layouts import Collection, find_collections, likely_trees, not_found
@@ -83,6 +84,8 @@ class TreePlan:
         packs: whether the other branches are packed.
         select: what the user selected.
         unwritable: branch name to why it cannot be written.
+        packed_only: branch name to why it can be packed, but not written by ``decompress`` into
+            such a tree.
         dropped: names of branches left out as requested.
     """
 
@@ -93,6 +96,7 @@ class TreePlan:
     packs: bool
     select: Selection
     unwritable: dict[str, str] = field(default_factory=dict)
+    packed_only: dict[str, str] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
 
     def groups_to_pack(self, coded: Iterable[str]) -> dict[str, list[str]]:
@@ -174,17 +178,37 @@ def _plan_tree(
     packs = is_wanted and pack == "all"
     dropped = [branch.name for branch in schema.branches if select.drops(branch.name)]
     unwritable = {n: why for n, why in schema.left_out.items() if not select.drops(n)}
-    branches = []
+    branches, packed_only = [], {}
     for branch in schema.branches:
         if branch.name in dropped:
             continue
         will_be_packed = packs and _is_packed(branch, select)
-        if not will_be_packed and (why := why_unwritable(branch, kind)):
+        why = why_unwritable(branch, kind)
+        if why and not will_be_packed:
             unwritable[branch.name] = why
-        else:
-            branches.append(branch)
+            continue
+        branches.append(branch)
+        if why:
+            packed_only[branch.name] = f"packed only ({why}): {_ways_back(branch, kind)}"
     collections = _plan_collections(source, select, dropped) if is_wanted else []
-    return TreePlan(source, kind, tuple(branches), collections, packs, select, unwritable, dropped)
+    return TreePlan(
+        source,
+        kind,
+        tuple(branches),
+        collections,
+        packs,
+        select,
+        unwritable,
+        packed_only,
+        dropped,
+    )
+
+
+def _ways_back(branch: BranchInfo, kind: str) -> str:
+    """How to get at a branch that is packed, and cannot be written into such a tree."""
+    if kind == TTREE and not why_unwritable(branch, RNTUPLE):
+        return "read it with atlasae.open, or decompress with --to rntuple"
+    return "read it with atlasae.open; decompress leaves it out with --drop-unwritable"
 
 
 def _plan_collections(
@@ -271,6 +295,6 @@ def _ways_out(plans: Sequence[TreePlan]) -> list[str]:
         ways.append(
             f"write an RNTuple, which can hold {len(in_rntuple)} of them, with --to rntuple"
         )
-        if not any(plan.packs for plan in plans):
+        if not any(plan.packs or isinstance(plan.source, RestoredTree) for plan in plans):
             ways.append("pack all branches with --pack all")
     return ways

@@ -220,8 +220,7 @@ def _packed(columns: Arrays, types: Mapping[str, str]) -> list[Block]:
     payload = pack(columns)
     if bad := _not_restored(payload, columns, types):
         raise InputError(
-            f"branch {', '.join(map(repr, bad))} would not come back bit for bit: leave it out with"
-            f" --drop {','.join(bad)}"
+            f"branch {', '.join(map(repr, bad))} would not come back bit for bit if it was packed"
         )
     return [Block.of(_entries(columns), 0, payload)]
 

@@ -52,7 +52,7 @@ def strings_with_offsets(*offsets):
 def test_what_would_not_come_back_is_named_and_nothing_is_written(bad, entry_type):
     file = io.BytesIO()
     with uproot.recreate(file) as out:
-        with pytest.raises(InputError, match=r"^branch 'bad' would not .* --drop bad$"):
+        with pytest.raises(InputError, match="branch 'bad' would not come back bit for"):
             written({"good": GOOD, "bad": bad}, {"good": "var * float64", "bad": entry_type}, out)
         assert BLOCKS not in out
 

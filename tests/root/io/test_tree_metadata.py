@@ -28,7 +28,7 @@ def described(root, tmp_path):
     tree.SetAlias("long", "+".join(["plain"] * 100))
     tree.SetWeight(0.25)
     named = root.TNamed("luminosity", "137 fb-1")
-    root.SetOwnership(named, False)  # noqa: FBT003
+    root.SetOwnership(named, False)
     tree.GetUserInfo().Add(named)
     for entry in range(50):
         number[0], other[0], values[:] = entry % 4, entry, entry
