@@ -282,7 +282,6 @@ def _manifest(
     clusters: tuple[Cluster, ...],
 ) -> Manifest:
     source = plan.source
-    names = [branch.name for branch in plan.branches]
     dropped = dict.fromkeys(plan.dropped, "left out as requested")
     return Manifest(
         tree=source.path,
@@ -293,7 +292,7 @@ def _manifest(
         branches=plan.branches,
         parts=tuple(writer.finish() for writer in writers),
         clusters=clusters,
-        changed=_changes(plan, names),
+        changed=_changes(plan),
         left_out=notes_of(source.path, dropped),
         source=Path(file.file_path).name,
         source_bytes=int(file.file.source.num_bytes),
@@ -301,9 +300,9 @@ def _manifest(
     )
 
 
-def _changes(plan: TreePlan, names: Sequence[str]) -> dict[str, str]:
-    """What changes other than values, of a tree and of these branches."""
-    changed = notes_of(plan.source.path, plan.source.schema.changes(plan.kind, names))
+def _changes(plan: TreePlan) -> dict[str, str]:
+    """What changes other than values, of a tree and its branches."""
+    changed = notes_of(plan.source.path, plan.changes())
     for name, note in notes_of(plan.source.path, plan.packed_only).items():
         changed[name] = f"{changed[name]}; {note}" if name in changed else note
     if lost := plan.source.not_carried():

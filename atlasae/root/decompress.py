@@ -112,10 +112,7 @@ def decompress(
                     notes.left_out[plan.source.path] = _WITHOUT_BRANCHES
                     continue
                 _copy(plan, out, step_size, progress)
-                changed = plan.source.schema.changes(
-                    plan.kind, [branch.name for branch in plan.branches]
-                )
-                notes.changed.update(notes_of(plan.source.path, changed))
+                notes.changed.update(notes_of(plan.source.path, plan.changes()))
                 if lost := plan.source.metadata.lost_in(plan.kind):
                     notes.changed[plan.source.path] = f"without its {', '.join(lost)}"
             for path, item in objects.items():

@@ -11,6 +11,7 @@ from atlasae.lossless.columns import can_pack
 from atlasae.root.container.restored_tree import RestoredTree
 from atlasae.root.io.branch import RNTUPLE, TTREE, BranchInfo
 from atlasae.root.io.file import why_unwritable
+from atlasae.root.io.rntuple_fields import field_names, is_field_name
 from atlasae.root.known_layouts import Collection, find_collections, likely_trees, not_found
 
 if TYPE_CHECKING:
@@ -99,6 +100,17 @@ class TreePlan:
     packed_only: dict[str, str] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
 
+    def changes(self) -> dict[str, str]:
+        """How branches change when they are written, other than in their values."""
+        names = [branch.name for branch in self.branches]
+        changed = self.source.schema.changes(self.kind, names)
+        if self.kind == RNTUPLE:
+            for name, field_name in field_names(names).items():
+                if field_name != name:
+                    notes = [changed.get(name, ""), f"ROOT takes no such name: {field_name}"]
+                    changed[name] = "; ".join(filter(None, notes))
+        return changed
+
     def groups_to_pack(self, coded: Iterable[str]) -> dict[str, list[str]]:
         """The branches to pack by group: those that no codec takes and that are not kept."""
         coded = set(coded)
@@ -175,6 +187,10 @@ def _plan_tree(
 ) -> TreePlan:
     schema = source.schema
     kind = source.kind if to == "same" else to
+    if kind == RNTUPLE and not is_field_name(source.path.rpartition("/")[2]):
+        raise InputError(
+            f"ROOT takes no RNTuple of the name of tree {source.path!r}: use --to ttree"
+        )
     packs = is_wanted and pack == "all"
     dropped = [branch.name for branch in schema.branches if select.drops(branch.name)]
     unwritable = {n: why for n, why in schema.left_out.items() if not select.drops(n)}

@@ -58,7 +58,8 @@ class RestoredTree(TreeReader):
         """Raise DamagedFileError if a compressed branch stands in the tree as well."""
         for manifest in (segment.manifest for segment in self.segments):
             counters = {branch.counter for branch in manifest.branches}  # of branches that are kept
-            if both := manifest.compressed.keys() & set(self.kept.names) - counters:
+            expected = {*counters, *self.kept.written_names(manifest.stored).values()}
+            if both := manifest.compressed.keys() & set(self.kept.names) - expected:
                 raise DamagedFileError(
                     f"{self.where} holds {', '.join(sorted(both))} compressed and not compressed:"
                     " it was merged with a file that is not compressed alike; compress each, then"
@@ -80,7 +81,8 @@ class RestoredTree(TreeReader):
     def _entries_in(self, memory: str, names: Sequence[str]) -> int:
         in_block = self._entries_in_block
         if stored := self.segments[0].manifest.stored:
-            in_block = min(in_block, self.kept.entries_for(memory, stored))
+            written = self.kept.written_names(stored).values()
+            in_block = min(in_block, self.kept.entries_for(memory, list(written)))
         return max(super()._entries_in(memory, names), in_block)
 
     def _bytes_of(self, names: Sequence[str]) -> float:  # noqa: ARG002

@@ -16,12 +16,17 @@ from atlasae.datashape import parse_datashape
 from atlasae.root.io.branch import RNTUPLE, Arrays, BranchInfo, TreeSchema, free_name
 from atlasae.root.io.clusters import ClusterReader
 from atlasae.root.io.errors import first_line
-from atlasae.root.io.rntuple_fields import CARDINALITY, FieldRecords
+from atlasae.root.io.rntuple_fields import (
+    CARDINALITY,
+    FieldRecords,
+    field_names,
+    is_field_name,
+)
 from atlasae.root.io.tree import TreeReader, TreeWriter
 from atlasae.root.io.tree_metadata import TreeMetadata
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
 class RNTupleReader(TreeReader):
@@ -42,6 +47,9 @@ class RNTupleReader(TreeReader):
         fields = self.tree.itervalues(recursive=False)
         described = {field.name: str(field.description) for field in fields if field.description}
         return TreeMetadata(described)
+
+    def written_names(self, names: Sequence[str]) -> dict[str, str]:
+        return field_names(names)
 
     def _read_schema(self) -> TreeSchema:
         projections, records = _Projections.of(self.tree), FieldRecords(self.tree)
@@ -184,7 +192,10 @@ class _Projections:
 
 
 def refused_by_rntuple(branch: BranchInfo) -> str:
-    """Why uproot cannot write a branch into an RNTuple; empty if it can."""
+    """Why uproot cannot write a branch into an RNTuple that ROOT reads; empty if it can."""
+    members = _member_names(parse_datashape(branch.type))
+    if refused := [name for name in members if not is_field_name(name)]:
+        return f"type {branch.type}: ROOT takes no field {refused[0]!r}"
     try:
         with uproot.recreate(io.BytesIO()) as file:
             file.mkrntuple("x", _form([branch]))
@@ -193,10 +204,20 @@ def refused_by_rntuple(branch: BranchInfo) -> str:
     return ""
 
 
+def _member_names(entry: Any) -> Iterator[str]:
+    """Names of the members of the records in a type."""
+    if isinstance(entry, ak.types.RecordType):
+        yield from () if entry.is_tuple else entry.fields
+    contents = getattr(entry, "contents", None) or [getattr(entry, "content", None)]
+    for content in filter(None, contents):
+        yield from _member_names(content)
+
+
 def _form(branches: Sequence[BranchInfo]) -> ak.forms.RecordForm:
     """The awkward form of entries with these branches."""
     contents = [ak.forms.from_type(parse_datashape(branch.type)) for branch in branches]
-    return ak.forms.RecordForm(contents, [branch.name for branch in branches])
+    names = field_names(branch.name for branch in branches)
+    return ak.forms.RecordForm(contents, [names[branch.name] for branch in branches])
 
 
 @dataclass
@@ -213,8 +234,11 @@ class RNTupleWriter(TreeWriter):
         return cls(ntuple, {branch.name: branch.type for branch in branches})
 
     def extend(self, arrays: Mapping[str, Any]) -> None:
+        names = field_names(self.types)
         columns = {
-            name: ak.enforce_type(ak.to_packed(ak.Array(arrays[name])), parse_datashape(entry_type))
+            names[name]: ak.enforce_type(
+                ak.to_packed(ak.Array(arrays[name])), parse_datashape(entry_type)
+            )
             for name, entry_type in self.types.items()
         }
         if columns and len(next(iter(columns.values()))):

@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from atlasae.root.io.branch import RNTUPLE, BranchInfo
+from atlasae.root.io.branch import RNTUPLE, BranchInfo, free_name
 from atlasae.root.io.typenames import typename
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 CARDINALITY = "ROOT::RNTupleCardinality"
 _VECTOR = "ROOT::VecOps::RVec<"  # written and read like a std::vector
 _BITS = {"float": 32, "double": 64}
+
+_REFUSED = re.compile(r"[./\\\s\x00-\x1f\x7f-\x9f]|^$")  # by ROOT, in the name of a field
+
+
+def is_field_name(name: str) -> bool:
+    """Whether ROOT takes a field, or an RNTuple, of this name."""
+    return not _REFUSED.search(name)
+
+
+def field_names(names: Iterable[str]) -> dict[str, str]:
+    """Names of the fields that branches are written to: those that ROOT refuses get colons.
+
+    ATLAS writes its branches to RNTuples in this way.
+
+    Example:
+        >>> field_names(["AnalysisJetsAuxDyn.pt", "run"])
+        {'AnalysisJetsAuxDyn.pt': 'AnalysisJetsAuxDyn:pt', 'run': 'run'}
+    """
+    names = list(names)
+    taken = set(filter(is_field_name, names))
+    written = {}
+    for name in sorted(set(names) - taken):  # in any order the same
+        written[name] = free_name(_REFUSED.sub(":", name), taken)
+        taken.add(written[name])
+    return {name: written.get(name, name) for name in names}
 
 
 class FieldRecords:

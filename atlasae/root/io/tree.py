@@ -72,6 +72,10 @@ class TreeReader(ABC):
         """Its titles, aliases and weight."""
         return TreeMetadata()
 
+    def written_names(self, names: Sequence[str]) -> dict[str, str]:
+        """Names that branches have in a tree of this kind, if atlasae wrote all of them."""
+        return {name: name for name in names}
+
     def not_carried(self) -> list[str]:
         """What it has that no tree written by uproot has."""
         return []
