@@ -16,6 +16,7 @@ from atlasae.datashape import parse_datashape
 from atlasae.root.io.branch import RNTUPLE, Arrays, BranchInfo, TreeSchema, free_name
 from atlasae.root.io.clusters import ClusterReader
 from atlasae.root.io.errors import first_line
+from atlasae.root.io.new_rntuple import new_rntuple
 from atlasae.root.io.rntuple_fields import (
     CARDINALITY,
     FieldRecords,
@@ -230,7 +231,7 @@ class RNTupleWriter(TreeWriter):
     @classmethod
     def make(cls, out: Any, path: str, title: str, branches: Sequence[BranchInfo]) -> RNTupleWriter:
         """Create an empty RNTuple with these branches in a file being written."""
-        ntuple = out.mkrntuple(path, _form(branches), description=title)
+        ntuple = new_rntuple(out, path, _form(branches), title)
         return cls(ntuple, {branch.name: branch.type for branch in branches})
 
     def extend(self, arrays: Mapping[str, Any]) -> None:
