@@ -69,6 +69,17 @@ def test_what_root_says_comes_back(described, tmp_path, root, pack):
         assert file["Events"].aliases == uproot.open(described)["Events"].aliases
 
 
+def test_a_branch_keeps_its_compression(described, tmp_path):
+    atlasae.compress(described, tmp_path / "small.root", pack="all")
+    atlasae.decompress(tmp_path / "small.root", tmp_path / "back.root")
+    for path in (described, tmp_path / "back.root"):
+        with uproot.open(path) as file:
+            for name, algorithm in (("plain", b"L4"), ("nJet", b"XZ")):
+                key = file["Events"][name].basket_key(0)
+                start = key.fSeekKey + key.fKeylen
+                assert path.read_bytes()[start : start + 2] == algorithm
+
+
 def test_an_rntuple_names_what_it_cannot_hold(described, tmp_path):
     small = tmp_path / "small.root"
     atlasae.compress(described, small, pack="all")
