@@ -17,7 +17,7 @@ env: $(READY)  ## an environment with every extra and the tools of the tests
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv --upgrade-deps .venv
-	$(PIP) -e '.[all,test]'
+	$(PIP) -e '.[all,root,test]'
 	@touch $@
 
 $(DOCS_READY): $(READY)

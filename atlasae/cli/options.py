@@ -69,7 +69,9 @@ one_collection = combined(
 )
 to = choice("--to", ("same", "ttree", "rntuple"), "same", "Kind of tree to write.")
 drop_unwritable = click.option(
-    "--drop-unwritable", is_flag=True, help="Leave out what cannot be written, instead of an error."
+    "--drop-unwritable",
+    is_flag=True,
+    help="Leave out what cannot be read or written, instead of an error.",
 )
 rates = click.option(
     "--rates",

@@ -10,6 +10,7 @@ columns have in common.
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -142,6 +143,26 @@ def unpack(
     except BaseException as error:  # awkward and lzma raise anything, pcodec panics
         raise DamagedFileError(f"packed columns are damaged: {error}") from error
     return columns
+
+
+def same_bits(column: ak.Array, other: ak.Array) -> bool:
+    """Whether two columns have the same dtypes, the same numbers of elements and the same bits.
+
+    Example:
+        >>> import awkward as ak
+        >>> same_bits(ak.Array([[0.0]]), ak.Array([[-0.0]]))
+        False
+    """
+    pairs = zip_longest(
+        *([values for values in buffers(one.layout) if values.size] for one in (column, other))
+    )
+    return all(
+        one is not None
+        and other is not None
+        and one.dtype == other.dtype
+        and np.ascontiguousarray(one).tobytes() == np.ascontiguousarray(other).tobytes()
+        for one, other in pairs
+    )
 
 
 def buffers(layout: Any) -> Iterator[Values]:

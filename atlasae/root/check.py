@@ -125,13 +125,15 @@ def check(
                 raise InputError("a compressed file stores its own tolerances: give none")
             for manifest in new_trees.container.manifests:
                 left_out |= manifest.left_out
-        findings: list[Finding] = []
+        named = [path for path in old_trees if path in left_out]
+        unreadable = old_trees.leave_out_unreadable(named)
+        findings = [Finding(path, "", LEFT_OUT, left_out[path]) for path in unreadable]
         for path, old in old_trees.items():
             if path in new_trees:
                 findings += _compare_trees(old, new_trees[path], tolerance, left_out, step_size)
             else:
                 findings.append(_absent(path, "", left_out))
-        findings += _compare_objects(before, after, old_trees, left_out)
+        findings += _compare_objects(before, after, {*old_trees, *unreadable}, left_out)
         findings += [Finding(key, "", LEFT_OUT, "an older cycle") for key in older_cycles(before)]
         return Check(tuple(findings))
 
@@ -160,17 +162,24 @@ def _compare_trees(
     for name, why in old.schema.left_out.items():
         yield _absent(old.path, name, left_out, why)
     new_names = set(new.schema.names)
-    names = [name for name in old.schema.names if name in new_names]
+    written = new.written_names(old.schema.names)  # where the name itself is not there
+    names = {
+        name: other
+        for name in old.schema.names
+        if (other := name if name in new_names else written[name]) in new_names
+    }
     comparisons = {name: ColumnComparison() for name in names}
-    step = min(old.entries_for(step_size, names), new.entries_for(step_size, names))
+    step = min(
+        old.entries_for(step_size, list(names)), new.entries_for(step_size, list(names.values()))
+    )
     for start, stop, promises in _promises(new, tolerance):
         for first, before, after in read_both(old, new, names, step, start, stop):
             for name, comparison in comparisons.items():
                 promise = promises.get(name, LOSSLESS)
                 comparison.add(first, before[name], after[name], promise)
     for name in old.schema.names:
-        if name in new_names:
-            types = old.schema[name].type, new.schema[name].type
+        if name in names:
+            types = old.schema[name].type, new.schema[names[name]].type
             yield _verdict(old.path, name, comparisons[name], *types)
         else:
             yield _absent(old.path, name, left_out)

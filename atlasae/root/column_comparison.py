@@ -13,7 +13,7 @@ from atlasae.lossless.columns import buffers
 from atlasae.quantization.tolerance import LOSSLESS, Tolerance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping
 
     import awkward as ak
 
@@ -59,15 +59,18 @@ class ColumnComparison:
 
 
 def read_both(
-    old: TreeReader, new: TreeReader, names: Sequence[str], step: int, start: int, stop: int
+    old: TreeReader, new: TreeReader, names: Mapping[str, str], step: int, start: int, stop: int
 ) -> Iterator[tuple[int, Arrays, Arrays]]:
-    """Read branches of two trees in chunks of the same entries.
+    """Read branches of two trees in chunks of the same entries; ``names`` are those in either.
 
     Gives the first entry of each chunk, and its arrays in either tree.
     """
     if not names:
         return
-    chunks = [source.iterate(names, step, start, stop) for source in (old, new)]
+    chunks = [
+        source.iterate(list(of_source), step, start, stop)
+        for source, of_source in ((old, names), (new, names.values()))
+    ]
     held: list[tuple[int, Arrays]] = [(start, {}), (start, {})]
     first = start
     while first < stop:
@@ -79,9 +82,10 @@ def read_both(
                 held[i] = chunk
         last = min(map(_end, held))
         before, after = (
-            {name: arrays[name][first - at : last - at] for name in names} for at, arrays in held
+            {name: array[first - at : last - at] for name, array in arrays.items()}
+            for at, arrays in held
         )
-        yield first, before, after
+        yield first, before, {name: after[other] for name, other in names.items()}
         first = last
 
 

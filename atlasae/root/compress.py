@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from dataclasses import replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +25,12 @@ from atlasae.root.container.manifest import Manifest, notes_of
 from atlasae.root.container.part_writers import ColumnWriter, PartWriter, codec_writer
 from atlasae.root.container.stored_branches import ClusterWriter
 from atlasae.root.info import Contents, info
-from atlasae.root.io.file import Trees, make_tree, older_cycles, open_root
+from atlasae.root.io.file import Trees, make_tree, older_cycles, open_root, title_of
 from atlasae.root.io.mark import PLACEHOLDER, marked
 from atlasae.root.io.objects import directories_in, objects_in
 from atlasae.root.io.tree import STEP_SIZE, check_step_size
 from atlasae.root.plan import PACKS, TARGETS, Selection, TreePlan, check_writable, plan_trees
+from atlasae.root.trial import leave_out_failing, may_be_of_a_branch
 from atlasae.threads import thread_count
 
 if TYPE_CHECKING:
@@ -73,7 +75,7 @@ def compress(
             with a momentum.
         pack: ``all`` to pack all other branches too, column by column and without loss.
         to: ``ttree``, ``rntuple``, or the ``same`` as each tree of the source.
-        drop_unwritable: leave out what cannot be written, instead of an error.
+        drop_unwritable: leave out what cannot be read or written, instead of an error.
         verify: compare the target with the source, as ``check`` does, before it appears.
         step_size: how much is read at a time: a number of entries, or a size such as ``100 MB``.
         threads: how many code blocks at a time; by default one for each core, fewer where there is
@@ -119,25 +121,49 @@ def compress(
     ):
         if is_compressed(file):
             raise InputError("the file is already compressed by atlasae")
-        plans = plan_trees(Trees(file), select, pack=pack, to=to)
-        if not template.fits_each_collection and not select.collections:
-            keep_one_collection(plans)
+        trees = Trees(file)
         objects, unwritable = objects_in(file)
-        left_out = dict.fromkeys(older_cycles(file), "an older cycle")
-        left_out |= check_writable(plans, unwritable, drop=drop_unwritable)
-        coded = fit_codecs(plans, template, progress=progress)
-        with uproot.recreate(unfinished, compression=compression_like(file)) as out:
-            for path in directories_in(file):
-                out.mkdir(path)
-            manifests = _write_trees(file, out, plans, coded, step_size, threads, progress)
-            for path, item in objects.items():
-                out[path] = item
-            codecs = {c.codec.decoder_bytes(): None for collections in coded for c in collections}
-            manifests[0] = replace(manifests[0], left_out=manifests[0].left_out | left_out)
-            write_container(out, manifests, codecs)
+        unwritable |= _unreadable_trees(trees, drop=drop_unwritable)
+        older = dict.fromkeys(older_cycles(file), "an older cycle")
+        while True:  # until no branch makes it fail
+            plans = plan_trees(trees, select, pack=pack, to=to)
+            if not template.fits_each_collection and not select.collections:
+                keep_one_collection(plans)
+            left_out = older | check_writable(plans, unwritable, drop=drop_unwritable)
+            try:
+                coded = fit_codecs(plans, template, progress=progress)
+                with uproot.recreate(unfinished, compression=compression_like(file)) as out:
+                    manifests = _write_trees(file, out, plans, coded, step_size, threads, progress)
+                    for path, item in objects.items():
+                        out[path] = item
+                    if title := title_of(file):
+                        left_out["the title of the file"] = f"{title!r}, which uproot cannot write"
+                    manifests[0].left_out.update(left_out)
+                    codecs = {one.codec.decoder_bytes(): None for one in chain(*coded)}
+                    write_container(out, manifests, codecs)
+                break
+            except Exception as error:  # uproot raises anything
+                write = partial(_write_alone, unfinished, step_size)
+                may_go_on = may_be_of_a_branch(error)
+                if not (may_go_on and leave_out_failing(plans, write, progress=progress)):
+                    raise
+                check_writable(plans, {}, drop=drop_unwritable)
         if verify:
             _verify(source, unfinished, step_size, threads)
     return info(target)
+
+
+def _unreadable_trees(trees: Trees, *, drop: bool) -> dict[str, str]:
+    """Leave out the trees that cannot be read; gives the reasons by path.
+
+    Raises:
+        InputError: there are any and they are not to be dropped, or there is no other.
+    """
+    reasons = check_writable([], trees.leave_out_unreadable(trees), drop=drop)
+    if reasons and not trees:
+        listed = "; ".join(f"{path}: {why}" for path, why in reasons.items())
+        raise InputError(f"there is no tree that can be read: {listed}")
+    return reasons
 
 
 def _template(codec: Codec | PathLike | None, pack: str) -> Codec:
@@ -162,7 +188,9 @@ def _write_trees(
     threads: int,
     progress: bool,
 ) -> list[Manifest]:
-    """Write all trees and their blocks; gives a manifest for each tree."""
+    """Write all directories, trees and blocks; gives a manifest for each tree."""
+    for path in directories_in(file):
+        out.mkdir(path)
     manifests = []
     with BlockTreeWriter(out, threads) as blocks:
         for plan, collections in zip(plans, coded, strict=True):
@@ -171,9 +199,16 @@ def _write_trees(
             clusters = _write_tree(plan, writers, out, step_size, progress)
             manifest = _manifest(file, plan, identity, writers, clusters)
             if any(coded_collection.codec.reorders for coded_collection in collections):
-                manifest.changed[plan.source.path] = REORDERED
+                notes = [REORDERED, manifest.changed.get(plan.source.path, "")]
+                manifest.changed[plan.source.path] = "; ".join(filter(None, notes))
             manifests.append(manifest)
     return manifests
+
+
+def _write_alone(path: PathLike, step_size: str | int, plan: TreePlan) -> None:
+    """Write a tree that no codec takes into a file of its own."""
+    with uproot.recreate(path) as out, BlockTreeWriter(out, threads=1) as blocks:
+        _write_tree(plan, _part_writers(plan, [], blocks, ""), out, step_size, progress=False)
 
 
 def _part_writers(
@@ -204,7 +239,7 @@ def _write_tree(
     source = plan.source
     branches = _branches_to_write(plan, writers)
     title = marked(source.title) if writers or not branches else source.title
-    tree = make_tree(out, plan.kind, source.path, title, branches or [PLACEHOLDER])
+    tree = make_tree(out, plan.kind, source.path, title, branches or [PLACEHOLDER], source.metadata)
     latents = [branch.name for writer in writers for branch in writer.branches]
     kept = [branch.name for branch in branches if branch.name not in latents]
     clusters = ClusterWriter([*kept, *latents])
@@ -221,6 +256,7 @@ def _write_tree(
             clusters.add(arrays)
             bar.update(task, completed=start + entries)
             del chunk, arrays  # before the next ones are read
+    tree.finish()
     return clusters.finish()
 
 
@@ -246,7 +282,6 @@ def _manifest(
     clusters: tuple[Cluster, ...],
 ) -> Manifest:
     source = plan.source
-    names = [branch.name for branch in plan.branches]
     dropped = dict.fromkeys(plan.dropped, "left out as requested")
     return Manifest(
         tree=source.path,
@@ -257,8 +292,19 @@ def _manifest(
         branches=plan.branches,
         parts=tuple(writer.finish() for writer in writers),
         clusters=clusters,
-        changed=notes_of(source.path, source.schema.changes(plan.kind, names)),
+        changed=_changes(plan),
         left_out=notes_of(source.path, dropped),
         source=Path(file.file_path).name,
         source_bytes=int(file.file.source.num_bytes),
+        metadata=source.metadata,
     )
+
+
+def _changes(plan: TreePlan) -> dict[str, str]:
+    """What changes other than values, of a tree and its branches."""
+    changed = notes_of(plan.source.path, plan.changes())
+    for name, note in notes_of(plan.source.path, plan.packed_only).items():
+        changed[name] = f"{changed[name]}; {note}" if name in changed else note
+    if lost := plan.source.not_carried():
+        changed[plan.source.path] = f"without its {', '.join(lost)}"
+    return changed

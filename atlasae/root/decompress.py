@@ -14,6 +14,7 @@ from atlasae.progress import progress_bar
 from atlasae.root.container.container import RESERVED, compression_like
 from atlasae.root.container.manifest import notes_of
 from atlasae.root.container.restored_tree import CompressedTrees
+from atlasae.root.io.branch import TTREE
 from atlasae.root.io.file import make_tree, open_root
 from atlasae.root.io.objects import directories_in, objects_in
 from atlasae.root.io.tree import STEP_SIZE, check_step_size
@@ -22,6 +23,9 @@ from atlasae.threads import thread_count
 
 if TYPE_CHECKING:
     from atlasae.types import PathLike
+
+
+_WITHOUT_BRANCHES = "it has no branch that can be written"
 
 
 @dataclass(frozen=True)
@@ -104,14 +108,13 @@ def decompress(
                 if path not in RESERVED:
                     out.mkdir(path)
             for plan in plans:
-                if not plan.branches:  # a tree needs one
-                    notes.left_out[plan.source.path] = "none of its branches can be written"
+                if not plan.branches and plan.kind == TTREE:
+                    notes.left_out[plan.source.path] = _WITHOUT_BRANCHES
                     continue
                 _copy(plan, out, step_size, progress)
-                changed = plan.source.schema.changes(
-                    plan.kind, [branch.name for branch in plan.branches]
-                )
-                notes.changed.update(notes_of(plan.source.path, changed))
+                notes.changed.update(notes_of(plan.source.path, plan.changes()))
+                if lost := plan.source.metadata.lost_in(plan.kind):
+                    notes.changed[plan.source.path] = f"without its {', '.join(lost)}"
             for path, item in objects.items():
                 out[path] = item
     return notes
@@ -119,9 +122,10 @@ def decompress(
 
 def _copy(plan: TreePlan, out: Any, step_size: str | int, progress: bool) -> None:
     source = plan.source
-    tree = make_tree(out, plan.kind, source.path, source.title, plan.branches)
+    tree = make_tree(out, plan.kind, source.path, source.title, plan.branches, source.metadata)
     with progress_bar("entries", shown=progress) as bar:
         task = bar.add_task(f"restoring {source.path}", total=source.num_entries)
         for start, arrays in source.iterate([b.name for b in plan.branches], step_size):
             tree.extend(arrays)
             bar.update(task, completed=start)
+    tree.finish()

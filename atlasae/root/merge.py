@@ -132,7 +132,9 @@ class _MergedFile:
         self.codecs |= dict.fromkeys(stored_codecs(file))
 
     def finish(self) -> None:
-        """Write the objects, manifests and codecs."""
+        """Complete the trees, and write the objects, manifests and codecs."""
+        for tree in self.written_trees.values():
+            tree.finish()
         for path, item in self.objects.items():
             self.out[path] = item
         write_container(self.out, self.manifests, self.codecs)
@@ -153,7 +155,9 @@ class _MergedFile:
     def _append(self, path: str, tree: TreeReader) -> None:
         if path not in self.written_trees:
             branches = tree.schema.branches
-            self.written_trees[path] = make_tree(self.out, tree.kind, path, tree.title, branches)
+            self.written_trees[path] = make_tree(
+                self.out, tree.kind, path, tree.title, branches, tree.metadata
+            )
         for _, arrays in tree.iterate(tree.schema.names, self.step_size):
             self.written_trees[path].extend(arrays)
 

@@ -7,8 +7,11 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from atlasae.errors import InputError, MissingNameError
+from atlasae.lossless.columns import can_pack
+from atlasae.root.container.restored_tree import RestoredTree
 from atlasae.root.io.branch import RNTUPLE, TTREE, BranchInfo
 from atlasae.root.io.file import why_unwritable
+from atlasae.root.io.rntuple_fields import field_names, is_field_name
 from atlasae.root.known_layouts import Collection, find_collections, likely_trees, not_found
 
 if TYPE_CHECKING:
@@ -82,6 +85,8 @@ class TreePlan:
         packs: whether the other branches are packed.
         select: what the user selected.
         unwritable: branch name to why it cannot be written.
+        packed_only: branch name to why it can be packed, but not written by ``decompress`` into
+            such a tree.
         dropped: names of branches left out as requested.
     """
 
@@ -92,7 +97,19 @@ class TreePlan:
     packs: bool
     select: Selection
     unwritable: dict[str, str] = field(default_factory=dict)
+    packed_only: dict[str, str] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
+
+    def changes(self) -> dict[str, str]:
+        """How branches change when they are written, other than in their values."""
+        names = [branch.name for branch in self.branches]
+        changed = self.source.schema.changes(self.kind, names)
+        if self.kind == RNTUPLE:
+            for name, field_name in field_names(names).items():
+                if field_name != name:
+                    notes = [changed.get(name, ""), f"ROOT takes no such name: {field_name}"]
+                    changed[name] = "; ".join(filter(None, notes))
+        return changed
 
     def groups_to_pack(self, coded: Iterable[str]) -> dict[str, list[str]]:
         """The branches to pack by group: those that no codec takes and that are not kept."""
@@ -100,12 +117,17 @@ class TreePlan:
         counters = {branch.counter for branch in self.branches if branch.counter}
         groups: dict[str, list[str]] = {}
         for branch in self.branches:
-            if self.packs and branch.name not in coded and not self.select.keeps(branch.name):
+            if self.packs and branch.name not in coded and _is_packed(branch, self.select):
                 groups.setdefault(_group_name(branch, counters), []).append(branch.name)
         is_large = self.source.num_entries * len(self.branches) >= _LARGE_TREE
         small = [name for name in groups if not is_large or len(groups[name]) < _LARGE_GROUP]
         rest = [name for group in small for name in groups.pop(group)]
         return groups | ({"": rest} if rest else {})
+
+
+def _is_packed(branch: BranchInfo, select: Selection) -> bool:
+    """Whether a branch of a packed tree is packed, if no codec takes it, and not kept."""
+    return not select.keeps(branch.name) and can_pack(branch.type)
 
 
 def _group_name(branch: BranchInfo, counters: set[str]) -> str:
@@ -142,9 +164,17 @@ def plan_trees(
     for name in select.collections:
         if name not in planned:
             raise not_found(seen, name)
-    if not planned and not any(plan.packs and plan.branches for plan in plans):
+    if not planned and (pack == "none" or not plans):
         raise not_found(seen, None)
+    _check_any_branch([plan for plan in plans if plan.source.path in wanted])
     return plans
+
+
+def _check_any_branch(plans: Sequence[TreePlan]) -> None:
+    """Raise InputError if there are branches, and none of them can be carried over."""
+    unwritable = _unwritable(plans)
+    if unwritable and not any(plan.branches for plan in plans):
+        raise InputError(f"there is no branch that can be read: {_listed(unwritable)}")
 
 
 def plan_copy(trees: Mapping[str, TreeReader], to: str = "same") -> list[TreePlan]:
@@ -157,20 +187,44 @@ def _plan_tree(
 ) -> TreePlan:
     schema = source.schema
     kind = source.kind if to == "same" else to
+    if kind == RNTUPLE and not is_field_name(source.path.rpartition("/")[2]):
+        raise InputError(
+            f"ROOT takes no RNTuple of the name of tree {source.path!r}: use --to ttree"
+        )
     packs = is_wanted and pack == "all"
     dropped = [branch.name for branch in schema.branches if select.drops(branch.name)]
     unwritable = {n: why for n, why in schema.left_out.items() if not select.drops(n)}
-    branches = []
+    branches, packed_only = [], {}
     for branch in schema.branches:
         if branch.name in dropped:
             continue
-        will_be_packed = packs and not select.keeps(branch.name)
-        if not will_be_packed and (why := why_unwritable(branch, kind)):
+        will_be_packed = packs and _is_packed(branch, select)
+        why = why_unwritable(branch, kind)
+        if why and not will_be_packed:
             unwritable[branch.name] = why
-        else:
-            branches.append(branch)
+            continue
+        branches.append(branch)
+        if why:
+            packed_only[branch.name] = f"packed only ({why}): {_ways_back(branch, kind)}"
     collections = _plan_collections(source, select, dropped) if is_wanted else []
-    return TreePlan(source, kind, tuple(branches), collections, packs, select, unwritable, dropped)
+    return TreePlan(
+        source,
+        kind,
+        tuple(branches),
+        collections,
+        packs,
+        select,
+        unwritable,
+        packed_only,
+        dropped,
+    )
+
+
+def _ways_back(branch: BranchInfo, kind: str) -> str:
+    """How to get at a branch that is packed, and cannot be written into such a tree."""
+    if kind == TTREE and not why_unwritable(branch, RNTUPLE):
+        return "read it with atlasae.open, or decompress with --to rntuple"
+    return "read it with atlasae.open; decompress leaves it out with --drop-unwritable"
 
 
 def _plan_collections(
@@ -221,16 +275,25 @@ def check_writable(
     Raises:
         InputError: there is something that cannot be written, and it is not to be dropped.
     """
-    unwritable = dict(objects)
-    for plan in plans:
-        unwritable |= {f"{plan.source.path}:{n}": why for n, why in plan.unwritable.items()}
+    unwritable = {**objects, **_unwritable(plans)}
     if not unwritable or drop:
         return unwritable
+    raise InputError(
+        f"cannot write {_listed(unwritable)}. You can {', or '.join(_ways_out(plans))}"
+    )
+
+
+def _unwritable(plans: Iterable[TreePlan]) -> dict[str, str]:
+    """Why branches cannot be written, by path and name."""
+    return {f"{p.source.path}:{name}": why for p in plans for name, why in p.unwritable.items()}
+
+
+def _listed(reasons: Mapping[str, str]) -> str:
+    """Names, those with one reason together."""
     names_by_reason: dict[str, list[str]] = {}
-    for name, why in unwritable.items():
+    for name, why in reasons.items():
         names_by_reason.setdefault(why, []).append(name)
-    listed = "; ".join(f"{', '.join(names)}: {why}" for why, names in names_by_reason.items())
-    raise InputError(f"cannot write {listed}. Either {', or '.join(_ways_out(plans))}")
+    return "; ".join(f"{', '.join(names)}: {why}" for why, names in names_by_reason.items())
 
 
 def _ways_out(plans: Sequence[TreePlan]) -> list[str]:
@@ -248,6 +311,6 @@ def _ways_out(plans: Sequence[TreePlan]) -> list[str]:
         ways.append(
             f"write an RNTuple, which can hold {len(in_rntuple)} of them, with --to rntuple"
         )
-        if not any(plan.packs for plan in plans):
+        if not any(plan.packs or isinstance(plan.source, RestoredTree) for plan in plans):
             ways.append("pack all branches with --pack all")
     return ways

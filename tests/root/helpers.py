@@ -61,6 +61,7 @@ def copy_tree(source, target, kind):
         writer = make_tree(out, kind, "Events", tree.title, tree.schema.branches)
         for _, arrays in tree.iterate(tree.schema.names, step_size=97):
             writer.extend(arrays)
+        writer.finish()
 
 
 def assert_same_tree(first, second, path, approximate=()):
@@ -136,6 +137,7 @@ class StoredFile:
                 tree = trees.raw(path)
                 writer = make_tree(out, tree.kind, path, tree.title, tree.schema.branches)
                 writer.extend(tree.read(tree.schema.names, 0, tree.num_entries))
+                writer.finish()
             if self.payloads:
                 data = np.frombuffer(b"".join(self.payloads), np.uint8)
                 out.mktree(block_tree.BLOCKS, block_tree._TYPES).extend(

@@ -166,6 +166,8 @@ def merge(part_writers, target):
                     if path not in sinks:
                         sinks[path] = make_tree(out, "ttree", path, "", tree.schema.branches)
                     sinks[path].extend(tree.tree.arrays(how=dict))
+        for sink in sinks.values():
+            sink.finish()
 
 
 def test_what_is_inside_adds_up(compressed_file, events_file):

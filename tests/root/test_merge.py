@@ -78,6 +78,8 @@ def test_files_merged_by_another_tool_do_so_too(parts, way, tmp_path):
                     if path not in sinks:
                         sinks[path] = make_tree(out, "ttree", path, "", tree.schema.branches)
                     sinks[path].extend(tree.tree.arrays(how=dict))
+        for sink in sinks.values():
+            sink.finish()
     assert_concatenated(both(parts, way), tmp_path / "all.root")
 
 
@@ -94,6 +96,8 @@ def test_merged_files_merge_again_and_keep_their_promises(parts, tmp_path):
                     if path not in trees:
                         trees[path] = make_tree(out, "ttree", path, "", tree.schema.branches)
                     trees[path].extend(tree.tree.arrays(how=dict))
+        for tree in trees.values():
+            tree.finish()
     result = check(tmp_path / "sources.root", tmp_path / "b.root", step_size=9)
     assert result.good
     assert result.counts == {"exact": 11, "within tolerance": 4}
@@ -207,7 +211,6 @@ def test_histograms_that_do_not_match_are_refused(tmp_path):
     first = axes.Double().fill([0.1, 0.2])
     others = {
         "its bins differ": hist.Hist.new.Reg(4, 0, 2, name="x").Double(),
-        "weights in one": axes.Weight().fill([0.1, 0.2], weight=[1, 2]),
         "it is a TH2D, in another file it is a TH1D": axes.Reg(2, 0, 1, name="y").Double(),
     }
     write_objects(tmp_path / "0.root", [1, 2], {"h": first})
@@ -218,6 +221,53 @@ def test_histograms_that_do_not_match_are_refused(tmp_path):
         with pytest.raises(InputError, match=rf"c1\.root: histogram 'h': .*{message}"):
             merge([tmp_path / "c0.root", tmp_path / "c1.root"], tmp_path / "all.root")
     assert not (tmp_path / "all.root").exists()
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_weights_in_one_file_only_are_summed_as_hadd_does(tmp_path, root, order):
+    axes = hist.Hist.new.Reg(4, 0, 1, name="x")
+    x, y, w = [0.1, 0.3, 0.3, 7], [0.2, 0.2, 0.7, 0.1], [1, 2, 3, 4]
+    plane = axes.Reg(3, 0, 1, name="y")
+    objects = [
+        {"line": axes.Double().fill(x), "plane": plane.Double().fill(x, y)},
+        {"line": axes.Weight().fill(x, weight=w), "plane": plane.Weight().fill(x, y, weight=w)},
+    ]
+    for i in range(2):
+        write_objects(tmp_path / f"{i}.root", w, objects[i])
+        atlasae.compress(tmp_path / f"{i}.root", tmp_path / f"c{i}.root", pack="all")
+    merge([tmp_path / f"c{i}.root" for i in order], tmp_path / "all.root")
+    merger = root.TFileMerger(False)
+    merger.OutputFile(str(tmp_path / "hadd.root"), "RECREATE")
+    assert all(merger.AddFile(str(tmp_path / f"{i}.root")) for i in order)
+    assert merger.Merge()
+    with uproot.open(tmp_path / "all.root") as ours, uproot.open(tmp_path / "hadd.root") as theirs:
+        for name in ("line", "plane"):
+            for of in ("values", "variances"):
+                one, other = (getattr(file[name], of)(flow=True) for file in (ours, theirs))
+                np.testing.assert_array_equal(one, other)
+            assert ours[name].variances(flow=True).sum() == 4 + 30
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_profiles_with_weights_in_one_file_only(tmp_path, root, order):
+    """hadd loses or forgets squared weights here: those of weight one are the entries of a bin."""
+    for i, weights in enumerate(([1.0, 1.0, 1.0], [2.0, 3.0, 0.5])):
+        file = root.TFile(str(tmp_path / f"{i}.root"), "RECREATE")
+        profile = root.TProfile("profile", "", 2, 0, 1)
+        if i:
+            profile.Sumw2()
+        for x, weight in zip((0.1, 0.2, 0.7), weights, strict=True):
+            profile.Fill(x, 1.0, weight)
+        profile.Write()
+        file.Close()
+        with uproot.update(tmp_path / f"{i}.root") as out:
+            out.mktree("t", {"x": np.dtype("f4")}).extend({"x": np.ones(3, "f4")})
+        atlasae.compress(tmp_path / f"{i}.root", tmp_path / f"c{i}.root", pack="all")
+    merge([tmp_path / f"c{i}.root" for i in order], tmp_path / "all.root")
+    with uproot.open(tmp_path / "all.root") as file:
+        members = file["profile"].all_members
+        assert list(members["fBinSumw2"]) == [0, 2 + 4 + 9, 1 + 0.25, 0]
+        assert list(members["fBinEntries"]) == [0, 2 + 5, 1.5, 0]
 
 
 def test_targets_and_sources_are_safe(parts, tmp_path):

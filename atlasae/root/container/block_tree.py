@@ -20,6 +20,7 @@ from atlasae.coding.varint import encode_varint
 from atlasae.errors import DamagedFileError
 from atlasae.root.container.manifest import part_identity
 from atlasae.root.io.errors import read_errors
+from atlasae.root.io.new_ttree import NewTTree
 from atlasae.threads import OrderedCalls
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class BlockTreeWriter:
     def __init__(self, out: Any, threads: int | None) -> None:
         self._calls: OrderedCalls[list[tuple[PartBlocks, Block]]] = OrderedCalls(threads)
         self._out = out
-        self._tree: Any = None
+        self._tree: NewTTree | None = None
         self._rows: list[tuple[bytes, int, int, int, int]] = []
         self._part_numbers = count()
 
@@ -89,14 +90,18 @@ class BlockTreeWriter:
             if error is None:
                 self.wait()
                 self._flush()
+                if self._tree is not None:
+                    self._tree.finish()
 
     def _flush(self) -> None:
         """Write what is held back."""
         if not self._rows:
             return
         if self._tree is None:
-            self._tree = self._out.mktree(BLOCKS, _TYPES)
-            self._tree["payload"].compression = None  # LZMA takes long to save 0.2 % of coded jets
+            self._tree = NewTTree(self._out, BLOCKS, _TYPES)
+            self._tree.compress_branch(
+                "payload", None
+            )  # LZMA takes long to save 0.2 % of coded jets
         payloads, numbers = zip(*((row[0], row[1:]) for row in self._rows), strict=True)
         data = np.frombuffer(b"".join(payloads), np.uint8)
         self._tree.extend(

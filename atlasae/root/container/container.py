@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from atlasae.errors import DamagedFileError, InputError, located
 from atlasae.root.container.block_tree import BLOCKS, BlockTreeReader
 from atlasae.root.container.manifest import Manifest
 from atlasae.root.io.errors import read_errors
+from atlasae.root.io.new_ttree import NewTTree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -136,11 +138,12 @@ def write_container(out: Any, manifests: Iterable[Manifest], codecs: Iterable[by
 
 def write_rows(out: Any, path: str, rows: list[bytes]) -> None:
     """Write a tree with bytes in each entry."""
-    tree = out.mktree(path, {_BYTES: "var * uint8"})
-    tree.compression = uproot.LZMA(9)  # small, and of names that repeat
+    tree = NewTTree(out, path, {_BYTES: "var * uint8"})
+    tree.compress_branch(_BYTES, uproot.LZMA(9))  # small, and of names that repeat
     if rows:
         data = np.frombuffer(b"".join(rows), np.uint8)
         tree.extend({_BYTES: ak.unflatten(data, [len(row) for row in rows])})
+    tree.finish()
 
 
 def read_container(file: Any) -> Container:
@@ -221,9 +224,13 @@ def codec_bytes(file: Any) -> int:
 
 
 def compression_like(file: Any) -> uproot.compression.Compression:
-    """The compression of a file, or ZSTD at level 5 if it has none."""
-    compression = file.file.compression
-    return uproot.ZSTD(5) if compression is None or compression.level == 0 else compression
+    """The compression of a file, or the nearest that uproot knows; ZSTD at level 5 if none is near."""
+    algorithm, level = divmod(file.file.fCompress, 100)
+    for nearest in range(level, 0, -1):
+        with suppress(ValueError):
+            if compression := uproot.compression.Compression.from_code_pair(algorithm, nearest):
+                return compression
+    return uproot.ZSTD(5)
 
 
 def digest(data: bytes) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from types import UnionType
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from atlasae.errors import DamagedFileError, VersionError
 from atlasae.root.io.branch import KINDS, BranchInfo
+from atlasae.root.io.tree_metadata import TreeMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,7 @@ class Part:
         latents: names of the branches with their latents; empty if they are stored in blocks.
         flat: whether each entry is one jet.
         jets: number of jets; 0 for columns.
+        counter: name of the branch with the number of jets of each entry; empty if none has it.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Part:
     latents: tuple[str, ...] = ()
     flat: bool = False
     jets: int = 0
+    counter: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class Manifest:
         entries: of the tree.
         identity: drawn at random; the checksums of the blocks depend on it.
         branches: of the source tree, in its order.
+        metadata: titles, aliases and weight of the source tree.
         parts: what was compressed.
         clusters: checksums of the stored branches, in the order of the entries.
         changed: path or ``path:branch`` to what changed other than values.
@@ -88,6 +92,7 @@ class Manifest:
     left_out: dict[str, str]
     source: str
     source_bytes: int
+    metadata: TreeMetadata = field(default_factory=TreeMetadata)
 
     @cached_property
     def compressed(self) -> dict[str, Part]:
@@ -115,6 +120,7 @@ class Manifest:
         """The stored form: ``_MAGIC``, the format, a digest, and JSON."""
         values = asdict(self)
         values["branches"] = [branch.to_json() for branch in self.branches]
+        values["metadata"] = self.metadata.to_json()
         text = json.dumps(values, separators=(",", ":")).encode()
         return _MAGIC + bytes([FORMAT]) + _digest(text) + text
 
@@ -128,7 +134,8 @@ class Manifest:
         """
         try:
             values = json.loads(_checked(data))
-            known = {field.name: values[field.name] for field in fields(cls)}
+            known = {one.name: values[one.name] for one in fields(cls) if one.name in values}
+            known["metadata"] = TreeMetadata(**known.get("metadata", {}))
             known["branches"] = tuple(map(BranchInfo.from_json, known["branches"]))
             known["parts"] = tuple(
                 Part(**{**part, "latents": tuple(part["latents"])}) for part in known["parts"]
@@ -149,9 +156,10 @@ class Manifest:
     def _check_types(self) -> None:
         """Raise DamagedFileError if an attribute has another type than it is annotated with."""
         types: dict[type, dict[str, Any]] = {
-            kind: get_type_hints(kind) for kind in (Manifest, BranchInfo, Part, Cluster)
+            kind: get_type_hints(kind)
+            for kind in (Manifest, BranchInfo, TreeMetadata, Part, Cluster)
         }
-        for piece in (self, *self.branches, *self.parts, *self.clusters):
+        for piece in (self, self.metadata, *self.branches, *self.parts, *self.clusters):
             for name, kind in types[type(piece)].items():
                 if not _is(getattr(piece, name), kind):
                     raise DamagedFileError(f"a manifest is damaged: {name} is not a {kind}")
@@ -168,7 +176,8 @@ class Manifest:
             or len(self.compressed) < sum(len(part.features) for part in self.parts)
             or len(set(self.stored)) < len(self.stored),
             "a part has an unknown branch, or none": not branches.keys() >= self.compressed.keys()
-            or not all(part.features for part in self.parts),
+            or not all(part.features for part in self.parts)
+            or not branches.keys() >= {part.counter for part in self.parts if part.counter},
             "two parts have one number": len(set(blocks)) < len(blocks),
             "a jagged branch has no counter": any(
                 b.jagged and b.counter is None and not b.refused for b in self.branches

@@ -11,16 +11,16 @@ import awkward as ak
 import numpy as np
 
 from atlasae.coding.blocks import BLOCK_JETS, Block, block_edges
-from atlasae.errors import InputError
+from atlasae.errors import DamagedFileError, InputError
 from atlasae.jets.table import Table, joined, to_table
-from atlasae.lossless.columns import pack, size_of
+from atlasae.lossless.columns import pack, same_bits, size_of, unpack
 from atlasae.lossless.streams import LARGEST
 from atlasae.root.container.container import digest
 from atlasae.root.container.manifest import Part
 from atlasae.root.io.branch import Arrays, BranchInfo, free_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from atlasae.codecs.base import Codec
     from atlasae.root.container.block_tree import BlockTreeWriter
@@ -68,7 +68,7 @@ class _CodecWriter(PartWriter):
         self.jets += len(table)
         return table
 
-    def part(self, *, number: int = 0, latents: tuple[str, ...] = ()) -> Part:
+    def part(self, *, number: int = 0, latents: tuple[str, ...] = (), counter: str = "") -> Part:
         return Part(
             self.collection.name,
             {feature: branch.name for feature, branch in self.chosen.items()},
@@ -77,6 +77,7 @@ class _CodecWriter(PartWriter):
             latents,
             flat=not self.collection.first.jagged,
             jets=self.jets,
+            counter=counter,
         )
 
 
@@ -126,10 +127,13 @@ class BlockWriter(_CodecWriter):
     ) -> None:
         super().__init__(codec, collection)
         self.blocks = blocks.part(segment, self.codec_digest, self.chosen)
+        self.counter = collection.first.counter or ""
         self._held_back: list[Table] = []
 
     def add(self, arrays: Arrays) -> Arrays:
         table = self.table(arrays)
+        if not _counts(arrays.get(self.counter), table):
+            self.counter = ""
         if self.codec.reorders:  # all other branches take the same order at once
             order = np.concatenate([block.order for block in self._code(table)])
             return {name: array[order] for name, array in arrays.items()}
@@ -159,7 +163,14 @@ class BlockWriter(_CodecWriter):
     def finish(self) -> Part:
         if self._held_back:
             self._start(_blocks_of(joined(self._held_back)))
-        return self.part(number=self.blocks.number)
+        return self.part(number=self.blocks.number, counter=self.counter)
+
+
+def _counts(counter: ak.Array | None, table: Table) -> bool:
+    """Whether a branch holds the number of jets of each entry."""
+    if counter is None or table.counts is None:
+        return False
+    return np.array_equal(np.asarray(counter), table.counts)
 
 
 def _blocks_of(table: Table) -> Iterator[Table]:
@@ -176,7 +187,8 @@ class ColumnWriter(PartWriter):
         self, name: str, branches: Sequence[BranchInfo], blocks: BlockTreeWriter, segment: str
     ) -> None:
         self.name = name
-        self.names = tuple(branch.name for branch in branches)
+        self.types = {branch.name: branch.type for branch in branches}
+        self.names = tuple(self.types)
         self.taken = frozenset(self.names)
         self.blocks = blocks.part(segment, "", {branch.name: branch for branch in branches})
         self._held_back: list[Arrays] = []
@@ -194,8 +206,8 @@ class ColumnWriter(PartWriter):
                 name: ak.concatenate([chunk[name] for chunk in self._held_back])
                 for name in self.names
             }
-            for piece in _pieces(columns, len(columns[self.names[0]])):
-                self.blocks.add(partial(_packed, piece))
+            for piece in _pieces(columns, _entries(columns)):
+                self.blocks.add(partial(_packed, piece, self.types))
         self._held_back = []
 
     def finish(self) -> Part:
@@ -203,9 +215,33 @@ class ColumnWriter(PartWriter):
         return Part(self.name, {name: name for name in self.names}, number=self.blocks.number)
 
 
-def _packed(columns: Arrays) -> list[Block]:
-    entries = len(next(iter(columns.values())))
-    return [Block.of(entries, 0, pack(columns))]
+def _packed(columns: Arrays, types: Mapping[str, str]) -> list[Block]:
+    """The block of some columns, which decodes to them with these types."""
+    payload = pack(columns)
+    if bad := _not_restored(payload, columns, types):
+        raise InputError(
+            f"branch {', '.join(map(repr, bad))} would not come back bit for bit if it was packed"
+        )
+    return [Block.of(_entries(columns), 0, payload)]
+
+
+def _not_restored(payload: bytes, columns: Arrays, types: Mapping[str, str]) -> list[str]:
+    """Names of the columns that a block does not restore; all of them if none is to blame."""
+    try:
+        restored = unpack(payload, types, _entries(columns))
+    except DamagedFileError:
+        if len(columns) == 1:
+            return list(columns)
+        bad = []
+        for name, column in columns.items():
+            alone = {name: column}
+            bad += _not_restored(pack(alone), alone, {name: types[name]})
+        return bad or list(columns)
+    return [name for name in columns if not same_bits(columns[name], restored[name])]
+
+
+def _entries(columns: Arrays) -> int:
+    return len(next(iter(columns.values())))
 
 
 def _pieces(columns: Arrays, entries: int) -> Iterator[Arrays]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+import awkward as ak
+import numpy as np
 
 from atlasae.errors import DamagedFileError
 from atlasae.root.container.container import (
@@ -16,13 +20,13 @@ from atlasae.root.container.part_readers import part_reader
 from atlasae.root.container.stored_branches import StoredBranches
 from atlasae.root.io.branch import Arrays, TreeSchema, concatenated
 from atlasae.root.io.file import Trees
-from atlasae.root.io.tree import TreeReader, memory_size
+from atlasae.root.io.tree import TreeReader
 from atlasae.threads import ordered_map
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import awkward as ak
+    from atlasae.root.io.tree_metadata import TreeMetadata
 
 _EXPANSION = 4  # size of entries in memory, in units of their size in a file, about
 
@@ -48,22 +52,41 @@ class RestoredTree(TreeReader):
                 f"{self.where} has {tree.num_entries} entries, its manifest says"
                 f" {segments[-1].stop}"
             )
+        self._require_branches_once()
+
+    def _require_branches_once(self) -> None:
+        """Raise DamagedFileError if a compressed branch stands in the tree as well."""
+        for manifest in (segment.manifest for segment in self.segments):
+            counters = {branch.counter for branch in manifest.branches}  # of branches that are kept
+            expected = {*counters, *self.kept.written_names(manifest.stored).values()}
+            if both := manifest.compressed.keys() & set(self.kept.names) - expected:
+                raise DamagedFileError(
+                    f"{self.where} holds {', '.join(sorted(both))} compressed and not compressed:"
+                    " it was merged with a file that is not compressed alike; compress each, then"
+                    " use atlasae merge"
+                )
 
     @property
     def title(self) -> str:
         return self.segments[0].manifest.title
 
+    @cached_property
+    def metadata(self) -> TreeMetadata:
+        return self.segments[0].manifest.metadata
+
     @property
     def names(self) -> list[str]:
         return list(self.schema.names)
 
-    def _entries_in(self, memory: str, names: Sequence[str]) -> int:  # noqa: ARG002
-        size = sum(segment.manifest.source_bytes for segment in self.segments) * _EXPANSION
-        by_size = int(memory_size(memory) * self.num_entries / max(size, 1))
+    def _entries_in(self, memory: str, names: Sequence[str]) -> int:
         in_block = self._entries_in_block
         if stored := self.segments[0].manifest.stored:
-            in_block = min(in_block, self.kept.entries_for(memory, stored))
-        return max(by_size, in_block)
+            written = self.kept.written_names(stored).values()
+            in_block = min(in_block, self.kept.entries_for(memory, list(written)))
+        return max(super()._entries_in(memory, names), in_block)
+
+    def _bytes_of(self, names: Sequence[str]) -> float:  # noqa: ARG002
+        return sum(segment.manifest.source_bytes for segment in self.segments) * _EXPANSION
 
     @property
     def _entries_in_block(self) -> int:
@@ -112,10 +135,18 @@ class _SegmentReader:
     ) -> None:
         compressed = segment.manifest.compressed
         self.names = names
+        self.where = tree.where
         self.threads = tree.threads
-        kept = [name for name in names if name not in compressed]
-        self.kept = StoredBranches(tree.kept, segment, kept, end)
         parts = {id(part): part for name in names if (part := compressed.get(name))}
+        kept = dict.fromkeys(name for name in names if name not in compressed)
+        self.counters = {
+            name: part.counter
+            for part in parts.values()
+            for name in part.features.values()
+            if part.counter in segment.manifest.stored and name in names
+        }
+        kept |= dict.fromkeys(self.counters.values())
+        self.kept = StoredBranches(tree.kept, segment, list(kept), end)
         self.readers = [
             part_reader(tree.container, segment, part, tree.kept, end) for part in parts.values()
         ]
@@ -127,7 +158,16 @@ class _SegmentReader:
         for piece in ordered_map(lambda task: task(), tasks, self.threads):
             for name, array in piece.items():
                 pieces.setdefault(name, []).append(array)
-        return arrays | {name: concatenated(of_branch) for name, of_branch in pieces.items()}
+        arrays |= {name: concatenated(of_branch) for name, of_branch in pieces.items()}
+        for name, counter in self.counters.items():
+            counts = np.asarray(ak.num(arrays[name]))
+            if not np.array_equal(counts, np.asarray(arrays[counter])):
+                raise DamagedFileError(
+                    f"{self.where}: branch {name!r} has other numbers of elements than"
+                    f" {counter!r} says in entries {start} to {stop}: the tree was sorted, or merged"
+                    " with another file, after it was compressed"
+                )
+        return {name: arrays[name] for name in self.names}
 
 
 class CompressedTrees(Trees):

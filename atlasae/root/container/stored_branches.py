@@ -77,7 +77,9 @@ class StoredBranches:
         manifest = segment.manifest
         self._tree = tree
         self._names = names
-        self._read = tree.range_reader(names, min(end, segment.stop))
+        self._written = tree.written_names(manifest.stored)
+        written = [self._written[name] for name in names]
+        self._read = tree.range_reader(written, min(end, segment.stop))
         self._kept = {branch.name: branch for branch in manifest.kept}
         self._columns = {name: column for column, name in enumerate(manifest.stored)}
         self._clusters = manifest.clusters
@@ -92,7 +94,8 @@ class StoredBranches:
 
     def read(self, start: int, stop: int) -> Arrays:
         """The branches in the types of the source; ranges are asked for in ascending order."""
-        arrays = self._read(start, stop)
+        written = self._read(start, stop)
+        arrays = {name: written[self._written[name]] for name in self._names}
         for name in self._names:
             if branch := self._kept.get(name):
                 arrays[name] = self._in_source_type(arrays[name], branch)

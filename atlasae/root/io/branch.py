@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
@@ -91,12 +92,25 @@ class TreeSchema:
 
     def __getitem__(self, name: str) -> BranchInfo:
         """A branch by its name."""
-        return next(branch for branch in self.branches if branch.name == name)
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, BranchInfo]:
+        return {branch.name: branch for branch in self.branches}
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the branches."""
         return tuple(branch.name for branch in self.branches)
+
+    def without(self, reasons: Mapping[str, str]) -> TreeSchema:
+        """The schema with some branches left out, for the reasons given by name."""
+        return TreeSchema(
+            tuple(branch for branch in self.branches if branch.name not in reasons),
+            {name: note for name, note in self.changed.items() if name not in reasons},
+            {name: note for name, note in self.changed_in_ttree.items() if name not in reasons},
+            {**self.left_out, **reasons},
+        )
 
     def changes(self, kind: str, names: Iterable[str]) -> dict[str, str]:
         """How branches change when they are written.

@@ -7,6 +7,8 @@ from typing import Any
 
 import uproot
 
+from atlasae.root.io.rntuple_model import TypedRNTuple
+
 
 class _PrivateClass(type):
     """Type of a class of uproot that was copied for one file."""
@@ -18,7 +20,8 @@ def private_classes() -> dict[str, Any]:
     uproot adds the class versions in a file to those of the whole process. Those of a damaged file
     would break the reading and writing of later files.
     """
-    return {name: _private_class(name) for name in uproot.classes}
+    classes = {name: _private_class(name) for name in uproot.classes}
+    return classes | {"ROOT::RNTuple": TypedRNTuple}
 
 
 def _private_class(name: str) -> Any:

@@ -29,3 +29,10 @@ def read_errors(what: str) -> Iterator[None]:
 def first_line(error: Exception) -> str:
     """The first line of the message of an error, or its type if there is no message."""
     return str(error).strip().partition("\n")[0].rstrip(",:") or type(error).__name__
+
+
+def cause_of(error: Exception) -> Exception:
+    """What an error of atlasae was raised from: without the places that its message names."""
+    while isinstance(error, AtlasaeError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__
+    return error

@@ -12,10 +12,12 @@ from atlasae.errors import DamagedFileError, FileError, MissingFileError, Missin
 from atlasae.optional import missing_for_address
 from atlasae.root.io.branch import RNTUPLE, BranchInfo
 from atlasae.root.io.classes import private_classes
-from atlasae.root.io.errors import first_line, read_errors
+from atlasae.root.io.element_counts import bound_element_counts
+from atlasae.root.io.errors import cause_of, first_line, read_errors
 from atlasae.root.io.mark import require_unmarked
 from atlasae.root.io.rntuple import RNTupleReader, RNTupleWriter, refused_by_rntuple
 from atlasae.root.io.tree import TreeReader, TreeWriter
+from atlasae.root.io.tree_metadata import TreeMetadata
 from atlasae.root.io.ttree import TTreeReader, TTreeWriter, refused_by_ttree
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def open_root(path: PathLike, **options: Any) -> Any:
         MissingPackageError: reading this kind of address needs a package that is not installed.
     """
     name = os.fspath(path)
+    bound_element_counts()
     try:
         file = uproot.open(name, **{"custom_classes": private_classes()} | options)
     except FileNotFoundError as error:
@@ -129,6 +132,19 @@ class Trees(Mapping[str, TreeReader]):
                 self._opened[path] = self._open(path)
         return self._opened[path]
 
+    def leave_out_unreadable(self, paths: Iterable[str]) -> dict[str, str]:
+        """Leave out those of these trees that cannot be read; gives the reasons by path."""
+        left_out = {path: why for path in paths if (why := self._why_unreadable(path))}
+        self._classes = {p: name for p, name in self._classes.items() if p not in left_out}
+        return left_out
+
+    def _why_unreadable(self, path: str) -> str:
+        try:
+            self[path].schema  # noqa: B018  read at its first use
+        except DamagedFileError as error:
+            return f"cannot be read: {first_line(cause_of(error))}"
+        return ""
+
     def raw(self, path: str) -> TreeReader:
         """A tree as it is stored in the file, whether it was compressed or not."""
         return _READERS[self._classes[path]](self.file[path], path)
@@ -137,6 +153,16 @@ class Trees(Mapping[str, TreeReader]):
         tree = self.raw(path)
         require_unmarked(tree)
         return tree
+
+
+def title_of(file: Any) -> str:
+    """The title of a file, which stands in its first key."""
+    inner = file.file
+    with read_errors(f"{file.file_path}: its title"):
+        chunk = inner.chunk(inner.fBEGIN, inner.fBEGIN + inner.fNbytesName)
+        cursor = uproot.source.cursor.Cursor(inner.fBEGIN)
+        key = uproot.reading.ReadOnlyKey(chunk, cursor, {}, inner, None, read_strings=True)
+    return str(key.fTitle)
 
 
 def older_cycles(file: Any) -> list[str]:
@@ -159,8 +185,14 @@ def why_unwritable(branch: BranchInfo, kind: str) -> str:
 
 
 def make_tree(
-    out: Any, kind: str, path: str, title: str, branches: Sequence[BranchInfo]
+    out: Any,
+    kind: str,
+    path: str,
+    title: str,
+    branches: Sequence[BranchInfo],
+    metadata: TreeMetadata | None = None,
 ) -> TreeWriter:
     """Create an empty ``ttree`` or ``rntuple`` in a file being written."""
-    make = RNTupleWriter.make if kind == RNTUPLE else TTreeWriter.make
-    return make(out, path, title, branches)
+    if kind == RNTUPLE:
+        return RNTupleWriter.make(out, path, title, branches)
+    return TTreeWriter.make(out, path, title, branches, metadata or TreeMetadata())

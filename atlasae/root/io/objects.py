@@ -9,7 +9,7 @@ import numpy as np
 import uproot
 
 from atlasae.errors import InputError
-from atlasae.root.io.errors import first_line, read_errors
+from atlasae.root.io.errors import first_line
 
 if TYPE_CHECKING:
     from atlasae.types import Values
@@ -40,8 +40,11 @@ def objects_in(file: Any) -> tuple[dict[str, Any], dict[str, str]]:
             continue
         refused[path] = f"class {name} cannot be written"
         if name.startswith(_WRITABLE):
-            with read_errors(f"{file.file_path}: {name} {path!r}"):
+            try:
                 item = file[path]
+            except Exception as error:  # uproot raises anything
+                refused[path] = f"class {name} cannot be read: {first_line(error)}"
+                continue
             item = str(item) if name == "TObjString" else item
             try:
                 with uproot.recreate(io.BytesIO()) as scratch:
@@ -66,14 +69,35 @@ def bins_of(histogram: Any) -> list[bytes]:
 def add_histogram(total: Any, other: Any) -> None:
     """Add a histogram or profile to another, in place, as hadd does.
 
+    Where only one has sums of squared weights, the other's are its contents: each entry counts 1.
+
     Raises:
-        InputError: they differ in class or binning, or only one has weights.
+        InputError: they differ in class or binning.
     """
     if total.classname != other.classname:
         raise InputError(f"it is a {other.classname}, in another file it is a {total.classname}")
     if bins_of(total) != bins_of(other):
         raise InputError("its bins differ from those in another file")
+    for one, like in ((total, other), (other, total)):
+        _square_weights(one, like)
     _add_members(total, other)
+
+
+def _square_weights(histogram: Any, like: Any) -> None:
+    """Give a histogram or profile the sums of squared weights that another has."""
+    members, others = histogram.all_members, like.all_members
+    sources = {"fSumw2": _contents(histogram), "fBinSumw2": members.get("fBinEntries")}
+    for name, source in sources.items():
+        if name in members and len(members[name]) < len(others[name]):
+            members[name]._data = np.abs(np.asarray(source)).astype(">f8")  # noqa: SLF001
+            members[name].members["fN"] = len(source)
+
+
+def _contents(item: Any) -> Any:
+    """The array that a histogram is derived from; None for its other base classes."""
+    if isinstance(item, uproot.models.TArray.Model_TArray):
+        return item
+    return next(filter(None, map(_contents, item.bases)), None)
 
 
 def _sum(first: Values, second: Values) -> Values:
@@ -91,8 +115,6 @@ def _add_members(total: Any, other: Any) -> None:
     for base, other_base in zip(total.bases, other.bases, strict=True):
         _add_members(base, other_base)
     if isinstance(total, uproot.models.TArray.Model_TArray):
-        if len(total) != len(other):
-            raise InputError("it has weights in one file, but none in another")
         # uproot offers no other way to change contents and keep titles, labels and sums
         total._data = _sum(np.asarray(total), np.asarray(other))  # noqa: SLF001
     for name, value in total.members.items():

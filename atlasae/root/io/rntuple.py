@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
@@ -14,12 +16,18 @@ from atlasae.datashape import parse_datashape
 from atlasae.root.io.branch import RNTUPLE, Arrays, BranchInfo, TreeSchema, free_name
 from atlasae.root.io.clusters import ClusterReader
 from atlasae.root.io.errors import first_line
+from atlasae.root.io.new_rntuple import new_rntuple
+from atlasae.root.io.rntuple_fields import (
+    CARDINALITY,
+    FieldRecords,
+    field_names,
+    is_field_name,
+)
 from atlasae.root.io.tree import TreeReader, TreeWriter
+from atlasae.root.io.tree_metadata import TreeMetadata
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-_CARDINALITY = "ROOT::RNTupleCardinality"
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
 class RNTupleReader(TreeReader):
@@ -35,20 +43,29 @@ class RNTupleReader(TreeReader):
     def names(self) -> list[str]:
         return [str(record.field_name) for record in self.tree.field_records]
 
+    @cached_property
+    def metadata(self) -> TreeMetadata:
+        fields = self.tree.itervalues(recursive=False)
+        described = {field.name: str(field.description) for field in fields if field.description}
+        return TreeMetadata(described)
+
+    def written_names(self, names: Sequence[str]) -> dict[str, str]:
+        return field_names(names)
+
     def _read_schema(self) -> TreeSchema:
-        projections = _Projections.of(self.tree)
-        names = {field.name for field in self.tree.itervalues(recursive=False)}
+        projections, records = _Projections.of(self.tree), FieldRecords(self.tree)
+        names = set(self._fields)
         branches: list[BranchInfo] = []
         changed: dict[str, str] = {}
         changed_in_ttree: dict[str, str] = {}
         left_out: dict[str, str] = {}
-        for field in self.tree.itervalues(recursive=False):
-            name = field.name
-            if shown := projections.values_of.get(field.field_id):
+        for name, field in self._fields.items():
+            shown = projections.values_of.get(field.field_id)
+            if shown and records.all_shown(field.field_id):
                 changed[name] = f"written as {', '.join(shown)}, which show what it holds"
                 continue
             try:
-                entry_type = self._entry_type(name)
+                entry_type = self._entry_type(field)
             except Exception as error:
                 left_out[name] = f"unknown type: {first_line(error)}"
                 continue
@@ -59,18 +76,19 @@ class RNTupleReader(TreeReader):
                 branch = BranchInfo(name, entry_type, counter or new, counter is None)
                 if new:
                     changed_in_ttree[name] = f"gets the counter {new}"
-            if field.typename.startswith(_CARDINALITY):
-                changed[name] = f"{field.typename} becomes {branch.type}"
+            if note := records.change(field.field_id, branch):
+                changed[name] = note
             branches.append(branch)
         return TreeSchema(tuple(branches), changed, changed_in_ttree, left_out)
 
-    def _entry_type(self, name: str) -> str:
+    def _entry_type(self, field: Any) -> str:
         """The awkward type of an entry of a field."""
-        empty = self.tree.arrays(filter_field=_named([name]), entry_stop=0)[name]
-        return str(empty.type).partition(" * ")[2]
+        form, _ = _OneField(self.tree, field).to_akform()
+        return str(form.content(field.name).type)
 
-    def _entries_in(self, memory: str, names: Sequence[str]) -> int:
-        return int(self.tree.num_entries_for(memory, filter_field=_named(names)))
+    def _bytes_of(self, names: Sequence[str]) -> float:
+        fields = (_OneField(self.tree, self._fields[name]) for name in names)
+        return sum(field.uncompressed_bytes for field in fields)
 
     def _range_reader(self, names: Sequence[str], end: int) -> Callable[[int, int], Arrays]:
         clusters = self.tree.ntuple.cluster_summaries
@@ -82,10 +100,62 @@ class RNTupleReader(TreeReader):
         return ClusterReader(names, self._arrays, end_of_cluster, end).read
 
     def _arrays(self, names: Sequence[str], start: int, stop: int) -> Arrays:
-        chunk = self.tree.arrays(
-            filter_field=_named(names), entry_start=start, entry_stop=stop, array_cache=None
-        )
-        return {name: chunk[name] for name in names}
+        cache: dict[str, Any] = {}  # of the columns that several fields show
+        return {
+            name: _OneField(self.tree, self._fields[name]).arrays(
+                entry_start=start, entry_stop=stop, array_cache=cache
+            )[name]
+            for name in names
+        }
+
+    @cached_property
+    def _fields(self) -> dict[str, Any]:
+        """The top-level fields by name."""
+        _find_subfields(self.tree)
+        return {field.name: field for field in self.tree.fields}
+
+
+def _find_subfields(ntuple: Any) -> None:
+    """Find the fields under each field of an RNTuple, for which uproot searches all every time."""
+    children: dict[int, list[Any]] = {}
+    for field, record in zip(ntuple.all_fields, ntuple.field_records, strict=True):
+        if record.parent_field_id != field.field_id:
+            children.setdefault(record.parent_field_id, []).append(field)
+    for field in reversed(ntuple.all_fields):  # subfields come after their field
+        own = children.get(field.field_id, [])
+        nested = [child.fields if child.is_anonymous else [child] for child in own]
+        field._fields = list(chain.from_iterable(nested))
+
+
+class _OneField(uproot.behaviors.RNTuple.HasFields):  # type: ignore[misc]  # has no types
+    """An RNTuple of which only one field is seen.
+
+    uproot selects fields by comparing the names of all with those of all that are wanted. To read
+    a field that is seen alone takes no longer where there are many.
+    """
+
+    def __init__(self, ntuple: Any, field: Any) -> None:
+        self._whole = ntuple
+        self._fields = [field]
+        self._lookup = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._whole, name)
+
+    @property
+    def ntuple(self) -> Any:
+        return self
+
+    @property
+    def num_entries(self) -> int:
+        return int(self._whole.num_entries)
+
+    @property
+    def uncompressed_bytes(self) -> float:
+        """Size of the field in memory, about."""
+        plenty = 1 << 60
+        entries = self.num_entries_for(plenty)
+        return plenty * self.num_entries / entries if entries > 1 else 0  # 1 for no bytes
 
 
 @dataclass(frozen=True)
@@ -110,7 +180,7 @@ class _Projections:
         for field in ntuple.itervalues(recursive=False):
             source = ntuple.field_records[field.field_id].source_field_id
             source_ids[field.name] = source
-            if field.typename.startswith(_CARDINALITY):
+            if field.typename.startswith(CARDINALITY):
                 counters[source] = field.name
             elif source is not None:
                 values_of.setdefault(source, []).append(field.name)
@@ -122,26 +192,33 @@ class _Projections:
         return None if source is None else self.counters.get(source)
 
 
-def _named(names: Sequence[str]) -> Any:
-    """A filter of fields by their full path, which no subfield passes."""
-    paths = frozenset(names)
-    return lambda field: field.path in paths
-
-
 def refused_by_rntuple(branch: BranchInfo) -> str:
-    """Why uproot cannot write a branch into an RNTuple; empty if it can."""
+    """Why uproot cannot write a branch into an RNTuple that ROOT reads; empty if it can."""
+    members = _member_names(parse_datashape(branch.type))
+    if refused := [name for name in members if not is_field_name(name)]:
+        return f"type {branch.type}: ROOT takes no field {refused[0]!r}"
     try:
         with uproot.recreate(io.BytesIO()) as file:
             file.mkrntuple("x", _form([branch]))
-    except Exception as error:
-        return f"type {branch.type}: {first_line(error)}"
+    except Exception:  # it asks for a report to its developers
+        return f"type {branch.type}"
     return ""
+
+
+def _member_names(entry: Any) -> Iterator[str]:
+    """Names of the members of the records in a type."""
+    if isinstance(entry, ak.types.RecordType):
+        yield from () if entry.is_tuple else entry.fields
+    contents = getattr(entry, "contents", None) or [getattr(entry, "content", None)]
+    for content in filter(None, contents):
+        yield from _member_names(content)
 
 
 def _form(branches: Sequence[BranchInfo]) -> ak.forms.RecordForm:
     """The awkward form of entries with these branches."""
     contents = [ak.forms.from_type(parse_datashape(branch.type)) for branch in branches]
-    return ak.forms.RecordForm(contents, [branch.name for branch in branches])
+    names = field_names(branch.name for branch in branches)
+    return ak.forms.RecordForm(contents, [names[branch.name] for branch in branches])
 
 
 @dataclass
@@ -154,13 +231,19 @@ class RNTupleWriter(TreeWriter):
     @classmethod
     def make(cls, out: Any, path: str, title: str, branches: Sequence[BranchInfo]) -> RNTupleWriter:
         """Create an empty RNTuple with these branches in a file being written."""
-        ntuple = out.mkrntuple(path, _form(branches), description=title)
+        ntuple = new_rntuple(out, path, _form(branches), title)
         return cls(ntuple, {branch.name: branch.type for branch in branches})
 
     def extend(self, arrays: Mapping[str, Any]) -> None:
+        names = field_names(self.types)
         columns = {
-            name: ak.enforce_type(ak.to_packed(ak.Array(arrays[name])), parse_datashape(entry_type))
+            names[name]: ak.enforce_type(
+                ak.to_packed(ak.Array(arrays[name])), parse_datashape(entry_type)
+            )
             for name, entry_type in self.types.items()
         }
         if columns and len(next(iter(columns.values()))):
             self.ntuple.extend(ak.zip(columns, depth_limit=1))
+
+    def finish(self) -> None:
+        """Nothing: uproot completes an RNTuple with each chunk."""

@@ -12,6 +12,7 @@ import awkward as ak
 from atlasae.datashape import parse_datashape
 from atlasae.errors import InputError
 from atlasae.root.io.errors import read_errors
+from atlasae.root.io.tree_metadata import TreeMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -67,10 +68,27 @@ class TreeReader(ABC):
         """Names of the branches or fields, whether they can be read or not."""
 
     @cached_property
+    def metadata(self) -> TreeMetadata:
+        """Its titles, aliases and weight."""
+        return TreeMetadata()
+
+    def written_names(self, names: Sequence[str]) -> dict[str, str]:
+        """Names that branches have in a tree of this kind, if atlasae wrote all of them."""
+        return {name: name for name in names}
+
+    def not_carried(self) -> list[str]:
+        """What it has that no tree written by uproot has."""
+        return []
+
+    @cached_property
     def schema(self) -> TreeSchema:
         """Its branches, and what cannot be read or written of them."""
         with read_errors(self.where):
             return self._read_schema()
+
+    def leave_out(self, reasons: Mapping[str, str]) -> None:
+        """Treat branches as ones that cannot be read, for the reasons given by name."""
+        self.schema = self.schema.without(reasons)
 
     def iterate(
         self,
@@ -82,8 +100,7 @@ class TreeReader(ABC):
         """Read branches in chunks: pairs of the first entry, and arrays by branch name."""
         if not names:
             return
-        with read_errors(self.where):
-            step = self.entries_for(step_size, names)
+        step = self.entries_for(step_size, names)
         stop = self.num_entries if stop is None else min(stop, self.num_entries)
         firsts = range(start, stop, step)
         yield from self.ranges(names, [(first, min(first + step, stop)) for first in firsts])
@@ -128,14 +145,20 @@ class TreeReader(ABC):
         """Number of entries per chunk of these branches."""
         if isinstance(step_size, int):
             return step_size
-        return max(self._entries_in(step_size, names), 1)
+        with read_errors(self.where):
+            return max(self._entries_in(step_size, names), 1)
 
     @abstractmethod
     def _read_schema(self) -> TreeSchema: ...
 
-    @abstractmethod
     def _entries_in(self, memory: str, names: Sequence[str]) -> int:
         """Number of entries of these branches that take about this much memory, ``100 MB``."""
+        size = self._bytes_of(names)
+        return int(memory_size(memory) * self.num_entries / size) if size else self.num_entries
+
+    @abstractmethod
+    def _bytes_of(self, names: Sequence[str]) -> float:
+        """Size of these branches in memory, about."""
 
     @abstractmethod
     def _range_reader(self, names: Sequence[str], end: int) -> Callable[[int, int], Arrays]:
@@ -148,6 +171,10 @@ class TreeWriter(ABC):
     @abstractmethod
     def extend(self, arrays: Mapping[str, Any]) -> None:
         """Append entries; arrays that are not branches of the tree are ignored."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Complete the tree, which is in the file from then on."""
 
 
 def check_step_size(step_size: str | int) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import zlib
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import uproot
 
-from atlasae.errors import DamagedFileError
 from atlasae.root.io.branch import TTREE, Arrays, BranchInfo, TreeSchema, free_name
 from atlasae.root.io.clusters import ClusterReader
-from atlasae.root.io.errors import first_line
+from atlasae.root.io.errors import first_line, read_errors
+from atlasae.root.io.new_ttree import NewTTree
 from atlasae.root.io.tree import TreeReader, TreeWriter
+from atlasae.root.io.tree_metadata import TreeMetadata, not_written, read_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -40,13 +41,21 @@ class TTreeReader(TreeReader):
     def names(self) -> list[str]:
         return [str(branch.name) for branch in self.tree.branches]
 
+    @cached_property
+    def metadata(self) -> TreeMetadata:
+        with read_errors(self.where):
+            return read_metadata(self.tree)
+
+    def not_carried(self) -> list[str]:
+        return not_written(self.tree, self.path)
+
     def _read_schema(self) -> TreeSchema:
         names = {branch.name for branch in self.tree.itervalues(recursive=True)}
         readable: dict[str, tuple[uproot.TBranch, BranchInfo]] = {}
         left_out: dict[str, str] = {}
         for branch in self.tree.itervalues(recursive=True):
-            if branch.branches and isinstance(branch.interpretation, (_GROUP, type(None))):
-                continue  # a split object, whose members are branches of their own
+            if _is_split(branch):
+                continue  # its members are branches of their own
             name = branch.name
             if name in readable or name in left_out:
                 left_out[f"{name} (again)"] = "a second branch of the same name"
@@ -55,6 +64,8 @@ class TTreeReader(TreeReader):
                 readable[name] = branch, self._branch_info(branch, names)
             except _UnreadableError as error:
                 left_out[name] = str(error)
+            except Exception as error:  # of the interpretation: one branch, not all
+                left_out[name] = f"cannot be interpreted: {first_line(error)}"
         infos = [info for _, info in readable.values()]
         return TreeSchema(
             tuple(infos),
@@ -99,14 +110,12 @@ class TTreeReader(TreeReader):
         """The awkward type of an entry, from reading one."""
         try:
             return str(branch.array(entry_stop=1).type).partition(" * ")[2]
-        except zlib.error as error:  # damage is reported, not left out
-            raise DamagedFileError(f"{self.where}: branch {branch.name!r}: {error}") from error
         except Exception as error:
             raise _UnreadableError(f"cannot be read: {first_line(error)}") from error
 
-    def _entries_in(self, memory: str, names: Sequence[str]) -> int:
-        branches = self._branches(names)
-        return int(self.tree.num_entries_for(memory, filter_branch=_among(branches)))
+    def _bytes_of(self, names: Sequence[str]) -> float:
+        branches = self._branches(names)  # uproot would ask all branches, damaged ones too
+        return sum(int(branch.uncompressed_bytes) for branch in branches.values())
 
     def _range_reader(self, names: Sequence[str], end: int) -> Callable[[int, int], Arrays]:
         branches = self._branches(names)
@@ -141,6 +150,16 @@ class TTreeReader(TreeReader):
         for name in branches.keys() - by_name.keys():  # members that uproot passes over
             by_name[name] = branches[name].array(entry_start=start, entry_stop=stop)
         return {name: by_name[name] for name in branches}
+
+
+def _is_split(branch: uproot.TBranch) -> bool:
+    """Whether a branch is an object whose members are branches of their own."""
+    if not branch.branches:
+        return False
+    try:
+        return isinstance(branch.interpretation, (_GROUP, type(None)))
+    except Exception:  # it cannot be interpreted as a whole, its members may
+        return True
 
 
 def _among(branches: Mapping[str, uproot.TBranch]) -> Callable[[uproot.TBranch], bool]:
@@ -208,16 +227,24 @@ def refused_by_ttree(branch: BranchInfo) -> str:
 class TTreeWriter(TreeWriter):
     """Writes a TTree."""
 
-    tree: Any
+    tree: NewTTree
     names: list[str]
 
     @classmethod
-    def make(cls, out: Any, path: str, title: str, branches: Iterable[BranchInfo]) -> TTreeWriter:
+    def make(
+        cls,
+        out: Any,
+        path: str,
+        title: str,
+        branches: Iterable[BranchInfo],
+        metadata: TreeMetadata,
+    ) -> TTreeWriter:
         """Create an empty TTree with these branches in a file being written."""
         counters = {b.name: b.counter for b in branches if b.counter is not None}
         written = [branch for branch in branches if branch.name not in counters.values()]
         types = {branch.name: _mktree_type(branch.type) for branch in written}
-        tree = out.mktree(path, types, title=title, counter_name=counters.__getitem__)
+        tree = NewTTree(out, path, types, title, counters.__getitem__)
+        tree.describe(metadata)
         return cls(tree, list(types))
 
     def extend(self, arrays: Mapping[str, Any]) -> None:
@@ -225,6 +252,9 @@ class TTreeWriter(TreeWriter):
         # uproot would write baskets for an empty chunk too
         if chunk and len(next(iter(chunk.values()))):
             self.tree.extend(chunk)
+
+    def finish(self) -> None:
+        self.tree.finish()
 
 
 def _mktree_type(name: str) -> Any:

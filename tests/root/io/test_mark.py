@@ -100,5 +100,6 @@ def test_a_placeholder_alone_is_a_mark(tmp_path, kind):
     with uproot.recreate(tmp_path / "a.root") as file:
         tree = make_tree(file, kind, "Events", "", [PLACEHOLDER])
         tree.extend({PLACEHOLDER.name: np.zeros(2, np.uint8)})
+        tree.finish()
     with pytest.raises(DamagedFileError, match="was compressed by atlasae"):
         restored(tmp_path / "a.root")

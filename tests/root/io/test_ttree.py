@@ -93,3 +93,12 @@ def test_damage_is_said_with_file_and_tree(events_file, tmp_path):
         pytest.raises(DamagedFileError, match=r"damaged\.root: tree 'Events'"),
     ):
         list(Trees(file)["Events"].iterate(["Jet_pt"]))
+
+
+def test_what_uproot_raises_for_a_size_is_an_error_with_the_tree(events_file, monkeypatch):
+    with open_root(events_file) as file:
+        tree = Trees(file)["Events"]
+        monkeypatch.delitem(file["Events/MET_pt"]._members, "fTotBytes")
+        assert tree.entries_for("1 kB", ["run"]) > 1
+        with pytest.raises(DamagedFileError, match="tree 'Events' cannot be read"):
+            tree.entries_for("1 kB", ["MET_pt"])

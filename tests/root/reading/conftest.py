@@ -40,6 +40,7 @@ def ntuple_file(tmp_path_factory, events_file):
         tree = Trees(file)["Events"]
         writer = make_tree(out, "rntuple", "Events", "", tree.schema.branches)
         writer.extend(tree.read(tree.schema.names, 0, tree.num_entries))
+        writer.finish()
     return path
 
 

@@ -180,6 +180,7 @@ def test_chunks_pass_over_the_seams_of_merged_files(events_file, tmp_path):
                     tree = Trees(file).raw(path)
                     writer = writer or make_tree(out, "ttree", path, "", tree.schema.branches)
                     writer.extend(tree.tree.arrays(how=dict))
+            writer.finish()
     expected = uproot.concatenate([f"{path}:Events" for path in others], ["Jet_pt", "run"])
     with atlasae.open(f"{tmp_path / 'merged.root'}:Events") as tree:
         assert_alike(tree.arrays(["Jet_pt", "run"]), expected)
