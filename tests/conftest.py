@@ -26,6 +26,14 @@ def shared_data():
 
 
 @pytest.fixture(scope="session")
+def root():
+    """The real ROOT: the judge of what is written, which no library of this package wrote."""
+    module = pytest.importorskip("ROOT", reason="ROOT is not installed: pip install root")
+    module.gROOT.SetBatch(True)
+    return module
+
+
+@pytest.fixture(scope="session")
 def jets():
     return make_jets(1000)
 
