@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from atlasae.errors import InputError, MissingNameError
+from atlasae.root.counters import counters_with_other_values
 from atlasae.root.io.branch import RNTUPLE, TTREE, BranchInfo
 from atlasae.root.io.file import why_unwritable
 from atlasae.root.known_layouts import Collection, find_collections, likely_trees, not_found
@@ -169,6 +170,11 @@ def _plan_tree(
             unwritable[branch.name] = why
         else:
             branches.append(branch)
+    if kind == TTREE:
+        kept = [branch for branch in branches if not packs or select.keeps(branch.name)]
+        other = counters_with_other_values(source, kept)
+        branches = [branch for branch in branches if branch.name not in other]
+        unwritable |= other
     collections = _plan_collections(source, select, dropped) if is_wanted else []
     return TreePlan(source, kind, tuple(branches), collections, packs, select, unwritable, dropped)
 

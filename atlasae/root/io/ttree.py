@@ -69,11 +69,13 @@ class TTreeReader(TreeReader):
 
     @cached_property
     def _branches(self) -> dict[str, uproot.TBranch]:
-        """The branches by name; the second of a name by its path, as uproot finds them."""
+        """The branches by name; of several of a name, all but the outermost by their paths."""
         branches: dict[str, uproot.TBranch] = {}
+        outermost = {branch.name for branch in self._all_branches if branch.parent is self.tree}
         for branch in self._all_branches:
-            name = branch.name if branch.name not in branches else _path(branch)
-            branches.setdefault(name, branch)
+            inside = branch.parent is not self.tree
+            is_taken = branch.name in branches or (inside and branch.name in outermost)
+            branches.setdefault(_path(branch) if is_taken else branch.name, branch)
         return branches
 
     @cached_property
