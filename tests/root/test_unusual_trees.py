@@ -77,6 +77,15 @@ def test_a_branch_with_other_entries_is_named_with_both_counts(root, tmp_path):
         small.unlink()
 
 
+def test_a_branch_without_entries_does_not_empty_its_tree(root, tmp_path):
+    source = tmp_path / "a.root"
+    write_one_by_one(root, source, 0, x=5, none=0, nothing=0)
+    contents = atlasae.compress(source, tmp_path / "b.root", pack="all", drop_unwritable=True)
+    assert contents.left_out.keys() == {"t:none", "t:nothing"}
+    with atlasae.open(tmp_path / "b.root") as file:
+        assert file["t"]["x"].array().tolist() == [i / 3 for i in range(5)]
+
+
 def test_check_compares_what_the_branches_hold(root, tmp_path):
     """A copy without the values is not the same, though both trees count no entry."""
     source, copy = tmp_path / "a.root", tmp_path / "b.root"

@@ -54,7 +54,7 @@ class TTreeReader(TreeReader):
         """Number of entries of its branches: some programs fill them one by one, and not the tree."""
         with read_errors(self.where):
             counted = int(self.tree.num_entries)
-            counts = Counter(branch.num_entries for branch in self._branches.values())
+            counts = Counter(filter(None, (b.num_entries for b in self._branches.values())))
             return counted if counted in counts or not counts else counts.most_common(1)[0][0]
 
     @cached_property
