@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from atlasae.errors import InputError, MissingNameError
 from atlasae.lossless.columns import can_pack
 from atlasae.root.container.restored_tree import RestoredTree
+from atlasae.root.counters import counters_with_other_values
 from atlasae.root.io.branch import RNTUPLE, TTREE, BranchInfo
 from atlasae.root.io.file import why_unwritable
 from atlasae.root.io.rntuple_fields import field_names, is_field_name
@@ -206,6 +207,11 @@ def _plan_tree(
         branches.append(branch)
         if why:
             packed_only[branch.name] = f"packed only ({why}): {_ways_back(branch, kind)}"
+    if kind == TTREE:
+        as_they_are = [b for b in branches if not (packs and _is_packed(b, select))]
+        other = counters_with_other_values(source, as_they_are)
+        branches = [branch for branch in branches if branch.name not in other]
+        unwritable |= other
     collections = _plan_collections(source, select, dropped) if is_wanted else []
     return TreePlan(
         source,

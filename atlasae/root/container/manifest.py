@@ -244,5 +244,5 @@ def _is(value: Any, kind: Any) -> bool:
 
 
 def notes_of(path: str, notes: Mapping[str, str]) -> dict[str, str]:
-    """Notes on branches, under the path of their tree."""
-    return {f"{path}:{name}": note for name, note in notes.items()}
+    """Notes on the branches of a tree, and on itself under an empty name, by path."""
+    return {f"{path}:{name}" if name else path: note for name, note in notes.items()}

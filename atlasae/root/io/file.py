@@ -23,7 +23,12 @@ from atlasae.root.io.ttree import TTreeReader, TTreeWriter, refused_by_ttree
 if TYPE_CHECKING:
     from atlasae.types import PathLike
 
-_READERS: dict[str, type[TreeReader]] = {"TTree": TTreeReader, "ROOT::RNTuple": RNTupleReader}
+_READERS: dict[str, type[TreeReader]] = {
+    "TTree": TTreeReader,
+    "TNtuple": TTreeReader,
+    "TNtupleD": TTreeReader,
+    "ROOT::RNTuple": RNTupleReader,
+}
 
 
 def open_root(path: PathLike, **options: Any) -> Any:

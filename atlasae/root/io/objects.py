@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from atlasae.types import Values
 
 _DIRECTORIES = ("TDirectory", "TDirectoryFile")
-_TREES = ("TTree", "ROOT::RNTuple")
+_TREES = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple")
 _WRITABLE = ("TH1", "TH2", "TH3", "TProfile", "TObjString")
 # what uproot raises for histograms that it cannot write (KeyError: members that old versions lack)
 _NOT_WRITTEN = (AttributeError, LookupError, NotImplementedError, TypeError, ValueError)

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import awkward as ak
 import numpy as np
 import uproot
 
 from atlasae.root.io.branch import TTREE, Arrays, BranchInfo, TreeSchema, free_name
 from atlasae.root.io.clusters import ClusterReader
 from atlasae.root.io.errors import first_line, read_errors
+from atlasae.root.io.interpretations import (
+    correct_interpretations,
+    misread_classes,
+    names_one,
+)
 from atlasae.root.io.new_ttree import NewTTree
+from atlasae.root.io.reduced_floats import AsReducedFloat
 from atlasae.root.io.tree import TreeReader, TreeWriter
 from atlasae.root.io.tree_metadata import TreeMetadata, not_written, read_metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-_NARROW = {"AsDouble32": "Double32_t becomes double", "AsFloat16": "Float16_t becomes float"}
+_PROBED = 16  # entries to read of a branch whose type is not known
 _GROUP = uproot.interpretation.grouped.AsGrouped
 
 
@@ -49,55 +57,111 @@ class TTreeReader(TreeReader):
     def not_carried(self) -> list[str]:
         return not_written(self.tree, self.path)
 
+    @cached_property
+    def num_entries(self) -> int:
+        """Number of entries of its branches: some programs fill them one by one, and not the tree."""
+        with read_errors(self.where):
+            counted = int(self.tree.num_entries)
+            counts = Counter(filter(None, (b.num_entries for b in self._branches.values())))
+            return counted if counted in counts or not counts else counts.most_common(1)[0][0]
+
+    @cached_property
+    def _all_branches(self) -> list[uproot.TBranch]:
+        """All branches but split objects, whose members are branches of their own."""
+        correct_interpretations(self.tree)
+        return [
+            branch
+            for branch in self.tree.itervalues(recursive=True)
+            if not (branch.branches and isinstance(branch.interpretation, (_GROUP, type(None))))
+        ]
+
+    @cached_property
+    def _branches(self) -> dict[str, uproot.TBranch]:
+        """The branches by name; of several of a name, all but the outermost by their paths."""
+        branches: dict[str, uproot.TBranch] = {}
+        outermost = {branch.name for branch in self._all_branches if branch.parent is self.tree}
+        for branch in self._all_branches:
+            inside = branch.parent is not self.tree
+            is_taken = branch.name in branches or (inside and branch.name in outermost)
+            branches.setdefault(_path(branch) if is_taken else branch.name, branch)
+        return branches
+
+    @cached_property
+    def _names(self) -> dict[int, str]:
+        """The names of the branches by their identity in Python."""
+        return {id(branch): name for name, branch in self._branches.items()}
+
     def _read_schema(self) -> TreeSchema:
-        names = {branch.name for branch in self.tree.itervalues(recursive=True)}
         readable: dict[str, tuple[uproot.TBranch, BranchInfo]] = {}
-        left_out: dict[str, str] = {}
-        for branch in self.tree.itervalues(recursive=True):
-            if _is_split(branch):
-                continue  # its members are branches of their own
-            name = branch.name
-            if name in readable or name in left_out:
-                left_out[f"{name} (again)"] = "a second branch of the same name"
+        left_out = {
+            f"{_path(branch)} (again)": "a second branch of the same path"
+            for branch in self._all_branches
+            if id(branch) not in self._names
+        }
+        for name, branch in self._branches.items():
+            if branch.num_entries != self.num_entries:
+                left_out[name] = (
+                    f"holds {branch.num_entries:,} entries, its tree {self.num_entries:,}"
+                )
                 continue
             try:
-                readable[name] = branch, self._branch_info(branch, names)
+                readable[name] = branch, self._branch_info(name, branch)
             except _UnreadableError as error:
                 left_out[name] = str(error)
             except Exception as error:  # of the interpretation: one branch, not all
                 left_out[name] = f"cannot be interpreted: {first_line(error)}"
         infos = [info for _, info in readable.values()]
+        changed = {
+            name: note
+            for name, (branch, info) in readable.items()
+            if (note := _change(branch, info))
+        }
+        if note := self._own_change():
+            changed[""] = note
         return TreeSchema(
             tuple(infos),
-            {
-                info.name: note
-                for branch, info in readable.values()
-                if (note := _change(branch, info))
-            },
-            _new_counters(readable.values(), names) | _changed_counters(infos),
+            changed,
+            _new_counters(readable.values(), self._branches.keys()) | _changed_counters(infos),
             left_out,
         )
 
-    def _branch_info(self, branch: uproot.TBranch, names: set[str]) -> BranchInfo:
+    def _own_change(self) -> str:
+        """How the tree itself changes when it is written; empty if it does not."""
+        name, counted = self.tree.classname, self.tree.num_entries
+        notes = [f"{name} becomes TTree"] if name != "TTree" else []
+        if counted != self.num_entries:
+            notes.append(f"it counts {counted:,} entries, its branches hold {self.num_entries:,}")
+        return "; ".join(notes)
+
+    def _branch_info(self, name: str, branch: uproot.TBranch) -> BranchInfo:
         interpretation, size = branch.interpretation, int(branch.compressed_bytes)
         jagged = isinstance(interpretation, uproot.AsJagged)
         content = interpretation.content if jagged else interpretation
-        if branch.parent is not self.tree or type(content) is not uproot.AsDtype:
-            entry_type = self._type_of_first_entry(branch)  # uproot misjudges the type of some
-        else:
+        if branch.parent is self.tree and _holds_numbers(content):
             entry_type = self._type_by_interpretation(branch)
+        else:
+            entry_type = self._type_of_first_entries(branch)  # uproot misjudges the type of some
         if isinstance(interpretation, uproot.AsStrings):
-            return BranchInfo(branch.name, "string", source_bytes=size)
+            return BranchInfo(name, "string", source_bytes=size)
         if refused := _refused(branch, content, jagged):
-            return BranchInfo(branch.name, entry_type, source_bytes=size, refused=refused)
+            return BranchInfo(name, entry_type, source_bytes=size, refused=refused)
         if not jagged:
-            return BranchInfo(branch.name, entry_type, source_bytes=size)
+            return BranchInfo(name, entry_type, source_bytes=size)
+        counter = self._counter_of(branch) or free_name(f"n{name}", self._branches)
+        # as in files written by decompress
+        own = counter not in self._branches or counter.rstrip("_") == f"n{name}"
+        return BranchInfo(name, entry_type, counter, own, size)
+
+    def _counter_of(self, branch: uproot.TBranch) -> str | None:
+        """The branch with the number of elements per entry; None if there is none.
+
+        A std::vector has none; for the members of a split object uproot may name another member,
+        such as a string.
+        """
         counter = branch.count_branch
-        # a std::vector has no counter; for a split object uproot names another member instead
-        own = counter is None or isinstance(counter.interpretation, uproot.AsJagged)
-        name = free_name(f"n{branch.name}", names) if own else counter.name
-        own = own or name.rstrip("_") == f"n{branch.name}"  # as in files written by decompress
-        return BranchInfo(branch.name, entry_type, name, own, size)
+        if counter is None or not _holds_numbers(counter.interpretation):
+            return None
+        return self._names.get(id(counter))
 
     def _type_by_interpretation(self, branch: uproot.TBranch) -> str:
         """The awkward type of an entry, from the interpretation by uproot."""
@@ -106,71 +170,72 @@ class TTreeReader(TreeReader):
         except Exception as error:
             raise _UnreadableError(f"unknown type: {first_line(error)}") from error
 
-    def _type_of_first_entry(self, branch: uproot.TBranch) -> str:
-        """The awkward type of an entry, from reading one."""
+    @cached_property
+    def _misread_classes(self) -> frozenset[str]:
+        return misread_classes(self.tree.file.streamers)
+
+    def _type_of_first_entries(self, branch: uproot.TBranch) -> str:
+        """The awkward type of an entry, from reading some."""
+        if isinstance(branch.interpretation, uproot.AsObjects) and names_one(
+            branch.typename, self._misread_classes
+        ):
+            raise _UnreadableError(
+                f"{branch.typename} has a Double32_t or Float16_t that uproot reads to other values"
+            )
         try:
-            return str(branch.array(entry_stop=1).type).partition(" * ")[2]
+            first, second = (branch.array(entry_stop=_PROBED) for _ in range(2))
         except Exception as error:
             raise _UnreadableError(f"cannot be read: {first_line(error)}") from error
+        if _buffers_of(first) != _buffers_of(second):
+            raise _UnreadableError("cannot be read: uproot reads other values each time")
+        return str(first.type).partition(" * ")[2]
 
     def _bytes_of(self, names: Sequence[str]) -> float:
-        branches = self._branches(names)  # uproot would ask all branches, damaged ones too
-        return sum(int(branch.uncompressed_bytes) for branch in branches.values())
+        # uproot would ask all branches, damaged ones too
+        return sum(int(self._branches[name].uncompressed_bytes) for name in names)
 
     def _range_reader(self, names: Sequence[str], end: int) -> Callable[[int, int], Arrays]:
-        branches = self._branches(names)
-        offsets = [branch.entry_offsets for branch in branches.values()]
-
-        def read(names: Sequence[str], start: int, stop: int) -> Arrays:
-            return self._arrays({name: branches[name] for name in names}, start, stop)
+        offsets = [self._branches[name].entry_offsets for name in names]
 
         def end_of_cluster(entry: int) -> int:
             ends = (edges[bisect_right(edges, entry) :] for edges in offsets)
             return max((end[0] for end in ends if end), default=entry + 1)
 
-        return ClusterReader(names, read, end_of_cluster, end).read
+        return ClusterReader(names, self._arrays, end_of_cluster, end).read
 
-    def _branches(self, names: Sequence[str]) -> dict[str, uproot.TBranch]:
-        """The branches of these names; the first of a name, as in the schema."""
-        branches: dict[str, uproot.TBranch] = {}
-        for branch in self.tree.itervalues(recursive=True):
-            if branch.name in names:
-                branches.setdefault(branch.name, branch)
-        return branches
-
-    def _arrays(self, branches: Mapping[str, uproot.TBranch], start: int, stop: int) -> Arrays:
-        arrays = self.tree.arrays(
-            filter_branch=_among(branches),
-            entry_start=start,
-            entry_stop=stop,
-            how=dict,
-            array_cache=None,
-        )
-        by_name = {name.rpartition("/")[2]: array for name, array in arrays.items()}
-        for name in branches.keys() - by_name.keys():  # members that uproot passes over
-            by_name[name] = branches[name].array(entry_start=start, entry_stop=stop)
-        return {name: by_name[name] for name in branches}
+    def _arrays(self, names: Sequence[str], start: int, stop: int) -> Arrays:
+        # uproot would evaluate names as expressions, and find the first branch of a name
+        return {
+            name: self._branches[name].array(entry_start=start, entry_stop=stop, array_cache=None)
+            for name in names
+        }
 
 
-def _is_split(branch: uproot.TBranch) -> bool:
-    """Whether a branch is an object whose members are branches of their own."""
-    if not branch.branches:
-        return False
-    try:
-        return isinstance(branch.interpretation, (_GROUP, type(None)))
-    except Exception:  # it cannot be interpreted as a whole, its members may
-        return True
+def _path(branch: uproot.TBranch) -> str:
+    """The names of a branch and of those that it is in, as in ``jets/pt``."""
+    inside = isinstance(branch.parent, uproot.TBranch)
+    return f"{_path(branch.parent)}/{branch.name}" if inside else str(branch.name)
 
 
-def _among(branches: Mapping[str, uproot.TBranch]) -> Callable[[uproot.TBranch], bool]:
-    """A filter that passes these branches, and no others of their names."""
-    return lambda branch: branch is branches.get(branch.name)
+def _buffers_of(array: ak.Array) -> list[bytes]:
+    """The bytes of all that makes an array."""
+    return [buffer.tobytes() for buffer in ak.to_buffers(ak.to_packed(array))[2].values()]
+
+
+def _holds_numbers(interpretation: Any) -> bool:
+    """Whether the values are numbers, or arrays of a fixed size."""
+    return (
+        type(interpretation) in (uproot.AsDtype, AsReducedFloat)
+        and interpretation.to_dtype.names is None
+    )
 
 
 def _change(branch: uproot.TBranch, info: BranchInfo) -> str:
     """How a branch changes when it is written; empty if it does not."""
-    if note := _NARROW.get(type(branch.interpretation).__name__):
-        return note
+    interpretation = branch.interpretation
+    content = getattr(interpretation, "content", interpretation)
+    if isinstance(content, AsReducedFloat):
+        return f"{content.name} becomes {content.became}"
     if info.type == "string" and branch.typename != "char*":
         return f"{branch.typename} becomes a string"
     if "[" in info.type:
@@ -179,7 +244,7 @@ def _change(branch: uproot.TBranch, info: BranchInfo) -> str:
 
 
 def _new_counters(
-    branches: Iterable[tuple[uproot.TBranch, BranchInfo]], names: set[str]
+    branches: Iterable[tuple[uproot.TBranch, BranchInfo]], names: Collection[str]
 ) -> dict[str, str]:
     """The branches that get a counter when they are written into a TTree."""
     return {
