@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from atlasae.types import DType, Values
 
-_MOST_COLUMNS = 10_000
+_MOST_COLUMNS = 5_000
 _LONGEST_NAME = 1000  # characters of a column name
 _NUMBERS = {"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"}
 UNNAMED_COLUMNS = "the columns are numbered, not named; give them names such as 'pt'"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Action: TypeAlias = Callable[["_Machine", Any], None]
 
-_MOST_OPCODES = 2_000_000  # bounds time and memory; each makes 100 bytes or so
+_MOST_OPCODES = 500_000  # bounds time and memory; each makes 100 bytes or so
 _INTEGERS = range(-(2**63), 2**64)
 
 
