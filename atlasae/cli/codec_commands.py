@@ -32,7 +32,7 @@ def fit(
 
     The codec is written to TARGET. With compress --codec it serves many files of one kind.
     """
-    check_target(target, force=force)
+    check_target(target, force=force, sources=[source])
     codec = atlasae.BoundedCodec(tolerance=tolerance)
     jets = options.read_jets(source, tree, collection)
     with located(source):
@@ -95,7 +95,7 @@ def train(
     The codec is written to TARGET, for compress --codec. Its error is not bounded; for a codec
     that keeps a tolerance see fit.
     """
-    check_target(target, force=force)
+    check_target(target, force=force, sources=[source])
     codec = atlasae.AutoencoderCodec(hidden=options.parse_widths(hidden), **hyperparameters)
     jets = options.read_jets(source, tree, collection)
     with located(source):

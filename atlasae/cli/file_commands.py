@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 import atlasae
+from atlasae.atomic_write import check_target
 from atlasae.cli import options
 from atlasae.codecs.bounded.codec import ORDERS
 from atlasae.errors import InputError
@@ -133,13 +134,15 @@ def decode(
     """
     from atlasae.jets.table import save_matrix
 
+    read = [source, codec] if codec else [source]
+    check_target(npy, force=force, sources=read)
     if codec is None:
         atlasae.info(source)  # raises if it is not a compressed file
         jets = atlasae.read_jets(source, tree=tree, collection=collection)
     else:
         trained = atlasae.Codec.load(codec)
         jets = trained.decode(trained.encode(options.read_jets(source, tree, collection)))
-    table = save_matrix(jets, npy, force=force)
+    table = save_matrix(jets, npy, force=force, sources=read)
     click.echo(f"{npy}: {len(table)} jets, {', '.join(table.columns)}")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import os
 from abc import ABC, abstractmethod
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
@@ -16,7 +15,6 @@ from atlasae.coding.blocks import FINGERPRINT_BYTES
 from atlasae.errors import (
     DamagedFileError,
     InputError,
-    MissingFileError,
     MissingNameError,
     NotFittedError,
     VersionError,
@@ -24,6 +22,7 @@ from atlasae.errors import (
 )
 from atlasae.jets.names import four_vector
 from atlasae.jets.table import Table, to_table
+from atlasae.source_files import read_whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -291,14 +290,14 @@ class Codec(ABC):
 
         Raises:
             MissingFileError: there is no such file.
+            FileError: it cannot be read.
             DamagedFileError: it is not a codec.
             VersionError: another version of atlasae wrote it, in a form this one cannot read.
             MissingNameError: no codec of this kind is installed.
         """
-        if not Path(path).is_file():
-            raise MissingFileError(f"no codec file {os.fspath(path)!r}")
+        data = read_whole_file(path, "codec file")
         with located(os.fspath(path)):
-            return Codec.from_bytes(Path(path).read_bytes())
+            return Codec.from_bytes(data)
 
 
 def check_common_hyperparameters(features: Any, seed: Any) -> None:

@@ -340,13 +340,16 @@ def typical_pt(table: Table) -> float:
     return float(np.median(finite)) if len(finite) else 0.0
 
 
-def save_matrix(jets: Any, path: PathLike, *, force: bool) -> Table:
+def save_matrix(
+    jets: Any, path: PathLike, *, force: bool, sources: Sequence[PathLike] = ()
+) -> Table:
     """Write jets with ``np.save``: one row per jet, shape (n, features), float64.
 
     Args:
         jets: in any form that ``to_table`` accepts.
         path: of the file to write.
         force: overwrite an existing file.
+        sources: that the jets were read from, which are never overwritten.
 
     Returns:
         The jets as a table, whose columns have the order of the file's.
@@ -366,6 +369,7 @@ def save_matrix(jets: Any, path: PathLike, *, force: bool) -> Table:
         (2, 1)
     """
     table = to_table(jets).flat()
-    with atomic_write(path, force=force) as unfinished, unfinished.open("wb") as file:
+    written = atomic_write(path, force=force, sources=sources)
+    with written as unfinished, unfinished.open("wb") as file:
         np.save(file, table.matrix())
     return table

@@ -94,6 +94,7 @@ def compare(
     }
     if style != ATLAS:
         options |= {"--experiment": style.experiment, "--label": style.text}
+    read = [original, *compressed, *([rates] if rates is not None else [])]
     command = _command([original, *compressed, "-o", output], options)
     target = make_directory(output)
     drawn = _draw(comparison, published, make_directory(target / "figures"), style, progress)
@@ -104,7 +105,7 @@ def compare(
         ("captions.md", "\n".join(captions)),
         ("index.html", page(summary, drawn)),
     ):
-        with atomic_write(target / name, force=True) as temporary:
+        with atomic_write(target / name, force=True, sources=read) as temporary:
             temporary.write_text(text, encoding="utf-8")
     paths = tuple(path for item in drawn for path in item.paths)
     return Report(target / "index.html", summary, paths, comparison)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import uproot
 
-from atlasae.atomic_write import atomic_write, require_different_files
+from atlasae.atomic_write import atomic_write, check_target
 from atlasae.codecs import Codec
 from atlasae.codecs.bounded.codec import BoundedCodec
 from atlasae.errors import DamagedFileError, InputError, located, require_choice
@@ -103,7 +103,8 @@ def compress(
     """
     check_step_size(step_size)
     threads = thread_count(threads)
-    require_different_files(source, target)
+    read = [source] if codec is None or isinstance(codec, Codec) else [source, codec]
+    check_target(target, force=force, sources=read)
     require_choice("pack", pack, PACKS)
     require_choice("to", to, TARGETS)
     template = _template(codec, pack)
@@ -114,7 +115,7 @@ def compress(
         raise InputError(f"select must be an atlasae.Selection, not {select!r}")
     with (
         open_root(source) as file,
-        atomic_write(target, force=force) as unfinished,
+        atomic_write(target, force=force, sources=[source]) as unfinished,
         located(os.fspath(source)),
     ):
         if is_compressed(file):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import uproot
 
-from atlasae.atomic_write import atomic_write, require_different_files
+from atlasae.atomic_write import atomic_write
 from atlasae.errors import located, require_choice
 from atlasae.progress import progress_bar
 from atlasae.root.container.container import RESERVED, compression_like
@@ -84,11 +84,10 @@ def decompress(
     """
     check_step_size(step_size)
     threads = thread_count(threads)
-    require_different_files(source, target)
     require_choice("to", to, TARGETS)
     with (
+        atomic_write(target, force=force, sources=[source]) as unfinished,
         open_root(source) as file,
-        atomic_write(target, force=force) as unfinished,
         located(os.fspath(source)),
     ):
         trees = CompressedTrees(file, threads)

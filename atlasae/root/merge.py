@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import uproot
 
-from atlasae.atomic_write import atomic_write, require_different_files
+from atlasae.atomic_write import atomic_write
 from atlasae.errors import InputError, located
 from atlasae.progress import progress_bar
 from atlasae.root.container.block_tree import BLOCKS
@@ -73,9 +73,7 @@ def merge(
     check_step_size(step_size)
     if not sources:
         raise InputError("no files to merge")
-    for source in sources:
-        require_different_files(source, target)
-    with atomic_write(target, force=force) as unfinished:
+    with atomic_write(target, force=force, sources=sources) as unfinished:
         with open_root(sources[0]) as file:
             compression = compression_like(file)
         with uproot.recreate(unfinished, compression=compression) as out:

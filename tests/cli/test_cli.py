@@ -162,6 +162,27 @@ def test_errors_are_one_line_and_exit_code_2(run, events_file, codec_file, tmp_p
     assert {path.name for path in tmp_path.iterdir()} == {"text.root"}
 
 
+def test_what_is_read_is_never_overwritten(run, events_file, compressed_file, codec_file, tmp_path):
+    source, small, codec = (tmp_path / name for name in ("a.root", "small.root", "codec.st"))
+    for path, original in ((source, events_file), (small, compressed_file), (codec, codec_file)):
+        path.write_bytes(original.read_bytes())
+    before = {path: path.read_bytes() for path in (source, small, codec)}
+    for arguments in (
+        ("compress", source, source),
+        ("compress", source, codec, "--codec", codec),
+        ("decompress", small, small),
+        ("merge", small, small),
+        ("fit", source, source),
+        ("train", source, source),
+        ("decode", small, "--npy", small),
+        ("decode", source, "--codec", codec, "--npy", codec),
+    ):
+        shown = run(*arguments, "--force", code=2)
+        assert "same file" in shown.stderr
+        assert shown.stderr.count("\n") == 1
+    assert {path: path.read_bytes() for path in before} == before
+
+
 def test_hostile_pickles_are_refused(run, tmp_path):
     source = tmp_path / "jets.pkl"
     source.write_bytes(b"cos\nsystem\n(S'touch hacked'\ntR.")

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import os
 import struct
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from atlasae.errors import (
     DamagedFileError,
-    FileError,
     InputError,
-    MissingFileError,
     UnsafePickleError,
 )
 from atlasae.jets.pickle.arrays import column_names, read_array
@@ -25,6 +22,7 @@ from atlasae.jets.pickle.frames import read_frame
 from atlasae.jets.pickle.machine import run_opcodes
 from atlasae.jets.pickle.recorded import describe, kind_of
 from atlasae.jets.table import to_records, to_table
+from atlasae.source_files import read_whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,6 +60,7 @@ def read_pickle(path: PathLike) -> ak.Array:
 
     Raises:
         MissingFileError: there is no such file.
+        FileError: it cannot be read.
         UnsafePickleError: the pickle names something that a table does not need.
         InputError: a column has no unique name, or does not hold numbers.
         DamagedFileError: it is not a pickle, is cut short, or does not hold a table.
@@ -78,12 +77,7 @@ def read_pickle(path: PathLike) -> ak.Array:
         [50.0, 30.0]
     """
     file_name = os.fspath(path)
-    if not Path(path).exists():
-        raise MissingFileError(f"no pickle {file_name!r}")
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise FileError(f"cannot read {file_name}: {error.strerror or error}") from error
+    data = read_whole_file(path, "pickle")
     try:
         names, columns = _columns(run_opcodes(data))
         table = to_table(_ordered(names, columns, max_bytes=_MAX_EXPANSION * len(data)))

@@ -17,6 +17,7 @@ from atlasae.root.io.mark import require_unmarked
 from atlasae.root.io.rntuple import RNTupleReader, RNTupleWriter, refused_by_rntuple
 from atlasae.root.io.tree import TreeReader, TreeWriter
 from atlasae.root.io.ttree import TTreeReader, TTreeWriter, refused_by_ttree
+from atlasae.source_files import require_ordinary_file
 
 if TYPE_CHECKING:
     from atlasae.types import PathLike
@@ -33,16 +34,17 @@ def open_root(path: PathLike, **options: Any) -> Any:
 
     Raises:
         MissingFileError: the file does not exist.
-        FileError: the file may not be read, or is a directory.
-        DamagedFileError: it is not a ROOT file, or is truncated.
+        FileError: the file may not be read, is a directory or not an ordinary file.
+        DamagedFileError: it is empty, truncated, or not a ROOT file.
         MissingPackageError: reading this kind of address needs a package that is not installed.
     """
     name = os.fspath(path)
+    require_ordinary_file(name)
     try:
         file = uproot.open(name, **{"custom_classes": private_classes()} | options)
     except FileNotFoundError as error:
         raise MissingFileError(f"no file {name!r}") from error
-    except (IsADirectoryError, PermissionError) as error:
+    except PermissionError as error:
         raise FileError(f"cannot read {name!r}: {error.strerror}") from error
     except ImportError as error:
         raise missing_for_address(name, error) from error
