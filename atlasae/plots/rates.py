@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from atlasae.errors import DamagedFileError, MissingFileError, MissingNameError
 from atlasae.plots import axes_layout
 from atlasae.plots.axes_layout import make_room
-from atlasae.plots.style import ATLAS, GREYS, NEUTRAL, ORIGINAL, Style, series
+from atlasae.plots.style import GREYS, NEUTRAL, ORIGINAL, PLAIN, Style, plain_text, series
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -104,7 +104,7 @@ def rate_distortion(
     measured: Iterable[Rate],
     published: Sequence[Rate] = (),
     *,
-    style: Style = ATLAS,
+    style: Style = PLAIN,
     ax: Axes | None = None,
 ) -> Artists:
     """Draw bits per jet against the error of pt.
@@ -146,7 +146,7 @@ def _draw_published(ax: Axes, rates: Sequence[Rate]) -> Artists:
         look = series(i) | {"color": ORIGINAL if i == 0 else GREYS[i % 3]}
         artists += ax.plot(
             *zip(*points, strict=True), **look, linewidth=2.2 if i == 0 else 1.2, markersize=5,
-            label=f"{name} (benchmark)" if i == 0 else name,
+            label=plain_text(name) + (" (benchmark)" if i == 0 else ""),
         )  # fmt: skip
     return artists
 
@@ -158,6 +158,6 @@ def _draw_measured(ax: Axes, rates: Iterable[Rate]) -> Artists:
         artists += ax.plot(
             rate.error, rate.bits, linestyle="", marker=look["marker"], color=look["color"],
             markersize=12, markerfacecolor=look["color"] if rate.bounded else "none",
-            markeredgewidth=2, zorder=3, label=rate.name,
+            markeredgewidth=2, zorder=3, label=plain_text(rate.name),
         )  # fmt: skip
     return artists
