@@ -39,7 +39,7 @@ def fit(
         codec.fit(jets, progress=True)
     codec.save(target, force=force)
     bits = sum(codec.bits_.values())
-    click.echo(f"{target}: {codec.call}, {bits:.2f} bits per jet on held-out jets")
+    options.print_line(f"{target}: {codec.call}, {bits:.2f} bits per jet on held-out jets")
 
 
 def _choice(name: str, default: str, text: str) -> options.Decorator:
@@ -102,4 +102,6 @@ def train(
         codec.fit(jets, progress=True)
     codec.save(target, force=force)
     assert codec.history_ is not None
-    click.echo(f"{target}: {codec.call}, loss {codec.history_.kept_loss:.4f} on held-out jets")
+    options.print_line(
+        f"{target}: {codec.call}, loss {codec.history_.kept_loss:.4f} on held-out jets"
+    )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
 from atlasae.atomic_write import make_directory
+from atlasae.cli import options
 from atlasae.cli.output import print_contents, print_files, print_residuals
 from atlasae.codecs.autoencoder.codec import AutoencoderCodec
 from atlasae.codecs.bounded.codec import BoundedCodec
@@ -36,7 +35,9 @@ def run_demo(directory: Path, rates: Path | None) -> None:
     descriptions: dict[Path, str] = {}
     compressed = []
     for step, (name, codec) in enumerate(codecs.items(), start=1):
-        click.echo(f"{step}. {codec.call} on {source.name}: training, compressing, restoring")
+        options.print_line(
+            f"{step}. {codec.call} on {source.name}: training, compressing, restoring"
+        )
         codec.fit(jets, progress=True)
         small, back = directory / f"{name}.root", directory / f"{name}-restored.root"
         codec_file = directory / f"{name}.safetensors"
@@ -53,7 +54,7 @@ def run_demo(directory: Path, rates: Path | None) -> None:
     array = directory / "reduced_features.npy"
     autoencoder.save_reduced_features(jets, array)
     descriptions[array] = f"the autoencoder's jets: {', '.join(autoencoder.features_)}"
-    click.echo(f"{len(codecs) + 1}. comparing them")
+    options.print_line(f"{len(codecs) + 1}. comparing them")
     report = atlasae.compare(source, compressed, directory / "report", rates=rates, progress=True)
     for file in report.comparison.files:
         print_residuals(file.name, file.residuals)

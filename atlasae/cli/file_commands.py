@@ -91,7 +91,7 @@ def compress(
     )
     print_contents(contents)
     if more["verify"]:
-        click.echo(f"verified against {source}: every value is as promised")
+        options.print_line(f"verified against {source}: every value is as promised")
 
 
 @click.command(
@@ -112,7 +112,7 @@ def decompress(source: str, target: str, step_size: str, **more: Any) -> None:
         source, target, step_size=options.parse_step_size(step_size), progress=True, **more
     )
     print_notes(notes.changed, notes.left_out)
-    click.echo(f"{target} written")
+    options.print_line(f"{target} written")
 
 
 @click.command(
@@ -143,7 +143,7 @@ def decode(
         trained = atlasae.Codec.load(codec)
         jets = trained.decode(trained.encode(options.read_jets(source, tree, collection)))
     table = save_matrix(jets, npy, force=force, sources=read)
-    click.echo(f"{npy}: {len(table)} jets, {', '.join(table.columns)}")
+    options.print_line(f"{npy}: {len(table)} jets, {', '.join(table.columns)}")
 
 
 @click.command(

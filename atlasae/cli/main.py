@@ -13,6 +13,7 @@ from atlasae.cli.codec_commands import fit, train
 from atlasae.cli.file_commands import check, compress, decode, decompress, info, merge
 from atlasae.cli.report_commands import compare, demo
 from atlasae.errors import AtlasaeError
+from atlasae.text import printable
 
 
 class _Group(click.Group):
@@ -26,7 +27,7 @@ class _Group(click.Group):
         except click.UsageError as error:
             where = error.ctx.command_path if error.ctx else "atlasae"
             message = f"{error.format_message()} See {where} --help"
-        click.echo(f"atlasae: {message}", err=True)
+        click.echo(f"atlasae: {printable(message)}", err=True)
         return ctx.exit(2)
 
 

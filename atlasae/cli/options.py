@@ -9,6 +9,7 @@ import click
 
 import atlasae
 from atlasae.errors import InputError
+from atlasae.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +77,11 @@ rates = click.option(
     type=click.Path(path_type=Path),
     help="Rates of other tools to draw beside: JSON written by benchmarks.rates.",
 )
+
+
+def print_line(text: str) -> None:
+    """Print one line, whatever characters the names in it hold."""
+    click.echo(printable(text))
 
 
 def parse_step_size(text: str) -> str | int:

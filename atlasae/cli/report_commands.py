@@ -55,7 +55,7 @@ def compare(
     )
     for file in report.comparison.files:
         print_residuals(file.name, file.residuals)
-    click.echo(f"{len(report.figures)} figures; {report.page}")
+    options.print_line(f"{len(report.figures)} figures; {report.page}")
 
 
 @click.command(

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 import atlasae
 from atlasae import Codec
 from atlasae.cli.main import main
+from atlasae.progress import progress_bar
 from tests.helpers import make_jets
 
 
@@ -145,7 +146,7 @@ def test_errors_are_one_line_and_exit_code_2(run, events_file, codec_file, tmp_p
             events_file,
             "--experiment",
             "CDF",
-        ): "is not one of 'ATLAS', 'CMS'",
+        ): "is not one of 'plain', 'ATLAS', 'CMS'",
         ("compare", events_file, events_file, "--rates", text): "not a result of benchmarks",
         ("train", events_file, target, "--activation", "tan"): "'tan' is not one of 'tanh'",
         ("train", events_file, target, "--hidden", "a,b"): "not a list of widths",
@@ -284,3 +285,30 @@ def test_threads(run, events_file, tmp_path):
     ):
         shown = run(*command, "--threads", 0, code=2).output
         assert shown == "atlasae: threads=0: give a number from 1 on\n"
+
+
+def test_names_are_printed_as_text(run, events_file, codec_file, tmp_path):
+    """Names that rich would take for markup, and characters that terminals obey."""
+    source = tmp_path / "[red] :smile: \x1b[31m\n\udcff.root"
+    small, back, codec = (tmp_path / f"[b] :x:{name}" for name in ("a.root", "b.root", "c.st"))
+    source.write_bytes(events_file.read_bytes())
+    shown = [
+        run("compress", source, small, "--codec", codec_file, "--verify"),
+        run("info", small),
+        run("check", source, small),
+        run("decompress", small, back),
+        run("fit", source, codec, "--tolerance", "lossless"),
+        run("decode", small, "--npy", tmp_path / "[b] :x:.npy"),
+        run("compress", source, small, code=2),
+    ]
+    for result in shown:
+        assert "\x1b" not in result.output
+        assert "[b] :x:" in result.output or result is shown[2]
+    assert shown[-1].stderr.count("\n") == 1
+
+
+def test_a_tree_of_any_name_has_a_progress_bar(monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with progress_bar("entries") as bar:
+        bar.add_task("restoring [/]")
+        bar.refresh()
