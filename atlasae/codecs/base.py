@@ -20,7 +20,7 @@ from atlasae.errors import (
     VersionError,
     located,
 )
-from atlasae.jets.names import four_vector
+from atlasae.jets.names import find_feature, four_vector
 from atlasae.jets.table import Table, to_table
 from atlasae.source_files import read_whole_file
 
@@ -53,7 +53,7 @@ class Codec(ABC):
         codec_id: name in the registry and in stored codecs.
         bounded: the class ``BoundedCodec``: ``Codec.bounded(tolerance=1e-3)``.
         autoencoder: the class ``AutoencoderCodec``: ``Codec.autoencoder(latent=3)``.
-        features: names of the columns to compress; None for the 4-vector of the jets.
+        features: names of the columns to compress; None for all, which are a 4-vector or no momenta.
         features_: the fitted columns, in order.
         tolerances_: largest error of each feature; empty if the codec promises none.
         history_: losses of the training by epoch; None if there are none.
@@ -171,14 +171,39 @@ class Codec(ABC):
         """
 
     def select_features(self, jets: Any) -> Table:
-        """The columns to fit: those of ``features``, else the 4-vector, else all.
+        """The columns to fit: those of ``features``, else all, a 4-vector in its usual order.
 
         Raises:
             MissingNameError: the jets lack one of ``features``.
+            InputError: there are no ``features``, and columns beside a 4-vector.
         """
         table = to_table(jets)
         names = list(table.columns)
-        return table.select(self.features or four_vector(names) or names)
+        chosen = self.features or four_vector(names) or names
+        self._refuse_others(names, chosen)
+        return table.select(chosen)
+
+    def select_fitted(self, jets: Any) -> Table:
+        """The columns to encode, those of ``features_``.
+
+        Raises:
+            MissingNameError: the jets lack one of them.
+            InputError: there are no ``features``, and columns that the codec was not fitted to.
+        """
+        table = to_table(jets)
+        self._refuse_others(table.columns, self.features_)
+        return table.select(self.features_)
+
+    def _refuse_others(self, names: Collection[str], chosen: Collection[str]) -> None:
+        """Raise InputError about columns that would be lost without having been left out."""
+        if self.features is None and len(names) > len(chosen):
+            known = {find_feature(name, names, "these jets") for name in chosen}
+            others = ", ".join(repr(name) for name in names if name not in known)
+            raise InputError(
+                f"a codec without features= compresses {', '.join(chosen)} alone, and would lose"
+                f" {others}; name all that it shall compress, features=[...], or give jets without"
+                " the others"
+            )
 
     def get_config(self) -> dict[str, Any]:
         """The hyperparameters, JSON-ready; ``from_config`` makes an equal codec of them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -240,15 +240,25 @@ def _fields_of(jets: Any) -> Mapping[str, Any]:
             )
         return {name: jets[name] for name in jets.dtype.names}
     if isinstance(jets, Mapping):
-        return {str(name): jets[name] for name in jets}
+        return _by_text(jets, jets)
     if hasattr(jets, "columns") and hasattr(jets, "to_numpy"):
-        return {str(name): jets[name] for name in jets.columns}
+        return _by_text(jets, jets.columns)
     if getattr(jets, "fields", None):
         return {name: jets[name] for name in jets.fields}
     raise InputError(
         "jets must be awkward records, a DataFrame, a dict of arrays or a structured array,"
         f" not {type(jets).__name__}"
     )
+
+
+def _by_text(jets: Any, names: Iterable[Any]) -> dict[str, Any]:
+    """The columns by their names as text, such as those that pandas numbers."""
+    fields: dict[str, Any] = {}
+    for name in names:
+        if str(name) in fields:
+            raise InputError(f"two columns have the name {str(name)!r}; rename one of them")
+        fields[str(name)] = jets[name]
+    return fields
 
 
 def _column(name: str, values: Any) -> tuple[Values, NDArray[Any] | None]:
@@ -266,14 +276,28 @@ def _column(name: str, values: Any) -> tuple[Values, NDArray[Any] | None]:
             counts = ak.to_numpy(ak.num(values, axis=1))
             values = ak.flatten(values, axis=1)
         values = ak.to_numpy(values)
-    column = np.asarray(values)
-    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
-        raise InputError(f"feature {name!r} has missing values")
+    missing, column = _plain(values)
+    if missing:
+        raise InputError(
+            f"feature {name!r} has missing values, {missing} of {len(column)}: fill them"
+            " (fillna of pandas, ak.fill_none) or drop these jets (dropna, ak.drop_none)"
+        )
     if column.ndim != 1 or column.dtype.kind not in "fiub":
         raise InputError(
             f"feature {name!r} is not a column of numbers ({column.dtype}, shape {column.shape})"
         )
     return column, counts
+
+
+def _plain(values: Any) -> tuple[int, Values]:
+    """The number of missing values, and the others as a numpy array."""
+    if isinstance(values, np.ma.MaskedArray):
+        return int(np.count_nonzero(np.ma.getmaskarray(values))), np.asarray(values)
+    numbers = getattr(getattr(values, "dtype", None), "numpy_dtype", None)
+    if numbers is None:
+        return 0, np.asarray(values)
+    missing = int(values.isna().sum())  # of pandas, whose dtypes beside numpy's have a mask
+    return missing, np.asarray(values) if missing else values.to_numpy(numbers)
 
 
 def _equal_counts(a: NDArray[Any] | None, b: NDArray[Any] | None) -> bool:
