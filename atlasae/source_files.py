@@ -48,6 +48,23 @@ def require_ordinary_file(source: PathLike) -> None:
         raise DamagedFileError(f"cannot read {name!r}: it is empty, a file of 0 bytes")
 
 
+def is_pickle(source: PathLike) -> bool:
+    """Whether a file is a pickle, by its name or by how it begins.
+
+    Example:
+        >>> is_pickle("jets.pkl"), is_pickle("events.root")
+        (True, False)
+    """
+    path = Path(os.fspath(source))
+    if path.suffix.lower() in (".pkl", ".pickle"):
+        return True
+    with suppress(OSError):
+        if path.is_file():
+            with path.open("rb") as file:
+                return file.read(2) in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+    return False
+
+
 def read_whole_file(path: PathLike, kind: str) -> bytes:
     """The bytes of a file; errors call it a ``kind``, such as ``pickle``.
 
