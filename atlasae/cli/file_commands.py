@@ -32,7 +32,11 @@ _PATTERNS = "Patterns of branches, such as 'Jet_*,MET_*', "
     "--tolerance", help=f"{options.TOLERANCE_HELP}  [default: 1e-3; with --pack all lossless]"
 )
 @options.choice("--order", ORDERS, "preserved", "free: the order of the entries may change.")
-@click.option("--latent", type=int, help="Train an autoencoder with this many numbers per jet.")
+@click.option(
+    "--latent",
+    type=int,
+    help=f"Train an autoencoder with this many numbers per jet. {options.COST_OF_LATENTS}",
+)
 @click.option("--tree", help="Path of the tree.  [default: all with collections]")
 @click.option("--collection", default="", help="Names, such as Jet,Muon.  [default: all]")
 @click.option("--branches", default="*", show_default=True, help=f"{_PATTERNS}to compress.")
@@ -86,7 +90,7 @@ def compress(
         codec=template,
         select=atlasae.Selection(tree, collection, branches, keep, drop, all_floats),
         step_size=options.parse_step_size(step_size),
-        progress=True,
+        progress=options.shows_progress(),
         **more,
     )
     print_contents(contents)
@@ -109,7 +113,11 @@ def decompress(source: str, target: str, step_size: str, **more: Any) -> None:
     from atlasae.cli.output import print_notes
 
     notes = atlasae.decompress(
-        source, target, step_size=options.parse_step_size(step_size), progress=True, **more
+        source,
+        target,
+        step_size=options.parse_step_size(step_size),
+        progress=options.shows_progress(),
+        **more,
     )
     print_notes(notes.changed, notes.left_out)
     options.print_line(f"{target} written")
@@ -186,7 +194,11 @@ def merge(sources: tuple[str, ...], target: str, step_size: str, force: bool) ->
     from atlasae.cli.output import print_contents
 
     size = options.parse_step_size(step_size)
-    print_contents(atlasae.merge(sources, target, step_size=size, force=force, progress=True))
+    print_contents(
+        atlasae.merge(
+            sources, target, step_size=size, force=force, progress=options.shows_progress()
+        )
+    )
 
 
 @click.command(

@@ -86,11 +86,14 @@ def _name(tree: str, name: str, several: bool) -> str:
 
 
 def print_notes(changed: Mapping[str, str], left_out: Mapping[str, str]) -> None:
-    """Print every change and omission on the error stream."""
+    """Print every change and omission on the error stream, a line for all with the same note."""
     console = _console(stderr=True)
     for title, notes in (("changed", changed), ("LEFT OUT", left_out)):
+        names_by_note: dict[str, list[str]] = {}
         for name, note in notes.items():
-            console.print(printable(f"{title}: {name}: {note}"), soft_wrap=True)
+            names_by_note.setdefault(note, []).append(name)
+        for note, names in names_by_note.items():
+            console.print(printable(f"{title}: {', '.join(names)}: {note}"), soft_wrap=True)
 
 
 def print_residuals(name: str, results: Mapping[str, Residuals]) -> None:

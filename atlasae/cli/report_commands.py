@@ -50,7 +50,7 @@ def compare(
         output,
         features=features.split(",") if features else (),
         style=Style(experiment, label),
-        progress=True,
+        progress=options.shows_progress(),
         **more,
     )
     for file in report.comparison.files:

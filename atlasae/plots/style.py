@@ -63,7 +63,7 @@ _LAYOUT = {
     **{f"{axis}.minor.{what}": size for axis in ("xtick", "ytick")
        for what, size in {"size": 4, "width": 1}.items()},
 }  # fmt: skip
-_UNITS = {"ATLAS": "[{}]", "CMS": "({})", "LHCb": "[{}]", "plain": "[{}]"}
+_UNITS = {"plain": "[{}]", "ATLAS": "[{}]", "CMS": "({})", "LHCb": "[{}]"}
 EXPERIMENTS = tuple(_UNITS)
 _LONGEST_NAME = 40  # characters, in figures
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shlex
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from atlasae.types import PathLike
+
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,7 @@ def _draw(
     progress: bool,
 ) -> list[DrawnFigure]:
     figures = list(figures_of(comparison, published))
+    _logger.info("drawing %d figures", len(figures))
     with progress_bar("figures", shown=progress) as bar:
         return [
             DrawnFigure(figure, save(figure, directory, style))

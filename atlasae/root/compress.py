@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 from dataclasses import replace
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from atlasae.root.container.manifest import Cluster
     from atlasae.root.io.branch import BranchInfo
     from atlasae.types import PathLike
+
+_logger = logging.getLogger(__name__)
 
 REORDERED = "the order of its entries changed, as requested by order='free'"
 
@@ -148,6 +151,7 @@ def _template(codec: Codec | PathLike | None, pack: str) -> Codec:
 
 
 def _verify(source: PathLike, written: PathLike, step_size: str | int, threads: int) -> None:
+    _logger.info("comparing what was written with %s", os.fspath(source))
     bad = check(source, written, step_size=step_size, threads=threads).bad
     if bad:
         named = ", ".join(f"{f.path}:{f.name} {f.verdict}" for f in bad)
@@ -211,6 +215,7 @@ def _write_tree(
     clusters = ClusterWriter([*kept, *latents])
     names = [branch.name for branch in plan.branches]
     with progress_bar("entries", shown=progress) as bar, located(f"tree {source.path!r}"):
+        _logger.info("writing %s: %s entries", source.path, f"{source.num_entries:,}")
         task = bar.add_task(f"compressing {source.path}", total=source.num_entries)
         chunks = source.iterate(names, step_size) if names else [(0, {})]  # all are left out
         for start, chunk in chunks:
@@ -221,6 +226,7 @@ def _write_tree(
             tree.extend({PLACEHOLDER.name: np.zeros(entries, np.uint8), **arrays})
             clusters.add(arrays)
             bar.update(task, completed=start + entries)
+            _logger.debug("%s: wrote %s entries", source.path, f"{start + entries:,}")
             del chunk, arrays  # before the next ones are read
     return clusters.finish()
 

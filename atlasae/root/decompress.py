@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,9 @@ from atlasae.threads import thread_count
 
 if TYPE_CHECKING:
     from atlasae.types import PathLike
+
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,7 @@ def decompress(
 def _copy(plan: TreePlan, out: Any, step_size: str | int, progress: bool) -> None:
     source = plan.source
     tree = make_tree(out, plan.kind, source.path, source.title, plan.branches)
+    _logger.info("restoring %s: %s entries", source.path, f"{source.num_entries:,}")
     with progress_bar("entries", shown=progress) as bar:
         task = bar.add_task(f"restoring {source.path}", total=source.num_entries)
         for start, arrays in source.iterate([b.name for b in plan.branches], step_size):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
     from atlasae.root.container.manifest import Manifest
     from atlasae.types import PathLike
+
+
+_logger = logging.getLogger(__name__)
 
 
 def merge(
@@ -81,6 +85,7 @@ def merge(
             with progress_bar("files", shown=progress) as bar:
                 task = bar.add_task("merging", total=len(sources))
                 for source in sources:
+                    _logger.info("adding %s", os.fspath(source))
                     with open_root(source) as file, located(os.fspath(source)):
                         merged.add(file)
                     bar.update(task, advance=1)
