@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from atlasae.errors import DamagedFileError, MissingFileError, MissingNameError
+from atlasae.errors import DamagedFileError, MissingNameError
 from atlasae.plots import axes_layout
 from atlasae.plots.axes_layout import make_room
 from atlasae.plots.style import GREYS, NEUTRAL, ORIGINAL, PLAIN, Style, plain_text, series
+from atlasae.source_files import read_whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -55,6 +55,7 @@ def read_rates(path: PathLike, sample: str = "pickle") -> list[Rate]:
 
     Raises:
         MissingFileError: there is no such file.
+        FileError: it cannot be read.
         DamagedFileError: it does not have the form that the benchmarks write.
         MissingNameError: it has no rows of this sample.
 
@@ -68,8 +69,9 @@ def read_rates(path: PathLike, sample: str = "pickle") -> list[Rate]:
         ['atlasae, bounded', 'zfp']
     """
     file_name = os.fspath(path)
+    data = read_whole_file(path, "file")
     try:
-        rows = json.loads(Path(path).read_text(encoding="utf-8"))["rows"]
+        rows = json.loads(data)["rows"]
         cases = [(*row["name"].rsplit(", ", 1), row) for row in rows]
         rates = [
             rate
@@ -77,9 +79,7 @@ def read_rates(path: PathLike, sample: str = "pickle") -> list[Rate]:
             if case_sample == sample and tolerance != "lossless"
             for rate in _rates_of(float(tolerance), row)
         ]
-    except FileNotFoundError as error:
-        raise MissingFileError(f"no file {file_name!r}") from error
-    except (KeyError, TypeError, ValueError, OSError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise DamagedFileError(
             f"{file_name} is not a result of benchmarks.rates: {error}"
         ) from error
