@@ -67,8 +67,8 @@ def _not_opened(name: str, error: Exception) -> FileError:
     """What to say of a file that uproot could not open."""
     if is_pickle(name):
         return DamagedFileError(
-            f"{name!r} is a pickle, not a ROOT file; atlasae fit, train and decode read the jets in"
-            " it, as atlasae.read_pickle does"
+            f"{name!r} is a pickle, not a ROOT file; atlasae fit, train and decode --codec read"
+            " the jets in it, as atlasae.read_pickle does"
         )
     if name.startswith(("http://", "https://")) and _sends_whole_files(name):
         return FileError(
