@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from atlasae.atomic_write import atomic_write
 from atlasae.errors import InputError
+from atlasae.jets.columns import fields_of, read_column
 from atlasae.jets.names import COORDINATES, find_feature, role
 
 if TYPE_CHECKING:
@@ -212,13 +213,13 @@ def to_table(jets: Any) -> Table:
     """
     if isinstance(jets, Table):
         return jets
-    fields = _fields_of(jets)
+    fields = fields_of(jets)
     if not fields:
         raise InputError("these jets have no features")
     columns: dict[str, Values] = {}
     all_counts: dict[str, NDArray[Any] | None] = {}
     for name, values in fields.items():
-        columns[name], all_counts[name] = _column(name, values)
+        columns[name], all_counts[name] = read_column(name, values)
     first, *others = fields
     counts = all_counts[first]
     for name in others:
@@ -228,76 +229,6 @@ def to_table(jets: Any) -> Table:
     if len(lengths) > 1:
         raise InputError(f"the features differ in length: {sorted(lengths)} jets")
     return Table(columns, counts)
-
-
-def _fields_of(jets: Any) -> Mapping[str, Any]:
-    """Feature name to values in the form they come in."""
-    if isinstance(jets, np.ndarray):
-        if jets.dtype.names is None:
-            raise InputError(
-                f"an array of shape {jets.shape} does not say which column is which;"
-                " give a dict such as {'m': x[:, 0], 'pt': x[:, 1]}, or a structured array"
-            )
-        return {name: jets[name] for name in jets.dtype.names}
-    if isinstance(jets, Mapping):
-        return _by_text(jets, jets)
-    if hasattr(jets, "columns") and hasattr(jets, "to_numpy"):
-        return _by_text(jets, jets.columns)
-    if getattr(jets, "fields", None):
-        return {name: jets[name] for name in jets.fields}
-    raise InputError(
-        "jets must be awkward records, a DataFrame, a dict of arrays or a structured array,"
-        f" not {type(jets).__name__}"
-    )
-
-
-def _by_text(jets: Any, names: Iterable[Any]) -> dict[str, Any]:
-    """The columns by their names as text, such as those that pandas numbers."""
-    fields: dict[str, Any] = {}
-    for name in names:
-        if str(name) in fields:
-            raise InputError(f"two columns have the name {str(name)!r}; rename one of them")
-        fields[str(name)] = jets[name]
-    return fields
-
-
-def _column(name: str, values: Any) -> tuple[Values, NDArray[Any] | None]:
-    """One feature as flat values and, if it is jagged, the number of jets per event."""
-    counts = None
-    if hasattr(values, "layout"):
-        import awkward as ak
-
-        if values.ndim > 2:
-            raise InputError(
-                f"feature {name!r} has {values.ndim - 1} levels of nesting; at most one is"
-                " accepted, jets grouped by event"
-            )
-        if values.ndim == 2:
-            counts = ak.to_numpy(ak.num(values, axis=1))
-            values = ak.flatten(values, axis=1)
-        values = ak.to_numpy(values)
-    missing, column = _plain(values)
-    if missing:
-        raise InputError(
-            f"feature {name!r} has missing values, {missing} of {len(column)}: fill them"
-            " (fillna of pandas, ak.fill_none) or drop these jets (dropna, ak.drop_none)"
-        )
-    if column.ndim != 1 or column.dtype.kind not in "fiub":
-        raise InputError(
-            f"feature {name!r} is not a column of numbers ({column.dtype}, shape {column.shape})"
-        )
-    return column, counts
-
-
-def _plain(values: Any) -> tuple[int, Values]:
-    """The number of missing values, and the others as a numpy array."""
-    if isinstance(values, np.ma.MaskedArray):
-        return int(np.count_nonzero(np.ma.getmaskarray(values))), np.asarray(values)
-    numbers = getattr(getattr(values, "dtype", None), "numpy_dtype", None)
-    if numbers is None:
-        return 0, np.asarray(values)
-    missing = int(values.isna().sum())  # of pandas, whose dtypes beside numpy's have a mask
-    return missing, np.asarray(values) if missing else values.to_numpy(numbers)
 
 
 def _equal_counts(a: NDArray[Any] | None, b: NDArray[Any] | None) -> bool:

@@ -61,6 +61,9 @@ def test_records_without_a_four_vector_are_plain():
         ({"a": ak.Array([[[1.0]]])}, "2 levels of nesting"),
         ({"a": ak.Array([1.0, None])}, "missing values, 1 of 2: fill them"),
         ({1: [1.0], "1": [2.0]}, "two columns have the name '1'"),
+        ({"a": ak.Array([[1.0], None])}, "'a' is missing in 1 of 2 events"),
+        (ak.Array([[{"a": 1.0}], None]), "'a' is missing in 1 of 2 events"),
+        ({"a": ak.concatenate([ak.Array([1.0]), ak.Array(["x"])])}, "not a column of numbers"),
         (
             {"a": ak.Array([[1.0], []]), "b": ak.Array([[], [1.0]])},
             "differ in jet counts per event",
@@ -82,6 +85,13 @@ def test_masked_columns_of_pandas(dtype):
     for jets in (whole.shift(1), {"pt": whole["pt"].shift(1)}, {"pt": whole["pt"].shift(1).array}):
         with pytest.raises(InputError, match="'pt' has missing values, 1 of 3: fill them"):
             to_table(jets)
+
+
+def test_missing_categories_of_pandas():
+    pandas = pytest.importorskip("pandas")
+    assert to_table({"n": pandas.Categorical([1, 2])}).columns["n"].tolist() == [1, 2]
+    with pytest.raises(InputError, match="'n' has missing values, 1 of 2"):
+        to_table({"n": pandas.Categorical([1, None])})
 
 
 def test_columns_of_pandas_are_told_apart():

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from atlasae.types import PathLike, Values
 
-_MAX_EXPANSION = 16  # bytes of columns per byte of the file; bounds memory if arrays are repeated
+_MAX_EXPANSION = 4  # bytes of columns per byte of the file; bounds memory if arrays are repeated
 _PARSE_ERRORS = (
     ArithmeticError,
     AttributeError,
