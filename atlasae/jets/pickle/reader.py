@@ -48,7 +48,8 @@ def read_pickle(path: PathLike) -> ak.Array:
 
     Accepted are DataFrames with named columns of numbers (pandas 0.14 to 3, except 1.3, whose
     pickles call functools.partial; protocols 2 to 5; not compressed), dicts of one-dimensional
-    numpy arrays, and structured numpy arrays. The row index of a DataFrame is left out.
+    numpy arrays, and structured numpy arrays, of at most 5,000 columns. The row index of a
+    DataFrame is left out.
 
     Args:
         path: of the pickle file.
@@ -62,7 +63,7 @@ def read_pickle(path: PathLike) -> ak.Array:
         MissingFileError: there is no such file.
         FileError: it cannot be read.
         UnsafePickleError: the pickle names something that a table does not need.
-        InputError: a column has no unique name, or does not hold numbers.
+        InputError: a column has no unique name, or does not hold numbers; there are too many.
         DamagedFileError: it is not a pickle, is cut short, or does not hold a table.
 
     Example:
