@@ -71,7 +71,7 @@ def test_compress_info_decompress_compare(run, events_file, codec_file, tmp_path
     }  # fmt: skip
     summary = json.loads((report / "summary.json").read_text())
     assert [file["name"] for file in summary["files"]] == ["small", "back"]
-    assert summary["command"].endswith("--experiment CMS --label 'Simulation Internal'")
+    assert summary["command"].endswith("--experiment CMS")
 
 
 def test_train_and_decode(run, events_file, tmp_path):
