@@ -23,6 +23,7 @@ from atlasae.jets.pickle.machine import run_opcodes
 from atlasae.jets.pickle.recorded import describe, kind_of
 from atlasae.jets.table import to_records, to_table
 from atlasae.source_files import read_whole_file
+from atlasae.text import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from atlasae.types import PathLike, Values
 
 _MAX_EXPANSION = 4  # bytes of columns per byte of the file; bounds memory if arrays are repeated
+_LONGEST_REASON = 200  # characters, as some errors show what they could not read
 _PARSE_ERRORS = (
     ArithmeticError,
     AttributeError,
@@ -86,7 +88,10 @@ def read_pickle(path: PathLike) -> ak.Array:
     except (UnsafePickleError, DamagedFileError, InputError) as error:
         raise type(error)(f"{file_name}: {error}") from error
     except _PARSE_ERRORS as error:
-        raise DamagedFileError(f"{file_name}: not a pickle of jets, or damaged: {error}") from error
+        reason = shortened(str(error), _LONGEST_REASON)
+        raise DamagedFileError(
+            f"{file_name}: not a pickle of jets, or damaged: {reason}"
+        ) from error
 
 
 def _columns(value: Any) -> tuple[list[str], Iterator[tuple[str, Values]]]:
