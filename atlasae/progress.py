@@ -31,7 +31,7 @@ def progress_bar(unit: str, *, shown: bool = True) -> Progress:
 
     console = Console(stderr=True)
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn(unit),

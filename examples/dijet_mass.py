@@ -34,7 +34,6 @@ def draw(histogram: hist.Hist, target: Path) -> None:
         figure, axes = plt.subplots()
         mplhep.histplot(histogram, ax=axes, flow="none")
         axes.set(ylabel="Events, weighted", yscale="log")
-        mplhep.atlas.label("Simulation Internal", data=True, rlabel="", ax=axes, loc=1)
         figure.savefig(target)
         plt.close(figure)
 

@@ -32,7 +32,7 @@ def show(name: str, train: Any, test: Any, epochs: int, output: Path) -> None:
     for feature, result in metrics.residuals(test, codec.decode(codec.encode(test))).items():
         print(f"  {feature:5} 68 % within {result.half_width:.4f}, 95 % {result.half_width_95:.4f}")
         figures[feature] = partial(plots.residual, result)
-    with plots.ATLAS.context():
+    with plots.PLAIN.context():
         for what, draw in figures.items():
             draw()
             plt.savefig(output / f"{name}_{what}.png")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import click
@@ -11,6 +12,9 @@ from atlasae.atomic_write import check_target
 from atlasae.cli import options
 from atlasae.codecs.autoencoder.hyperparameters import CHOICES, UNITS
 from atlasae.errors import located
+from atlasae.jets.table import to_table
+
+_logger = logging.getLogger(__name__)
 
 
 @click.command(
@@ -32,14 +36,20 @@ def fit(
 
     The codec is written to TARGET. With compress --codec it serves many files of one kind.
     """
-    check_target(target, force=force)
+    check_target(target, force=force, sources=[source])
     codec = atlasae.BoundedCodec(tolerance=tolerance)
     jets = options.read_jets(source, tree, collection)
-    with located(source):
-        codec.fit(jets, progress=True)
+    _fit(codec, jets, source)
     codec.save(target, force=force)
     bits = sum(codec.bits_.values())
-    click.echo(f"{target}: {codec.call}, {bits:.2f} bits per jet on held-out jets")
+    options.print_line(f"{target}: {codec.call}, {bits:.2f} bits per jet on held-out jets")
+
+
+def _fit(codec: atlasae.Codec, jets: Any, source: str) -> None:
+    with located(source):
+        table = to_table(jets)
+        _logger.info("fitting %s to %s jets of %s", codec.call, f"{len(table):,}", source)
+        codec.fit(table, progress=options.shows_progress())
 
 
 def _choice(name: str, default: str, text: str) -> options.Decorator:
@@ -92,14 +102,16 @@ def train(
 ) -> None:
     """Train an autoencoder on the jets of SOURCE (a ROOT file or a pickle of jets).
 
-    The codec is written to TARGET, for compress --codec. Its error is not bounded; for a codec
-    that keeps a tolerance see fit.
+    The codec is written to TARGET, for compress --codec. Its error has no bound: three latents
+    cost about 10 % on pt, and some jets come back far off. Prefer it to study latents, or for a
+    fixed size per jet; fit makes the codec that keeps a tolerance.
     """
-    check_target(target, force=force)
+    check_target(target, force=force, sources=[source])
     codec = atlasae.AutoencoderCodec(hidden=options.parse_widths(hidden), **hyperparameters)
     jets = options.read_jets(source, tree, collection)
-    with located(source):
-        codec.fit(jets, progress=True)
+    _fit(codec, jets, source)
     codec.save(target, force=force)
     assert codec.history_ is not None
-    click.echo(f"{target}: {codec.call}, loss {codec.history_.kept_loss:.4f} on held-out jets")
+    options.print_line(
+        f"{target}: {codec.call}, loss {codec.history_.kept_loss:.4f} on held-out jets"
+    )

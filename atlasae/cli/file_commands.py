@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 import atlasae
+from atlasae.atomic_write import check_target
 from atlasae.cli import options
 from atlasae.codecs.bounded.codec import ORDERS
 from atlasae.errors import InputError
@@ -31,7 +32,11 @@ _PATTERNS = "Patterns of branches, such as 'Jet_*,MET_*', "
     "--tolerance", help=f"{options.TOLERANCE_HELP}  [default: 1e-3; with --pack all lossless]"
 )
 @options.choice("--order", ORDERS, "preserved", "free: the order of the entries may change.")
-@click.option("--latent", type=int, help="Train an autoencoder with this many numbers per jet.")
+@click.option(
+    "--latent",
+    type=int,
+    help=f"Train an autoencoder with this many numbers per jet. {options.COST_OF_LATENTS}",
+)
 @click.option("--tree", help="Path of the tree.  [default: all with collections]")
 @click.option("--collection", default="", help="Names, such as Jet,Muon.  [default: all]")
 @click.option("--branches", default="*", show_default=True, help=f"{_PATTERNS}to compress.")
@@ -85,12 +90,12 @@ def compress(
         codec=template,
         select=atlasae.Selection(tree, collection, branches, keep, drop, all_floats),
         step_size=options.parse_step_size(step_size),
-        progress=True,
+        progress=options.shows_progress(),
         **more,
     )
     print_contents(contents)
     if more["verify"]:
-        click.echo(f"verified against {source}: every value is as promised")
+        options.print_line(f"verified against {source}: every value is as promised")
 
 
 @click.command(
@@ -108,10 +113,14 @@ def decompress(source: str, target: str, step_size: str, **more: Any) -> None:
     from atlasae.cli.output import print_notes
 
     notes = atlasae.decompress(
-        source, target, step_size=options.parse_step_size(step_size), progress=True, **more
+        source,
+        target,
+        step_size=options.parse_step_size(step_size),
+        progress=options.shows_progress(),
+        **more,
     )
     print_notes(notes.changed, notes.left_out)
-    click.echo(f"{target} written")
+    options.print_line(f"{target} written")
 
 
 @click.command(
@@ -133,14 +142,16 @@ def decode(
     """
     from atlasae.jets.table import save_matrix
 
+    read = [source, codec] if codec else [source]
+    check_target(npy, force=force, sources=read)
     if codec is None:
         atlasae.info(source)  # raises if it is not a compressed file
         jets = atlasae.read_jets(source, tree=tree, collection=collection)
     else:
         trained = atlasae.Codec.load(codec)
         jets = trained.decode(trained.encode(options.read_jets(source, tree, collection)))
-    table = save_matrix(jets, npy, force=force)
-    click.echo(f"{npy}: {len(table)} jets, {', '.join(table.columns)}")
+    table = save_matrix(jets, npy, force=force, sources=read)
+    options.print_line(f"{npy}: {len(table)} jets, {', '.join(table.columns)}")
 
 
 @click.command(
@@ -183,7 +194,11 @@ def merge(sources: tuple[str, ...], target: str, step_size: str, force: bool) ->
     from atlasae.cli.output import print_contents
 
     size = options.parse_step_size(step_size)
-    print_contents(atlasae.merge(sources, target, step_size=size, force=force, progress=True))
+    print_contents(
+        atlasae.merge(
+            sources, target, step_size=size, force=force, progress=options.shows_progress()
+        )
+    )
 
 
 @click.command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import click
 
 import atlasae
+from atlasae.cli import options
 from atlasae.cli.codec_commands import fit, train
 from atlasae.cli.file_commands import check, compress, decode, decompress, info, merge
 from atlasae.cli.report_commands import compare, demo
 from atlasae.errors import AtlasaeError
+from atlasae.text import printable
 
 
 class _Group(click.Group):
@@ -26,8 +29,15 @@ class _Group(click.Group):
         except click.UsageError as error:
             where = error.ctx.command_path if error.ctx else "atlasae"
             message = f"{error.format_message()} See {where} --help"
-        click.echo(f"atlasae: {message}", err=True)
+        click.echo(f"atlasae: {printable(message)}", err=True)
         return ctx.exit(2)
+
+
+class _Phases(logging.Handler):
+    """Prints what the library logs on the error stream."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(printable(record.getMessage()), err=True)
 
 
 @click.group(
@@ -36,11 +46,16 @@ class _Group(click.Group):
     epilog="Each command has help of its own: atlasae compress --help",
 )
 @click.version_option(atlasae.__version__, message="%(prog)s %(version)s")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Compress jets, and the ROOT files they come in, within an error that you state."""
     # if a batch system ends the job, the unfinished target is removed
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    logger, phases = logging.getLogger("atlasae"), _Phases()
+    logger.setLevel(logging.INFO)
+    logger.addHandler(phases)
+    context.call_on_close(lambda: logger.removeHandler(phases))
 
 
 for command in (compress, decompress, info, check, compare, fit, train, merge, decode, demo):
-    main.add_command(command)
+    main.add_command(options.verbosity(command))

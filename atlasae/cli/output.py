@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from atlasae.root.info import PACKED
+from atlasae.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,12 +18,13 @@ if TYPE_CHECKING:
     from atlasae.root.check import Check
     from atlasae.root.info import Contents
 
+_console = partial(Console, highlight=False, markup=False, emoji=False)  # names are text
 SHOWN_BRANCHES = 20  # the largest of the kept branches
 
 
 def print_contents(contents: Contents) -> None:
     """Print what a compressed file holds: sizes, codecs, and every change and omission."""
-    console = Console()
+    console = _console()
     console.print(_size_table(contents))
     several = len(contents.entries) > 1
     names_by_codec: dict[str, list[str]] = {}
@@ -30,17 +33,17 @@ def print_contents(contents: Contents) -> None:
         names_by_codec.setdefault(part.codec, []).append(name)
     for codec, names in names_by_codec.items():
         if codec != PACKED:
-            console.print(f"{', '.join(names)}: compressed with {codec}", highlight=False)
+            console.print(printable(f"{', '.join(names)}: compressed with {codec}"))
     for tree, entries in contents.entries.items():
-        console.print(f"{tree}: {entries:,} entries", highlight=False)
-    console.print(f"ratio {contents.ratio:.3f}, codecs included", style="bold", highlight=False)
+        console.print(f"{printable(tree)}: {entries:,} entries")
+    console.print(f"ratio {contents.ratio:.3f}, codecs included", style="bold")
     if contents.ratio < 1:
         console.print(_why_it_grew(contents), style="yellow")
     print_notes(contents.changed, contents.left_out)
 
 
 def _size_table(contents: Contents) -> Table:
-    table = Table(title=f"{contents.path}, from {contents.source}", title_justify="left")
+    table = Table(title=printable(f"{contents.path}, from {contents.source}"), title_justify="left")
     table.add_column("part or branch")
     for heading in ("branches", "jets", "bytes before", "after", "bits per jet"):
         table.add_column(heading, justify="right")
@@ -79,37 +82,40 @@ def _why_it_grew(contents: Contents) -> str:
 
 def _name(tree: str, name: str, several: bool) -> str:
     """The name of a part or branch; if there are several trees, with that of its tree."""
-    return f"{tree}: {name}" if several else name
+    return printable(f"{tree}: {name}" if several else name)
 
 
 def print_notes(changed: Mapping[str, str], left_out: Mapping[str, str]) -> None:
-    """Print every change and omission on the error stream."""
-    console = Console(stderr=True, highlight=False)
+    """Print every change and omission on the error stream, a line for all with the same note."""
+    console = _console(stderr=True)
     for title, notes in (("changed", changed), ("LEFT OUT", left_out)):
+        names_by_note: dict[str, list[str]] = {}
         for name, note in notes.items():
-            console.print(f"{title}: {name}: {note}", markup=False, soft_wrap=True)
+            names_by_note.setdefault(note, []).append(name)
+        for note, names in names_by_note.items():
+            console.print(printable(f"{title}: {', '.join(names)}: {note}"), soft_wrap=True)
 
 
 def print_residuals(name: str, results: Mapping[str, Residuals]) -> None:
     """Print mean, sigma, central width and maximum of the residuals of a file, by feature."""
-    table = Table(title=f"{name}: residuals, decoded - original", title_justify="left")
+    table = Table(title=printable(f"{name}: residuals, decoded - original"), title_justify="left")
     table.add_column("feature")
     for heading in ("mean", "sigma", "68 % within", "all within"):
         table.add_column(heading, justify="right")
     for result in results.values():
         table.add_row(
-            f"{result.feature}, relative" if result.relative else result.feature,
+            printable(f"{result.feature}, relative" if result.relative else result.feature),
             f"{result.mean:+.1e} ± {result.mean_error:.0e}",
             f"{result.sigma:.2e}",
             f"± {result.half_width:.2e}",
             f"± {result.maximum:.2e}",
         )
-    console = Console()
+    console = _console()
     console.print(table)
     for result in results.values():
         if result.undefined:
             console.print(
-                f"{result.undefined:,} jets have no residual in {result.feature}: the original is"
+                f"{result.undefined:,} jets have no residual in {printable(result.feature)}: the original is"
                 " zero, or a value is not finite"
             )
 
@@ -121,8 +127,8 @@ def print_files(title: str, files: Iterable[tuple[str, int, str]]) -> None:
     table.add_column("bytes", justify="right")
     table.add_column("what it is")
     for name, size, what in files:
-        table.add_row(name, _number(size), what)
-    Console().print(table)
+        table.add_row(printable(name), _number(size), what)
+    _console().print(table)
 
 
 def _number(value: int) -> str:
@@ -151,15 +157,16 @@ def print_check(result: Check) -> None:
         worst = max(f.error for f in result.findings if f.verdict == verdict)
         is_known = 0 < worst < float("inf") and verdict != "differs"
         table.add_row(verdict, _number(count), _error(verdict, worst) if is_known else "")
-    console = Console(highlight=False)
+    console = _console()
     console.print(table)
     for finding in result.findings:
         if finding.note or not finding.good:
             where = f"{finding.path}:{finding.name}" if finding.name else finding.path
             console.print(
-                f"{finding.verdict if finding.good else finding.verdict.upper()}: {where}"
-                f"{finding.note and ': '}{finding.note}",
-                markup=False,
+                printable(
+                    f"{finding.verdict if finding.good else finding.verdict.upper()}: {where}"
+                    f"{finding.note and ': '}{finding.note}"
+                ),
                 soft_wrap=True,
                 style=None if finding.good else "red",
             )

@@ -20,12 +20,11 @@ from atlasae.cli import options
 @options.output("report")
 @options.one_collection
 @click.option("--features", help="More features to compare: btagDeepFlavB,area.")
-@options.choice("--experiment", ("ATLAS", "CMS", "LHCb", "plain"), "ATLAS", "Style of the figures.")
+@options.choice("--experiment", ("plain", "ATLAS", "CMS", "LHCb"), "plain", "Style of the figures.")
 @click.option(
     "--label",
-    default="Simulation Internal",
-    show_default=True,
-    help="Text after the name of the experiment.",
+    default="",
+    help="Text after the name of the experiment: 'Simulation Internal'.",
 )
 @options.rates
 def compare(
@@ -51,12 +50,12 @@ def compare(
         output,
         features=features.split(",") if features else (),
         style=Style(experiment, label),
-        progress=True,
+        progress=options.shows_progress(),
         **more,
     )
     for file in report.comparison.files:
         print_residuals(file.name, file.residuals)
-    click.echo(f"{len(report.figures)} figures; {report.page}")
+    options.print_line(f"{len(report.figures)} figures; {report.page}")
 
 
 @click.command(

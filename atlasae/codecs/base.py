@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import os
 from abc import ABC, abstractmethod
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
@@ -16,14 +15,14 @@ from atlasae.coding.blocks import FINGERPRINT_BYTES
 from atlasae.errors import (
     DamagedFileError,
     InputError,
-    MissingFileError,
     MissingNameError,
     NotFittedError,
     VersionError,
     located,
 )
-from atlasae.jets.names import four_vector
+from atlasae.jets.names import find_feature, four_vector
 from atlasae.jets.table import Table, to_table
+from atlasae.source_files import read_whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -54,7 +53,7 @@ class Codec(ABC):
         codec_id: name in the registry and in stored codecs.
         bounded: the class ``BoundedCodec``: ``Codec.bounded(tolerance=1e-3)``.
         autoencoder: the class ``AutoencoderCodec``: ``Codec.autoencoder(latent=3)``.
-        features: names of the columns to compress; None for the 4-vector of the jets.
+        features: names of the columns to compress; None for all, which are a 4-vector or no momenta.
         features_: the fitted columns, in order.
         tolerances_: largest error of each feature; empty if the codec promises none.
         history_: losses of the training by epoch; None if there are none.
@@ -172,14 +171,39 @@ class Codec(ABC):
         """
 
     def select_features(self, jets: Any) -> Table:
-        """The columns to fit: those of ``features``, else the 4-vector, else all.
+        """The columns to fit: those of ``features``, else all, a 4-vector in its usual order.
 
         Raises:
             MissingNameError: the jets lack one of ``features``.
+            InputError: there are no ``features``, and columns beside a 4-vector.
         """
         table = to_table(jets)
         names = list(table.columns)
-        return table.select(self.features or four_vector(names) or names)
+        chosen = self.features or four_vector(names) or names
+        self._refuse_others(names, chosen)
+        return table.select(chosen)
+
+    def select_fitted(self, jets: Any) -> Table:
+        """The columns to encode, those of ``features_``.
+
+        Raises:
+            MissingNameError: the jets lack one of them.
+            InputError: there are no ``features``, and columns that the codec was not fitted to.
+        """
+        table = to_table(jets)
+        self._refuse_others(table.columns, self.features_)
+        return table.select(self.features_)
+
+    def _refuse_others(self, names: Collection[str], chosen: Collection[str]) -> None:
+        """Raise InputError about columns that would be lost without having been left out."""
+        if self.features is None and len(names) > len(chosen):
+            known = {find_feature(name, names, "these jets") for name in chosen}
+            others = ", ".join(repr(name) for name in names if name not in known)
+            raise InputError(
+                f"a codec without features= compresses {', '.join(chosen)} alone, and would lose"
+                f" {others}; name all that it shall compress, features=[...], or give jets without"
+                " the others"
+            )
 
     def get_config(self) -> dict[str, Any]:
         """The hyperparameters, JSON-ready; ``from_config`` makes an equal codec of them."""
@@ -291,14 +315,14 @@ class Codec(ABC):
 
         Raises:
             MissingFileError: there is no such file.
+            FileError: it cannot be read.
             DamagedFileError: it is not a codec.
             VersionError: another version of atlasae wrote it, in a form this one cannot read.
             MissingNameError: no codec of this kind is installed.
         """
-        if not Path(path).is_file():
-            raise MissingFileError(f"no codec file {os.fspath(path)!r}")
+        data = read_whole_file(path, "codec file")
         with located(os.fspath(path)):
-            return Codec.from_bytes(Path(path).read_bytes())
+            return Codec.from_bytes(data)
 
 
 def check_common_hyperparameters(features: Any, seed: Any) -> None:

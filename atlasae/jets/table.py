@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from atlasae.atomic_write import atomic_write
 from atlasae.errors import InputError
+from atlasae.jets.columns import fields_of, read_column
 from atlasae.jets.names import COORDINATES, find_feature, role
 
 if TYPE_CHECKING:
@@ -240,13 +241,13 @@ def to_table(jets: Any) -> Table:
     """
     if isinstance(jets, Table):
         return jets
-    fields = _fields_of(jets)
+    fields = fields_of(jets)
     if not fields:
         raise InputError("these jets have no features")
     columns: dict[str, Values] = {}
     all_counts: dict[str, NDArray[Any] | None] = {}
     for name, values in fields.items():
-        columns[name], all_counts[name] = _column(name, values)
+        columns[name], all_counts[name] = read_column(name, values)
     first, *others = fields
     counts = all_counts[first]
     for name in others:
@@ -256,52 +257,6 @@ def to_table(jets: Any) -> Table:
     if len(lengths) > 1:
         raise InputError(f"the features differ in length: {sorted(lengths)} jets")
     return Table(columns, counts)
-
-
-def _fields_of(jets: Any) -> Mapping[str, Any]:
-    """Feature name to values in the form they come in."""
-    if isinstance(jets, np.ndarray):
-        if jets.dtype.names is None:
-            raise InputError(
-                f"an array of shape {jets.shape} does not say which column is which;"
-                " give a dict such as {'m': x[:, 0], 'pt': x[:, 1]}, or a structured array"
-            )
-        return {name: jets[name] for name in jets.dtype.names}
-    if isinstance(jets, Mapping):
-        return {str(name): jets[name] for name in jets}
-    if hasattr(jets, "columns") and hasattr(jets, "to_numpy"):
-        return {str(name): jets[name] for name in jets.columns}
-    if getattr(jets, "fields", None):
-        return {name: jets[name] for name in jets.fields}
-    raise InputError(
-        "jets must be awkward records, a DataFrame, a dict of arrays or a structured array,"
-        f" not {type(jets).__name__}"
-    )
-
-
-def _column(name: str, values: Any) -> tuple[Values, NDArray[Any] | None]:
-    """One feature as flat values and, if it is jagged, the number of jets per event."""
-    counts = None
-    if hasattr(values, "layout"):
-        import awkward as ak
-
-        if values.ndim > 2:
-            raise InputError(
-                f"feature {name!r} has {values.ndim - 1} levels of nesting; at most one is"
-                " accepted, jets grouped by event"
-            )
-        if values.ndim == 2:
-            counts = ak.to_numpy(ak.num(values, axis=1))
-            values = ak.flatten(values, axis=1)
-        values = ak.to_numpy(values)
-    column = np.asarray(values)
-    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
-        raise InputError(f"feature {name!r} has missing values")
-    if column.ndim != 1 or column.dtype.kind not in "fiub":
-        raise InputError(
-            f"feature {name!r} is not a column of numbers ({column.dtype}, shape {column.shape})"
-        )
-    return column, counts
 
 
 def _equal_counts(a: NDArray[Any] | None, b: NDArray[Any] | None) -> bool:
@@ -368,13 +323,16 @@ def typical_pt(table: Table) -> float:
     return float(np.median(finite)) if len(finite) else 0.0
 
 
-def save_matrix(jets: Any, path: PathLike, *, force: bool) -> Table:
+def save_matrix(
+    jets: Any, path: PathLike, *, force: bool, sources: Sequence[PathLike] = ()
+) -> Table:
     """Write jets with ``np.save``: one row per jet, shape (n, features), float64.
 
     Args:
         jets: in any form that ``to_table`` accepts.
         path: of the file to write.
         force: overwrite an existing file.
+        sources: that the jets were read from, which are never overwritten.
 
     Returns:
         The jets as a table, whose columns have the order of the file's.
@@ -394,6 +352,7 @@ def save_matrix(jets: Any, path: PathLike, *, force: bool) -> Table:
         (2, 1)
     """
     table = to_table(jets).flat()
-    with atomic_write(path, force=force) as unfinished, unfinished.open("wb") as file:
+    written = atomic_write(path, force=force, sources=sources)
+    with written as unfinished, unfinished.open("wb") as file:
         np.save(file, table.matrix())
     return table

@@ -25,12 +25,13 @@ with needs_extra("plot", "atlasae.plots"):
         residual_profile,
         residual_sizes,
     )
-    from atlasae.plots.style import ATLAS, EXPERIMENTS, Style
+    from atlasae.plots.style import ATLAS, EXPERIMENTS, PLAIN, Style
     from atlasae.plots.training import learning_rates, training
 
 __all__ = [
     "ATLAS",
     "EXPERIMENTS",
+    "PLAIN",
     "Rate",
     "Style",
     "corner",

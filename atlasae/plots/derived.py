@@ -12,7 +12,7 @@ from atlasae.jets.observables import OBSERVABLES, dijet_mass_resolution, jet_ene
 from atlasae.plots import axes_layout
 from atlasae.plots.ranges import spread_of
 from atlasae.plots.ratio import BINS, overlay
-from atlasae.plots.style import ATLAS, NEUTRAL, Style, series
+from atlasae.plots.style import NEUTRAL, PLAIN, Style, plain_text, series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +31,7 @@ def observable(
     decoded: Mapping[str, Mapping[str, Floats]],
     name: str,
     *,
-    style: Style = ATLAS,
+    style: Style = PLAIN,
     axes: Sequence[Axes] | None = None,
 ) -> Artists:
     """Draw an observable of the events before and after compression, and the ratios below.
@@ -80,7 +80,7 @@ def dijet_mass_shift(
     decoded: Mapping[str, Floats],
     resolution: Callable[[Floats], Floats] = jet_energy_resolution,
     *,
-    style: Style = ATLAS,
+    style: Style = PLAIN,
     axes: Sequence[Axes] | None = None,
 ) -> Artists:
     """Draw how compression shifts and smears the dijet mass, compared with the detector.
@@ -120,7 +120,11 @@ def dijet_mass_shift(
         half_widths = (shifts.high - shifts.low) / 2
         heights.append(np.where(half_widths > 0, half_widths, np.nan))
         artists += upper.plot(
-            centers, heights[-1], **series(i), linewidth=1.2, label=f"{name}, 68 % half-width"
+            centers,
+            heights[-1],
+            **series(i),
+            linewidth=1.2,
+            label=f"{plain_text(name)}, 68 % half-width",
         )
         artists += lower.plot(centers, shifts.median / resolutions, **series(i), linewidth=1.2)
     _finish_widths(upper, heights)

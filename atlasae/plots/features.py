@@ -15,7 +15,7 @@ from atlasae.jets.table import to_table
 from atlasae.plots import axes_layout
 from atlasae.plots.ranges import limits_of, to_gev
 from atlasae.plots.ratio import BINS, overlay
-from atlasae.plots.style import ATLAS, ORIGINAL, Style, series
+from atlasae.plots.style import ORIGINAL, PLAIN, Style, plain_text, series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ def distribution(
     decoded: Mapping[str, Any],
     feature: str,
     *,
-    style: Style = ATLAS,
+    style: Style = PLAIN,
     axes: Sequence[Axes] | None = None,
 ) -> Artists:
     """Draw a feature before and after compression, and the ratios below.
@@ -85,7 +85,7 @@ def corner(
     decoded: Any,
     *,
     name: str = "Decoded",
-    style: Style = ATLAS,
+    style: Style = PLAIN,
     axes: NDArray[Any] | None = None,
 ) -> Artists:
     """Draw each feature and each pair of features: the original filled, the decoded as lines.
@@ -131,7 +131,7 @@ def corner(
     figure.legend(
         handles=[
             Patch(color=ORIGINAL, alpha=0.45, label="Original"),
-            Line2D([], [], color=series(0)["color"], label=name),
+            Line2D([], [], color=series(0)["color"], label=plain_text(name)),
         ],
         loc="upper right",
         bbox_to_anchor=(1 - 0.3 / figure.get_figwidth(), 1 - 0.15 / figure.get_figheight()),

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from atlasae.errors import InputError
 from atlasae.jets.table import to_table
 from atlasae.plots import axes_layout
-from atlasae.plots.style import ATLAS, ORIGINAL, Style
+from atlasae.plots.style import ORIGINAL, PLAIN, Style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MAX_POINTS = 4000  # more would hide each other
 
 
-def latent_space(latents: Any, *, style: Style = ATLAS, ax: Any = None) -> Artists:
+def latent_space(latents: Any, *, style: Style = PLAIN, ax: Any = None) -> Artists:
     """Draw the first three latents of at most 4,000 jets in three dimensions.
 
     Args:
@@ -57,7 +57,7 @@ def latent_space(latents: Any, *, style: Style = ATLAS, ax: Any = None) -> Artis
 
 
 def latent_pairs(
-    latents: Any, *, style: Style = ATLAS, axes: NDArray[Any] | None = None
+    latents: Any, *, style: Style = PLAIN, axes: NDArray[Any] | None = None
 ) -> Artists:
     """Draw the distribution of each latent, and of each pair of latents.
 

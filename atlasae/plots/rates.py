@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from atlasae.errors import DamagedFileError, MissingFileError, MissingNameError
+from atlasae.errors import DamagedFileError, MissingNameError
 from atlasae.plots import axes_layout
 from atlasae.plots.axes_layout import make_room
-from atlasae.plots.style import ATLAS, GREYS, NEUTRAL, ORIGINAL, Style, series
+from atlasae.plots.style import GREYS, NEUTRAL, ORIGINAL, PLAIN, Style, plain_text, series
+from atlasae.source_files import read_whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -55,6 +55,7 @@ def read_rates(path: PathLike, sample: str = "pickle") -> list[Rate]:
 
     Raises:
         MissingFileError: there is no such file.
+        FileError: it cannot be read.
         DamagedFileError: it does not have the form that the benchmarks write.
         MissingNameError: it has no rows of this sample.
 
@@ -68,8 +69,9 @@ def read_rates(path: PathLike, sample: str = "pickle") -> list[Rate]:
         ['atlasae, bounded', 'zfp']
     """
     file_name = os.fspath(path)
+    data = read_whole_file(path, "file")
     try:
-        rows = json.loads(Path(path).read_text(encoding="utf-8"))["rows"]
+        rows = json.loads(data)["rows"]
         cases = [(*row["name"].rsplit(", ", 1), row) for row in rows]
         rates = [
             rate
@@ -77,9 +79,7 @@ def read_rates(path: PathLike, sample: str = "pickle") -> list[Rate]:
             if case_sample == sample and tolerance != "lossless"
             for rate in _rates_of(float(tolerance), row)
         ]
-    except FileNotFoundError as error:
-        raise MissingFileError(f"no file {file_name!r}") from error
-    except (KeyError, TypeError, ValueError, OSError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise DamagedFileError(
             f"{file_name} is not a result of benchmarks.rates: {error}"
         ) from error
@@ -104,7 +104,7 @@ def rate_distortion(
     measured: Iterable[Rate],
     published: Sequence[Rate] = (),
     *,
-    style: Style = ATLAS,
+    style: Style = PLAIN,
     ax: Axes | None = None,
 ) -> Artists:
     """Draw bits per jet against the error of pt.
@@ -146,7 +146,7 @@ def _draw_published(ax: Axes, rates: Sequence[Rate]) -> Artists:
         look = series(i) | {"color": ORIGINAL if i == 0 else GREYS[i % 3]}
         artists += ax.plot(
             *zip(*points, strict=True), **look, linewidth=2.2 if i == 0 else 1.2, markersize=5,
-            label=f"{name} (benchmark)" if i == 0 else name,
+            label=plain_text(name) + (" (benchmark)" if i == 0 else ""),
         )  # fmt: skip
     return artists
 
@@ -158,6 +158,6 @@ def _draw_measured(ax: Axes, rates: Iterable[Rate]) -> Artists:
         artists += ax.plot(
             rate.error, rate.bits, linestyle="", marker=look["marker"], color=look["color"],
             markersize=12, markerfacecolor=look["color"] if rate.bounded else "none",
-            markeredgewidth=2, zorder=3, label=rate.name,
+            markeredgewidth=2, zorder=3, label=plain_text(rate.name),
         )  # fmt: skip
     return artists

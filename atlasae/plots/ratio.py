@@ -10,7 +10,7 @@ import numpy as np
 
 from atlasae.jets.metrics import agreement
 from atlasae.plots.axes_layout import legend, make_room
-from atlasae.plots.style import NEUTRAL, ORIGINAL, series
+from atlasae.plots.style import NEUTRAL, ORIGINAL, plain_text, series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,7 +55,7 @@ def overlay(
     for i, (name, after) in enumerate(afters.items()):
         look = series(i)
         test = _test_label(original, decoded[name], edges)
-        label = name + (("\n" if two_lines else ", ") + test if test else "")
+        label = plain_text(name) + (("\n" if two_lines else ", ") + test if test else "")
         artists += _histogram(after, upper, color=look["color"], linestyle=look["linestyle"],
                               yerr=False, label=label)  # fmt: skip
         artists += _points(_ratio(before, after), axis.centers, 1.1 * tick, lower, look)

@@ -14,7 +14,7 @@ from atlasae.jets.table import to_table
 from atlasae.plots import axes_layout
 from atlasae.plots.axes_layout import few_ticks, legend, log_ticks, make_room, minus, scaled_ticks
 from atlasae.plots.ranges import to_gev
-from atlasae.plots.style import ATLAS, NEUTRAL, Style, series, symbol
+from atlasae.plots.style import NEUTRAL, PLAIN, Style, plain_text, series, symbol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ def residual(
     tolerance: Tolerance | None = None,
     *,
     name: str = "",
-    style: Style = ATLAS,
+    style: Style = PLAIN,
     ax: Axes | None = None,
 ) -> Artists:
     """Draw the residuals of a feature, with mean, sigma, half-widths, maximum and tolerance.
@@ -69,7 +69,7 @@ def residual(
             ax.axvline(side, 0, 0.5, color="black", linewidth=1.4, linestyle="--")
             for side in (-bound, bound)
         ]
-    lines = [name] if name else []
+    lines = [plain_text(name)] if name else []
     lines += [*_numbers(result), *_tolerance_text(tolerance, bound)]
     if beyond := 1 - float(histogram.sum()) / max(result.values.size, 1):
         lines.append(f"beyond axis  {100 * beyond:.2g} %")
@@ -115,7 +115,7 @@ def residual_sizes(
     results: Mapping[str, Residuals],
     tolerances: Mapping[str, Tolerance | None] | None = None,
     *,
-    style: Style = ATLAS,
+    style: Style = PLAIN,
     ax: Axes | None = None,
 ) -> Artists:
     """Draw the absolute residuals of several codecs for one feature, on a logarithmic axis.
@@ -140,7 +140,9 @@ def residual_sizes(
         look = series(i)
         count = results[name].values.size
         exact = 1 - values.size / count if count else 0.0
-        label = f"{name}, {100 * exact:.0f} % exact" if exact > _MIN_EXACT_FRACTION else name
+        label = plain_text(name)
+        if exact > _MIN_EXACT_FRACTION:
+            label += f", {100 * exact:.0f} % exact"
         fractions = np.histogram(values, edges)[0] / max(count, 1)
         line = {"color": look["color"], "linestyle": look["linestyle"]}
         artists.append(ax.stairs(fractions, edges, label=label, linewidth=1.8, **line))
@@ -163,7 +165,7 @@ def residual_profile(
     tolerance: Tolerance | None = None,
     *,
     name: str = "",
-    style: Style = ATLAS,
+    style: Style = PLAIN,
     axes: Sequence[Axes] | None = None,
 ) -> Artists:
     """Draw the median and the central 68 % of the residuals against pt and against eta.
@@ -209,7 +211,7 @@ def residual_profile(
     power = scaled_ticks(left.yaxis, reach)
     right.tick_params(labelleft=False)
     left.set_ylabel(style.residual_title(result, power), loc="top")
-    right.legend(loc="upper right", bbox_to_anchor=(0.97, 0.96), title=name)
+    right.legend(loc="upper right", bbox_to_anchor=(0.97, 0.96), title=plain_text(name))
     return artists
 
 
@@ -243,7 +245,7 @@ def residual_correlation(
     results: Mapping[str, Residuals],
     *,
     name: str = "",
-    style: Style = ATLAS,
+    style: Style = PLAIN,
     ax: Axes | None = None,
 ) -> Artists:
     """Draw Spearman's correlation of the residuals of each pair of features.
@@ -286,7 +288,9 @@ def residual_correlation(
     ax.set_yticks(range(k), names, **look)
     ax.tick_params(which="both", length=0)
     ax.minorticks_off()
-    ax.text(0.96, 0.945, name, transform=ax.transAxes, ha="right", va="top", fontsize=13)
+    ax.text(
+        0.96, 0.945, plain_text(name), transform=ax.transAxes, ha="right", va="top", fontsize=13
+    )
     ax.set_ylim(k - 0.5, -0.5 - 0.16 * k)  # room for the label
     return artists
 

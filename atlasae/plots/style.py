@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import mplhep
+from matplotlib.cbook import is_math_text
+from matplotlib.mathtext import MathTextParser
 
-from atlasae.errors import require_choice
+from atlasae.errors import InputError, require_choice
 from atlasae.jets.names import is_energy, role
+from atlasae.text import printable, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,8 +63,9 @@ _LAYOUT = {
     **{f"{axis}.minor.{what}": size for axis in ("xtick", "ytick")
        for what, size in {"size": 4, "width": 1}.items()},
 }  # fmt: skip
-_UNITS = {"ATLAS": "[{}]", "CMS": "({})", "LHCb": "[{}]", "plain": "[{}]"}
+_UNITS = {"plain": "[{}]", "ATLAS": "[{}]", "CMS": "({})", "LHCb": "[{}]"}
 EXPERIMENTS = tuple(_UNITS)
+_LONGEST_NAME = 40  # characters, in figures
 
 
 @dataclass(frozen=True)
@@ -70,10 +74,10 @@ class Style:
 
     Attributes:
         experiment: ``ATLAS``, ``CMS``, ``LHCb``, or ``plain`` for none.
-        text: follows the experiment's name in the label.
+        text: follows the experiment's name in the label; may hold TeX between dollar signs.
 
     Raises:
-        InputError: there is no style of this experiment.
+        InputError: there is no style of this experiment, or the text is not valid TeX.
 
     Example:
         >>> style = Style("CMS", "Simulation Preliminary")
@@ -81,11 +85,17 @@ class Style:
         'Jet $m$ (GeV)'
     """
 
-    experiment: str = "ATLAS"
-    text: str = "Simulation Internal"
+    experiment: str = "plain"
+    text: str = ""
 
     def __post_init__(self) -> None:
         require_choice("experiment", self.experiment, EXPERIMENTS)
+        try:
+            if is_math_text(self.text):
+                MathTextParser("path").parse(self.text)
+        except ValueError as error:
+            reason = str(error).splitlines()[-1]
+            raise InputError(f"label {self.text!r} is not valid TeX: {reason}") from error
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -138,7 +148,7 @@ class Style:
         """The title of a feature's axis; energies are drawn in GeV."""
         quantity = role(feature)
         if quantity is None:
-            return f"Jet {feature}"
+            return f"Jet {plain_text(feature)}"
         unit = self.energy_unit(quantity) if is_energy(feature) else ""
         return f"Jet ${_SYMBOLS[quantity]}$" + (self.unit("rad") if quantity == "phi" else unit)
 
@@ -156,7 +166,7 @@ class Style:
             units.append("rad")
         unit = self.unit(" ".join(units)) if units else ""
         if quantity is None:
-            return f"{bar}decoded $-$ original{bar} of {result.feature}{unit}"
+            return f"{bar}decoded $-$ original{bar} of {plain_text(result.feature)}{unit}"
         decoded, original = (
             _with_superscript(_SYMBOLS[quantity], word) for word in ("decoded", "original")
         )
@@ -165,7 +175,8 @@ class Style:
         return f"${bar}{decoded} - {original}{bar}$" + unit
 
 
-ATLAS = Style()  #: the default style
+PLAIN = Style()  #: the default style, without the name of an experiment
+ATLAS = Style("ATLAS", "Simulation Internal")
 
 
 @contextmanager
@@ -190,7 +201,20 @@ def _with_superscript(symbol: str, word: str) -> str:
 def symbol(feature: str) -> str:
     """The symbol of a feature in TeX, or its name."""
     quantity = role(feature)
-    return f"${_SYMBOLS[quantity]}$" if quantity else feature
+    return f"${_SYMBOLS[quantity]}$" if quantity else plain_text(feature)
+
+
+def plain_text(name: str) -> str:
+    r"""A name as it is written in figures; long names are shortened.
+
+    Without this, dollar signs enclose TeX, and legends leave out what begins with an underscore.
+
+    Example:
+        >>> plain_text("cut_$x$"), plain_text("_pt")
+        ('cut_\\$x\\$', ' _pt')
+    """
+    text = shortened(printable(name), _LONGEST_NAME).replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
 
 
 def series(i: int) -> dict[str, Any]:

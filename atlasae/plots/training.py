@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from atlasae.errors import InputError
 from atlasae.plots import axes_layout
 from atlasae.plots.axes_layout import legend, log_ticks
-from atlasae.plots.style import ATLAS, ORIGINAL, Style, series
+from atlasae.plots.style import ORIGINAL, PLAIN, Style, series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from atlasae.plots.style import Artists
 
 
-def training(history: History, *, style: Style = ATLAS, ax: Axes | None = None) -> Artists:
+def training(history: History, *, style: Style = PLAIN, ax: Axes | None = None) -> Artists:
     """Draw the training and validation loss by epoch, and the epoch whose weights were kept.
 
     Args:
@@ -63,7 +63,7 @@ def training(history: History, *, style: Style = ATLAS, ax: Axes | None = None) 
 
 
 def learning_rates(
-    search: LearningRates, *, style: Style = ATLAS, ax: Axes | None = None
+    search: LearningRates, *, style: Style = PLAIN, ax: Axes | None = None
 ) -> Artists:
     """Draw the loss at each learning rate that the finder tried, and its suggestion.
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import re
 import shlex
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from atlasae.atomic_write import atomic_write, make_directory
-from atlasae.plots import ATLAS, Rate, Style, read_rates
+from atlasae.plots import PLAIN, Rate, Style, read_rates
 from atlasae.progress import progress_bar
 from atlasae.report.comparison import Comparison, read_comparison
 from atlasae.report.figures import figures_of, save
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from atlasae.types import PathLike
+
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ def compare(
     tree: str | None = None,
     collection: str | None = None,
     features: Sequence[str] = (),
-    style: Style = ATLAS,
+    style: Style = PLAIN,
     rates: PathLike | None = None,
     progress: bool = False,
 ) -> Report:
@@ -66,7 +72,7 @@ def compare(
         collection: its name; by default ``Jet``, else another one compressed in the first file.
         features: of the collection to compare in addition to the momenta, such as
             ``btagDeepFlavB``.
-        style: of an experiment.
+        style: of an experiment; by default plain, without a label.
         rates: JSON file of ``benchmarks.rates``, to draw the rates of other tools.
         progress: show a progress bar.
 
@@ -92,20 +98,21 @@ def compare(
         "--features": ",".join(features),
         "--rates": rates,
     }
-    if style != ATLAS:
+    if style != PLAIN:
         options |= {"--experiment": style.experiment, "--label": style.text}
+    read = [original, *compressed, *([rates] if rates is not None else [])]
     command = _command([original, *compressed, "-o", output], options)
     target = make_directory(output)
     drawn = _draw(comparison, published, make_directory(target / "figures"), style, progress)
     summary = {**summarise(comparison, command), "figures": _figure_list(drawn, target)}
-    captions = [f"{item.paths[0].stem}\n: {item.figure.caption}\n" for item in drawn]
+    captions = [f"{i.paths[0].stem}\n: {_markdown(i.figure.caption)}\n" for i in drawn]
     for name, text in (
         ("summary.json", json.dumps(summary, indent=1) + "\n"),
         ("captions.md", "\n".join(captions)),
         ("index.html", page(summary, drawn)),
     ):
-        with atomic_write(target / name, force=True) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        with atomic_write(target / name, force=True, sources=read) as temporary:
+            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
     paths = tuple(path for item in drawn for path in item.paths)
     return Report(target / "index.html", summary, paths, comparison)
 
@@ -118,6 +125,7 @@ def _draw(
     progress: bool,
 ) -> list[DrawnFigure]:
     figures = list(figures_of(comparison, published))
+    _logger.info("drawing %d figures", len(figures))
     with progress_bar("figures", shown=progress) as bar:
         return [
             DrawnFigure(figure, save(figure, directory, style))
@@ -135,6 +143,11 @@ def _figure_list(drawn: Sequence[DrawnFigure], target: Path) -> list[dict[str, A
         }
         for item in drawn
     ]
+
+
+def _markdown(text: str) -> str:
+    """Text in Markdown, where characters of its own syntax are escaped."""
+    return escape(re.sub(r"[\\`*_\[\]~]", r"\\\g<0>", text), quote=False)
 
 
 def _command(arguments: Sequence[PathLike], options: Mapping[str, PathLike | None]) -> str:

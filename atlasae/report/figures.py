@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from atlasae import plots
+from atlasae.atomic_write import atomic_write
 from atlasae.jets.names import role
 from atlasae.jets.observables import OBSERVABLES
 from atlasae.jets.table import to_table
 from atlasae.plots import Rate, Style
 from atlasae.plots.latents import MAX_POINTS
 from atlasae.plots.residuals import drawn_bound
+from atlasae.text import printable, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from atlasae.report.comparison import Comparison, DecodedFile
 
 SUFFIXES = (".png", ".pdf")
+_LONGEST_STEM = 100  # characters of the name of a figure's file
 RESOLUTION = 150  # of the PNG, in dots per inch
 SECTIONS = {
     "features": "Features of the jets",
@@ -66,6 +70,21 @@ def figures_of(comparison: Comparison, published: Sequence[Rate] = ()) -> Iterat
         comparison: from ``atlasae.report.comparison.read_comparison``.
         published: rates of benchmarks, for the figure of rates.
     """
+    used: set[str] = set()
+    for figure in _all_figures(comparison, published):
+        stem = name = _slug(figure.name)
+        for number in count(2):
+            if name not in used:
+                break
+            name = f"{stem}_{number}"
+        used.add(name)
+        yield replace(
+            figure, name=name, caption=printable(figure.caption), group=printable(figure.group)
+        )
+
+
+def _all_figures(comparison: Comparison, published: Sequence[Rate]) -> Iterator[Figure]:
+    """The figures; names of files and features, of any characters, are part of their names."""
     yield from _features(comparison)
     yield from _residuals(comparison)
     if comparison.observables:
@@ -80,7 +99,8 @@ def save(figure: Figure, directory: Path, style: Style) -> list[Path]:
         drawn = plt.gcf()
         written = [directory / f"{figure.name}{suffix}" for suffix in SUFFIXES]
         for path in written:
-            drawn.savefig(path, dpi=RESOLUTION)
+            with atomic_write(path, force=True) as unfinished:
+                drawn.savefig(unfinished, dpi=RESOLUTION, format=path.suffix[1:])
         plt.close(drawn)
     return written
 
@@ -100,7 +120,7 @@ def _features(comparison: Comparison) -> Iterator[Figure]:
         )
     for file in comparison.files:
         yield Figure(
-            f"corner_{_slug(file.name)}",
+            f"corner_{file.name}",
             "features",
             f"{file.name}: each feature and each pair of features of the original jets (filled)"
             " and of the decoded jets (lines). Areas and lines contain 39 % and 86 % of the jets.",
@@ -126,7 +146,7 @@ def _residuals(comparison: Comparison) -> Iterator[Figure]:
         changed = {name: result for name, result in file.residuals.items() if result.sigma > 0}
         if len(changed) > 1:
             yield Figure(
-                f"residual_correlation_{_slug(file.name)}",
+                f"residual_correlation_{file.name}",
                 "residuals",
                 f"{file.name}: Spearman's rank correlation of the residuals of each pair of"
                 " features.",
@@ -153,7 +173,7 @@ def _residual_sizes(comparison: Comparison, feature: str) -> Figure:
 def _residual(file: DecodedFile, feature: str) -> Figure:
     result, tolerance = file.residuals[feature], file.tolerance(feature)
     return Figure(
-        f"residual_{feature}_{_slug(file.name)}",
+        f"residual_{feature}_{file.name}",
         "residuals",
         f"{file.name}: residuals of the jet {_feature_words(feature)},"
         f" {'relative' if result.relative else 'decoded - original'}. Mean"
@@ -167,7 +187,7 @@ def _residual(file: DecodedFile, feature: str) -> Figure:
 
 def _residual_profile(comparison: Comparison, file: DecodedFile, feature: str) -> Figure:
     return Figure(
-        f"residual_profile_{feature}_{_slug(file.name)}",
+        f"residual_profile_{feature}_{file.name}",
         "residuals",
         f"{file.name}: median (points) and central 68 % (band) of the residuals of the jet"
         f" {_feature_words(feature)} against pt and eta.{_bound_text(file, feature)}",
@@ -233,7 +253,7 @@ def _codecs(comparison: Comparison, published: Sequence[Rate]) -> Iterator[Figur
         for codec in file.codecs:
             if codec.history_:
                 yield Figure(
-                    f"training_{_slug(file.name)}",
+                    f"training_{file.name}",
                     "codecs",
                     f"{file.name}: loss by epoch, and the epoch whose weights were kept.",
                     partial(plots.training, codec.history_),
@@ -245,13 +265,13 @@ def _codecs(comparison: Comparison, published: Sequence[Rate]) -> Iterator[Figur
 def _latents(name: str, latents: Table) -> Iterator[Figure]:
     if len(latents.columns) >= 3:
         yield Figure(
-            f"latent_space_{_slug(name)}",
+            f"latent_space_{name}",
             "codecs",
             f"{name}: the first three latents of at most {MAX_POINTS:,} jets.",
             partial(plots.latent_space, latents),
         )
     yield Figure(
-        f"latent_pairs_{_slug(name)}",
+        f"latent_pairs_{name}",
         "codecs",
         f"{name}: each latent and each pair of latents.",
         partial(plots.latent_pairs, latents),
@@ -273,5 +293,6 @@ def _feature_words(feature: str) -> str:
 
 
 def _slug(name: str) -> str:
-    """A name in the form that file names have."""
-    return re.sub(r"[^\w.-]+", "_", name).strip("_.")
+    """A name in the form that file names have on every system."""
+    slug = re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII).strip("_.")
+    return shortened(slug, _LONGEST_STEM)

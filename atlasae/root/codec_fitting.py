@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from atlasae.root.io.branch import BranchInfo
     from atlasae.root.io.tree import TreeReader
     from atlasae.root.plan import TreePlan
+
+_logger = logging.getLogger(__name__)
 
 TRAINING_ENTRIES = 200_000  # entries read to fit a codec to
 _WINDOWS = 20  # into which they are spread over a larger tree
@@ -87,6 +90,8 @@ def _codec_for(
     if len(to_table(jets)) < 2:
         return None
     share = min(1.0, TRAINING_ENTRIES / plan.source.num_entries)
+    where = f"{plan.source.path}: {collection.name}"
+    _logger.info("fitting %s to %s jets of %s", codec.call, f"{len(to_table(jets)):,}", where)
     codec.fit(jets, uses=1 / share, progress=progress)
     # columns are packed without loss, so they can stand in for a codec that bounds the error
     can_pack = plan.packs and codec.tolerances_ and codec.storage == "blocks"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 from functools import partial
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import uproot
 
-from atlasae.atomic_write import atomic_write, require_different_files
+from atlasae.atomic_write import atomic_write, check_target
 from atlasae.codecs import Codec
 from atlasae.codecs.bounded.codec import BoundedCodec
 from atlasae.errors import DamagedFileError, InputError, located, require_choice
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from atlasae.root.container.manifest import Cluster
     from atlasae.root.io.branch import BranchInfo
     from atlasae.types import PathLike
+
+_logger = logging.getLogger(__name__)
 
 REORDERED = "the order of its entries changed, as requested by order='free'"
 
@@ -105,7 +108,8 @@ def compress(
     """
     check_step_size(step_size)
     threads = thread_count(threads)
-    require_different_files(source, target)
+    read = [source] if codec is None or isinstance(codec, Codec) else [source, codec]
+    check_target(target, force=force, sources=read)
     require_choice("pack", pack, PACKS)
     require_choice("to", to, TARGETS)
     template = _template(codec, pack)
@@ -116,7 +120,7 @@ def compress(
         raise InputError(f"select must be an atlasae.Selection, not {select!r}")
     with (
         open_root(source) as file,
-        atomic_write(target, force=force) as unfinished,
+        atomic_write(target, force=force, sources=[source]) as unfinished,
         located(os.fspath(source)),
     ):
         if is_compressed(file):
@@ -173,6 +177,7 @@ def _template(codec: Codec | PathLike | None, pack: str) -> Codec:
 
 
 def _verify(source: PathLike, written: PathLike, step_size: str | int, threads: int) -> None:
+    _logger.info("comparing what was written with %s", os.fspath(source))
     bad = check(source, written, step_size=step_size, threads=threads).bad
     if bad:
         named = ", ".join(f"{f.path}:{f.name} {f.verdict}" for f in bad)
@@ -245,6 +250,7 @@ def _write_tree(
     clusters = ClusterWriter([*kept, *latents])
     names = [branch.name for branch in plan.branches]
     with progress_bar("entries", shown=progress) as bar, located(f"tree {source.path!r}"):
+        _logger.info("writing %s: %s entries", source.path, f"{source.num_entries:,}")
         task = bar.add_task(f"compressing {source.path}", total=source.num_entries)
         chunks = source.iterate(names, step_size) if names else [(0, {})]  # all are left out
         for start, chunk in chunks:
@@ -255,6 +261,7 @@ def _write_tree(
             tree.extend({PLACEHOLDER.name: np.zeros(entries, np.uint8), **arrays})
             clusters.add(arrays)
             bar.update(task, completed=start + entries)
+            _logger.debug("%s: wrote %s entries", source.path, f"{start + entries:,}")
             del chunk, arrays  # before the next ones are read
     tree.finish()
     return clusters.finish()

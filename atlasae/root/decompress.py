@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import uproot
 
-from atlasae.atomic_write import atomic_write, require_different_files
+from atlasae.atomic_write import atomic_write
 from atlasae.errors import located, require_choice
 from atlasae.progress import progress_bar
 from atlasae.root.container.container import RESERVED, compression_like
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from atlasae.types import PathLike
 
 
+_logger = logging.getLogger(__name__)
 _WITHOUT_BRANCHES = "it has no branch that can be written"
 
 
@@ -88,11 +90,10 @@ def decompress(
     """
     check_step_size(step_size)
     threads = thread_count(threads)
-    require_different_files(source, target)
     require_choice("to", to, TARGETS)
     with (
+        atomic_write(target, force=force, sources=[source]) as unfinished,
         open_root(source) as file,
-        atomic_write(target, force=force) as unfinished,
         located(os.fspath(source)),
     ):
         trees = CompressedTrees(file, threads)
@@ -123,6 +124,7 @@ def decompress(
 def _copy(plan: TreePlan, out: Any, step_size: str | int, progress: bool) -> None:
     source = plan.source
     tree = make_tree(out, plan.kind, source.path, source.title, plan.branches, source.metadata)
+    _logger.info("restoring %s: %s entries", source.path, f"{source.num_entries:,}")
     with progress_bar("entries", shown=progress) as bar:
         task = bar.add_task(f"restoring {source.path}", total=source.num_entries)
         for start, arrays in source.iterate([b.name for b in plan.branches], step_size):

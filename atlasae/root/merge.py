@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import uproot
 
-from atlasae.atomic_write import atomic_write, require_different_files
+from atlasae.atomic_write import atomic_write
 from atlasae.errors import InputError, located
 from atlasae.progress import progress_bar
 from atlasae.root.container.block_tree import BLOCKS
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
     from atlasae.root.container.manifest import Manifest
     from atlasae.types import PathLike
+
+
+_logger = logging.getLogger(__name__)
 
 
 def merge(
@@ -73,9 +77,7 @@ def merge(
     check_step_size(step_size)
     if not sources:
         raise InputError("no files to merge")
-    for source in sources:
-        require_different_files(source, target)
-    with atomic_write(target, force=force) as unfinished:
+    with atomic_write(target, force=force, sources=sources) as unfinished:
         with open_root(sources[0]) as file:
             compression = compression_like(file)
         with uproot.recreate(unfinished, compression=compression) as out:
@@ -83,6 +85,7 @@ def merge(
             with progress_bar("files", shown=progress) as bar:
                 task = bar.add_task("merging", total=len(sources))
                 for source in sources:
+                    _logger.info("adding %s", os.fspath(source))
                     with open_root(source) as file, located(os.fspath(source)):
                         merged.add(file)
                     bar.update(task, advance=1)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from itertools import islice
@@ -14,6 +15,8 @@ from click.testing import CliRunner
 import atlasae
 from atlasae import Codec
 from atlasae.cli.main import main
+from atlasae.cli.output import print_notes
+from atlasae.progress import progress_bar
 from tests.helpers import make_jets
 
 
@@ -68,7 +71,7 @@ def test_compress_info_decompress_compare(run, events_file, codec_file, tmp_path
     }  # fmt: skip
     summary = json.loads((report / "summary.json").read_text())
     assert [file["name"] for file in summary["files"]] == ["small", "back"]
-    assert summary["command"].endswith("--experiment CMS --label 'Simulation Internal'")
+    assert summary["command"].endswith("--experiment CMS")
 
 
 def test_train_and_decode(run, events_file, tmp_path):
@@ -145,7 +148,7 @@ def test_errors_are_one_line_and_exit_code_2(run, events_file, codec_file, tmp_p
             events_file,
             "--experiment",
             "CDF",
-        ): "is not one of 'ATLAS', 'CMS'",
+        ): "is not one of 'plain', 'ATLAS', 'CMS'",
         ("compare", events_file, events_file, "--rates", text): "not a result of benchmarks",
         ("train", events_file, target, "--activation", "tan"): "'tan' is not one of 'tanh'",
         ("train", events_file, target, "--hidden", "a,b"): "not a list of widths",
@@ -154,12 +157,34 @@ def test_errors_are_one_line_and_exit_code_2(run, events_file, codec_file, tmp_p
     for arguments, message in bad.items():
         result = run(*arguments, code=2)
         assert result.stdout == ""
-        lines = [line for line in result.stderr.splitlines() if line.strip()]
+        phases = ("fitting ", "writing ", "drawing ")
+        lines = [line for line in result.stderr.splitlines() if not line.startswith(phases)]
         assert len(lines) == 1, result.stderr
         assert lines[0].startswith("atlasae: ")
         assert message in lines[0]
     assert not target.exists()
     assert {path.name for path in tmp_path.iterdir()} == {"text.root"}
+
+
+def test_what_is_read_is_never_overwritten(run, events_file, compressed_file, codec_file, tmp_path):
+    source, small, codec = (tmp_path / name for name in ("a.root", "small.root", "codec.st"))
+    for path, original in ((source, events_file), (small, compressed_file), (codec, codec_file)):
+        path.write_bytes(original.read_bytes())
+    before = {path: path.read_bytes() for path in (source, small, codec)}
+    for arguments in (
+        ("compress", source, source),
+        ("compress", source, codec, "--codec", codec),
+        ("decompress", small, small),
+        ("merge", small, small),
+        ("fit", source, source),
+        ("train", source, source),
+        ("decode", small, "--npy", small),
+        ("decode", source, "--codec", codec, "--npy", codec),
+    ):
+        shown = run(*arguments, "--force", code=2)
+        assert "same file" in shown.stderr
+        assert shown.stderr.count("\n") == 1
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_hostile_pickles_are_refused(run, tmp_path):
@@ -220,6 +245,8 @@ def test_the_demonstration(run, tmp_path, monkeypatch, few_figures, few_events, 
     shown = run("demo", "-o", out).output
     assert "ratio" in shown
     assert "compressed: " in shown
+    assert re.search(r"bounded: pt of the worst jet off by .*keeps its tolerance", shown)
+    assert re.search(r"autoencoder: pt of the worst jet off by .*keeps no bound", shown)
     names = {path.name for path in out.iterdir()}
     assert names == {
         *("bounded.root", "bounded-restored.root", "bounded.safetensors", "report"),
@@ -228,6 +255,14 @@ def test_the_demonstration(run, tmp_path, monkeypatch, few_figures, few_events, 
     }
     assert len(list((out / "report" / "figures").glob("*.png"))) == 3
     assert atlasae.info(out / "bounded.root").ratio > (2 if sample == "whole" else 1)
+
+
+@pytest.mark.parametrize("command", ["compress", "train"])
+def test_help_says_what_an_autoencoder_costs(run, command):
+    shown = " ".join(run(command, "--help").output.split())
+    assert "no bound" in shown
+    assert "10 % on pt" in shown
+    assert "some jets come back far off" in shown
 
 
 def test_the_sample_says_how_it_was_made():
@@ -263,3 +298,66 @@ def test_threads(run, events_file, tmp_path):
     ):
         shown = run(*command, "--threads", 0, code=2).output
         assert shown == "atlasae: threads=0: give a number from 1 on\n"
+
+
+def test_names_are_printed_as_text(run, events_file, codec_file, tmp_path):
+    """Names that rich would take for markup, and characters that terminals obey."""
+    source = tmp_path / "[red] :smile: \x1b[31m\n\udcff.root"
+    small, back, codec = (tmp_path / f"[b] :x:{name}" for name in ("a.root", "b.root", "c.st"))
+    source.write_bytes(events_file.read_bytes())
+    shown = [
+        run("compress", source, small, "--codec", codec_file, "--verify"),
+        run("info", small),
+        run("check", source, small),
+        run("decompress", small, back),
+        run("fit", source, codec, "--tolerance", "lossless"),
+        run("decode", small, "--npy", tmp_path / "[b] :x:.npy"),
+        run("compress", source, small, code=2),
+    ]
+    for result in shown:
+        assert "\x1b" not in result.output
+        assert "[b] :x:" in result.output or result is shown[2]
+    assert shown[-1].stderr.count("\n") == 1
+
+
+def test_a_tree_of_any_name_has_a_progress_bar(monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with progress_bar("entries") as bar:
+        bar.add_task("restoring [/]")
+        bar.refresh()
+
+
+def test_each_phase_is_a_line_where_there_is_no_terminal(run, events_file, tmp_path, caplog):
+    small, back, both, codec = (tmp_path / name for name in ("a.root", "b.root", "c.root", "c.st"))
+    phases = {
+        ("compress", events_file, small, "--verify"): ["fitting ", "writing ", "comparing "],
+        ("decompress", small, back): ["restoring ", "restoring "],
+        ("merge", small, small, both): ["adding ", "adding "],
+        ("fit", events_file, codec): ["fitting "],
+    }
+    for arguments, expected in phases.items():
+        shown = run(*arguments).stderr
+        for phase in expected:
+            line, _, shown = shown.partition(phase)[2].partition("\n")
+            assert line
+        for more in ("-q", "--quiet"):
+            found = run(*arguments, "--force", more)
+            assert not any(phase in found.stderr for phase in expected)
+            assert found.stdout
+        assert len(run(*arguments, "--force", "-v").stderr) >= len(
+            run(*arguments, "--force").stderr
+        )
+    caplog.clear()
+    atlasae.compress(events_file, small, force=True)
+    assert "fitting Codec.bounded() to 1,000 jets of Events: Jet" in caplog.messages
+
+
+def test_equal_notes_are_one_line(capsys):
+    counter, vector = "counter, uint32 becomes int32", "std::vector, becomes a jagged array"
+    changed = {"Events:nJet": counter, "Events:x": vector, "Events:nMuon": counter}
+    print_notes(changed, {"Events:a": "a union"})
+    assert capsys.readouterr().err.splitlines() == [
+        f"changed: Events:nJet, Events:nMuon: {counter}",
+        f"changed: Events:x: {vector}",
+        "LEFT OUT: Events:a: a union",
+    ]

@@ -59,7 +59,11 @@ def test_records_without_a_four_vector_are_plain():
         ({"a": ["x"]}, "not a column of numbers"),
         ({"a": np.zeros((2, 2))}, "not a column of numbers"),
         ({"a": ak.Array([[[1.0]]])}, "2 levels of nesting"),
-        ({"a": ak.Array([1.0, None])}, "missing values"),
+        ({"a": ak.Array([1.0, None])}, "missing values, 1 of 2: fill them"),
+        ({1: [1.0], "1": [2.0]}, "two columns have the name '1'"),
+        ({"a": ak.Array([[1.0], None])}, "'a' is missing in 1 of 2 events"),
+        (ak.Array([[{"a": 1.0}], None]), "'a' is missing in 1 of 2 events"),
+        ({"a": ak.concatenate([ak.Array([1.0]), ak.Array(["x"])])}, "not a column of numbers"),
         (
             {"a": ak.Array([[1.0], []]), "b": ak.Array([[], [1.0]])},
             "differ in jet counts per event",
@@ -69,6 +73,34 @@ def test_records_without_a_four_vector_are_plain():
 def test_input_that_is_not_a_table_is_refused(jets, message):
     with pytest.raises(InputError, match=message):
         to_table(jets)
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "UInt8", "Float64", "Float32", "boolean"])
+def test_masked_columns_of_pandas(dtype):
+    pandas = pytest.importorskip("pandas")
+    whole = pandas.DataFrame({"pt": pandas.array([1, 0, 1], dtype=dtype)})
+    column = to_table(whole).columns["pt"]
+    assert column.dtype == {"boolean": "bool"}.get(dtype, dtype.lower())
+    assert column.tolist() == [1, 0, 1]
+    for jets in (whole.shift(1), {"pt": whole["pt"].shift(1)}, {"pt": whole["pt"].shift(1).array}):
+        with pytest.raises(InputError, match="'pt' has missing values, 1 of 3: fill them"):
+            to_table(jets)
+
+
+def test_missing_categories_of_pandas():
+    pandas = pytest.importorskip("pandas")
+    assert to_table({"n": pandas.Categorical([1, 2])}).columns["n"].tolist() == [1, 2]
+    with pytest.raises(InputError, match="'n' has missing values, 1 of 2"):
+        to_table({"n": pandas.Categorical([1, None])})
+
+
+def test_columns_of_pandas_are_told_apart():
+    pandas = pytest.importorskip("pandas")
+    numbered = pandas.DataFrame({1: [1.0], 2: [2.0]})
+    assert list(to_table(numbered).columns) == ["1", "2"]
+    for names in ([1, "1"], ["pt", "pt"]):
+        with pytest.raises(InputError, match="two columns have the name"):
+            to_table(pandas.DataFrame([[1.0, 2.0]], columns=names))
 
 
 def test_a_missing_feature_names_the_nearest():

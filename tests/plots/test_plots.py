@@ -14,7 +14,7 @@ from atlasae.codecs.history import History, LearningRates
 from atlasae.errors import DamagedFileError, InputError, MissingFileError, MissingNameError
 from atlasae.jets import metrics
 from atlasae.jets.observables import OBSERVABLES, observables
-from atlasae.plots.style import series
+from atlasae.plots.style import plain_text, series
 from atlasae.quantization.tolerance import abs_, rel
 from tests.helpers import REPOSITORY, make_jets
 
@@ -319,3 +319,35 @@ def test_rates_of_benchmarks_are_read(tmp_path):
     (tmp_path / "a.json").write_text("{}")
     with pytest.raises(DamagedFileError, match=r"not a result of benchmarks\.rates"):
         plots.read_rates(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
+    "name", [r"$\frac{$", "$x$", "_hidden", "a\nb", "\ud800", 1000 * "x", "<b>"]
+)
+def test_names_are_drawn_as_text(original, decoded, results, name):
+    jets, back = ({**each, name: each["pt"]} for each in (original, decoded["bounded"]))
+    shown = words(drawn(plots.distribution, jets, {name: back}, name))
+    assert shown.count(plain_text(name).strip()) == 2  # on the axis and in the legend
+    result = metrics.Residuals(name, False, results["bounded"]["eta"].values)
+    drawn(plots.residual, result, name=name)
+    drawn(plots.residual_sizes, {name: result})
+    drawn(plots.residual_profile, result, original, name=name)
+    drawn(plots.residual_correlation, {"pt": results["bounded"]["pt"], name: result}, name=name)
+    drawn(plots.corner, jets, back, name=name)
+    drawn(plots.rate_distortion, [plots.Rate(name, 40.0, 1e-3, True)])
+    plt.close("all")
+
+
+def test_labels_are_tex_of_the_user():
+    assert plots.Style("CMS", r"$\sqrt{s} = 13$ TeV").text
+    with pytest.raises(InputError, match="is not valid TeX"):
+        plots.Style("CMS", r"$\frac{$")
+
+
+def test_no_experiment_is_named_by_default(original, decoded):
+    assert plots.Style() == plots.PLAIN
+    with plots.PLAIN.context():
+        plots.distribution(original, decoded, "pt")
+        shown = words(plt.gcf())
+        plt.close()
+    assert not any(name in shown for name in ("ATLAS", "CMS", "LHCb", "Simulation", "Internal"))

@@ -346,3 +346,41 @@ def test_other_features_are_compared_with_the_momenta(tmp_path, jets, counts):
     assert {"distribution_btag", "residual_profile_btag_small"} <= names
     with pytest.raises(MissingNameError, match="did you mean 'btag'"):
         read_comparison(source, [small], features=["btagg"])
+
+
+NAMES = ["<script>", r"$\frac{$", "x" * 300, "(a) `b` *c*", "a b", "a+b"]
+
+
+def test_names_of_files_and_branches_are_text(tmp_path, jets, counts, monkeypatch):
+    source, small = tmp_path / "a.root", tmp_path / (r"<script>$\frac{$ [x]" + "\n.root")
+    values = ak.unflatten(np.arange(1000, dtype=np.float32), counts)
+    data = {f"Jet_{name}": ak.unflatten(jets[name], counts) for name in jets}
+    data |= {f"Jet_{name}": values for name in NAMES}
+    with uproot.recreate(source) as file:
+        types = dict.fromkeys(data, "var * float32")
+        file.mktree("Events", types, counter_name=lambda _: "nJet").extend(data)
+    atlasae.compress(source, small)
+    monkeypatch.setattr(compare, "figures_of", lambda *a: filter(of_these_names, figures_of(*a)))
+    report = atlasae.compare(source, [small], tmp_path / "report", features=NAMES)
+    stems = [path.stem for path in report.figures]
+    assert len(set(stems)) == len(stems) / 2 == 2 * len(NAMES) + 3
+    assert all(re.fullmatch(r"[\w.-]{1,110}", stem, re.ASCII) for stem in stems)
+    assert {path.name for path in report.page.parent.iterdir()} == {
+        "figures", "index.html", "summary.json", "captions.md",
+    }  # fmt: skip
+    captions = (report.page.parent / "captions.md").read_text()
+    assert "Jet &lt;script&gt; before" in captions
+    assert r"(a) \`b\` \*c\*" in captions
+    assert r"\[x\]" in captions
+    assert captions.count("\n") == 3 * len(stems) / 2 - 1
+    page = report.page.read_text()
+    assert "&lt;script&gt;" in page
+    assert "<script" not in page + captions
+
+
+def of_these_names(figure):
+    return figure.name.startswith(("distribution", "residual")) and not figure.name.startswith(
+        ("residual_profile", "distribution_pt", "residual_pt",
+         "distribution_phi", "residual_phi", "distribution_eta", "residual_eta",
+         "distribution_mass", "residual_mass")
+    )  # fmt: skip

@@ -263,7 +263,7 @@ class AutoencoderCodec(Codec):
                 "this codec comes from a compressed file, which stores the decoder only: it can"
                 " decode, but not encode"
             )
-        table = to_table(jets).select(self.features_)
+        table = self.select_fitted(jets)
         require_same_unit(table, self.typical_pt_, self.unit_)
         return self._encode(table)
 

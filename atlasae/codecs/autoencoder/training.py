@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import tempfile
 from contextlib import contextmanager
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from atlasae.codecs.autoencoder.network import DenseNetwork
+
+_logger = logging.getLogger(__name__)
 
 _OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "soap": partial(SOAP, betas=(0.95, 0.95)),
@@ -315,6 +318,8 @@ class _ProgressBar(Callback):  # type: ignore[misc]
     def after_epoch(self) -> None:
         loss = self.learn.recorder.smooth_loss.value
         self.bar.update(self.task, advance=1, description=f"training, loss {loss:.4f}")
+        epoch = self.learn.epoch + 1
+        _logger.debug("epoch %d of %d: loss %.4f", epoch, self.learn.n_epoch, loss)
 
     def after_fit(self) -> None:
         self.bar.stop()

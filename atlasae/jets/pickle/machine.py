@@ -8,11 +8,10 @@ stack machine runs them and records each call instead of making it. Names outsid
 from __future__ import annotations
 
 import pickletools
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from atlasae.errors import DamagedFileError, UnsafePickleError
-from atlasae.jets.pickle.allowed import KIND_BY_NAME
+from atlasae.errors import DamagedFileError, InputError
+from atlasae.jets.pickle.recorded import Call, Name, refuse, require, require_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,25 +19,8 @@ if TYPE_CHECKING:
 
     Action: TypeAlias = Callable[["_Machine", Any], None]
 
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Name:
-    """A global that the pickle names: the dotted name only, nothing is imported."""
-
-    dotted: str
-
-    def __post_init__(self) -> None:
-        if self.dotted not in KIND_BY_NAME:
-            _refuse(self.dotted)
-
-
-@dataclass(slots=True, repr=False, eq=False)
-class Call:
-    """A recorded call, with the state that the pickle would set on its result."""
-
-    name: Name
-    args: tuple[Any, ...]
-    state: Any = None
+_MOST_OPCODES = 500_000  # bounds time and memory; each makes 100 bytes or so
+_INTEGERS = range(-(2**63), 2**64)
 
 
 def run_opcodes(data: bytes) -> Any:
@@ -47,38 +29,9 @@ def run_opcodes(data: bytes) -> Any:
     Raises:
         UnsafePickleError: the pickle uses a name that is not allowed.
         DamagedFileError: an opcode or its operands do not belong in a table of jets.
+        InputError: there are more opcodes than a table of jets needs.
     """
     return _Machine().run(data)
-
-
-def kind_of(value: Any) -> str:
-    """The kind of a recorded call, as in ``allowed``, or the type name of a plain value."""
-    return KIND_BY_NAME[value.name.dotted] if isinstance(value, Call) else type(value).__name__
-
-
-def describe(value: Any) -> str:
-    """What to call a value in an error message: the name it was made with, or its type."""
-    return value.name.dotted if isinstance(value, Call) else type(value).__name__
-
-
-def require_call(value: Any, *kinds: str) -> Call:
-    """Return ``value``, which has to be a recorded call of one of ``kinds`` (any by default).
-
-    Raises:
-        DamagedFileError: it is something else.
-    """
-    if not isinstance(value, Call) or (kinds and kind_of(value) not in kinds):
-        raise DamagedFileError(
-            f"expected {' or '.join(kinds) or 'an object'} in the pickle, got {describe(value)}"
-        )
-    return value
-
-
-def _refuse(what: str) -> NoReturn:
-    raise UnsafePickleError(
-        f"the pickle asks for {what}: refused; only parts of numpy arrays and of pandas DataFrames"
-        " are allowed"
-    )
 
 
 class _Machine:
@@ -90,7 +43,12 @@ class _Machine:
         self.memo: dict[int, Any] = {}
 
     def run(self, data: bytes) -> Any:
-        for opcode, argument, _ in pickletools.genops(data):
+        for number, (opcode, argument, _) in enumerate(pickletools.genops(data)):
+            if number == _MOST_OPCODES:
+                raise InputError(
+                    "the pickle holds more than a table of numbers; drop an index of strings:"
+                    " df.reset_index(drop=True)"
+                )
             if opcode.name not in _ACTIONS:
                 raise DamagedFileError(f"not a pickled table: unexpected opcode {opcode.name}")
             _ACTIONS[opcode.name](self, argument)
@@ -101,6 +59,11 @@ class _Machine:
 
     def push(self, value: Any) -> None:
         self.stack.append(value)
+
+    def push_integer(self, value: int) -> None:
+        if value not in _INTEGERS:
+            raise DamagedFileError("an integer of the pickle has more than 64 bits")
+        self.push(value)
 
     def pop(self, _: Any) -> None:
         self.stack.pop()
@@ -139,13 +102,12 @@ class _Machine:
         self.push(Name(argument.replace(" ", ".")))
 
     def push_stack_global(self, _: Any) -> None:
-        self.push(Name(".".join(self._take(2))))
+        module, name = self._take(2)
+        self.push(Name(f"{require(module, str)}.{require(name, str)}"))
 
     def call(self, _: Any) -> None:
         name, args = self._take(2)
-        if not isinstance(name, Name) or not isinstance(args, tuple):
-            raise DamagedFileError("the pickle calls an object that is not a named function")
-        self.push(Call(name, args))
+        self.push(Call(require(name, Name), require(args, tuple)))
 
     def set_state(self, _: Any) -> None:
         state = self.stack.pop()
@@ -161,7 +123,7 @@ class _Machine:
         self.remember(len(self.memo))
 
     def refuse_instance(self, argument: str) -> None:
-        _refuse(argument.replace(" ", "."))  # protocol 0 names and calls in one opcode
+        refuse(argument.replace(" ", "."))  # protocol 0 names and calls in one opcode
 
     def _since_mark(self) -> list[Any]:
         """Close the last mark and take the items above it."""
@@ -187,7 +149,6 @@ class _Machine:
         if not isinstance(self.stack[-1], dict):
             raise DamagedFileError("the pickle sets items of something that is not a dict")
         for key, value in zip(items[::2], items[1::2], strict=True):
-            # hashing a tuple nested a million deep would crash the process
             if not isinstance(key, str | int | float | bytes | None):
                 raise DamagedFileError("a dict key in the pickle is not a string or number")
             self.stack[-1][key] = value
@@ -202,21 +163,32 @@ def _push_new(make: Callable[[], Any]) -> Action:
 
 
 def _refuse_code(what: str) -> Action:
-    def refuse(_: _Machine, code: Any) -> None:
-        _refuse(f"{what} ({str(code)[:40]})" if code else what)
+    def refuse_code(_: _Machine, code: Any) -> None:
+        refuse(f"{what} ({str(code)[:40]})" if code else what)
 
-    return refuse
+    return refuse_code
 
 
 _ACTIONS: dict[str, Action] = {
     **dict.fromkeys(("PROTO", "FRAME", "STOP"), _Machine.skip),
     **dict.fromkeys(
         (
-            *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
-            *("STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
+            *(
+                "FLOAT",
+                "BINFLOAT",
+                "STRING",
+                "BINSTRING",
+                "SHORT_BINSTRING",
+                "BINBYTES",
+                "SHORT_BINBYTES",
+                "BINBYTES8",
+            ),
             *("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BYTEARRAY8"),
         ),
         _Machine.push,
+    ),
+    **dict.fromkeys(
+        ("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4"), _Machine.push_integer
     ),
     "NONE": _push_new(lambda: None),
     "NEWTRUE": _push_new(lambda: True),

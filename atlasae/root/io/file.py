@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import fsspec
 import uproot
 
 from atlasae.errors import DamagedFileError, FileError, MissingFileError, MissingNameError
@@ -19,6 +20,7 @@ from atlasae.root.io.rntuple import RNTupleReader, RNTupleWriter, refused_by_rnt
 from atlasae.root.io.tree import TreeReader, TreeWriter
 from atlasae.root.io.tree_metadata import TreeMetadata
 from atlasae.root.io.ttree import TTreeReader, TTreeWriter, refused_by_ttree
+from atlasae.source_files import is_pickle, require_ordinary_file
 
 if TYPE_CHECKING:
     from atlasae.types import PathLike
@@ -40,24 +42,23 @@ def open_root(path: PathLike, **options: Any) -> Any:
 
     Raises:
         MissingFileError: the file does not exist.
-        FileError: the file may not be read, or is a directory.
-        DamagedFileError: it is not a ROOT file, or is truncated.
+        FileError: the file may not be read, is a directory or not an ordinary file.
+        DamagedFileError: it is empty, truncated, or not a ROOT file.
         MissingPackageError: reading this kind of address needs a package that is not installed.
     """
     name = os.fspath(path)
     bound_element_counts()
+    require_ordinary_file(name)
     try:
         file = uproot.open(name, **{"custom_classes": private_classes()} | options)
     except FileNotFoundError as error:
         raise MissingFileError(f"no file {name!r}") from error
-    except (IsADirectoryError, PermissionError) as error:
+    except PermissionError as error:
         raise FileError(f"cannot read {name!r}: {error.strerror}") from error
     except ImportError as error:
         raise missing_for_address(name, error) from error
     except Exception as error:  # uproot has no exception type for this
-        raise DamagedFileError(
-            f"{name} cannot be opened as a ROOT file: {first_line(error)}"
-        ) from error
+        raise _not_opened(name, error) from error
     if not isinstance(file, uproot.ReadOnlyDirectory):
         raise FileError(
             f"{name!r} names an object in a file; give the file, and the tree as an option"
@@ -68,6 +69,31 @@ def open_root(path: PathLike, **options: Any) -> Any:
         file.close()
         raise
     return file
+
+
+def _not_opened(name: str, error: Exception) -> FileError:
+    """What to say of a file that uproot could not open."""
+    if is_pickle(name):
+        return DamagedFileError(
+            f"{name!r} is a pickle, not a ROOT file; atlasae fit, train and decode --codec read"
+            " the jets in it, as atlasae.read_pickle does"
+        )
+    if name.startswith(("http://", "https://")) and _sends_whole_files(name):
+        return FileError(
+            f"cannot read {name!r}: its server sends whole files only, no byte ranges; download it"
+        )
+    if "://" in name and isinstance(error, OSError):
+        return FileError(f"cannot read {name!r}: {first_line(error)}")
+    return DamagedFileError(f"{name} cannot be opened as a ROOT file: {first_line(error)}")
+
+
+def _sends_whole_files(address: str) -> bool:
+    """Whether a server answers, and cannot send a range of the bytes of a file."""
+    filesystem, path = fsspec.core.url_to_fs(address)
+    try:
+        return not filesystem.info(path).get("partial")
+    except OSError:
+        return False
 
 
 def _check_whole(file: Any) -> None:

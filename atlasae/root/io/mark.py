@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 #: A tree needs a branch: this one is written if all branches of a tree are compressed.
 PLACEHOLDER = BranchInfo("atlasae_placeholder", "uint8")
-_MARK = "[compressed by atlasae: read with atlasae.open]"
+_MARK = "[compressed by atlasae: read with atlasae.open, restore with atlasae decompress]"
 
 
 def marked(title: str) -> str:
@@ -21,7 +21,7 @@ def marked(title: str) -> str:
 
     Example:
         >>> marked("Events")
-        'Events [compressed by atlasae: read with atlasae.open]'
+        'Events [compressed by atlasae: read with atlasae.open, restore with atlasae decompress]'
     """
     return f"{title} {_MARK}".lstrip()
 

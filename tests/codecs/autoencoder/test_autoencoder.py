@@ -143,8 +143,8 @@ def test_other_features_and_widths(jets):
 
 
 def test_by_default_the_four_vector_is_taken_and_else_everything(jets):
-    table = jets | {"btag": jets["pt"]}
-    assert Codec.autoencoder(epochs=1, **SMALL).fit(table).features_ == ("m", "pt", "phi", "eta")
+    moved = dict(reversed(jets.items()))
+    assert Codec.autoencoder(epochs=1, **SMALL).fit(moved).features_ == ("m", "pt", "phi", "eta")
     renamed = {"Mass": jets["m"], "eta": jets["eta"], "phi": jets["phi"], "PT": jets["pt"]}
     assert Codec.autoencoder(epochs=1, **SMALL).fit(renamed).features_ == (
         "Mass",
@@ -154,6 +154,19 @@ def test_by_default_the_four_vector_is_taken_and_else_everything(jets):
     )
     others = {"a": jets["m"], "b": jets["eta"]}
     assert Codec.autoencoder(latent=1, epochs=1, **SMALL).fit(others).features_ == ("a", "b")
+
+
+def test_columns_that_would_be_lost_are_refused(jets):
+    table = jets | {"btag": jets["pt"]}
+    with pytest.raises(InputError, match=r"would lose 'btag'; name all .*features="):
+        Codec.autoencoder(epochs=1, **SMALL).fit(table)
+    codec = Codec.autoencoder(epochs=1, **SMALL).fit(jets)
+    with pytest.raises(InputError, match="would lose 'btag'"):
+        codec.encode(table)
+    renamed = {{"m": "mass"}.get(name, name): values for name, values in jets.items()}
+    assert len(codec.encode(renamed)) == len(jets["pt"])
+    chosen = Codec.autoencoder(epochs=1, features=tuple(jets), **SMALL).fit(table)
+    assert len(chosen.encode(table)) == len(jets["pt"])
 
 
 def test_phi_stays_on_its_circle(jets):

@@ -32,7 +32,7 @@ def small(request, tmp_path_factory, codec):
     return folder / "small.root"
 
 
-DIRECTORY = re.compile(rb"(?<!by )atlasae(?!_placeholder|\.open)")
+DIRECTORY = re.compile(rb"(?<!by )atlasae(?!_placeholder|\.open| decompress)")
 READERS = {
     "open": lambda path: atlasae.open(path)["Events"],
     "open a branch": lambda path: atlasae.open(path)["Events/MET_pt"],
