@@ -22,7 +22,7 @@ from atlasae.root.check import check
 from atlasae.root.codec_fitting import fit_codecs, keep_one_collection
 from atlasae.root.container.block_tree import BlockTreeWriter
 from atlasae.root.container.container import compression_like, is_compressed, write_container
-from atlasae.root.container.manifest import Manifest, notes_of
+from atlasae.root.container.manifest import Manifest, add_notes, notes_of
 from atlasae.root.container.part_writers import ColumnWriter, PartWriter, codec_writer
 from atlasae.root.container.stored_branches import ClusterWriter
 from atlasae.root.info import Contents, info
@@ -204,8 +204,7 @@ def _write_trees(
             clusters = _write_tree(plan, writers, out, step_size, progress)
             manifest = _manifest(file, plan, identity, writers, clusters)
             if any(coded_collection.codec.reorders for coded_collection in collections):
-                notes = [REORDERED, manifest.changed.get(plan.source.path, "")]
-                manifest.changed[plan.source.path] = "; ".join(filter(None, notes))
+                add_notes(manifest.changed, {plan.source.path: REORDERED})
             manifests.append(manifest)
     return manifests
 
@@ -310,8 +309,7 @@ def _manifest(
 def _changes(plan: TreePlan) -> dict[str, str]:
     """What changes other than values, of a tree and its branches."""
     changed = notes_of(plan.source.path, plan.changes())
-    for name, note in notes_of(plan.source.path, plan.packed_only).items():
-        changed[name] = f"{changed[name]}; {note}" if name in changed else note
+    add_notes(changed, notes_of(plan.source.path, plan.packed_only))
     if lost := plan.source.not_carried():
-        changed[plan.source.path] = f"without its {', '.join(lost)}"
+        add_notes(changed, {plan.source.path: f"without its {', '.join(lost)}"})
     return changed

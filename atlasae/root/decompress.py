@@ -13,7 +13,7 @@ from atlasae.atomic_write import atomic_write
 from atlasae.errors import located, require_choice
 from atlasae.progress import progress_bar
 from atlasae.root.container.container import RESERVED, compression_like
-from atlasae.root.container.manifest import notes_of
+from atlasae.root.container.manifest import add_notes, notes_of
 from atlasae.root.container.restored_tree import CompressedTrees
 from atlasae.root.io.branch import TTREE
 from atlasae.root.io.file import make_tree, open_root
@@ -101,8 +101,8 @@ def decompress(
         objects, unwritable = objects_in(file)
         notes = Notes({}, {})
         for manifest in trees.container.manifests:
-            notes.changed.update(manifest.changed)
-            notes.left_out.update(manifest.left_out)
+            add_notes(notes.changed, manifest.changed)
+            add_notes(notes.left_out, manifest.left_out)
         notes.left_out.update(check_writable(plans, unwritable, drop=drop_unwritable))
         with uproot.recreate(unfinished, compression=compression_like(file)) as out:
             for path in directories_in(file):
@@ -113,9 +113,10 @@ def decompress(
                     notes.left_out[plan.source.path] = _WITHOUT_BRANCHES
                     continue
                 _copy(plan, out, step_size, progress)
-                notes.changed.update(notes_of(plan.source.path, plan.changes()))
+                add_notes(notes.changed, notes_of(plan.source.path, plan.changes()))
                 if lost := plan.source.metadata.lost_in(plan.kind):
-                    notes.changed[plan.source.path] = f"without its {', '.join(lost)}"
+                    lost_of_tree = {plan.source.path: f"without its {', '.join(lost)}"}
+                    add_notes(notes.changed, lost_of_tree)
             for path, item in objects.items():
                 out[path] = item
     return notes

@@ -111,6 +111,7 @@ def test_branches_of_one_name_are_known_by_their_paths(root, tmp_path, way):
           tree->Branch("a", &a);
           tree->Branch("b", &b);
           tree->Branch("x", &x);
+          tree->GetBranch("b")->FindBranch("x")->SetTitle("x of b");
           for (int i = 0; i < 9; i++) { a->x = i; b->x = 10 * i; x = -i; b->y = i / 3.; tree->Fill(); }
           tree->Write();
         }
@@ -127,6 +128,8 @@ def test_branches_of_one_name_are_known_by_their_paths(root, tmp_path, way):
         restored = after["t"].arrays()
         for name in ("a/x", "y", "b/x", "b/y", "x"):
             assert restored[name].tolist() == before["t"][name].array().tolist(), name
+        if "to" not in way:
+            assert after["t"]["b/x"].title == "x of b"
 
 
 def test_a_second_branch_of_the_same_path_is_named(root, tmp_path):
@@ -219,12 +222,13 @@ def test_ntuples_are_trees(root, tmp_path, name):
     root.SetOwnership(ntuple, False)  # it is its file's
     for entry in range(10):
         ntuple.Fill(entry / 3, -entry)
+    ntuple.BuildIndex("y")
     ntuple.Write()
     file.Close()
     with uproot.open(source) as file:
         before = file["nt"].arrays()
     contents, back = way_there_and_back(source, tmp_path, pack="all")
-    assert contents.changed["nt"] == f"{name} becomes TTree"
+    assert contents.changed["nt"] == f"{name} becomes TTree; without its index"
     with uproot.open(back) as file:
         assert file["nt"].title == "title"
         assert file["nt"].arrays().tolist() == before.tolist()

@@ -246,3 +246,18 @@ def _is(value: Any, kind: Any) -> bool:
 def notes_of(path: str, notes: Mapping[str, str]) -> dict[str, str]:
     """Notes on the branches of a tree, and on itself under an empty name, by path."""
     return {f"{path}:{name}" if name else path: note for name, note in notes.items()}
+
+
+def add_notes(notes: dict[str, str], more: Mapping[str, str]) -> None:
+    """Add notes; several on the same tree or branch stand side by side, each once.
+
+    Example:
+        >>> notes = {"t": "reordered"}
+        >>> add_notes(notes, {"t": "without its index", "t:x": "becomes double"})
+        >>> add_notes(notes, {"t": "reordered"})
+        >>> notes
+        {'t': 'reordered; without its index', 't:x': 'becomes double'}
+    """
+    for path, note in more.items():
+        known = [notes[path]] if path in notes else []
+        notes[path] = "; ".join(dict.fromkeys("; ".join([*known, note]).split("; ")))

@@ -13,7 +13,7 @@ from atlasae.root.io.classes import private_classes
 from atlasae.root.io.errors import first_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 # members of a TTree that uproot cannot write, and what to call them
 _NOT_WRITTEN = {"fUserInfo": "user info", "fFriends": "friends", "fTreeIndex": "index"}
@@ -49,13 +49,17 @@ class TreeMetadata:
         return lost + ["weight"] * (self.weight != 1.0 and kind != TTREE)
 
 
-def read_metadata(tree: Any) -> TreeMetadata:
-    """The metadata of a TTree that uproot opened."""
-    branches = {branch.name: branch for branch in reversed(tree.values(recursive=True))}
+def read_metadata(tree: Any, branches: Mapping[str, Any]) -> TreeMetadata:
+    """The metadata of a TTree that uproot opened.
+
+    Args:
+        tree: as uproot opened it.
+        branches: of it, by the names that they are known by.
+    """
     of_file = tree.file.fCompress
     codes = {name: int(branch.member("fCompress")) for name, branch in branches.items()}
     return TreeMetadata(
-        {name: str(b.title) for name, b in branches.items() if _is_own(str(b.title), name)},
+        {name: str(b.title) for name, b in branches.items() if _is_own(str(b.title), b.name)},
         {
             str(one.member("fName")): str(one.member("fTitle"))
             for one in tree.member("fAliases") or ()

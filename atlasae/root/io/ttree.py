@@ -52,7 +52,7 @@ class TTreeReader(TreeReader):
     @cached_property
     def metadata(self) -> TreeMetadata:
         with read_errors(self.where):
-            return read_metadata(self.tree)
+            return read_metadata(self.tree, self._branches)
 
     def not_carried(self) -> list[str]:
         return not_written(self.tree, self.path)
