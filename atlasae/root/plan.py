@@ -195,23 +195,18 @@ def _plan_tree(
     packs = is_wanted and pack == "all"
     dropped = [branch.name for branch in schema.branches if select.drops(branch.name)]
     unwritable = {n: why for n, why in schema.left_out.items() if not select.drops(n)}
+    reasons = _not_written_into(kind, source, dropped)
     branches, packed_only = [], {}
     for branch in schema.branches:
         if branch.name in dropped:
             continue
-        will_be_packed = packs and _is_packed(branch, select)
-        why = why_unwritable(branch, kind)
-        if why and not will_be_packed:
+        why = reasons.get(branch.name)
+        if why and not (packs and _is_packed(branch, select)):
             unwritable[branch.name] = why
             continue
         branches.append(branch)
         if why:
             packed_only[branch.name] = f"packed only ({why}): {_ways_back(branch, kind)}"
-    if kind == TTREE:
-        as_they_are = [b for b in branches if not (packs and _is_packed(b, select))]
-        other = counters_with_other_values(source, as_they_are)
-        branches = [branch for branch in branches if branch.name not in other]
-        unwritable |= other
     collections = _plan_collections(source, select, dropped) if is_wanted else []
     return TreePlan(
         source,
@@ -224,6 +219,16 @@ def _plan_tree(
         packed_only,
         dropped,
     )
+
+
+def _not_written_into(kind: str, source: TreeReader, dropped: Sequence[str]) -> dict[str, str]:
+    """The branches that cannot be written into such a tree, and why."""
+    wanted = [branch for branch in source.schema.branches if branch.name not in dropped]
+    reasons = {branch.name: why for branch in wanted if (why := why_unwritable(branch, kind))}
+    if kind == TTREE:
+        written = [branch for branch in wanted if branch.name not in reasons]
+        reasons |= counters_with_other_values(source, written)
+    return reasons
 
 
 def _ways_back(branch: BranchInfo, kind: str) -> str:
