@@ -129,6 +129,7 @@ BARS = (
     Bar("decode on two threads, times one's", "rates", _threads("decode"), 1.7, at_least=True),
     Bar("read 1,000 entries, times uproot's time", "reading", _reading(SOME), 2, 1.3),
     Bar("read all entries, times uproot's time", "reading", _reading(ALL), 1, 0.5),
+    Bar("seconds to compile the kernels", "reading", lambda result: result["compile_seconds"], 5),
     Bar("stored codec, bytes", "rates", _largest_codec, 12_000),
     Bar("codec and 1,000 to 10,000 jets, times pcodec's size", "rates", _of_pcodec, 1),
     Bar("compress 15 million jets, times 5 million's time", "scale", _growth, 3.2),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from atlasae.types import Classes, Integers, Integers32
 
 MOST_BINS = 255  # and the bin of all other integers
-_CELL_BITS = 12
+_CELL_BITS = 13
 _CELLS = 1 << _CELL_BITS
 _LEAST, _ALL = -(1 << 31), 32  # the last bin holds any int32
 
@@ -72,13 +72,26 @@ class Bins:
 
     @cached_property
     def _cells(self) -> tuple[Classes, int, int]:
-        """Cells of as many integers each, where most bins are: see ``find_bins``."""
-        most = max(3 * len(self.lows) // 4, 1)
-        spans = self._starts[most:] - self._starts[: len(self._starts) - most]
-        first = int(spans[:-1].argmin()) if len(spans) > 1 else 0
-        base, span = int(self.lows[first]), int(spans[first])
-        shift = max((span - 1).bit_length() - _CELL_BITS, 0)
-        starts = base + (np.arange(min(span >> shift, _CELLS - 1) + 1) << shift)
+        """Cells of as many integers each, where bins are closest: see ``find_bins``."""
+        number = len(self.lows)
+        tried = [self._cells_around(most) for most in (number // 2, 3 * number // 4, number - 1)]
+
+        def steps(cells: tuple[Classes, int, int]) -> int:
+            firsts, base, shift = cells
+            own = np.clip((self.lows - base) >> shift, 0, len(firsts) - 1)
+            return int((np.arange(number) - firsts[own]).sum())
+
+        return min(tried, key=steps)
+
+    def _cells_around(self, most: int) -> tuple[Classes, int, int]:
+        """Cells around the bins that are closest, one more than ``most`` of them."""
+        spans = self.lows[most:] - self.lows[: len(self.lows) - most] + 1
+        first = int(spans.argmin())
+        shift = max(int(spans[first] - 1).bit_length() - _CELL_BITS, 0)
+        room = (_CELLS << shift) - int(spans[first])
+        base = max(int(self.lows[first]) - room // 2, int(self.lows[0]))
+        cells = min((int(self.lows[-1]) - base >> shift) + 1, _CELLS)
+        starts = base + (np.arange(cells) << shift)
         firsts = np.searchsorted(self.lows, starts, side="right") - 1
         firsts[0] = 0  # also the cell of all integers below
         return firsts.astype(np.uint8), base, shift

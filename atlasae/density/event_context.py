@@ -44,7 +44,7 @@ class EventContext:
             by jet. Shape (3 + features, jets), int32, filled rank by rank.
         floats: pt over the leading pt; phi from the leading jet; the momentum summed up to each
             jet, along and across the leading jet; the angle opposite to that sum, the recoil, and
-            the squared size of the sum, by jet. Then the leading phi, and the summed pt over the
+            the squared size of the sum, by jet but an event's last. Then the leading phi, and the summed pt over the
             leading pt, by event. Shape (8, jets), float32.
     """
 
@@ -92,12 +92,15 @@ class EventContext:
 
     def _add_phi(self, rank: int, phi: Float32s) -> None:
         at, jets = self.ranks.at(rank), self.floats
-        before = self.ranks.at(max(rank - 1, 0), rank)
         if rank == 0:
             jets[LEAD_PHI, : len(phi)] = np.clip(phi, -exact_math.PI, exact_math.PI)
         relative_angles(phi, jets[LEAD_PHI, : len(phi)], jets[ANGLE, at])
         if rank == 1:
             self.integers[PHI_MASK, : len(phi)] = -(jets[ANGLE, at] < 0).astype(np.int32)
+        if rank + 1 == self.ranks.number:
+            return
+        # nothing asks for the sum with an event's last jet
+        at, before = self.ranks.at(rank, rank + 1), self.ranks.at(max(rank - 1, 0), rank + 1)
         add_jets(
             jets[ANGLE, at],
             jets[RATIO, at],

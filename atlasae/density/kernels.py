@@ -15,7 +15,6 @@ def find_bins(values, starts, widths, firsts, base, shift, found):
     for i in range(len(values)):
         value = int64(values[i])
         index = uint64(firsts[uint64(min(max((value - base) >> shift, 0), cells))])
-        index += uint64((starts[index + uint64(1)] - value - 1) >> 63) & uint64(1)  # no branch
         while starts[index + uint64(1)] <= value:  # rarely
             index += uint64(1)
         is_outside = uint64((value - starts[index]) >> widths[index] != 0)

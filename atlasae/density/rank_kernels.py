@@ -253,12 +253,14 @@ def _add_phi(feature, rank, event, count, integers, floats, offsets, roles, step
     if rank == 1:
         for i in range(count):
             integers[PHI_MASK, event + i] = -int32(angle[i] < 0)
-    axis, square = floats[AXIS, own : own + count], floats[SQUARE, own : own + count]
-    x, y = floats[X, own : own + count], floats[Y, own : own + count]
-    ratio = floats[RATIO, own : own + count]
-    _turn(angle, axis, square)
-    _add(floats[X, before : before + count], ratio, axis, x)
-    _add(floats[Y, before : before + count], ratio, square, y)
+    following = offsets[min(rank + 2, len(offsets) - 1)] - offsets[rank + 1] - event
+    some = min(max(following, 0), count)  # nothing asks for the sum with an event's last jet
+    axis, square = floats[AXIS, own : own + some], floats[SQUARE, own : own + some]
+    x, y = floats[X, own : own + some], floats[Y, own : own + some]
+    ratio = floats[RATIO, own : own + some]
+    _turn(angle[:some], axis, square)
+    _add(floats[X, before : before + some], ratio, axis, x)
+    _add(floats[Y, before : before + some], ratio, square, y)
     _find_axes(x, y, axis, square)
 
 
