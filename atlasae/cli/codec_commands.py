@@ -13,6 +13,7 @@ from atlasae.cli import options
 from atlasae.codecs.autoencoder.hyperparameters import CHOICES, UNITS
 from atlasae.errors import located
 from atlasae.jets.table import to_table
+from atlasae.text import printable
 
 _logger = logging.getLogger(__name__)
 
@@ -48,7 +49,8 @@ def fit(
 def _fit(codec: atlasae.Codec, jets: Any, source: str) -> None:
     with located(source):
         table = to_table(jets)
-        _logger.info("fitting %s to %s jets of %s", codec.call, f"{len(table):,}", source)
+        where = printable(source)
+        _logger.info("fitting %s to %s jets of %s", codec.call, f"{len(table):,}", where)
         codec.fit(table, progress=options.shows_progress())
 
 

@@ -14,6 +14,7 @@ from atlasae.jets.table import to_table
 from atlasae.lossless.columns import pack
 from atlasae.root.io.branch import grouped_alike
 from atlasae.root.known_layouts import Collection, preferred_collection
+from atlasae.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,7 +91,7 @@ def _codec_for(
     if len(to_table(jets)) < 2:
         return None
     share = min(1.0, TRAINING_ENTRIES / plan.source.num_entries)
-    where = f"{plan.source.path}: {collection.name}"
+    where = printable(f"{plan.source.path}: {collection.name}")
     _logger.info("fitting %s to %s jets of %s", codec.call, f"{len(to_table(jets)):,}", where)
     codec.fit(jets, uses=1 / share, progress=progress)
     # columns are packed without loss, so they can stand in for a codec that bounds the error

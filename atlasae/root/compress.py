@@ -32,6 +32,7 @@ from atlasae.root.io.objects import directories_in, objects_in
 from atlasae.root.io.tree import STEP_SIZE, check_step_size
 from atlasae.root.plan import PACKS, TARGETS, Selection, TreePlan, check_writable, plan_trees
 from atlasae.root.trial import leave_out_failing, may_be_of_a_branch
+from atlasae.text import printable
 from atlasae.threads import thread_count
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def _template(codec: Codec | PathLike | None, pack: str) -> Codec:
 
 
 def _verify(source: PathLike, written: PathLike, step_size: str | int, threads: int) -> None:
-    _logger.info("comparing what was written with %s", os.fspath(source))
+    _logger.info("comparing what was written with %s", printable(os.fspath(source)))
     bad = check(source, written, step_size=step_size, threads=threads).bad
     if bad:
         named = ", ".join(f"{f.path}:{f.name} {f.verdict}" for f in bad)
@@ -199,12 +200,16 @@ def _write_trees(
     manifests = []
     with BlockTreeWriter(out, threads) as blocks:
         for plan, collections in zip(plans, coded, strict=True):
+            source = plan.source
+            _logger.info(
+                "writing %s: %s entries", printable(source.path), f"{source.num_entries:,}"
+            )
             identity = secrets.token_hex(8)  # one of its own for each tree of each file
             writers = _part_writers(plan, collections, blocks, identity)
             clusters = _write_tree(plan, writers, out, step_size, progress)
             manifest = _manifest(file, plan, identity, writers, clusters)
             if any(coded_collection.codec.reorders for coded_collection in collections):
-                add_notes(manifest.changed, {plan.source.path: REORDERED})
+                add_notes(manifest.changed, {source.path: REORDERED})
             manifests.append(manifest)
     return manifests
 
@@ -249,7 +254,6 @@ def _write_tree(
     clusters = ClusterWriter([*kept, *latents])
     names = [branch.name for branch in plan.branches]
     with progress_bar("entries", shown=progress) as bar, located(f"tree {source.path!r}"):
-        _logger.info("writing %s: %s entries", source.path, f"{source.num_entries:,}")
         task = bar.add_task(f"compressing {source.path}", total=source.num_entries)
         chunks = source.iterate(names, step_size) if names else [(0, {})]  # all are left out
         for start, chunk in chunks:
@@ -260,7 +264,7 @@ def _write_tree(
             tree.extend({PLACEHOLDER.name: np.zeros(entries, np.uint8), **arrays})
             clusters.add(arrays)
             bar.update(task, completed=start + entries)
-            _logger.debug("%s: wrote %s entries", source.path, f"{start + entries:,}")
+            _logger.debug("%s: wrote %s entries", printable(source.path), f"{start + entries:,}")
             del chunk, arrays  # before the next ones are read
     tree.finish()
     return clusters.finish()

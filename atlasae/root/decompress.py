@@ -20,6 +20,7 @@ from atlasae.root.io.file import make_tree, open_root
 from atlasae.root.io.objects import directories_in, objects_in
 from atlasae.root.io.tree import STEP_SIZE, check_step_size
 from atlasae.root.plan import TARGETS, TreePlan, check_writable, plan_copy
+from atlasae.text import printable
 from atlasae.threads import thread_count
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def decompress(
 def _copy(plan: TreePlan, out: Any, step_size: str | int, progress: bool) -> None:
     source = plan.source
     tree = make_tree(out, plan.kind, source.path, source.title, plan.branches, source.metadata)
-    _logger.info("restoring %s: %s entries", source.path, f"{source.num_entries:,}")
+    _logger.info("restoring %s: %s entries", printable(source.path), f"{source.num_entries:,}")
     with progress_bar("entries", shown=progress) as bar:
         task = bar.add_task(f"restoring {source.path}", total=source.num_entries)
         for start, arrays in source.iterate([b.name for b in plan.branches], step_size):

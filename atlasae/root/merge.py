@@ -25,6 +25,7 @@ from atlasae.root.io.file import Trees, make_tree, open_root
 from atlasae.root.io.objects import add_histogram, directories_in, objects_in
 from atlasae.root.io.tree import STEP_SIZE, TreeReader, TreeWriter, check_step_size
 from atlasae.root.plan import check_writable, plan_copy
+from atlasae.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +86,7 @@ def merge(
             with progress_bar("files", shown=progress) as bar:
                 task = bar.add_task("merging", total=len(sources))
                 for source in sources:
-                    _logger.info("adding %s", os.fspath(source))
+                    _logger.info("adding %s", printable(os.fspath(source)))
                     with open_root(source) as file, located(os.fspath(source)):
                         merged.add(file)
                     bar.update(task, advance=1)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from atlasae.errors import DamagedFileError, InputError, MissingNameError
 from atlasae.progress import progress_bar
 from atlasae.root.io.errors import cause_of, first_line
+from atlasae.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from atlasae.root.plan import TreePlan
+
+_logger = logging.getLogger(__name__)
 
 
 def leave_out_failing(
@@ -35,6 +39,7 @@ def leave_out_failing(
     """
     found = False
     for plan in plans:
+        _logger.info("trying each branch of %s, as one fails", printable(plan.source.path))
         with progress_bar("branches", shown=progress) as bar:
             task = bar.add_task(f"trying {plan.source.path}", total=len(plan.branches))
             failing: dict[str, str] = {}

@@ -316,7 +316,8 @@ def test_names_are_printed_as_text(run, events_file, codec_file, tmp_path):
     ]
     for result in shown:
         assert "\x1b" not in result.output
-        assert "[b] :x:" in result.output or result is shown[2]
+        in_one_line = "".join(result.output.split())  # long names are broken
+        assert "[b]:x:" in in_one_line or result is shown[2]
     assert shown[-1].stderr.count("\n") == 1
 
 

@@ -115,6 +115,9 @@ def test_a_counter_with_values_of_its_own_is_believed_by_nothing(tmp_path, root)
     tree.SetEntries(50)
     tree.Write()
     file.Close()
-    atlasae.compress(tmp_path / "own.root", tmp_path / "small.root")
+    contents = atlasae.compress(
+        tmp_path / "own.root", tmp_path / "small.root", drop_unwritable=True
+    )
+    assert contents.left_out.keys() == {"Events:nJet"}
     with atlasae.open(tmp_path / "small.root") as small:
         assert ak.num(small["Events"]["Jet_pt"].array()).tolist() == [1 + i % 3 for i in range(50)]
