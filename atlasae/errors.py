@@ -18,6 +18,10 @@ class InputError(AtlasaeError, ValueError):
     """An argument, or the data given, cannot be used."""
 
 
+class CannotPackError(InputError):
+    """Columns cannot be packed without loss."""
+
+
 class MissingNameError(AtlasaeError, KeyError):
     """A tree, branch, feature or codec of this name does not exist."""
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from atlasae.datashape import parse_datashape
-from atlasae.errors import DamagedFileError, InputError
+from atlasae.errors import CannotPackError, DamagedFileError, InputError
 from atlasae.lossless.streams import (
     BOOL,
     WIDTHS,
@@ -66,7 +66,7 @@ def pack(arrays: Mapping[str, ak.Array]) -> bytes:
         arrays: awkward arrays by name.
 
     Raises:
-        InputError: a column has a type that cannot be packed, the lengths differ, or the columns
+        CannotPackError: a column has a type that cannot be packed, the lengths differ, or the columns
             are too large for one block.
 
     Example:
@@ -78,14 +78,14 @@ def pack(arrays: Mapping[str, ak.Array]) -> bytes:
     """
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
-        raise InputError(f"the columns of a block have different lengths: {lengths}")
+        raise CannotPackError(f"the columns of a block have different lengths: {lengths}")
     slots: list[int] = []
     stored: list[tuple[bool, Values]] = []
     indices: dict[tuple[bool, int, bytes], int] = {}
     size = 0
     for name, array in arrays.items():
         if not can_pack(str(array.type.content)):
-            raise InputError(f"column {name!r} has a type that cannot be packed: {array.type}")
+            raise CannotPackError(f"column {name!r} has a type that cannot be packed: {array.type}")
         for values in buffers(array.layout):
             size += unpacked_size(len(values), values.dtype)
             constant, words = reduce_buffer(values)
@@ -96,7 +96,7 @@ def pack(arrays: Mapping[str, ak.Array]) -> bytes:
             slots.append(index)
     packed = write_buffers(slots, stored)
     if size > largest_unpacked(packed):
-        raise InputError(
+        raise CannotPackError(
             f"the columns of a block take {size:,} bytes, packed {len(packed):,}: more than can be"
             " unpacked safely; use fewer entries, or keep these columns as they are"
         )

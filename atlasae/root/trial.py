@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from atlasae.errors import DamagedFileError, InputError, MissingNameError
+from atlasae.errors import CannotPackError, DamagedFileError, InputError, MissingNameError
 from atlasae.progress import progress_bar
 from atlasae.root.io.errors import cause_of, first_line
 from atlasae.text import printable
@@ -61,6 +61,8 @@ def may_be_of_a_branch(error: Exception) -> bool:
     """Whether a branch may be to blame, and not the user, a full disk or too little memory."""
     cause = cause_of(error)
     is_of_the_system = isinstance(cause, OSError) and cause.errno is not None
+    if isinstance(error, InputError):
+        return isinstance(error, CannotPackError)
     return not (is_of_the_system or isinstance(error, (MissingNameError, MemoryError)))
 
 

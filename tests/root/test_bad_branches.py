@@ -171,9 +171,14 @@ def test_what_fails_without_a_bad_branch_stays_an_error(paths):
 
 
 @pytest.mark.parametrize(
-    "error", [OSError(28, "No space left on device"), MemoryError("too large")]
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        MemoryError("too large"),
+        InputError("4 latents for 4 features"),
+    ],
 )
-def test_a_full_disk_is_no_fault_of_a_branch(paths, monkeypatch, error):
+def test_what_is_no_fault_of_a_branch_is_raised_as_it_is(paths, monkeypatch, error):
     def fail(*_):
         raise error
 

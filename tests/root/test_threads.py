@@ -82,8 +82,6 @@ def test_the_error_of_a_thread_is_that_of_one(events_file, tmp_path, monkeypatch
         return pack(columns)
 
     monkeypatch.setattr(part_writers, "pack", full)
-    # to find out whose fault it is, more would be packed
-    monkeypatch.setattr(compressing, "leave_out_failing", lambda *_, **__: False)
     with pytest.raises(InputError, match="the fifth block"):
         compress_in_blocks(events_file, tmp_path / "small.root", threads=threads, **KINDS["packed"])
     assert not list(tmp_path.iterdir())

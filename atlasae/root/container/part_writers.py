@@ -11,7 +11,7 @@ import awkward as ak
 import numpy as np
 
 from atlasae.coding.blocks import BLOCK_JETS, Block, block_edges
-from atlasae.errors import DamagedFileError, InputError
+from atlasae.errors import CannotPackError, DamagedFileError, InputError
 from atlasae.jets.table import Table, joined, to_table
 from atlasae.lossless.columns import pack, same_bits, size_of, unpack
 from atlasae.lossless.streams import LARGEST
@@ -219,7 +219,7 @@ def _packed(columns: Arrays, types: Mapping[str, str]) -> list[Block]:
     """The block of some columns, which decodes to them with these types."""
     payload = pack(columns)
     if bad := _not_restored(payload, columns, types):
-        raise InputError(
+        raise CannotPackError(
             f"branch {', '.join(map(repr, bad))} would not come back bit for bit if it was packed"
         )
     return [Block.of(_entries(columns), 0, payload)]
