@@ -16,7 +16,7 @@ from atlasae.compiled import accelerated
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from atlasae.types import Float32s, Integers32
+    from atlasae.types import Float32s, Integers32, Values
 
 LARGEST = float(np.finfo(np.float32).max)
 SMALLEST = 2.0**-149  # the smallest subnormal
@@ -77,7 +77,7 @@ def find_breaks(
     absolute: float,
     breaks: NDArray[np.bool_],
 ) -> int:
-    """Find the values that are not finite, or restored with too large an error.
+    """Find the values that are not finite, or restored with too large an error or a lost sign.
 
     The largest error allowed is ``relative * max(abs(value), floor) + absolute``.
 
@@ -87,8 +87,15 @@ def find_breaks(
     originals = values.astype(np.float64)
     error = np.abs(restored.astype(np.float64) - originals)
     bound = relative * np.maximum(np.abs(originals), floor) + absolute
-    breaks[:] = ~(error <= bound) | ~np.isfinite(values)
+    breaks[:] = ~(error <= bound) | ~np.isfinite(values) | is_zero_of_other_sign(values, restored)
     return int(np.count_nonzero(breaks))
+
+
+def is_zero_of_other_sign(values: Values, restored: Values) -> NDArray[np.bool_]:
+    """Which values are zero, and restored with the other sign: -0.0 as 0.0."""
+    turned = np.signbit(values) != np.signbit(restored)
+    other: NDArray[np.bool_] = (values == 0) & turned
+    return other
 
 
 @accelerated("atlasae.quantization.kernels")

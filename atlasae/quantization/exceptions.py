@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from atlasae.errors import InputError
-from atlasae.quantization.arithmetic import find_breaks
+from atlasae.quantization.arithmetic import find_breaks, is_zero_of_other_sign
 from atlasae.quantization.quantizer import Quantizer, bit_patterns, chunks
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ def quantize(
 
     Returns:
         The integers, shape (n,), and the positions of the exceptions, ascending: values that are
-        NaN or infinite, or whose restored value breaks the tolerance. The integer of an exception
+        NaN or infinite, zeros whose sign would be lost, and those whose restored value breaks the
+        tolerance. The integer of an exception
         is the median of the others, which costs few bits; its ``bit_patterns`` are to be stored
         for ``restore_exceptions``.
 
@@ -118,5 +119,6 @@ def _breaks(values: Values, restored: Values, tolerance: Tolerance) -> NDArray[n
         error -= originals
         # written so that NaN breaks it
         breaks = ~(np.abs(error, out=error) <= tolerance.bound(originals))
+        breaks |= is_zero_of_other_sign(values, restored)
     breaks |= ~np.isfinite(values)
     return breaks

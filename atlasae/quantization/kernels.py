@@ -8,6 +8,7 @@ from numba import float32, float64, int32, int64, njit
 from atlasae import exact_math
 from atlasae.kernel_compiler import kernel
 from atlasae.kernel_math import (
+    bits_of_float32,
     bits_of_float64,
     exp2_of_fraction,
     float64_of_bits,
@@ -84,7 +85,9 @@ def find_breaks(values, restored, relative, floor, absolute, breaks):
         original = float64(values[i])
         error = abs(float64(restored[i]) - original)
         bound = relative * max(abs(original), floor) + absolute
+        turned = (bits_of_float32(values[i]) ^ bits_of_float32(restored[i])) < 0
         broken = not (error <= bound) or not (abs(original) <= LARGEST)
+        broken |= (original == 0) & turned
         breaks[i] = broken
         count += broken
     return count

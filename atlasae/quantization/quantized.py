@@ -92,7 +92,7 @@ def encode_exceptions(exceptions: Exceptions) -> bytes:
     for name, (positions, bits) in exceptions.items():
         encoded_name = name.encode()
         pieces.append(_HEAD.pack(len(encoded_name), len(positions)) + encoded_name)
-        pieces.append(positions.astype("<u4").tobytes())
+        pieces.append(np.diff(positions, prepend=0).astype("<u4").tobytes())
         pieces.append(bits.astype(bits.dtype.newbyteorder("<")).tobytes())
     return zlib.compress(b"".join(pieces), 9)
 
@@ -118,7 +118,7 @@ def decode_exceptions(data: bytes, lattices: Mapping[str, Lattice], jets: int) -
         if name not in lattices:
             raise DamagedFileError(f"a block has exceptions of an unknown feature {name!r}")
         size = np.dtype(lattices[name].quantizer.dtype).itemsize
-        positions = np.frombuffer(raw, "<u4", count, at).astype(np.int64)
+        positions = np.frombuffer(raw, "<u4", count, at).cumsum(dtype=np.int64)
         bits = np.frombuffer(raw, f"<u{size}", count, at + 4 * count).astype(f"u{size}")
         at += (4 + size) * count
         ascending = bool((np.diff(positions) > 0).all())

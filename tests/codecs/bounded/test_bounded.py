@@ -669,7 +669,8 @@ def test_numbers_of_jets_that_do_not_sum_up(learned, counts):
 
 
 def entry(name, positions, values):
-    positions, values = np.array(positions, "<u4"), np.array(values, "<u4")
+    positions = np.diff(positions, prepend=0).astype("<u4")
+    values = np.array(values, "<u4")
     head = struct.pack("<HI", len(name), len(positions)) + name.encode()
     return head + positions.tobytes() + values.tobytes()
 
