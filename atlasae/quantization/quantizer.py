@@ -111,7 +111,8 @@ class Quantizer(ABC):
         values = np.asarray(values)
         if values.dtype.name != self.dtype:
             raise InputError(
-                f"the values are {values.dtype.name}, the codec was fitted to {self.dtype}"
+                f"the values are {values.dtype.name}, the codec was fitted to {self.dtype}: convert"
+                f" them with .astype({self.dtype!r})"
             )
         return np.asarray(values, self.dtype)
 

@@ -17,7 +17,7 @@ from atlasae.density.feature_layout import FeatureLayout, coding_order
 from atlasae.density.serialization import read_jet_density, write_jet_density
 from atlasae.errors import DamagedFileError, InputError, VersionError, located, require_choice
 from atlasae.jets.names import four_vector
-from atlasae.jets.table import Table, assembled, to_records, to_table
+from atlasae.jets.table import Table, assembled, to_records
 from atlasae.quantization.exceptions import restore_exceptions
 from atlasae.quantization.fitting import fit_quantizer
 from atlasae.quantization.lattices import Lattice
@@ -224,7 +224,7 @@ class BoundedCodec(Codec):
     def encode_blocks(self, jets: Any, threads: int | None = None) -> Iterator[Block]:
         """The blocks of ``encode``; each is decoded and compared before it is given."""
         self.require_fitted()
-        table = to_table(jets).select(self.features_)
+        table = self.select_fitted(jets)
         expect(len(table) * _SECONDS_PER_JET)
         edges = pairwise(block_edges(table.counts, len(table)))
         return ordered_map(lambda edge: self._block(table.span(*edge), edge[0]), edges, threads)
