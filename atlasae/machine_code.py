@@ -218,8 +218,9 @@ def folders(choice: str) -> Iterator[Path]:
     with suppress(RuntimeError):  # no home
         cache = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
         yield Path(cache) / "atlasae" / name
-    if hasattr(os, "getuid"):
-        yield Path(tempfile.gettempdir()) / f"atlasae-{os.getuid()}" / name
+    with suppress(FileNotFoundError):  # no folder for temporary files can be written to
+        if hasattr(os, "getuid"):
+            yield Path(tempfile.gettempdir()) / f"atlasae-{os.getuid()}" / name
 
 
 def is_private(folder: Path) -> bool:

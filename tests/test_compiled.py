@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -371,6 +372,15 @@ def test_a_folder_that_cannot_be_written_to_means_no_kernels(state, monkeypatch,
     fresh.load(may_compile=True)
     assert not fresh.kernels
     work()
+
+
+def test_without_a_folder_for_temporary_files_the_others_are_used(monkeypatch, tmp_path):
+    def nowhere():
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", nowhere)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert [folder.parent.parent for folder in machine_code.folders("")] == [tmp_path]
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="permissions of POSIX")
