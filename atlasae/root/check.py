@@ -12,6 +12,7 @@ from atlasae.errors import InputError, located
 from atlasae.quantization.tolerance import LOSSLESS, restricted, tolerances
 from atlasae.root.column_comparison import ColumnComparison, read_both
 from atlasae.root.container.container import RESERVED
+from atlasae.root.container.manifest import REORDERED
 from atlasae.root.container.restored_tree import CompressedTrees, RestoredTree, open_trees
 from atlasae.root.io.errors import read_errors
 from atlasae.root.io.file import older_cycles, open_root
@@ -108,7 +109,8 @@ def check(
 
     Raises:
         MissingFileError, DamagedFileError: one of the files is missing or cannot be read.
-        InputError: a tolerance is given for a compressed file, or there are fewer threads than one.
+        InputError: a tolerance is given for a compressed file, its entries are in another order,
+            or there are fewer threads than one.
 
     Example:
         >>> import atlasae
@@ -125,6 +127,11 @@ def check(
                 raise InputError("a compressed file stores its own tolerances: give none")
             for manifest in new_trees.container.manifests:
                 left_out |= manifest.left_out
+                if any(REORDERED in note for note in manifest.changed.values()):
+                    raise InputError(
+                        f"{REORDERED}: check compares entries one by one; atlasae compare finds"
+                        " them by their event numbers"
+                    )
         named = [path for path in old_trees if path in left_out]
         unreadable = old_trees.leave_out_unreadable(named)
         findings = [Finding(path, "", LEFT_OUT, left_out[path]) for path in unreadable]

@@ -22,7 +22,7 @@ from atlasae.root.check import check
 from atlasae.root.codec_fitting import fit_codecs, keep_one_collection
 from atlasae.root.container.block_tree import BlockTreeWriter
 from atlasae.root.container.container import compression_like, is_compressed, write_container
-from atlasae.root.container.manifest import Manifest, add_notes, notes_of
+from atlasae.root.container.manifest import REORDERED, Manifest, add_notes, notes_of
 from atlasae.root.container.part_writers import ColumnWriter, PartWriter, codec_writer
 from atlasae.root.container.stored_branches import ClusterWriter
 from atlasae.root.info import Contents, info
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from atlasae.types import PathLike
 
 _logger = logging.getLogger(__name__)
-
-REORDERED = "the order of its entries changed, as requested by order='free'"
 
 
 def compress(

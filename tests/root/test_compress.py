@@ -398,6 +398,8 @@ def test_entries_whose_order_is_free_move_together(events_file, blocks_file, tmp
     assert contents.changed == {
         "Events": "the order of its entries changed, as requested by order='free'"
     }
+    with pytest.raises(InputError, match="atlasae compare finds them by their event numbers"):
+        atlasae.check(events_file, small)
     ordered = atlasae.compress(events_file, tmp_path / "b.root", pack=pack, codec=Codec.bounded())
     checksums = 2 * 4 * 2  # of four features in two blocks more
     saved = ordered.parts[0].after + checksums - contents.parts[0].after

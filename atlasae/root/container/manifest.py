@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FORMAT = 1
+REORDERED = "the order of its entries changed, as requested by order='free'"
 _MAGIC = b"atm"  # then the format as a byte, and the digest of what follows
 _DIGEST_BYTES = 16  # of SHA-256: protects against damage, not against forgery
 _LARGEST = 1 << 62  # of the numbers in a manifest
