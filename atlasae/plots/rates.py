@@ -61,6 +61,7 @@ def read_rates(path: PathLike, sample: str = "pickle") -> list[Rate]:
 
     Example:
         >>> import json, tempfile
+        >>> from pathlib import Path
         >>> row = {"name": "pickle, 0.001", "bits": 41.3, "peers": [{"name": "zfp", "bits": 68.8}]}
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = Path(folder) / "rates.json"
