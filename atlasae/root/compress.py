@@ -16,6 +16,7 @@ import uproot
 from atlasae.atomic_write import atomic_write, check_target
 from atlasae.codecs import Codec
 from atlasae.codecs.bounded.codec import BoundedCodec
+from atlasae.codecs.registry import codec_class
 from atlasae.errors import DamagedFileError, InputError, located, require_choice
 from atlasae.progress import progress_bar
 from atlasae.root.check import check
@@ -172,7 +173,10 @@ def _unreadable_trees(trees: Trees, *, drop: bool) -> dict[str, str]:
 def _template(codec: Codec | PathLike | None, pack: str) -> Codec:
     if codec is None:
         return BoundedCodec(tolerance="lossless" if pack == "all" else "default")
-    return codec if isinstance(codec, Codec) else Codec.load(codec)
+    if not isinstance(codec, Codec):
+        return Codec.load(codec)
+    codec_class(codec.codec_id)  # one that is not registered could write what nobody can read
+    return codec
 
 
 def _verify(source: PathLike, written: PathLike, step_size: str | int, threads: int) -> None:

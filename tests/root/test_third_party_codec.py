@@ -179,3 +179,10 @@ def test_a_subclass_is_fitted_as_itself(source, tmp_path, monkeypatch):
     codec = NamedBoundedCodec(tolerance=1e-2)
     contents = atlasae.compress(source, tmp_path / "small.root", codec=codec)
     assert [part.codec for part in contents.parts] == ["Codec.named(tolerance=0.01)"]
+
+
+def test_one_that_is_not_registered_is_refused_before_the_work(source, tmp_path):
+    trained = ScalingCodec().fit(atlasae.read_jets(source))
+    with pytest.raises(MissingNameError, match="no codec 'scaling' in the registry"):
+        atlasae.compress(source, tmp_path / "small.root", codec=trained)
+    assert list(tmp_path.iterdir()) == [source]
