@@ -55,7 +55,7 @@ def check_target(path: PathLike, *, force: bool, sources: Iterable[PathLike] = (
                     " destroy what is read"
                 )
         if status and not force:
-            raise TargetExistsError(f"{target} exists; overwrite it with --force (force=True)")
+            raise _exists(target)
         if not target.parent.is_dir():
             raise FileError(f"no directory {str(target.parent)!r} to write {target.name!r} in")
 
@@ -108,6 +108,10 @@ def atomic_write(
             temporary.unlink(missing_ok=True)
 
 
+def _exists(target: Path) -> TargetExistsError:
+    return TargetExistsError(f"{target} exists; overwrite it with --force (force=True)")
+
+
 @contextmanager
 def _written(target: Path) -> Iterator[None]:
     """Raise errors of the system as FileError of the target."""
@@ -151,7 +155,7 @@ def _publish(temporary: Path, target: Path, *, force: bool) -> None:
     """Give a complete file its name, and the permissions of the file that it replaces."""
     status = _status(target)
     if status and not force:  # since the check
-        raise TargetExistsError(f"{target} exists; overwrite it with --force (force=True)")
+        raise _exists(target)
     if status:
         temporary.chmod(stat.S_IMODE(status.st_mode))
     temporary.replace(target)

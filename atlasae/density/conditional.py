@@ -7,6 +7,7 @@ bins. An integer is coded as its bin, by that table, and its offset in the bin, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -104,6 +105,8 @@ class Conditional:
 
     def without_questions(self) -> Conditional:
         """The distribution that knows nothing of the inputs."""
-        if not self.tree.cuts:
-            return self
+        return self._plain if self.tree.cuts else self
+
+    @cached_property
+    def _plain(self) -> Conditional:  # its tables are made once, not for each block
         return Conditional(self.bins, Tree.single(), self.leaves.mean())
