@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -171,7 +171,7 @@ def decode(coded: bytes | memoryview, depth: int, contexts: Contexts) -> Classes
     return symbols
 
 
-def _arguments(contexts: Contexts, depth: int) -> tuple[NDArray[np.generic], ...]:
+def _arguments(contexts: Contexts, depth: int) -> tuple[Any, ...]:
     return (
         contexts.cells,
         contexts.bases(depth),

@@ -38,6 +38,7 @@ def fit_bins(values: Integers32, most: int, price: float) -> Bins:
     """
     low = int(values.min())
     depth = (int(values.max()) - low).bit_length()
+    low = min(low, (1 << 31) - (1 << depth))  # so that no range ends beyond all integers
     span = np.subtract(*np.quantile(values, [1 - _BULK, _BULK]))
     bulk = int(max(span, 1)).bit_length()
     levels = _count(np.sort(values.astype(np.int64)) - low, depth)
@@ -92,6 +93,8 @@ def _best_ranges(
     halved: list[NDArray[np.bool_]] = []
     for width, level in enumerate(levels):
         whole = level.counts * (np.log2(total / level.counts) + width) + price
+        if width == 32:  # wider than a bin can be
+            whole[:] = np.inf
         halves = np.full(len(whole), np.inf)
         if width:
             empty = 2 - np.diff(np.append(level.firsts, len(best)))

@@ -9,17 +9,17 @@ columns have in common.
 
 from __future__ import annotations
 
-from functools import lru_cache
-from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from itertools import chain, zip_longest
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
 from atlasae.datashape import parse_datashape
-from atlasae.errors import CannotPackError, DamagedFileError, InputError
+from atlasae.errors import CannotPackError, DamagedFileError
+from atlasae.lossless.slots import COUNT, BlockBuffers, GivenBuffers, Slot, can_pack, slots_of
 from atlasae.lossless.streams import (
     BOOL,
-    WIDTHS,
     BufferReader,
     largest_unpacked,
     reduce_buffer,
@@ -28,42 +28,50 @@ from atlasae.lossless.streams import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     import awkward as ak
 
-    from atlasae.types import DType, Values
+    from atlasae.types import Values
+
+    Decoder: TypeAlias = Callable[[int, bytes, int], Values]
 
 
-_NUMBERS = {f"{kind}{8 * width}" for kind in ("int", "uint") for width in WIDTHS} | {
-    "float32",
-    "float64",
-}
-_COUNT = np.dtype("<u4")
+class Learned(Protocol):
+    """Codes buffers, given others of their block."""
+
+    def encode(self, block: BlockBuffers) -> Mapping[int, bytes]:
+        """The bytes of the buffers that it codes, by slot."""
+
+    def decoder(self, block: BlockBuffers) -> Decoder:
+        """What gives a buffer of ``block``, from its slot, its bytes and its length.
+
+        It raises DamagedFileError if the bytes are not those of ``encode``.
+        """
 
 
-def can_pack(datashape: str) -> bool:
-    """Whether entries of this type can be packed: all but unions, categories and times.
+class _NothingLearned:
+    """Codes no buffer."""
 
-    Args:
-        datashape: ``str(array.type.content)`` of a column.
+    def encode(self, block: BlockBuffers) -> Mapping[int, bytes]:  # noqa: ARG002
+        return {}
 
-    Example:
-        >>> can_pack("var * float32"), can_pack("union[int32, bool]")
-        (True, False)
-    """
-    try:
-        _dtypes(datashape)
-    except InputError:
-        return False
-    return True
+    def decoder(self, block: BlockBuffers) -> Decoder:  # noqa: ARG002
+        def decode(slot: int, coded: bytes, length: int) -> Values:  # noqa: ARG001
+            raise DamagedFileError("a buffer is coded in a way that its part does not know")
+
+        return decode
 
 
-def pack(arrays: Mapping[str, ak.Array]) -> bytes:
+NOTHING_LEARNED = _NothingLearned()
+
+
+def pack(arrays: Mapping[str, ak.Array], learned: Learned = NOTHING_LEARNED) -> bytes:
     """Pack columns of the same length into bytes, without their names and types.
 
     Args:
         arrays: awkward arrays by name.
+        learned: codes the buffers that it can.
 
     Raises:
         CannotPackError: a column has a type that cannot be packed, the lengths differ, or the columns
@@ -79,28 +87,57 @@ def pack(arrays: Mapping[str, ak.Array]) -> bytes:
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise CannotPackError(f"the columns of a block have different lengths: {lengths}")
-    slots: list[int] = []
-    stored: list[tuple[bool, Values]] = []
-    indices: dict[tuple[bool, int, bytes], int] = {}
-    size = 0
-    for name, array in arrays.items():
-        if not can_pack(str(array.type.content)):
-            raise CannotPackError(f"column {name!r} has a type that cannot be packed: {array.type}")
-        for values in buffers(array.layout):
-            size += unpacked_size(len(values), values.dtype)
-            constant, words = reduce_buffer(values)
-            key = constant, words.itemsize, words.tobytes()  # whatever the type of the numbers
-            index = indices.setdefault(key, len(stored))
-            if index == len(stored):
-                stored.append((constant, words))
-            slots.append(index)
-    packed = write_buffers(slots, stored)
-    if size > largest_unpacked(packed):
+    block = CollectedBuffers(arrays)
+    packed = write_buffers(block.indices, block.stored(learned.encode(block.buffers)))
+    if block.size > largest_unpacked(packed):
         raise CannotPackError(
-            f"the columns of a block take {size:,} bytes, packed {len(packed):,}: more than can be"
-            " unpacked safely; use fewer entries, or keep these columns as they are"
+            f"the columns of a block take {block.size:,} bytes, packed {len(packed):,}: more than"
+            " can be unpacked safely; use fewer entries, or keep these columns as they are"
         )
     return packed
+
+
+class CollectedBuffers:
+    """The buffers of columns, equal ones once.
+
+    Attributes:
+        indices: for each slot, the index of its buffer among the distinct ones.
+        buffers: by slot.
+        size: bytes that all of them take when they are unpacked.
+    """
+
+    def __init__(self, arrays: Mapping[str, ak.Array]) -> None:
+        types = {name: str(array.type.content) for name, array in arrays.items()}
+        for name, datashape in types.items():
+            if not can_pack(datashape):
+                raise CannotPackError(
+                    f"column {name!r} has a type that cannot be packed: {arrays[name].type}"
+                )
+        slots = list(chain.from_iterable(slots_of(types.values())))
+        values = [one for array in arrays.values() for one in buffers(array.layout)]
+        self.size = sum(unpacked_size(len(one), one.dtype) for one in values)
+        self.indices: list[int] = []
+        self._distinct: list[tuple[bool, Values]] = []
+        self._firsts: list[int] = []
+        known: dict[tuple[bool, int, bytes], int] = {}
+        for slot, one in enumerate(values):
+            constant, words = reduce_buffer(one)
+            key = constant, words.itemsize, words.tobytes()  # whatever the type of the numbers
+            index = known.setdefault(key, len(self._distinct))
+            if index == len(self._distinct):
+                self._distinct.append((constant, words))
+                self._firsts.append(slot)
+            self.indices.append(index)
+        entries = len(next(iter(arrays.values()))) if arrays else 0
+        sources = [self._firsts[index] for index in self.indices]
+        self.buffers = GivenBuffers(slots, entries, values, sources)
+
+    def stored(self, coded: Mapping[int, bytes]) -> list[tuple[bool, Values] | bytes]:
+        """What is stored of each distinct buffer, given what is coded of slots."""
+        return [
+            coded.get(first, reduced)
+            for first, reduced in zip(self._firsts, self._distinct, strict=True)
+        ]
 
 
 def size_of(arrays: Mapping[str, ak.Array]) -> int:
@@ -113,7 +150,11 @@ def size_of(arrays: Mapping[str, ak.Array]) -> int:
 
 
 def unpack(
-    data: bytes, types: Mapping[str, str], entries: int, wanted: Collection[str] | None = None
+    data: bytes,
+    types: Mapping[str, str],
+    entries: int,
+    wanted: Collection[str] | None = None,
+    learned: Learned = NOTHING_LEARNED,
 ) -> dict[str, ak.Array]:
     """Unpack columns, from untrusted bytes.
 
@@ -123,6 +164,7 @@ def unpack(
             ``str(array.type.content)``.
         entries: number of entries of each column.
         wanted: names of the columns to decode; None for all.
+        learned: what ``pack`` was given.
 
     Raises:
         DamagedFileError: the bytes are not packed columns of these types and this length.
@@ -130,19 +172,61 @@ def unpack(
     import awkward as ak
 
     try:
-        dtypes = [_dtypes(datashape) for datashape in types.values()]
-        reader = BufferReader(data, [dtype for column in dtypes for dtype in column])
+        slots = slots_of(types.values())
+        block = _StoredBuffers(data, list(chain.from_iterable(slots)), entries, learned)
         columns, first = {}, 0
-        for (name, datashape), column in zip(types.items(), dtypes, strict=True):
+        for (name, datashape), column in zip(types.items(), slots, strict=True):
             if wanted is None or name in wanted:
-                next_buffer = reader.column(range(first, first + len(column)))
-                columns[name] = ak.Array(_build(parse_datashape(datashape), entries, next_buffer))
+                numbers = iter(range(first, first + len(column)))
+                build = partial(_build, next_buffer=lambda n, i=numbers: block.take(next(i), n))
+                columns[name] = ak.Array(build(parse_datashape(datashape), entries))
             first += len(column)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # awkward and lzma raise anything, pcodec panics
         raise DamagedFileError(f"packed columns are damaged: {error}") from error
     return columns
+
+
+class _StoredBuffers(BlockBuffers):
+    """The buffers of a packed block; each is decoded at its first use."""
+
+    def __init__(
+        self, data: bytes, slots: Sequence[Slot], entries: int, learned: Learned
+    ) -> None:
+        super().__init__(slots, entries)
+        self._reader = BufferReader(data, [slot.dtype for slot in slots])
+        self._decode_learned = learned.decoder(self)
+        self._decoded: dict[int, Values] = {}
+
+    def take(self, slot: int, length: int) -> Values:
+        """The numbers of a slot, which must be as many.
+
+        Raises:
+            DamagedFileError: they are not.
+        """
+        values = self.buffer(slot)
+        if len(values) != length:
+            raise DamagedFileError(f"a buffer has {len(values)} numbers, its column has {length}")
+        return values
+
+    def buffer(self, slot: int) -> Values:
+        if slot not in self._decoded:
+            self._decoded[slot] = self._decode(slot, self.length(slot))
+        return self._decoded[slot]
+
+    def _decode(self, slot: int, length: int) -> Values:
+        self._reader.require(slot, length)
+        coded = self._reader.learned(slot)
+        if coded is None:
+            return self._reader.buffer(slot, length)
+        source = self.source(slot)
+        if source == slot:
+            return self._decode_learned(slot, coded, length)
+        return self.buffer(source).view(self.slots[slot].dtype)
+
+    def source(self, slot: int) -> int:
+        return self._reader.sources[slot]
 
 
 def same_bits(column: ak.Array, other: ak.Array) -> bool:
@@ -180,7 +264,7 @@ def buffers(layout: Any) -> Iterator[Values]:
         yield from buffers(layout.content)
     elif layout.is_list:
         lists = layout.to_ListOffsetArray64(True)
-        yield np.diff(lists.offsets.data).astype(_COUNT)
+        yield np.diff(lists.offsets.data).astype(COUNT)
         yield from buffers(lists.content)
     elif layout.is_union:
         yield layout.tags.data
@@ -189,42 +273,6 @@ def buffers(layout: Any) -> Iterator[Values]:
     elif layout.is_record:
         for content in layout.contents:
             yield from buffers(content)
-
-
-@lru_cache(maxsize=1024)
-def _dtypes(datashape: str) -> tuple[DType, ...]:
-    """Dtypes of the buffers of a column, in their order."""
-    try:
-        return tuple(_dtypes_of(parse_datashape(datashape)))
-    except Exception as error:  # the parser's exceptions have no public name
-        raise InputError(f"columns of type {datashape} cannot be packed") from error
-
-
-def _dtypes_of(entry: Any) -> Iterator[DType]:
-    import awkward as ak
-
-    if entry.parameter("__categorical__"):
-        raise InputError("categories cannot be packed")
-    match entry:
-        case ak.types.NumpyType(primitive="bool"):
-            yield BOOL
-        case ak.types.NumpyType() if entry.primitive in _NUMBERS:
-            yield np.dtype(entry.primitive).newbyteorder("<")
-        case ak.types.ListType():
-            yield _COUNT
-            yield from _dtypes_of(entry.content)
-        case ak.types.OptionType():
-            yield BOOL
-            yield from _dtypes_of(entry.content)
-        case ak.types.RegularType():
-            yield from _dtypes_of(entry.content)
-        case ak.types.RecordType() if entry.contents:  # its type without fields reads as a tuple's
-            for content in entry.contents:
-                yield from _dtypes_of(content)
-        case ak.types.UnknownType():  # content of lists that are all empty
-            pass
-        case _:
-            raise InputError(f"{entry} cannot be packed")
 
 
 def _build(entry: Any, length: int, next_buffer: Callable[[int], Values]) -> Any:

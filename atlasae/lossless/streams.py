@@ -12,7 +12,7 @@ from atlasae.coding.varint import decode_varint, encode_varint
 from atlasae.errors import DamagedFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from atlasae.types import DType, Values
 
@@ -23,9 +23,8 @@ LARGEST = 1 << 26  # bytes of the buffers of a small block
 _LARGEST_RATIO = 1 << 10
 WIDTHS = (1, 2, 4, 8)  # bytes of a word
 BOOL, _BITS = np.dtype(bool), np.dtype(np.uint8)
-_CONSTANT, _SOLID, _ALONE, _AGAIN = range(
-    4
-)  # how a buffer is stored; _AGAIN + i: equal to buffer i
+# how a buffer is stored; _AGAIN + i: equal to buffer i
+_CONSTANT, _SOLID, _ALONE, _LEARNED, _AGAIN = range(5)
 _INDEX_BYTES = 12  # of the index per buffer, at most
 _CHUNK = 1 << 20  # numbers per chunk of pcodec
 _SAMPLE = 1 << 20  # bytes, of all buffers, on which the compressors are compared
@@ -63,19 +62,19 @@ def largest_unpacked(packed: bytes) -> int:
     return max(LARGEST, _LARGEST_RATIO * len(packed))
 
 
-def write_buffers(slots: Sequence[int], stored: Sequence[tuple[bool, Values]]) -> bytes:
-    """Write buffers: pcodec's header, the index, one LZMA stream per word size, then pcodec's data.
+def write_buffers(slots: Sequence[int], stored: Sequence[tuple[bool, Values] | bytes]) -> bytes:
+    """Write buffers: pcodec's header, the index, one LZMA stream per word size, then all others.
 
     The index says how the buffer of each slot is stored, then the size of each stored buffer: before
-    compression with LZMA, after compression with pcodec.
+    compression with LZMA, after any other.
 
     Args:
         slots: for each buffer of the columns, its index in ``stored``.
-        stored: distinct buffers as ``reduce_buffer`` returns them.
+        stored: distinct buffers as ``reduce_buffer`` returns them, or as they are coded elsewhere.
     """
     from pcodec import wrapped
 
-    configs = _configs([words for _, words in stored])
+    configs = _configs({i: one[1] for i, one in enumerate(stored) if not isinstance(one, bytes)})
     solid: dict[int, list[bytes]] = {width: [] for width in WIDTHS}
     alone: list[bytes] = []
     kinds: list[int] = []
@@ -84,7 +83,13 @@ def write_buffers(slots: Sequence[int], stored: Sequence[tuple[bool, Values]]) -
         if index < len(sizes):
             kinds.append(_AGAIN + index)
             continue
-        constant, words = stored[index]
+        one = stored[index]
+        if isinstance(one, bytes):
+            kinds.append(_LEARNED)
+            alone.append(one)
+            sizes.append(len(one))
+            continue
+        constant, words = one
         if index in configs:
             kinds.append(_ALONE)
             pieces, piece = alone, _pcodec(words, configs[index])
@@ -120,31 +125,40 @@ class BufferReader:
         kinds, at = _read_numbers(index, 0, len(dtypes))
         sizes, at = _read_numbers(index, at, sum(kind < _AGAIN for kind in kinds))
         stored: list[tuple[int, DType, bytes]] = []
+        firsts: list[int] = []
         self._slots = []
-        for kind, dtype in zip(kinds, dtypes, strict=True):
+        self.sources: list[int] = []
+        for slot, (kind, dtype) in enumerate(zip(kinds, dtypes, strict=True)):
             source = kind - _AGAIN
             if kind < _AGAIN:
                 source = len(stored)
-                words = _BITS if dtype == BOOL else dtype
-                pieces = alone if kind == _ALONE else solid[words.itemsize]
+                words = _BITS if dtype == BOOL and kind != _LEARNED else dtype
+                pieces = alone if kind in (_ALONE, _LEARNED) else solid[words.itemsize]
                 stored.append((kind, words, pieces.read(sizes[source])))
+                firsts.append(slot)
             self._slots.append((dtype, *stored[source]))
+            self.sources.append(firsts[source])
         if at != len(index) or any(pieces.read(1) for pieces in (alone, *solid.values())):
             raise DamagedFileError("the block is longer than its index says")
 
-    def column(self, slots: range) -> Callable[[int], Values]:
-        """A function that returns the next buffer of a column, given its length."""
-        remaining = iter(slots)
-        return lambda length: self._buffer(next(remaining), length)
-
-    def _buffer(self, slot: int, length: int) -> Values:
-        dtype, kind, stored, piece = self._slots[slot]
+    def require(self, slot: int, length: int) -> None:
+        """Raise DamagedFileError if a buffer would be larger than the block may unpack to."""
+        dtype, _, stored, _ = self._slots[slot]
         self._remaining -= unpacked_size(length, dtype)
-        as_words = _BITS if dtype == BOOL else dtype
         if self._remaining < 0:
             raise DamagedFileError(f"{length:,} {dtype}s are more than a block of this size holds")
-        if stored.itemsize != as_words.itemsize:
+        if stored.itemsize != (_BITS if dtype == BOOL else dtype).itemsize:
             raise DamagedFileError(f"a buffer has words of {stored.itemsize} bytes, not {dtype}")
+
+    def learned(self, slot: int) -> bytes | None:
+        """The bytes of a buffer that is coded elsewhere."""
+        _, kind, _, piece = self._slots[slot]
+        return piece if kind == _LEARNED else None
+
+    def buffer(self, slot: int, length: int) -> Values:
+        """A buffer of this length."""
+        dtype, kind, stored, piece = self._slots[slot]
+        as_words = _BITS if dtype == BOOL else dtype
         in_bits = dtype == BOOL and kind != _CONSTANT
         count = -(-length // 8) if in_bits else length
         if kind == _ALONE:
@@ -161,14 +175,14 @@ class BufferReader:
         return words.astype(bool) if dtype == BOOL else words
 
 
-def _configs(buffers: Sequence[Values]) -> dict[int, Any]:
+def _configs(buffers: Mapping[int, Values]) -> dict[int, Any]:
     """The best configuration of pcodec for each buffer that is compressed alone, by its index."""
     share = max(_SAMPLE // max(len(buffers), 1), 1024)
     configs: dict[int, Any] = {}
     for width in WIDTHS:
         samples = {
             index: words[: share // width]
-            for index, words in enumerate(buffers)
+            for index, words in buffers.items()
             if words.itemsize == width and len(words) > 1
         }
         configs |= _alone(samples, width)

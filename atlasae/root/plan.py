@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from atlasae.errors import InputError, MissingNameError
-from atlasae.lossless.columns import can_pack
+from atlasae.lossless.slots import can_pack
 from atlasae.root.container.restored_tree import RestoredTree
 from atlasae.root.counters import counters_with_other_values
 from atlasae.root.io.branch import RNTUPLE, TTREE, BranchInfo

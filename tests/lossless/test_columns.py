@@ -12,7 +12,8 @@ from hypothesis.extra import numpy as hnp
 
 from atlasae.errors import DamagedFileError, InputError
 from atlasae.lossless import streams
-from atlasae.lossless.columns import can_pack, pack, size_of, unpack
+from atlasae.lossless.columns import pack, size_of, unpack
+from atlasae.lossless.slots import can_pack
 
 DTYPES = [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)] + [
     *("float32", "float64", "bool")

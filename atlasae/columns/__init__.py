@@ -1,0 +1,1 @@
+"""Columns of a tree, each coded given the others: flags, counts, indices, scores, momenta."""

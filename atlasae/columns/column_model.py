@@ -1,0 +1,308 @@
+"""How one column is coded, given the columns before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from atlasae.coding import adaptive
+from atlasae.coding.adaptive import NO_ORIGIN, Contexts
+from atlasae.coding.entropy import BitClasses, EntropyDecoder, EntropyEncoder
+from atlasae.coding.plain_bits import read_bits, write_bits
+from atlasae.coding.varint import decode_varint, encode_varint
+from atlasae.columns.coordinates import Against, Coordinate
+from atlasae.columns.terms import NO_ROW, Kind, Rows, Term
+from atlasae.density.conditional import Conditional
+from atlasae.errors import DamagedFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from atlasae.columns.integers import IntegerCode
+    from atlasae.density.bins import Bins
+    from atlasae.types import Classes, Integers, Integers32, Values
+
+MOST_PLACES = 16  # ranks and counts that contexts tell apart
+LEAST, MOST = -(1 << 31), (1 << 31) - 1
+
+
+class Known(Protocol):
+    """What is known of the other columns of a block."""
+
+    def rows(self, slot: int) -> Rows:
+        """The rows of a slot."""
+
+    def whole(self, slot: int) -> Integers:
+        """The integers of a column."""
+
+    def integers(self, slot: int) -> Integers32:
+        """The integers of a column that questions are about."""
+
+    def cells(self, slot: int) -> tuple[Classes, int]:
+        """The bins of a column that contexts are about, and how many there are."""
+
+    def values(self, slot: int) -> Values:
+        """The numbers of a column."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A term of a context: its cell, without some low bits."""
+
+    term: Term
+    shift: int = 0
+
+
+@dataclass(frozen=True)
+class Adaptive:
+    """Bins are coded with probabilities that are learned on the way.
+
+    Attributes:
+        contexts: the features of each.
+        escapes: whether there can be integers that no bin but the last has.
+    """
+
+    contexts: tuple[tuple[Feature, ...], ...]
+    escapes: bool = False
+
+    @property
+    def terms(self) -> list[Term]:
+        """All terms."""
+        return [feature.term for context in self.contexts for feature in context]
+
+
+@dataclass(frozen=True)
+class Tabulated:
+    """Bins are coded with stored tables, found by questions.
+
+    Attributes:
+        terms: what is asked about.
+        density: of the coordinates, given the terms.
+    """
+
+    terms: list[Term]
+    density: Conditional
+
+
+@dataclass(frozen=True)
+class ColumnModel:
+    """How one column is coded.
+
+    Attributes:
+        slot: of the column.
+        code: its numbers as integers.
+        low: low bits of a coordinate that are plain.
+        coordinate: the integers, or what they are compared with.
+        bins: of the coordinates.
+        cell_bins: of the integers, for contexts of other columns; None if those of the coordinates
+            are.
+        coder: of the bins; None if the column is only known to others, and packed.
+    """
+
+    slot: int
+    code: IntegerCode
+    low: int
+    coordinate: Coordinate
+    bins: Bins
+    cell_bins: Bins | None
+    coder: Adaptive | Tabulated | None
+
+    @property
+    def slots(self) -> set[int]:
+        """The slots of all columns that it needs."""
+        terms = [] if self.coder is None else list(self.coder.terms)
+        if self.coordinate.reference is not None:
+            terms.append(self.coordinate.reference)
+        return {slot for term in terms for slot in term.slots}
+
+    def encode(self, values: Values, known: Known) -> bytes | None:
+        """Encode numbers; None if they cannot be coded so."""
+        high, low = self.split(values, known)
+        if high is None or self.coder is None:
+            return None
+        if isinstance(self.coder, Tabulated):
+            encoder = EntropyEncoder()
+            inputs = _Questions(self.coder.terms, known.rows(self.slot), known)
+            self.coder.density.code(encoder, high, len(high), inputs)
+            if self.low:
+                encoder.uniform(self.low, len(low), low)
+            return encoder.to_bytes()
+        symbols = self.bins.find(high)
+        depth = depth_of(self.bins, escapes=self.coder.escapes)
+        if len(symbols) and int(symbols.max()) >> depth:
+            return None
+        coded = adaptive.encode(symbols, depth, self.contexts(known))
+        return encode_varint(len(coded)) + coded + self._plain(symbols, high, low)
+
+    def decode(self, coded: bytes, length: int, known: Known) -> Values:
+        """Decode numbers, from untrusted bytes.
+
+        Raises:
+            DamagedFileError: the bytes are not those of ``encode``.
+        """
+        if self.coder is None:
+            raise DamagedFileError("a column is coded that its model does not code")
+        if isinstance(self.coder, Tabulated):
+            decoder = EntropyDecoder(coded)
+            inputs = _Questions(self.coder.terms, known.rows(self.slot), known)
+            high = self.coder.density.code(decoder, None, length, inputs)
+            low = decoder.uniform(self.low, length, None) if self.low else None
+        else:
+            size, at = decode_varint(coded, 0)
+            depth = depth_of(self.bins, escapes=self.coder.escapes)
+            symbols = adaptive.decode(coded[at : at + size], depth, self.contexts(known))
+            if len(symbols) and int(symbols.max()) >= len(self.bins):
+                raise DamagedFileError("a column is damaged: it has a bin that is not there")
+            high, low = self._read_plain(symbols, coded[at + size :])
+        return self._joined(high, low, known)
+
+    def split(self, values: Values, known: Known) -> tuple[Integers32 | None, Integers32]:
+        """The coordinates of numbers, and their low bits; None if they cannot be coded so."""
+        nothing = np.zeros(0, np.int32)
+        if not self.code.holds(values):
+            return None, nothing
+        whole = self.code.whole(values)
+        if reference := self.coordinate.reference:
+            numbers = whole if reference.is_own else self._reference(known)
+            rows = known.rows(self.slot).of(reference)
+            coordinates = self.coordinate.of(whole, rows, numbers, self.code)
+        else:
+            coordinates = whole
+        if coordinates is None:
+            return None, nothing
+        high = coordinates >> self.low
+        if len(high) and not LEAST <= int(high.min()) <= int(high.max()) <= MOST:
+            return None, nothing
+        low = (coordinates & (1 << self.low) - 1).astype(np.int32) if self.low else nothing
+        return high.astype(np.int32), low
+
+    def _joined(self, high: Integers32, low: Integers32 | None, known: Known) -> Values:
+        coordinates = high.astype(np.int64) << self.low
+        if low is not None:
+            coordinates |= low
+        if reference := self.coordinate.reference:
+            numbers = None if reference.is_own else self._reference(known)
+            rows = known.rows(self.slot).of(reference)
+            coordinates = self.coordinate.whole(coordinates, rows, numbers, self.code)
+        return self.code.values(coordinates)
+
+    def _reference(self, known: Known) -> Integers:
+        """The integers of the reference, in the code of this column."""
+        assert self.coordinate.reference is not None
+        values = known.values(self.coordinate.reference.slot)
+        if (values.dtype.kind == "f") != (self.code.dtype.kind == "f"):
+            raise DamagedFileError("a column is compared with one of another kind")
+        if values.dtype != self.code.dtype:
+            values = values.astype(self.code.dtype)
+        return self.code.whole(values)
+
+    def _plain(self, symbols: Classes, high: Integers32, low: Integers32) -> bytes:
+        """The offsets in the bins, and the low bits."""
+        kinds = self.bins.kinds
+        bits = int(kinds.widths[symbols].sum(dtype=np.int64)) + self.low * len(low)
+        words = np.zeros(bits // 64 + 2, np.uint64)
+        position = write_bits(symbols, high, kinds.lows, kinds.widths, words, 0)
+        if self.low:
+            write_bits(*_uniform(low, self.low), words, position)
+        return words.astype("<u8", copy=False).tobytes()[: -(-bits // 8)]
+
+    def _read_plain(self, symbols: Classes, data: bytes) -> tuple[Integers32, Integers32 | None]:
+        kinds = self.bins.kinds
+        bits = int(kinds.widths[symbols].sum(dtype=np.int64)) + self.low * len(symbols)
+        if len(data) != -(-bits // 8):
+            raise DamagedFileError("a column is damaged: it has other plain bits than its bins")
+        words = np.zeros(len(data) // 4 + 3, "<u4")
+        words.view(np.uint8)[: len(data)] = np.frombuffer(data, np.uint8)
+        words = words.astype(np.uint32, copy=False)
+        high = np.zeros(len(symbols), np.int32)
+        position = read_bits(symbols, kinds.lows, kinds.widths, words, 0, high)
+        if not self.low:
+            return high, None
+        low = np.zeros(len(symbols), np.int32)
+        classes, _, lows, widths = _uniform(low, self.low)
+        read_bits(classes, lows, widths, words, position, low)
+        return high, low
+
+    def contexts(self, known: Known) -> Contexts:
+        """What the probabilities of the bins depend on."""
+        assert isinstance(self.coder, Adaptive)
+        return make_contexts(self.coder.contexts, known.rows(self.slot), known)
+
+
+def depth_of(bins: Bins, *, escapes: bool) -> int:
+    """Bits of the number of a bin; with ``escapes`` also of the last, which all other integers share."""
+    return max((len(bins) - 1 - (not escapes)).bit_length(), 1)
+
+
+def _uniform(low: Integers32, bits: int) -> tuple[Classes, Integers32, Integers, Classes]:
+    """The arguments of ``write_bits`` for integers of the same number of bits."""
+    kinds = BitClasses.of_width(bits)
+    return np.zeros(len(low), np.uint8), low, kinds.lows, kinds.widths
+
+
+def make_contexts(
+    contexts: Sequence[Sequence[Feature]], rows: Rows, known: Known
+) -> Contexts:
+    """Contexts of features, of all rows of a column."""
+    cells = np.zeros((len(contexts), rows.count), np.int32)
+    sizes, origins = np.ones(len(contexts), np.int64), np.full(len(contexts), NO_ORIGIN)
+    shifts = np.zeros(len(contexts), np.int64)
+    own: dict[Term, Integers] = {}
+    for i, features in enumerate(contexts):
+        for feature in features:
+            if feature.term.is_own:
+                own.setdefault(feature.term, rows.of(feature.term))
+                origins[i], shifts[i] = list(own).index(feature.term), feature.shift
+            else:
+                more, size = feature_cells(feature, rows, known)
+                cells[i] = cells[i] * size + more
+                sizes[i] *= size
+    places = np.zeros((len(own), rows.count), np.int32)
+    for place, each in zip(places, own.values(), strict=True):
+        place[:] = each
+    return Contexts(cells, sizes, origins, shifts, places)
+
+
+def feature_cells(feature: Feature, rows: Rows, known: Known) -> tuple[Integers, int]:
+    """The cells of a feature that is not of the column itself, and how many there are."""
+    term = feature.term
+    if term.kind in (Kind.RANK, Kind.COUNT):
+        places = rows.ranks if term.kind == Kind.RANK else rows.counts
+        cells, size = np.minimum(places, MOST_PLACES - 1), MOST_PLACES
+    else:
+        own, size = known.cells(term.slot)
+        at = rows.of(term)
+        cells = own[np.maximum(at, 0)].astype(np.int64) if len(own) else np.zeros(rows.count, int)
+        if term.kind == Kind.LINKED:
+            cells[at == NO_ROW] = size
+            size += 1
+    return cells >> feature.shift, (size - 1 >> feature.shift) + 1
+
+
+class _Questions:
+    """What the questions of a tree are about."""
+
+    def __init__(self, terms: Sequence[Term], rows: Rows, known: Known) -> None:
+        self._terms, self._rows, self._known = terms, rows, known
+
+    def __len__(self) -> int:
+        return len(self._terms)
+
+    def row(self, index: int) -> Integers32:
+        return term_integers(self._terms[index], self._rows, self._known)
+
+
+def term_integers(term: Term, rows: Rows, known: Known) -> Integers32:
+    """The integers of a term that is not of the column itself; the least where there is no row."""
+    if term.kind in (Kind.RANK, Kind.COUNT):
+        places = rows.ranks if term.kind == Kind.RANK else rows.counts
+        return places.astype(np.int32)
+    at = rows.of(term)
+    integers = known.integers(term.slot)
+    if not len(integers):
+        return np.full(len(at), LEAST, np.int32)
+    if term.kind == Kind.LINKED:
+        return np.where(at == NO_ROW, np.int32(LEAST), integers[np.maximum(at, 0)])
+    return integers[at]

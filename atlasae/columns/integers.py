@@ -1,0 +1,84 @@
+"""The numbers of a buffer as integers in their order, and back, bit for bit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from atlasae.lossless.streams import BOOL
+
+if TYPE_CHECKING:
+    from atlasae.types import DType, Integers, Values
+
+
+@dataclass(frozen=True)
+class IntegerCode:
+    """How numbers of a dtype become integers.
+
+    An integer stands for itself. A float stands for its bit pattern, as sign and size; a negative
+    one is the complement of its size, so that the order stays.
+
+    Attributes:
+        dtype: of the numbers.
+        shift: low bits of the size that are zero in all numbers, as in rounded mantissas.
+
+    Example:
+        >>> code = IntegerCode.of(np.array([1.0, -2.0], np.float32))
+        >>> code.shift, code.whole(np.array([1.0, -2.0], np.float32))
+        (23, array([ 127, -129]))
+        >>> code.values(np.array([127, -129]))
+        array([ 1., -2.], dtype=float32)
+    """
+
+    dtype: DType
+    shift: int = 0
+
+    @classmethod
+    def of(cls, values: Values) -> IntegerCode:
+        """The code with the largest shift that holds these numbers."""
+        code = cls(values.dtype)
+        if values.dtype.kind != "f":
+            return code
+        used = int(np.bitwise_or.reduce(code._sizes(values), initial=0))
+        return cls(values.dtype, (used & -used).bit_length() - 1 if used else 0)
+
+    def holds(self, values: Values) -> bool:
+        """Whether numbers come back bit for bit."""
+        if not self.shift:
+            return True
+        return not int(np.bitwise_or.reduce(self._sizes(values), initial=0)) & (1 << self.shift) - 1
+
+    def whole(self, values: Values) -> Integers:
+        """The integers of numbers, int64; those of uint64 from 2^63 on are negative."""
+        if self.dtype.kind == "f":
+            sizes = self._sizes(values) >> self.shift
+            return np.where(self._patterns(values) < 0, ~sizes, sizes)
+        return values.astype(np.int64)
+
+    def values(self, whole: Integers) -> Values:
+        """The numbers of integers."""
+        if self.dtype.kind == "f":
+            is_negative = whole < 0
+            sizes = np.where(is_negative, ~whole, whole) << self.shift
+            signed = np.where(is_negative, sizes | -1 << self._bits - 1, sizes)
+            return signed.astype(f"i{self.dtype.itemsize}").view(self.dtype)
+        return whole.astype(self.dtype)
+
+    @property
+    def _bits(self) -> int:
+        return 8 * self.dtype.itemsize
+
+    def _patterns(self, values: Values) -> Integers:
+        patterns: Integers = values.view(f"i{self.dtype.itemsize}")
+        return patterns
+
+    def _sizes(self, values: Values) -> Integers:
+        return self._patterns(values).astype(np.int64) & (1 << self._bits - 1) - 1
+
+    def wrapped(self, integers: Integers) -> Integers:
+        """Integers in the range of the dtype: as differences may be, and sums with them."""
+        if self.dtype == BOOL or self.dtype.itemsize == 8:
+            return integers
+        return integers.astype(np.int32).astype(np.int64)
