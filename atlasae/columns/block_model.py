@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +11,7 @@ from atlasae.columns.terms import Rows
 from atlasae.errors import DamagedFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from atlasae.columns.column_model import ColumnModel
     from atlasae.lossless.slots import BlockBuffers
@@ -23,22 +22,17 @@ class BlockModel:
     """The models of the columns of a block.
 
     Args:
-        columns: each needs only those before it.
+        by_slot: the models; each needs only those before it.
     """
 
-    def __init__(self, columns: Sequence[ColumnModel]) -> None:
-        self.columns = tuple(columns)
-
-    @cached_property
-    def by_slot(self) -> dict[int, ColumnModel]:
-        """The models by slot."""
-        return {column.slot: column for column in self.columns}
+    def __init__(self, by_slot: Mapping[int, ColumnModel]) -> None:
+        self.by_slot = by_slot
 
     def encode(self, block: BlockBuffers) -> Mapping[int, bytes]:
         """The bytes of the buffers that can be coded, by slot."""
         known = KnownColumns(self.by_slot, block)
         coded = {}
-        for column in self.columns:
+        for column in self.by_slot.values():
             if block.source(column.slot) == column.slot:
                 data = column.encode(block.buffer(column.slot), known)
                 if data is not None:

@@ -60,7 +60,7 @@ def fit_block_model(names: Sequence[str], block: BlockBuffers) -> BlockModel:
     known = KnownColumns(models, block)
     for slot in candidates:
         models[slot] = _Fit(slot, block, known, candidates).best()
-    return BlockModel([m for m in models.values()])
+    return BlockModel(models)
 
 
 def _may_learn(block: BlockBuffers, slot: int) -> bool:
@@ -261,7 +261,9 @@ def bytes_alone(values: Values) -> int:
 
     words = np.packbits(values) if values.dtype == bool else np.ascontiguousarray(values)
     bits = words.itemsize.bit_length() - 1
-    preset = {"id": lzma.FILTER_LZMA1, "preset": 9, "lc": 0, "lp": bits, "pb": bits}
+    window = min(max(words.nbytes, 1 << 12), 1 << 24)  # to make a large one takes a tenth of a second
+    preset = {"id": lzma.FILTER_LZMA1, "preset": 6, "lc": 0, "lp": bits, "pb": bits}
+    preset["dict_size"] = window
     joined = len(lzma.compress(words.tobytes(), lzma.FORMAT_RAW, filters=[preset])) - 5
     if words.itemsize == 1:
         return joined

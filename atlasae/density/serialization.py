@@ -39,7 +39,7 @@ def write_jet_density(writer: NumberWriter, density: JetDensity) -> list[bytes]:
     if density.in_events:
         counts = density.jets_per_event
         writer.integer(len(counts.bins) - len(count_bins(0)), MOST_COUNTS + 1)
-        _write_tables(writer, counts.leaves)
+        write_tables(writer, counts.leaves)
     return conditionals
 
 
@@ -62,7 +62,7 @@ def read_jet_density(
     if not in_events:
         return JetDensity(layout, distributions, fit_counts(None), in_events)
     bins = count_bins(reader.integer(MOST_COUNTS + 1))
-    counts = Conditional(bins, Tree.single(), _read_tables(reader, 1, len(bins)))
+    counts = Conditional(bins, Tree.single(), read_tables(reader, 1, len(bins)))
     return JetDensity(layout, distributions, counts, in_events)
 
 
@@ -98,9 +98,9 @@ def write_conditional(writer: NumberWriter, conditional: Conditional) -> None:
         >>> np.array_equal(stored.bins.lows, density.bins.lows)
         True
     """
-    _write_bins(writer, conditional.bins)
-    _write_tree(writer, conditional.tree)
-    _write_tables(writer, conditional.leaves)
+    write_bins(writer, conditional.bins)
+    write_tree(writer, conditional.tree)
+    write_tables(writer, conditional.leaves)
 
 
 def read_conditional(reader: NumberReader) -> Conditional:
@@ -109,13 +109,15 @@ def read_conditional(reader: NumberReader) -> Conditional:
     Raises:
         DamagedFileError: the bytes are not such a distribution.
     """
-    bins, tree = _read_bins(reader), _read_tree(reader)
-    return Conditional(bins, tree, _read_tables(reader, tree.leaf_count, len(bins)))
+    bins, tree = read_bins(reader), read_tree(reader)
+    return Conditional(bins, tree, read_tables(reader, tree.leaf_count, len(bins)))
 
 
-def _write_bins(writer: NumberWriter, bins: Bins) -> None:
+def write_bins(writer: NumberWriter, bins: Bins) -> None:
     """Write bins as halves of a range, halves of these, and so on."""
     low = int(bins.lows[0])
+    if ((bins.lows - low) & (1 << bins.widths.astype(np.int64)) - 1).any():
+        low = -(1 << 31)  # of a range so wide that it holds all integers
     top = (int(bins.lows[-1] - low) + (1 << int(bins.widths[-1])) - 1).bit_length()
     writer.signed(low)
     writer.integer(top, 33)
@@ -135,7 +137,7 @@ def _write_bins(writer: NumberWriter, bins: Bins) -> None:
             ranges += [(start + (1 << width - 1), width - 1), (start, width - 1)]
 
 
-def _read_bins(reader: NumberReader) -> Bins:
+def read_bins(reader: NumberReader) -> Bins:
     low, top = reader.signed(), reader.integer(33)
     lows, widths, ranges, halved = [], [], [(0, top)], 0
     while ranges:
@@ -152,7 +154,7 @@ def _read_bins(reader: NumberReader) -> Bins:
     return Bins(np.array(lows, np.int64), np.array(widths, np.uint8))
 
 
-def _write_tree(writer: NumberWriter, tree: Tree) -> None:
+def write_tree(writer: NumberWriter, tree: Tree) -> None:
     """Write the cuts, then for each node one plus what it asks about, or 0, and its threshold."""
     writer.integer(len(tree.cuts), _MOST_INPUTS)
     for cut in tree.cuts:
@@ -165,7 +167,7 @@ def _write_tree(writer: NumberWriter, tree: Tree) -> None:
             writer.integer(threshold, CELLS)
 
 
-def _read_tree(reader: NumberReader) -> Tree:
+def read_tree(reader: NumberReader) -> Tree:
     cuts = tuple(
         Cut(reader.integer(_MOST_INPUTS), reader.signed(), reader.integer(_SHIFTS))
         for _ in range(reader.integer(_MOST_INPUTS))
@@ -183,7 +185,7 @@ def _read_tree(reader: NumberReader) -> Tree:
     return Tree(cuts, np.array(inputs), np.array(thresholds, np.uint8))
 
 
-def _write_tables(writer: NumberWriter, tables: LeafTables) -> None:
+def write_tables(writer: NumberWriter, tables: LeafTables) -> None:
     """Write the levels of the bins, then the differences from them where there are more leaves."""
     levels = tables.levels
     writer.integer(int(levels.max()), LEVELS)
@@ -193,7 +195,7 @@ def _write_tables(writer: NumberWriter, tables: LeafTables) -> None:
         writer.integers(tables.differences.ravel() + MOST_DIFFERENCE, _DIFFERENCES)
 
 
-def _read_tables(reader: NumberReader, leaves: int, bins: int) -> LeafTables:
+def read_tables(reader: NumberReader, leaves: int, bins: int) -> LeafTables:
     largest = reader.integer(LEVELS)
     levels = np.array([reader.integer(largest + 1) for _ in range(bins)])
     differences = np.zeros((leaves, bins), np.int64)
