@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from atlasae.lossless.slots import BlockBuffers
 
-_INDEX = re.compile(r"(?P<target>\w+?)Idx(G|\d*\w*|Mother)$")  # genJetIdx, subJetIdx1, genPartIdxMother
+_INDEX = re.compile(
+    r"(?P<target>\w+?)Idx(G|\d*\w*|Mother)$"
+)  # genJetIdx, subJetIdx1, genPartIdxMother
 _SPLIT = re.compile(r"[_.]")
 _MOST_ABOVE = 40  # columns of entries that a column of entries is given
 _MOTHERS = 0.9  # share of the indices of a column that point to rows before their own, or to none
@@ -96,9 +98,7 @@ class Candidates:
 
         def depth(domain: tuple[int, ...], path: tuple[tuple[int, ...], ...]) -> int:
             if domain not in depths:
-                below = [
-                    depth(d, (*path, domain)) + 1 for d in points[domain] if d not in path
-                ]
+                below = [depth(d, (*path, domain)) + 1 for d in points[domain] if d not in path]
                 depths[domain] = max(below, default=0)
             return depths[domain]
 

@@ -12,7 +12,7 @@ from atlasae.coding.adaptive import NO_ORIGIN, Contexts
 from atlasae.coding.entropy import BitClasses, EntropyDecoder, EntropyEncoder
 from atlasae.coding.plain_bits import read_bits, write_bits
 from atlasae.coding.varint import decode_varint, encode_varint
-from atlasae.columns.coordinates import Against, Coordinate
+from atlasae.columns.coordinates import Coordinate
 from atlasae.columns.terms import NO_ROW, Kind, Rows, Term
 from atlasae.density.conditional import Conditional
 from atlasae.errors import DamagedFileError
@@ -242,9 +242,7 @@ def _uniform(low: Integers32, bits: int) -> tuple[Classes, Integers32, Integers,
     return np.zeros(len(low), np.uint8), low, kinds.lows, kinds.widths
 
 
-def make_contexts(
-    contexts: Sequence[Sequence[Feature]], rows: Rows, known: Known
-) -> Contexts:
+def make_contexts(contexts: Sequence[Sequence[Feature]], rows: Rows, known: Known) -> Contexts:
     """Contexts of features, of all rows of a column."""
     cells = np.zeros((len(contexts), rows.count), np.int32)
     sizes, origins = np.ones(len(contexts), np.int64), np.full(len(contexts), NO_ORIGIN)

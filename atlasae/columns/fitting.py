@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from atlasae.coding import adaptive
-from atlasae.coding.adaptive import MOST_CELLS, NO_ORIGIN
+from atlasae.coding.adaptive import MOST_CELLS
 from atlasae.columns.block_model import BlockModel, KnownColumns
 from atlasae.columns.candidates import Candidates, linked_term
 from atlasae.columns.column_model import (
@@ -31,10 +31,9 @@ from atlasae.density.bin_fitting import fit_bins
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from atlasae.columns.terms import Rows
     from atlasae.density.bins import Bins
     from atlasae.lossless.slots import BlockBuffers
-    from atlasae.types import Classes, Integers, Integers32, Values
+    from atlasae.types import Classes, Integers, Values
 
 _MOST_BINS = 250
 _BIN = 14.0  # bits that a bin costs to store and to learn
@@ -47,19 +46,20 @@ _MOST_TRIED = 12  # features that are tried together with the best
 _COARSER = (2, 4)  # shifts of cells that are tried
 
 
-def fit_block_model(names: Sequence[str], block: BlockBuffers) -> BlockModel:
+def fit_block_model(names: Sequence[str], block: BlockBuffers, uses: float = 1.0) -> BlockModel:
     """Choose how the columns of a block are coded.
 
     Args:
         names: of the branch of each slot.
         block: the buffers, all of them or a sample.
+        uses: how many numbers will be coded for each number here.
     """
     slots = [slot for slot in range(len(block.slots)) if _may_learn(block, slot)]
     candidates = Candidates(names, block, slots)
     models: dict[int, ColumnModel] = {}
     known = KnownColumns(models, block)
     for slot in candidates:
-        models[slot] = _Fit(slot, block, known, candidates).best()
+        models[slot] = _Fit(slot, block, known, candidates, uses).best()
     return BlockModel(models)
 
 
@@ -83,8 +83,14 @@ class _Fit:
     """The choice for one column."""
 
     def __init__(
-        self, slot: int, block: BlockBuffers, known: KnownColumns, candidates: Candidates
+        self,
+        slot: int,
+        block: BlockBuffers,
+        known: KnownColumns,
+        candidates: Candidates,
+        uses: float,
     ) -> None:
+        self.uses = uses
         self.slot, self.block, self.known, self.candidates = slot, block, known, candidates
         self.values = block.buffer(slot)
         self.code = IntegerCode.of(self.values)
@@ -169,7 +175,13 @@ class _Fit:
             wide = np.clip(self.whole >> low, LEAST, MOST).astype(np.int32)
             cell_bins = fit_bins(wide, _CELL_BINS, _CELL_BIN)
         model = ColumnModel(
-            self.slot, self.code, low, coordinate, bins, cell_bins, Adaptive(contexts)
+            self.slot,
+            self.code,
+            low,
+            coordinate,
+            bins,
+            cell_bins,
+            Adaptive(contexts, self.uses > 1),
         )
         return _Choice(total, model)
 
@@ -186,7 +198,7 @@ class _Fit:
     ) -> tuple[tuple[tuple[Feature, ...], ...], float]:
         """The contexts with which the bins take least, and the bits that they take with these."""
         kinds, classes = len(bins), symbols.astype(np.int64)
-        depth = depth_of(bins, escapes=False)
+        depth = depth_of(bins, escapes=self.uses > 1)
         none = np.zeros(len(classes), np.int64)
         base = adaptive_bits(classes, kinds, none, 1)
         scored = []
@@ -225,9 +237,7 @@ class _Fit:
                 best, best_bits = tried, bits
         return tuple(best), float(best_bits)
 
-    def _features(
-        self, classes: Integers, kinds: int
-    ) -> Iterator[tuple[Feature, Integers, int]]:
+    def _features(self, classes: Integers, kinds: int) -> Iterator[tuple[Feature, Integers, int]]:
         """What the column may be given, with cells and their number."""
         own = [Term(Kind.PREVIOUS)]
         terms = [Term(Kind.RANK), Term(Kind.COUNT)] if len(self.block.domain(self.slot)) > 1 else []
@@ -261,7 +271,9 @@ def bytes_alone(values: Values) -> int:
 
     words = np.packbits(values) if values.dtype == bool else np.ascontiguousarray(values)
     bits = words.itemsize.bit_length() - 1
-    window = min(max(words.nbytes, 1 << 12), 1 << 24)  # to make a large one takes a tenth of a second
+    window = min(
+        max(words.nbytes, 1 << 12), 1 << 24
+    )  # to make a large one takes a tenth of a second
     preset = {"id": lzma.FILTER_LZMA1, "preset": 6, "lc": 0, "lp": bits, "pb": bits}
     preset["dict_size"] = window
     joined = len(lzma.compress(words.tobytes(), lzma.FORMAT_RAW, filters=[preset])) - 5

@@ -46,9 +46,7 @@ def bits_of_counts(counts: Integers) -> float:
     totals = counts.sum(axis=1)
     most = int(totals.max(initial=0)) + 1
     size = 1 << most.bit_length()
-    return float(
-        _rising(whole, size)[totals].sum() - _rising(whole / kinds, size)[counts].sum()
-    )
+    return float(_rising(whole, size)[totals].sum() - _rising(whole / kinds, size)[counts].sum())
 
 
 @lru_cache(maxsize=256)

@@ -30,9 +30,9 @@ from atlasae.errors import DamagedFileError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from atlasae.types import DType, Integers
+    from atlasae.types import DType
 
-MAGIC = b"atc\x01"  # the last byte is the version of the format
+MAGIC = b"ats\x01"  # the last byte is the version of the format
 _DIGEST_BYTES = 8  # of SHA-256: protects against damage, not against forgery
 _MOST_COLUMNS = 1 << 20
 _SMALL = 64  # size of the numbers that are written by their shares
@@ -75,6 +75,11 @@ def read_block_model(stored: bytes, dtypes: Sequence[DType]) -> BlockModel:
     if len(stacks) - 1 != -(-len(heads.slots) // _PER_STACK):
         raise DamagedFileError("the stored models of columns are damaged: some are missing")
     return BlockModel(_StoredModels(heads, stacks[1:]))
+
+
+def is_block_model(stored: bytes) -> bool:
+    """Whether bytes are those of ``write_block_model``, as they begin."""
+    return stored[: len(MAGIC)] == MAGIC
 
 
 def _digest(data: bytes) -> bytes:
@@ -165,7 +170,9 @@ class _Heads:
         self.shapes: list[tuple[bool, list[list[int]], int]] = []  # escapes, shifts, questions
         for kind in self.kinds:
             if kind == _ADAPTIVE:
-                shifts = [[next(feature_shifts) for _ in range(next(sizes))] for _ in range(next(shapes))]
+                shifts = [
+                    [next(feature_shifts) for _ in range(next(sizes))] for _ in range(next(shapes))
+                ]
                 self.shapes.append((bool(next(escapes)), shifts, 0))
             else:
                 self.shapes.append((False, [], next(questions) if kind == _TABULATED else 0))

@@ -131,7 +131,10 @@ class Rows:
         """The row of a list of the entry that an index points to."""
         block = self.block
         own, other = block.slots[index], block.slots[target]
-        if block.domain(self.slot) != block.domain(index) or NO_PARENT in (own.parent, other.parent):
+        if block.domain(self.slot) != block.domain(index) or NO_PARENT in (
+            own.parent,
+            other.parent,
+        ):
             raise DamagedFileError("an index has other rows than the column that it belongs to")
         entries = block.in_parent(index)
         counts = block.buffer(other.parent).astype(np.int64)

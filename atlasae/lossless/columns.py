@@ -191,9 +191,7 @@ def unpack(
 class _StoredBuffers(BlockBuffers):
     """The buffers of a packed block; each is decoded at its first use."""
 
-    def __init__(
-        self, data: bytes, slots: Sequence[Slot], entries: int, learned: Learned
-    ) -> None:
+    def __init__(self, data: bytes, slots: Sequence[Slot], entries: int, learned: Learned) -> None:
         super().__init__(slots, entries)
         self._reader = BufferReader(data, [slot.dtype for slot in slots])
         self._decode_learned = learned.decoder(self)

@@ -6,12 +6,11 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import awkward as ak
-import numpy as np
-
 from atlasae.errors import located
 from atlasae.jets.table import to_table
 from atlasae.lossless.columns import pack
+from atlasae.root.column_fitting import fit_columns
+from atlasae.root.entry_sample import read_sample
 from atlasae.root.io.branch import grouped_alike
 from atlasae.root.known_layouts import Collection, preferred_collection
 from atlasae.text import printable
@@ -19,15 +18,15 @@ from atlasae.text import printable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import awkward as ak
+
     from atlasae.codecs.base import Codec
     from atlasae.root.io.branch import BranchInfo
-    from atlasae.root.io.tree import TreeReader
     from atlasae.root.plan import TreePlan
 
 _logger = logging.getLogger(__name__)
 
 TRAINING_ENTRIES = 200_000  # entries read to fit a codec to
-_WINDOWS = 20  # into which they are spread over a larger tree
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,32 @@ class CodedCollection:
         return [branch.name for branch in self.collection.choose(self.codec.features_).values()]
 
 
+@dataclass(frozen=True)
+class TreeCodecs:
+    """What the branches of a tree are compressed with.
+
+    Attributes:
+        collections: those that codecs compress.
+        packed: the other branches that are packed.
+        model: bytes of the models of their columns; empty if each is packed alone.
+    """
+
+    collections: list[CodedCollection]
+    packed: list[BranchInfo]
+    model: bytes
+
+    @classmethod
+    def packing(cls, plan: TreePlan) -> TreeCodecs:
+        """All branches of a plan that are to be packed, each alone."""
+        return cls([], plan.branches_to_pack([]), b"")
+
+    @property
+    def stored(self) -> list[bytes]:
+        """The bytes of codecs and models that a file has to hold."""
+        codecs = [coded.codec.decoder_bytes() for coded in self.collections]
+        return [*codecs, self.model] if self.model else codecs
+
+
 def keep_one_collection(plans: Sequence[TreePlan]) -> None:
     """Leave one collection to be coded, ``Jet`` or the first: for a codec made for one kind."""
     first = next((plan for plan in plans if plan.collections), None)
@@ -55,8 +80,8 @@ def keep_one_collection(plans: Sequence[TreePlan]) -> None:
 
 def fit_codecs(
     plans: Sequence[TreePlan], template: Codec, *, progress: bool
-) -> list[list[CodedCollection]]:
-    """The coded collections of each tree: with the codec given if it is fitted, else one each.
+) -> list[TreeCodecs]:
+    """What each tree is compressed with: the codec given if it is fitted, else one each collection.
 
     Collections with fewer than two jets are left to be kept or packed.
 
@@ -69,7 +94,7 @@ def fit_codecs(
     return [_fit_tree(plan, template, progress) for plan in plans]
 
 
-def _fit_tree(plan: TreePlan, template: Codec, progress: bool) -> list[CodedCollection]:
+def _fit_tree(plan: TreePlan, template: Codec, progress: bool) -> TreeCodecs:
     coded: list[CodedCollection] = []
     for collection in plan.collections:
         with located(f"tree {plan.source.path!r}: collection {collection.name!r}"):
@@ -77,7 +102,8 @@ def _fit_tree(plan: TreePlan, template: Codec, progress: bool) -> list[CodedColl
         if codec is not None:
             coded.append(CodedCollection(collection, codec))
             template = template.preserving_order()  # the first collection sets the order of all
-    return coded
+    packed = plan.branches_to_pack([branch for one in coded for branch in one.branches])
+    return TreeCodecs(coded, packed, fit_columns(plan.source, packed) if packed else b"")
 
 
 def _codec_for(
@@ -109,7 +135,9 @@ def _training_jets(
     if plan.select.all_floats:
         names += [name for name, branch in collection.others.items() if branch.is_float]
     codec = template.for_collection(names)
-    jets = _read_sample(plan.source, collection.choose(codec.features or names))
+    chosen = collection.choose(codec.features or names)
+    sample = read_sample(plan.source, [b.name for b in chosen.values()], TRAINING_ENTRIES)
+    jets = {feature: sample[branch.name] for feature, branch in chosen.items()}
     if plan.select.all_floats:  # vectors of one prefix can differ in length
         first = jets[names[0]]
         jets = {name: values for name, values in jets.items() if grouped_alike(first, values)}
@@ -121,20 +149,3 @@ def _saves(codec: Codec, jets: Mapping[str, ak.Array], share: float) -> bool:
     """Whether a codec with what it codes takes less than the columns packed without loss."""
     coded = len(codec.encode(jets)) / share + len(codec.decoder_bytes())
     return coded < len(pack({name: jets[name] for name in codec.features_})) / share
-
-
-def _read_sample(source: TreeReader, chosen: Mapping[str, BranchInfo]) -> dict[str, Any]:
-    """All entries of a small tree, else windows spread over it."""
-    total = source.num_entries
-    windows = 1 if total <= TRAINING_ENTRIES else _WINDOWS
-    length = min(total, TRAINING_ENTRIES) // windows
-    starts = np.linspace(0, total - length, windows).astype(int).tolist() if length else []
-    names = [branch.name for branch in chosen.values()]
-    chunks = [
-        {name: ak.to_packed(array) for name, array in arrays.items()}  # not all that was read
-        for _, arrays in source.ranges(names, [(start, start + length) for start in starts])
-    ]
-    return {
-        feature: ak.concatenate([arrays[branch.name] for arrays in chunks] or [[]])
-        for feature, branch in chosen.items()
-    }

@@ -20,7 +20,7 @@ from atlasae.codecs.registry import codec_class
 from atlasae.errors import DamagedFileError, InputError, located, require_choice
 from atlasae.progress import progress_bar
 from atlasae.root.check import check
-from atlasae.root.codec_fitting import fit_codecs, keep_one_collection
+from atlasae.root.codec_fitting import TreeCodecs, fit_codecs, keep_one_collection
 from atlasae.root.container.block_tree import BlockTreeWriter
 from atlasae.root.container.container import compression_like, is_compressed, write_container
 from atlasae.root.container.manifest import REORDERED, Manifest, add_notes, notes_of
@@ -39,7 +39,6 @@ from atlasae.threads import thread_count
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from atlasae.root.codec_fitting import CodedCollection
     from atlasae.root.container.manifest import Cluster
     from atlasae.root.io.branch import BranchInfo
     from atlasae.types import PathLike
@@ -143,8 +142,8 @@ def compress(
                     if title := title_of(file):
                         left_out["the title of the file"] = f"{title!r}, which uproot cannot write"
                     manifests[0].left_out.update(left_out)
-                    codecs = {one.codec.decoder_bytes(): None for one in chain(*coded)}
-                    write_container(out, manifests, codecs)
+                    stored = dict.fromkeys(chain(*(tree.stored for tree in coded)))
+                    write_container(out, manifests, stored)
                 break
             except Exception as error:  # uproot raises anything
                 write = partial(_write_alone, unfinished, step_size)
@@ -191,7 +190,7 @@ def _write_trees(
     file: Any,
     out: Any,
     plans: Sequence[TreePlan],
-    coded: Sequence[Sequence[CodedCollection]],
+    coded: Sequence[TreeCodecs],
     step_size: str | int,
     threads: int,
     progress: bool,
@@ -201,16 +200,16 @@ def _write_trees(
         out.mkdir(path)
     manifests = []
     with BlockTreeWriter(out, threads) as blocks:
-        for plan, collections in zip(plans, coded, strict=True):
+        for plan, codecs in zip(plans, coded, strict=True):
             source = plan.source
             _logger.info(
                 "writing %s: %s entries", printable(source.path), f"{source.num_entries:,}"
             )
             identity = secrets.token_hex(8)  # one of its own for each tree of each file
-            writers = _part_writers(plan, collections, blocks, identity)
+            writers = _part_writers(plan, codecs, blocks, identity)
             clusters = _write_tree(plan, writers, out, step_size, progress)
             manifest = _manifest(file, plan, identity, writers, clusters)
-            if any(coded_collection.codec.reorders for coded_collection in collections):
+            if any(one.codec.reorders for one in codecs.collections):
                 add_notes(manifest.changed, {source.path: REORDERED})
             manifests.append(manifest)
     return manifests
@@ -219,23 +218,22 @@ def _write_trees(
 def _write_alone(path: PathLike, step_size: str | int, plan: TreePlan) -> None:
     """Write a tree that no codec takes into a file of its own."""
     with uproot.recreate(path) as out, BlockTreeWriter(out, threads=1) as blocks:
-        _write_tree(plan, _part_writers(plan, [], blocks, ""), out, step_size, progress=False)
+        _write_tree(plan, _part_writers(plan, TreeCodecs.packing(plan), blocks, ""), out, step_size, progress=False)
 
 
 def _part_writers(
     plan: TreePlan,
-    coded: Sequence[CodedCollection],
+    codecs: TreeCodecs,
     blocks: BlockTreeWriter,
     identity: str,
 ) -> list[PartWriter]:
+    coded = codecs.collections
     if sum(c.codec.reorders for c in coded) > 1:
         raise InputError("order='free' is possible for one collection of a tree, not for several")
     schema = plan.source.schema
     writers = [codec_writer(c.codec, c.collection, schema, blocks, identity) for c in coded]
-    coded_branches = [branch for c in coded for branch in c.branches]
-    for group, names in plan.groups_to_pack(coded_branches).items():
-        branches = [schema[name] for name in names]
-        writers.append(ColumnWriter(group, branches, blocks, identity))
+    if codecs.packed:
+        writers.append(ColumnWriter(codecs.packed, codecs.model, blocks, identity))
     return writers
 
 

@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 
 PACKS = ("none", "all")
 TARGETS = ("same", TTREE, RNTUPLE)
-# A group of branches with one prefix is packed apart if it has this many branches and the tree this
-# many values; smaller groups take less room together.
-_LARGE_GROUP = 16
-_LARGE_TREE = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -112,33 +108,19 @@ class TreePlan:
                     changed[name] = "; ".join(filter(None, notes))
         return changed
 
-    def groups_to_pack(self, coded: Iterable[str]) -> dict[str, list[str]]:
-        """The branches to pack by group: those that no codec takes and that are not kept."""
+    def branches_to_pack(self, coded: Iterable[str]) -> list[BranchInfo]:
+        """The branches to pack: those that no codec takes and that are not kept."""
         coded = set(coded)
-        counters = {branch.counter for branch in self.branches if branch.counter}
-        groups: dict[str, list[str]] = {}
-        for branch in self.branches:
-            if self.packs and branch.name not in coded and _is_packed(branch, self.select):
-                groups.setdefault(_group_name(branch, counters), []).append(branch.name)
-        is_large = self.source.num_entries * len(self.branches) >= _LARGE_TREE
-        small = [name for name in groups if not is_large or len(groups[name]) < _LARGE_GROUP]
-        rest = [name for group in small for name in groups.pop(group)]
-        return groups | ({"": rest} if rest else {})
+        return [
+            branch
+            for branch in self.branches
+            if self.packs and branch.name not in coded and _is_packed(branch, self.select)
+        ]
 
 
 def _is_packed(branch: BranchInfo, select: Selection) -> bool:
     """Whether a branch of a packed tree is packed, if no codec takes it, and not kept."""
     return not select.keeps(branch.name) and can_pack(branch.type)
-
-
-def _group_name(branch: BranchInfo, counters: set[str]) -> str:
-    """Branches of one collection, or of one prefix, are packed together."""
-    if branch.name in counters:
-        return branch.name
-    if branch.counter is not None and not branch.has_own_counter:
-        return branch.counter
-    prefix, dot, _ = branch.name.partition(".")
-    return prefix if dot else branch.name.partition("_")[0]
 
 
 def plan_trees(

@@ -19,7 +19,9 @@ import numpy as np
 import uproot
 
 from atlasae.codecs.base import Codec
+from atlasae.columns.serialization import is_block_model, read_block_model
 from atlasae.errors import DamagedFileError, InputError, located
+from atlasae.lossless.slots import slots_of
 from atlasae.root.container.block_tree import BLOCKS, BlockTreeReader
 from atlasae.root.container.manifest import Manifest
 from atlasae.root.io.errors import read_errors
@@ -28,6 +30,7 @@ from atlasae.root.io.new_ttree import NewTTree
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from atlasae.columns.block_model import BlockModel
     from atlasae.root.container.manifest import Part
 
 DIRECTORY = "atlasae"
@@ -96,11 +99,13 @@ class Container:
     Attributes:
         segments: by path of the tree, in the order of its entries.
         codecs: by the hash that manifests name them by.
+        models: bytes of the models of columns, by their hash.
         blocks: the tree of blocks; None if there is none.
     """
 
     segments: dict[str, list[Segment]]
     codecs: StoredCodecs
+    models: dict[str, bytes]
     blocks: BlockTreeReader | None
 
     def codec(self, part: Part) -> Codec:
@@ -118,6 +123,16 @@ class Container:
                 " manifest says"
             )
         return codec
+
+    def block_model(self, part: Part, types: Iterable[str]) -> BlockModel:
+        """The models of the columns of a part, whose branches have these types.
+
+        Raises:
+            DamagedFileError: they are damaged.
+        """
+        dtypes = [slot.dtype for column in slots_of(types) for slot in column]
+        with located(self.codecs.path):
+            return read_block_model(self.models[part.model], dtypes)
 
     @property
     def manifests(self) -> list[Manifest]:
@@ -158,20 +173,22 @@ def read_container(file: Any) -> Container:
     if not is_compressed(file):
         raise InputError(f"{path} was not compressed by atlasae")
     with located(path):
-        codecs = StoredCodecs(path, stored_codecs(file))
+        stored = stored_codecs(file)
+        codecs = StoredCodecs(path, [data for data in stored if not is_block_model(data)])
+        models = {digest(data): data for data in stored if is_block_model(data)}
         manifests = [Manifest.from_bytes(data) for data in _payloads(file, MANIFESTS)]
         blocks = BlockTreeReader.read(file) if BLOCKS in file.keys(cycle=False) else None
         segments: dict[str, list[Segment]] = {}
         for manifest in manifests:
             of_tree = segments.setdefault(manifest.tree, [])
             _check_alike(manifest, of_tree)
-            _check_codecs(manifest, codecs)
+            _check_codecs(manifest, {*codecs, *models})
             numbers = _block_numbers(manifest, blocks)
             start = of_tree[-1].stop if of_tree else 0
             of_tree.append(Segment(start, start + manifest.entries, manifest, numbers))
         if blocks:
             blocks.require_all_taken()
-    return Container(segments, codecs, blocks)
+    return Container(segments, codecs, models, blocks)
 
 
 def _check_alike(manifest: Manifest, before: list[Segment]) -> None:
@@ -184,11 +201,12 @@ def _check_alike(manifest: Manifest, before: list[Segment]) -> None:
         raise DamagedFileError(f"tree {manifest.tree!r} was merged from trees that do not match")
 
 
-def _check_codecs(manifest: Manifest, codecs: StoredCodecs) -> None:
-    """Raise DamagedFileError if a codec is missing."""
+def _check_codecs(manifest: Manifest, stored: set[str]) -> None:
+    """Raise DamagedFileError if a codec, or a model of columns, is missing."""
     for part in manifest.parts:
-        if part.codec and part.codec not in codecs:
-            raise DamagedFileError(f"no intact codec {part.codec[:12]} in {CODECS!r}")
+        name = part.codec or part.model
+        if name and name not in stored:
+            raise DamagedFileError(f"no intact codec {name[:12]} in {CODECS!r}")
 
 
 def _block_numbers(manifest: Manifest, blocks: BlockTreeReader | None) -> dict[int, list[int]]:
@@ -209,7 +227,7 @@ def _block_numbers(manifest: Manifest, blocks: BlockTreeReader | None) -> dict[i
 
 
 def stored_codecs(file: Any) -> list[bytes]:
-    """The bytes of the codecs in a compressed file."""
+    """The bytes of the codecs and of the models of columns in a compressed file."""
     return _payloads(file, CODECS)
 
 

@@ -36,6 +36,7 @@ class Part:
         flat: whether each entry is one jet.
         jets: number of jets; 0 for columns.
         counter: name of the branch with the number of jets of each entry; empty if none has it.
+        model: SHA-256 of the bytes of the models of columns; empty if each is packed alone.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Part:
     flat: bool = False
     jets: int = 0
     counter: str = ""
+    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class Manifest:
         """What the checksums of the blocks of a part depend on."""
         branches = {branch.name: branch for branch in self.branches}
         features = {feature: branches[name] for feature, name in part.features.items()}
-        return part_identity(self.identity, part.number, part.codec, features)
+        return part_identity(self.identity, part.number, part.codec or part.model, features)
 
     def to_bytes(self) -> bytes:
         """The stored form: ``_MAGIC``, the format, a digest, and JSON."""
@@ -203,7 +205,7 @@ def part_identity(
     Args:
         identity: of the manifest.
         number: of the part.
-        codec: SHA-256 of the codec's bytes; empty for columns.
+        codec: SHA-256 of the bytes of the codec, or of the models of columns; empty for neither.
         features: the branches by the name that the codec knows, in order.
     """
     columns = [[feature, branch.name, branch.type] for feature, branch in features.items()]

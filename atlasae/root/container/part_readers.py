@@ -11,7 +11,7 @@ import numpy as np
 
 from atlasae.errors import DamagedFileError
 from atlasae.jets.table import Table, to_table
-from atlasae.lossless.columns import unpack
+from atlasae.lossless.columns import NOTHING_LEARNED, Learned, unpack
 from atlasae.root.container.stored_branches import StoredBranches
 
 if TYPE_CHECKING:
@@ -104,7 +104,11 @@ class BlockReader(PartReader):
         assert container.blocks is not None
         self.tree: BlockTreeReader = container.blocks
         self.codec = container.codec(part) if part.codec else None
-        self.types = {branch.name: branch.type for branch in segment.manifest.branches}
+        types = {branch.name: branch.type for branch in segment.manifest.branches}
+        self.types = {name: types[name] for name in part.features.values()}
+        self.learned: Learned = NOTHING_LEARNED
+        if part.model:
+            self.learned = container.block_model(part, self.types.values())
         self.blocks = segment.blocks[part.number]
         sizes = [self.tree.entries(number) for number in self.blocks]
         self.edges = segment.start + np.append(0, np.cumsum(sizes)).astype(np.int64)
@@ -157,8 +161,7 @@ class BlockReader(PartReader):
         assert entries is not None
         try:
             block.check()
-            types = {name: self.types[name] for name in self.part.features.values()}
-            return unpack(block.payload, types, entries, names)
+            return unpack(block.payload, self.types, entries, names, self.learned)
         except DamagedFileError as error:
             raise DamagedFileError(f"{block.name} does not decode: {error}") from error
 

@@ -11,9 +11,11 @@ import awkward as ak
 import numpy as np
 
 from atlasae.coding.blocks import BLOCK_JETS, Block, block_edges
+from atlasae.columns.serialization import read_block_model
 from atlasae.errors import CannotPackError, DamagedFileError, InputError
 from atlasae.jets.table import Table, joined, to_table
-from atlasae.lossless.columns import pack, same_bits, size_of, unpack
+from atlasae.lossless.columns import NOTHING_LEARNED, Learned, pack, same_bits, size_of, unpack
+from atlasae.lossless.slots import slots_of
 from atlasae.lossless.streams import LARGEST
 from atlasae.root.container.container import digest
 from atlasae.root.container.manifest import Part
@@ -181,16 +183,31 @@ def _blocks_of(table: Table) -> Iterator[Table]:
 
 
 class ColumnWriter(PartWriter):
-    """Packs branches column by column, without loss."""
+    """Packs branches without loss.
+
+    Args:
+        branches: to pack.
+        model: bytes of the models of the columns; empty if each is packed alone.
+        blocks: of the file.
+        segment: the identity of the manifest of the tree.
+    """
 
     def __init__(
-        self, name: str, branches: Sequence[BranchInfo], blocks: BlockTreeWriter, segment: str
+        self,
+        branches: Sequence[BranchInfo],
+        model: bytes,
+        blocks: BlockTreeWriter,
+        segment: str,
     ) -> None:
-        self.name = name
         self.types = {branch.name: branch.type for branch in branches}
         self.names = tuple(self.types)
         self.taken = frozenset(self.names)
-        self.blocks = blocks.part(segment, "", {branch.name: branch for branch in branches})
+        self.model = digest(model) if model else ""
+        self.blocks = blocks.part(segment, self.model, {b.name: b for b in branches})
+        self.learned: Learned = NOTHING_LEARNED
+        if model:
+            dtypes = [slot.dtype for column in slots_of(self.types.values()) for slot in column]
+            self.learned = read_block_model(model, dtypes)
         self._held_back: list[Arrays] = []
 
     def add(self, arrays: Arrays) -> Arrays:
@@ -207,35 +224,38 @@ class ColumnWriter(PartWriter):
                 for name in self.names
             }
             for piece in _pieces(columns, _entries(columns)):
-                self.blocks.add(partial(_packed, piece, self.types))
+                self.blocks.add(partial(_packed, piece, self.types, self.learned))
         self._held_back = []
 
     def finish(self) -> Part:
         self._flush()
-        return Part(self.name, {name: name for name in self.names}, number=self.blocks.number)
+        features = {name: name for name in self.names}
+        return Part("", features, number=self.blocks.number, model=self.model)
 
 
-def _packed(columns: Arrays, types: Mapping[str, str]) -> list[Block]:
+def _packed(columns: Arrays, types: Mapping[str, str], learned: Learned) -> list[Block]:
     """The block of some columns, which decodes to them with these types."""
-    payload = pack(columns)
-    if bad := _not_restored(payload, columns, types):
+    payload = pack(columns, learned)
+    if bad := _not_restored(payload, columns, types, learned):
         raise CannotPackError(
             f"branch {', '.join(map(repr, bad))} would not come back bit for bit if it was packed"
         )
     return [Block.of(_entries(columns), 0, payload)]
 
 
-def _not_restored(payload: bytes, columns: Arrays, types: Mapping[str, str]) -> list[str]:
+def _not_restored(
+    payload: bytes, columns: Arrays, types: Mapping[str, str], learned: Learned
+) -> list[str]:
     """Names of the columns that a block does not restore; all of them if none is to blame."""
     try:
-        restored = unpack(payload, types, _entries(columns))
+        restored = unpack(payload, types, _entries(columns), learned=learned)
     except DamagedFileError:
         if len(columns) == 1:
             return list(columns)
         bad = []
         for name, column in columns.items():
             alone = {name: column}
-            bad += _not_restored(pack(alone), alone, {name: types[name]})
+            bad += _not_restored(pack(alone), alone, {name: types[name]}, NOTHING_LEARNED)
         return bad or list(columns)
     return [name for name in columns if not same_bits(columns[name], restored[name])]
 

@@ -1,0 +1,42 @@
+"""Models for the columns of a tree that no codec takes, fitted to a sample of its entries."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from atlasae.columns.fitting import fit_block_model
+from atlasae.columns.serialization import write_block_model
+from atlasae.lossless.columns import CollectedBuffers, pack
+from atlasae.lossless.slots import slots_of
+from atlasae.root.entry_sample import read_sample
+from atlasae.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from atlasae.root.io.branch import BranchInfo
+    from atlasae.root.io.tree import TreeReader
+
+_logger = logging.getLogger(__name__)
+
+_SAMPLE = "16 MB"  # of values that are read
+
+
+def fit_columns(source: TreeReader, branches: Sequence[BranchInfo]) -> bytes:
+    """The bytes of models for the columns of branches; empty if they would save nothing."""
+    types = {branch.name: branch.type for branch in branches}
+    entries = min(source.entries_for(_SAMPLE, list(types)), source.num_entries)
+    sample = read_sample(source, list(types), entries)
+    where = printable(source.path)
+    _logger.info(
+        "learning %s columns of %s from %s entries", f"{len(types):,}", where, f"{entries:,}"
+    )
+    names = [
+        name for name, slots in zip(types, slots_of(types.values()), strict=True) for _ in slots
+    ]
+    uses = source.num_entries / max(entries, 1)
+    model = fit_block_model(names, CollectedBuffers(sample).buffers, uses)
+    stored = write_block_model(model)
+    saved = len(pack(sample)) - len(pack(sample, model))
+    return stored if saved * uses > len(stored) else b""
