@@ -29,6 +29,7 @@ from atlasae.root.container.stored_branches import ClusterWriter
 from atlasae.root.info import Contents, info
 from atlasae.root.io.file import Trees, make_tree, older_cycles, open_root, title_of
 from atlasae.root.io.mark import PLACEHOLDER, marked
+from atlasae.root.io.new_file import new_file
 from atlasae.root.io.objects import directories_in, objects_in
 from atlasae.root.io.tree import STEP_SIZE, check_step_size
 from atlasae.root.plan import PACKS, TARGETS, Selection, TreePlan, check_writable, plan_trees
@@ -135,7 +136,7 @@ def compress(
             left_out = older | check_writable(plans, unwritable, drop=drop_unwritable)
             try:
                 coded = fit_codecs(plans, template, progress=progress)
-                with uproot.recreate(unfinished, compression=compression_like(file)) as out:
+                with new_file(unfinished, compression_like(file)) as out:
                     manifests = _write_trees(file, out, plans, coded, step_size, threads, progress)
                     for path, item in objects.items():
                         out[path] = item

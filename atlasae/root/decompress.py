@@ -7,8 +7,6 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import uproot
-
 from atlasae.atomic_write import atomic_write
 from atlasae.errors import located, require_choice
 from atlasae.progress import progress_bar
@@ -17,6 +15,7 @@ from atlasae.root.container.manifest import add_notes, notes_of
 from atlasae.root.container.restored_tree import CompressedTrees
 from atlasae.root.io.branch import TTREE
 from atlasae.root.io.file import make_tree, open_root
+from atlasae.root.io.new_file import new_file
 from atlasae.root.io.objects import directories_in, objects_in
 from atlasae.root.io.tree import STEP_SIZE, check_step_size
 from atlasae.root.plan import TARGETS, TreePlan, check_writable, plan_copy
@@ -105,7 +104,7 @@ def decompress(
             add_notes(notes.changed, manifest.changed)
             add_notes(notes.left_out, manifest.left_out)
         notes.left_out.update(check_writable(plans, unwritable, drop=drop_unwritable))
-        with uproot.recreate(unfinished, compression=compression_like(file)) as out:
+        with new_file(unfinished, compression_like(file)) as out:
             for path in directories_in(file):
                 if path not in RESERVED:
                     out.mkdir(path)

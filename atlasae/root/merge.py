@@ -7,8 +7,6 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import uproot
-
 from atlasae.atomic_write import atomic_write
 from atlasae.errors import InputError, located
 from atlasae.progress import progress_bar
@@ -22,6 +20,7 @@ from atlasae.root.container.container import (
 from atlasae.root.container.restored_tree import CompressedTrees
 from atlasae.root.info import Contents, info
 from atlasae.root.io.file import Trees, make_tree, open_root
+from atlasae.root.io.new_file import new_file
 from atlasae.root.io.objects import add_histogram, directories_in, objects_in
 from atlasae.root.io.tree import STEP_SIZE, TreeReader, TreeWriter, check_step_size
 from atlasae.root.plan import check_writable, plan_copy
@@ -81,7 +80,7 @@ def merge(
     with atomic_write(target, force=force, sources=sources) as unfinished:
         with open_root(sources[0]) as file:
             compression = compression_like(file)
-        with uproot.recreate(unfinished, compression=compression) as out:
+        with new_file(unfinished, compression) as out:
             merged = _MergedFile(out, step_size)
             with progress_bar("files", shown=progress) as bar:
                 task = bar.add_task("merging", total=len(sources))
