@@ -49,6 +49,26 @@ class Part:
     counter: str = ""
     model: str = ""
 
+    def to_json(self, positions: Mapping[str, int]) -> dict[str, Any]:
+        """The attributes, with the positions of the branches in place of their names.
+
+        Where the codec calls them by their names, as columns are, these are not repeated.
+        """
+        branches = list(self.features.values())
+        features = [] if list(self.features) == branches else list(self.features)
+        stored = {"features": features, "branches": [positions[name] for name in branches]}
+        return asdict(self) | stored
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], names: Mapping[int, str]) -> Part:
+        """The inverse of ``to_json``, given the names of the branches by position."""
+        branches = [names[position] for position in values["branches"]]
+        features = dict(zip(values["features"] or branches, branches, strict=True))
+        if len(features) < len(branches):
+            raise ValueError("a feature stands twice")
+        others = {name: value for name, value in values.items() if name != "branches"}
+        return cls(**others | {"features": features, "latents": tuple(values["latents"])})
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -122,8 +142,11 @@ class Manifest:
     def to_bytes(self) -> bytes:
         """The stored form: ``_MAGIC``, the format, a digest, and JSON."""
         values = asdict(self)
+        names = [branch.name for branch in self.branches]
+        positions = {name: position for position, name in enumerate(names)}
         values["branches"] = [branch.to_json() for branch in self.branches]
-        values["metadata"] = self.metadata.to_json()
+        values["parts"] = [part.to_json(positions) for part in self.parts]
+        values["metadata"] = self.metadata.to_json(names)
         text = json.dumps(values, separators=(",", ":")).encode()
         return _MAGIC + bytes([FORMAT]) + _digest(text) + text
 
@@ -138,11 +161,11 @@ class Manifest:
         try:
             values = json.loads(_checked(data))
             known = {one.name: values[one.name] for one in fields(cls) if one.name in values}
-            known["metadata"] = TreeMetadata(**known.get("metadata", {}))
             known["branches"] = tuple(map(BranchInfo.from_json, known["branches"]))
-            known["parts"] = tuple(
-                Part(**{**part, "latents": tuple(part["latents"])}) for part in known["parts"]
-            )
+            names = [branch.name for branch in known["branches"]]
+            known["metadata"] = TreeMetadata.from_json(known.get("metadata", {}), names)
+            by_position = dict(enumerate(names))
+            known["parts"] = tuple(Part.from_json(part, by_position) for part in known["parts"])
             known["clusters"] = tuple(
                 Cluster(cluster["entries"], tuple(cluster["checksums"]))
                 for cluster in known["clusters"]

@@ -13,7 +13,7 @@ from atlasae.root.io.classes import private_classes
 from atlasae.root.io.errors import first_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 # members of a TTree that uproot cannot write, and what to call them
 _NOT_WRITTEN = {"fUserInfo": "user info", "fFriends": "friends", "fTreeIndex": "index"}
@@ -37,10 +37,19 @@ class TreeMetadata:
     weight: float = 1.0
     compression: dict[str, int] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
-        """The attributes that are not empty."""
+    def to_json(self, names: Sequence[str]) -> dict[str, Any]:
+        """The attributes that are not empty; titles are a list, in the order of these branches."""
         empty = asdict(TreeMetadata())
-        return {name: value for name, value in asdict(self).items() if value != empty[name]}
+        values = {name: value for name, value in asdict(self).items() if value != empty[name]}
+        if self.titles.keys() & set(names):
+            return values | {"titles": [self.titles.get(name, "") for name in names]}
+        return {name: value for name, value in values.items() if name != "titles"}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], names: Sequence[str]) -> TreeMetadata:
+        """The inverse of ``to_json``."""
+        titles = zip(names, values["titles"], strict=True) if "titles" in values else ()
+        return cls(**{**values, "titles": {name: title for name, title in titles if title}})
 
     def lost_in(self, kind: str) -> list[str]:
         """What a tree of this kind cannot hold."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 
@@ -65,6 +66,11 @@ def part(values, coded):
     return next(p for p in values["parts"] if bool(p["codec"]) == coded)
 
 
+def points_to(values, name):
+    """The first feature of the codec is another branch."""
+    part(values, True)["branches"][0] = [b["name"] for b in values["branches"]].index(name)
+
+
 def of_events(change):
     """A change of the manifest of the tree Events alone."""
     return lambda values: change(values) if values["tree"] == "Events" else None
@@ -84,11 +90,16 @@ NONSENSE = {
     "a name that is a list": lambda m: m["branches"][0].update(name=["x"]),
     "an unknown attribute": lambda m: m["branches"][0].update(colour="red"),
     "a branch twice": lambda m: m["branches"].append(m["branches"][0]),
-    "an unknown branch": lambda m: part(m, True)["features"].update(pt="Jet_charge"),
-    "a codec for text": lambda m: part(m, True)["features"].update(pt="trigger"),
-    "a branch in two parts": lambda m: part(m, True)["features"].update(pt="Jet_eta"),
+    "an unknown branch": lambda m: part(m, True)["branches"].append(1000),
+    "a codec for text": lambda m: points_to(m, "trigger"),
+    "a branch in two parts": lambda m: points_to(m, "Jet_eta"),
     "flat jets": lambda m: part(m, True).update(flat=True),
-    "a part without branches": lambda m: part(m, True).update(features={}),
+    "a part without branches": lambda m: part(m, True).update(features=[], branches=[]),
+    "one feature less": lambda m: part(m, True)["features"].pop(),
+    "a feature twice": lambda m: part(m, True).update(features=["pt"] * 4),
+    "a position from the end": lambda m: part(m, True)["branches"].__setitem__(0, -1),
+    "no positions": lambda m: part(m, True).update(branches=None),
+    "one title": lambda m: m["metadata"].update(titles=["a"]),
     "a latent that is a number": lambda m: part(m, True).update(latents=[3]),
     "no part": lambda m: m["parts"].append(None),
     "a part twice": lambda m: m["parts"].append(m["parts"][0]),
@@ -113,16 +124,17 @@ def test_a_manifest_that_makes_no_sense_is_damage(stored, change):
 
 def swap_features(m):
     features = part(m, True)["features"]
-    features["pt"], features["m"] = features["m"], features["pt"]
+    features[0], features[1] = features[1], features[0]
 
 
 def swap_branches_of_columns(m):
-    features = part(m, False)["features"]
-    features["event"], features["run"] = features["run"], features["event"]
+    branches = part(m, False)["branches"]
+    branches[0], branches[1] = branches[1], branches[0]
 
 
 def in_another_order(m):
-    part(m, True)["features"] = dict(reversed(part(m, True)["features"].items()))
+    for stored in (part(m, True)["features"], part(m, True)["branches"]):
+        stored.reverse()
 
 
 # what agrees with itself, and not with the file
@@ -190,3 +202,17 @@ def test_manifests_of_another_file_are_refused(folder, stored, tmp_path):
 def test_the_title_is_that_of_the_source(folder):
     with atlasae.open(folder / "packed0.root") as file:
         assert file["Events"].title == "the events"
+
+
+def test_names_and_titles_of_branches_stand_once(stored):
+    (data,) = stored["packed"].manifests[:1]
+    manifest = Manifest.from_bytes(data)
+    names = [branch.name for branch in manifest.branches]
+    titles = {names[0]: "the first of them", "left out": "a title of no branch"}
+    metadata = replace(manifest.metadata, titles=titles)
+    text = replace(manifest, metadata=metadata, changed={}).to_bytes().decode("latin-1")
+    assert "Jet_isTight" in names
+    assert text.count('"Jet_isTight"') == text.count("the first of them") == 1
+    back = Manifest.from_bytes(text.encode("latin-1"))
+    assert back.metadata.titles == {names[0]: "the first of them"}
+    assert back.parts == manifest.parts
