@@ -110,6 +110,17 @@ class Contexts:
     def __len__(self) -> int:
         return len(self.sizes)
 
+    def first(self, contexts: int, symbols: int) -> Contexts:
+        """The first contexts, of the first symbols."""
+        cells, rows = self.cells[:contexts, :symbols], self.rows[:, :symbols]
+        return Contexts(
+            np.ascontiguousarray(cells),
+            self.sizes[:contexts],
+            self.origins[:contexts],
+            self.shifts[:contexts],
+            np.ascontiguousarray(rows),
+        )
+
     def own_sizes(self, depth: int) -> Integers:
         """Number of values of the earlier symbol in each context, none among them."""
         sizes = ((1 << depth) - 1 >> self.shifts) + 2

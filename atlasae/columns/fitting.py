@@ -3,47 +3,39 @@
 from __future__ import annotations
 
 import lzma
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from atlasae.coding import adaptive
-from atlasae.coding.adaptive import MOST_CELLS
 from atlasae.columns.block_model import BlockModel, KnownColumns
 from atlasae.columns.candidates import Candidates, linked_term
-from atlasae.columns.column_model import (
-    LEAST,
-    MOST,
-    Adaptive,
-    ColumnModel,
-    Feature,
-    depth_of,
-    feature_cells,
-    make_contexts,
-)
+from atlasae.columns.coder_fitting import Given, fit_adaptive, fit_tabulated
+from atlasae.columns.column_model import LEAST, MOST, ColumnModel
 from atlasae.columns.coordinates import Against, Coordinate
+from atlasae.columns.feature_pool import FeaturePool
 from atlasae.columns.integers import IntegerCode
-from atlasae.columns.scores import adaptive_bits
 from atlasae.columns.terms import NO_ROW, Kind, Term
 from atlasae.density.bin_fitting import fit_bins
+from atlasae.density.bins import Bins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from atlasae.density.bins import Bins
     from atlasae.lossless.slots import BlockBuffers
-    from atlasae.types import Classes, Integers, Values
+    from atlasae.types import Integers, Integers32, Values
 
 _MOST_BINS = 250
 _BIN = 14.0  # bits that a bin costs to store and to learn
 _CELL_BINS, _CELL_BIN = 24, 60.0  # of columns that others know and that are coded as differences
+_FEW = 8  # different numbers that each get a bin
 _FEWEST = 16  # numbers of a column that is learned
 _COLUMN = 40.0  # bits that a model takes without its bins,
-_STORED_BIN = 8.0  # each bin,
-_FEATURE = 12.0  # and each feature
-_MOST_TRIED = 12  # features that are tried together with the best
-_COARSER = (2, 4)  # shifts of cells that are tried
+_STORED_BIN = 8.0  # and each bin
+_MOST_ADAPTIVE = 150_000  # numbers of a column that is learned on the way, which takes longer
+_MOST_REFERENCES = 80
+_WORTH_COMPARING = 0.2  # bits a number that a difference saves,
+_WORTH_EQUALITY = 0.05  # and share of numbers that are equal
 
 
 def fit_block_model(names: Sequence[str], block: BlockBuffers, uses: float = 1.0) -> BlockModel:
@@ -58,8 +50,20 @@ def fit_block_model(names: Sequence[str], block: BlockBuffers, uses: float = 1.0
     candidates = Candidates(names, block, slots)
     models: dict[int, ColumnModel] = {}
     known = KnownColumns(models, block)
+    pools: dict[tuple[int, ...], FeaturePool] = {}
     for slot in candidates:
-        models[slot] = _Fit(slot, block, known, candidates, uses).best()
+        domain = block.domain(slot)
+        if domain not in pools:
+            pools[domain] = FeaturePool(known.rows(slot), known)
+        pool, own = pools[domain], [Term(Kind.PREVIOUS)]
+        for other in candidates.same(slot):
+            pool.add(Term(Kind.SAME, other))
+        for index, columns in candidates.links(slot):
+            for other in columns:
+                term = linked_term(other, slot, index)
+                own.append(term) if term.is_own else pool.add(term)
+        given = Given(known.rows(slot), known, pool, own)
+        models[slot] = _Fit(slot, block, given, candidates, uses).best()
     return BlockModel(models)
 
 
@@ -83,63 +87,46 @@ class _Fit:
     """The choice for one column."""
 
     def __init__(
-        self,
-        slot: int,
-        block: BlockBuffers,
-        known: KnownColumns,
-        candidates: Candidates,
-        uses: float,
+        self, slot: int, block: BlockBuffers, given: Given, candidates: Candidates, uses: float
     ) -> None:
-        self.uses = uses
-        self.slot, self.block, self.known, self.candidates = slot, block, known, candidates
+        self.slot, self.block, self.given = slot, block, given
+        self.candidates, self.uses = candidates, uses
         self.values = block.buffer(slot)
         self.code = IntegerCode.of(self.values)
         self.whole = self.code.whole(self.values)
-        self.rows = known.rows(slot)
 
     def best(self) -> ColumnModel:
-        choices = [self._choice(coordinate) for coordinate in self._coordinates()]
-        best = min((c for c in choices if c is not None), key=lambda c: c.bits)
+        """The model that takes least; one that codes nothing if the column takes less alone."""
+        first, *others = (self._choice(coordinate) for coordinate in self._coordinates())
+        assert first is not None
+        best = min((first, *filter(None, others)), key=lambda choice: choice.bits)
         if best.bits > 8 * bytes_alone(self.values):
-            first = choices[0]
-            assert first is not None
-            plain = first.model
-            return ColumnModel(
-                self.slot, plain.code, plain.low, plain.coordinate, plain.bins, None, None
-            )
+            return replace(first.model, coder=None)
         return best.model
 
     def _coordinates(self) -> Iterator[Coordinate]:
+        """The plain one, then those with the references that promise most."""
         yield Coordinate()
-        spread = _log_spread(self.whole, np.median(self.whole))
-        gains = []
-        for term in self._references():
-            rows = self.rows.of(term)
-            numbers = self._numbers(term)
-            if numbers is None:
-                continue
-            there = rows != NO_ROW
-            if not there.any():
-                continue
-            other = numbers[rows[there]]
-            own = self.whole[there]
-            equal = float(np.mean(own == other)) * float(there.mean())
-            gain = (_log_spread(own, np.median(own)) - _log_spread(own, other)) * there.mean()
-            gains.append((max(float(gain), 6 * equal), equal, float(gain), term))
-        gains.sort(key=lambda g: -g[0])
-        for _, equal, gain, term in gains[:2]:
-            if gain > 0.2:
+        promises = [promise for term in self._references() if (promise := self._promise(term))]
+        for _, gain, equal, term in sorted(promises, key=lambda p: -p[0])[:2]:
+            if gain > _WORTH_COMPARING:
                 yield Coordinate(Against.DIFFERENCE, term)
-            if equal > 0.05:
+            if equal > _WORTH_EQUALITY:
                 yield Coordinate(Against.EQUALITY, term, int(self.whole.min()) - 1)
 
-    def _numbers(self, term: Term) -> Integers | None:
-        if term.is_own:
-            return self.whole
-        values = self.block.buffer(term.slot)
-        if (values.dtype.kind == "f") != (self.code.dtype.kind == "f"):
+    def _promise(self, term: Term) -> tuple[float, float, float, Term] | None:
+        """What a reference promises: bits of a difference a number, and the share that is equal."""
+        numbers = self._numbers(term)
+        if numbers is None:
             return None
-        return self.code.whole(values.astype(self.code.dtype, copy=False))
+        rows = self.given.rows.of(term)
+        there = np.flatnonzero(rows != NO_ROW)
+        if not len(there):
+            return None
+        own, other, share = self.whole[there], numbers[rows[there]], len(there) / len(rows)
+        equal = float(np.mean(own == other)) * share
+        gain = (_log_spread(own, np.median(own)) - _log_spread(own, other)) * share
+        return max(gain, 6 * equal), gain, equal, term
 
     def _references(self) -> Iterator[Term]:
         if self.values.dtype == bool:
@@ -151,114 +138,75 @@ class _Fit:
                     yield linked_term(other, self.slot, index)
         if self.values.dtype.kind in "iu":
             yield Term(Kind.PREVIOUS)
-        if self.values.dtype.kind == "f":
-            for other in self.candidates.same(self.slot)[-80:]:
+        else:
+            for other in self.candidates.same(self.slot)[-_MOST_REFERENCES:]:
                 if self.block.slots[other].dtype.kind == "f":
                     yield Term(Kind.SAME, other)
+
+    def _numbers(self, term: Term) -> Integers | None:
+        """The integers of a reference in the code of the column; None for another kind."""
+        if term.is_own:
+            return self.whole
+        values = self.block.buffer(term.slot)
+        if (values.dtype.kind == "f") != (self.code.dtype.kind == "f"):
+            return None
+        return self.code.whole(values.astype(self.code.dtype, copy=False))
 
     def _choice(self, coordinate: Coordinate) -> _Choice | None:
         coordinates = self._coordinates_of(coordinate)
         if coordinates is None:
             return None
-        width = max(int(coordinates.max()), -int(coordinates.min()) - 1).bit_length()
-        low = max(width - 31, 0)
+        low = _low_bits(coordinates)
         if low and coordinate.against == Against.EQUALITY:
             return None
         high = (coordinates >> low).astype(np.int32)
-        bins = fit_bins(high, _MOST_BINS, _BIN)
-        symbols = bins.find(high)
-        plain = int(bins.kinds.widths[symbols].sum(dtype=np.int64)) + low * len(high)
-        contexts, bits = self._contexts(symbols, bins)
-        total = bits + plain + _COLUMN + _STORED_BIN * len(bins)
         cell_bins = None
         if coordinate.against == Against.DIFFERENCE:
             wide = np.clip(self.whole >> low, LEAST, MOST).astype(np.int32)
             cell_bins = fit_bins(wide, _CELL_BINS, _CELL_BIN)
-        model = ColumnModel(
-            self.slot,
-            self.code,
-            low,
-            coordinate,
-            bins,
-            cell_bins,
-            Adaptive(contexts, self.uses > 1),
-        )
-        return _Choice(total, model)
+        model = ColumnModel(self.slot, self.code, low, coordinate, _NO_BINS, cell_bins, None)
+        fit = self._tabulated if len(high) * self.uses > _MOST_ADAPTIVE else self._adaptive
+        choice = fit(model, high)
+        choice.bits += low * len(high) + _COLUMN / self.uses
+        return choice
+
+    def _adaptive(self, model: ColumnModel, high: Integers32) -> _Choice:
+        bins = _bins(high)
+        symbols = bins.find(high)
+        coder, bits = fit_adaptive(symbols, bins, self.given, escapes=self.uses > 1)
+        bits += int(bins.kinds.widths[symbols].sum(dtype=np.int64))
+        bits += _STORED_BIN * len(bins) / self.uses
+        return _Choice(bits, replace(model, bins=bins, coder=coder))
+
+    def _tabulated(self, model: ColumnModel, high: Integers32) -> _Choice:
+        coder, bits = fit_tabulated(high, self.given, self.uses)
+        return _Choice(bits, replace(model, bins=coder.density.bins, coder=coder))
 
     def _coordinates_of(self, coordinate: Coordinate) -> Integers | None:
         if coordinate.reference is None:
             return self.whole
         numbers = self._numbers(coordinate.reference)
         assert numbers is not None
-        rows = self.rows.of(coordinate.reference)
+        rows = self.given.rows.of(coordinate.reference)
         return coordinate.of(self.whole, rows, numbers, self.code)
 
-    def _contexts(
-        self, symbols: Classes, bins: Bins
-    ) -> tuple[tuple[tuple[Feature, ...], ...], float]:
-        """The contexts with which the bins take least, and the bits that they take with these."""
-        kinds, classes = len(bins), symbols.astype(np.int64)
-        depth = depth_of(bins, escapes=self.uses > 1)
-        none = np.zeros(len(classes), np.int64)
-        base = adaptive_bits(classes, kinds, none, 1)
-        scored = []
-        for features, cells, size in self._features(classes, kinds):
-            if size << depth <= MOST_CELLS >> 3:
-                scored.append((adaptive_bits(classes, kinds, cells, size), features, cells, size))
-        scored.sort(key=lambda s: s[0])
-        good = [one for one in scored if one[0] < base - 2 * _FEATURE][:_MOST_TRIED]
-        contexts: list[tuple[Feature, ...]] = [()]
-        if good:
-            _, feature, cells, size = good[0]
-            contexts.append((feature,))
-            pairs = []
-            for _, other, more, count in good[1:]:
-                if size * count << depth > MOST_CELLS >> 2 or (
-                    feature.term.is_own and other.term.is_own
-                ):
-                    continue
-                joined = adaptive_bits(classes, kinds, cells * count + more, size * count)
-                pairs.append((joined, other))
-            pairs.sort(key=lambda p: p[0])
-            for _, other in pairs[:2]:
-                contexts += [(feature, other), (other,)]
-        return self._tried(symbols, depth, contexts)
 
-    def _tried(
-        self, symbols: Classes, depth: int, contexts: Sequence[tuple[Feature, ...]]
-    ) -> tuple[tuple[tuple[Feature, ...], ...], float]:
-        best, best_bits = contexts[:1], np.inf
-        for count in range(1, len(contexts) + 1):
-            tried = contexts[:count]
-            made = make_contexts(tried, self.rows, self.known)
-            bits = 8 * len(adaptive.encode(symbols, depth, made))
-            bits += _FEATURE * sum(map(len, tried))
-            if bits < best_bits:
-                best, best_bits = tried, bits
-        return tuple(best), float(best_bits)
-
-    def _features(self, classes: Integers, kinds: int) -> Iterator[tuple[Feature, Integers, int]]:
-        """What the column may be given, with cells and their number."""
-        own = [Term(Kind.PREVIOUS)]
-        terms = [Term(Kind.RANK), Term(Kind.COUNT)] if len(self.block.domain(self.slot)) > 1 else []
-        terms += [Term(Kind.SAME, other) for other in self.candidates.same(self.slot)]
-        for index, columns in self.candidates.links(self.slot):
-            for other in columns:
-                term = linked_term(other, self.slot, index)
-                (own if term.is_own else terms).append(term)
-        for term in own:
-            rows = self.rows.of(term)
-            for shift in _shifts(kinds):
-                found = np.where(rows == NO_ROW, 0, (classes[rows] >> shift) + 1)
-                yield Feature(term, shift), found, (kinds - 1 >> shift) + 2
-        for term in terms:
-            cells, size = feature_cells(Feature(term), self.rows, self.known)
-            for shift in _shifts(size):
-                yield Feature(term, shift), cells >> shift, (size - 1 >> shift) + 1
+_NO_BINS = Bins(np.zeros(1, np.int64), np.zeros(1, np.uint8))
 
 
-def _shifts(size: int) -> list[int]:
-    return [0, *(shift for shift in _COARSER if size > 3 << shift)]
+def _low_bits(coordinates: Integers) -> int:
+    """How many low bits have to be plain, so that the others fit int32."""
+    most = max(int(coordinates.max()), -int(coordinates.min()) - 1)
+    return max(most.bit_length() - 31, 0)
+
+
+def _bins(high: Integers32) -> Bins:
+    distinct = np.unique(high[:: len(high) // 1000 + 1])
+    if len(distinct) <= _FEW:
+        distinct = np.unique(high)
+        if len(distinct) <= _FEW:
+            return Bins(distinct.astype(np.int64), np.zeros(len(distinct), np.uint8))
+    return fit_bins(high, _MOST_BINS, _BIN)
 
 
 def _log_spread(own: Integers, other: Integers | np.floating) -> float:

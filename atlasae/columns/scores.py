@@ -35,21 +35,21 @@ def adaptive_bits(classes: Integers, kinds: int, cells: Integers, size: int) -> 
         >>> adaptive_bits(classes, 2, classes, 2) < 20
         True
     """
-    counts = np.bincount(cells * kinds + classes, minlength=kinds * size).reshape(size, kinds)
-    return bits_of_counts(counts[counts.any(axis=1)])
+    counts = np.bincount(cells * kinds + classes, minlength=kinds * size)
+    return float(bits_of_cells(counts.reshape(size, kinds)).sum())
 
 
-def bits_of_counts(counts: Integers) -> float:
-    """Bits of classes with these counts, shape (cells, kinds)."""
+def bits_of_cells(counts: Integers) -> Floats:
+    """Bits of the classes in each cell, from their counts, shape (cells, kinds)."""
     kinds = counts.shape[1]
     whole = min(_WEIGHT * kinds, _MOST_WEIGHT)
     totals = counts.sum(axis=1)
-    most = int(totals.max(initial=0)) + 1
-    size = 1 << most.bit_length()
-    return float(_rising(whole, size)[totals].sum() - _rising(whole / kinds, size)[counts].sum())
+    size = 1 << (int(totals.max(initial=0)) + 1).bit_length()
+    bits: Floats = _rising(whole, size)[totals] - _rising(whole / kinds, size)[counts].sum(axis=1)
+    return bits
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=512)
 def _rising(start: float, size: int) -> Floats:
     """Logarithm of ``start * (start + 1) * ...``, by the number of factors below ``size``."""
     rising: Floats = np.concatenate([[0.0], np.cumsum(np.log2(np.arange(size - 1) + start))])

@@ -71,6 +71,7 @@ class Rows:
         self.block = block
         self.slot = slot
         self.count = block.length(slot)
+        self._found: dict[tuple[int, tuple[int, ...]], Integers] = {}
 
     @cached_property
     def lists(self) -> Integers:
@@ -129,6 +130,12 @@ class Rows:
 
     def _linked(self, index: int, target: int) -> Integers:
         """The row of a list of the entry that an index points to."""
+        key = index, self.block.domain(target)
+        if key not in self._found:
+            self._found[key] = self._find_linked(index, target)
+        return self._found[key]
+
+    def _find_linked(self, index: int, target: int) -> Integers:
         block = self.block
         own, other = block.slots[index], block.slots[target]
         if block.domain(self.slot) != block.domain(index) or NO_PARENT in (

@@ -10,6 +10,7 @@ from atlasae.density.leaf_tables import LeafTables
 from atlasae.density.tree_fitting import NodeTables, cut_back, grow
 
 if TYPE_CHECKING:
+    from atlasae.density.bins import Bins
     from atlasae.types import Integers32
 
 _MOST_BINS = 128
@@ -40,7 +41,16 @@ def fit_conditional(values: Integers32, rows: Integers32, uses: float = 1.0) -> 
         >>> density.tree.leaf_count, len(density.bins) < 64
         (1, True)
     """
-    bins = fit_bins(values, _MOST_BINS, _BIN_FIT + _BIN_STORED / uses)
+    return fit_given_bins(values, table_bins(values, uses), rows, uses)
+
+
+def table_bins(values: Integers32, uses: float) -> Bins:
+    """The bins for tables; arguments as for ``fit_conditional``."""
+    return fit_bins(values, _MOST_BINS, _BIN_FIT + _BIN_STORED / uses)
+
+
+def fit_given_bins(values: Integers32, bins: Bins, rows: Integers32, uses: float) -> Conditional:
+    """Learn the distribution of an integer that is coded with these bins; see ``fit_conditional``."""
     depth = min(_DEPTH, (len(values) // _FEWEST_PER_LEAF).bit_length())
     price = _LEAF_FIT + _LEAF_TIME * len(values)
     price += (_LEAF_STORED + _SHARE_STORED * len(bins)) / uses

@@ -78,9 +78,7 @@ def keep_one_collection(plans: Sequence[TreePlan]) -> None:
         plan.collections = [c for c in plan.collections if plan is first and c.name == wanted]
 
 
-def fit_codecs(
-    plans: Sequence[TreePlan], template: Codec, *, progress: bool
-) -> list[TreeCodecs]:
+def fit_codecs(plans: Sequence[TreePlan], template: Codec, *, progress: bool) -> list[TreeCodecs]:
     """What each tree is compressed with: the codec given if it is fitted, else one each collection.
 
     Collections with fewer than two jets are left to be kept or packed.

@@ -219,7 +219,13 @@ def _write_trees(
 def _write_alone(path: PathLike, step_size: str | int, plan: TreePlan) -> None:
     """Write a tree that no codec takes into a file of its own."""
     with uproot.recreate(path) as out, BlockTreeWriter(out, threads=1) as blocks:
-        _write_tree(plan, _part_writers(plan, TreeCodecs.packing(plan), blocks, ""), out, step_size, progress=False)
+        _write_tree(
+            plan,
+            _part_writers(plan, TreeCodecs.packing(plan), blocks, ""),
+            out,
+            step_size,
+            progress=False,
+        )
 
 
 def _part_writers(
