@@ -35,6 +35,9 @@ _SYMBOLS_PER_LANE = 8192  # at least: a lane takes 16 bits
 _STATE_BYTES = 6
 
 
+NO_SYMBOLS = b"\0\0"  # how the bytes of an encoder that coded plain bits alone begin
+
+
 @dataclass(frozen=True)
 class BitClasses:
     """Classes of integers: those of one class share their least value and their number of bits.

@@ -82,7 +82,7 @@ class KnownColumns:
 
     def integers(self, slot: int) -> Integers32:
         """The integers of a column that questions are about."""
-        high = self.whole(slot) >> self._models[slot].low
+        high = self.whole(slot) >> self._models[slot].low.fixed
         return np.clip(high, LEAST, MOST).astype(np.int32)
 
     def cells(self, slot: int) -> tuple[Classes, int]:

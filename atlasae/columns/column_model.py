@@ -9,10 +9,10 @@ import numpy as np
 
 from atlasae.coding import adaptive
 from atlasae.coding.adaptive import NO_ORIGIN, Contexts
-from atlasae.coding.entropy import BitClasses, EntropyDecoder, EntropyEncoder
-from atlasae.coding.plain_bits import read_bits, write_bits
+from atlasae.coding.entropy import NO_SYMBOLS, EntropyDecoder, EntropyEncoder
 from atlasae.coding.varint import decode_varint, encode_varint
 from atlasae.columns.coordinates import Coordinate
+from atlasae.columns.low_bits import KINDS, LowBits
 from atlasae.columns.terms import NO_ROW, Kind, Rows, Term
 from atlasae.density.conditional import Conditional
 from atlasae.errors import DamagedFileError
@@ -93,7 +93,7 @@ class ColumnModel:
     Attributes:
         slot: of the column.
         code: its numbers as integers.
-        low: low bits of a coordinate that are plain.
+        low: low bits of the coordinates, which are plain.
         coordinate: the integers, or what they are compared with.
         bins: of the coordinates.
         cell_bins: of the integers, for contexts of other columns; None if those of the coordinates
@@ -103,7 +103,7 @@ class ColumnModel:
 
     slot: int
     code: IntegerCode
-    low: int
+    low: LowBits
     coordinate: Coordinate
     bins: Bins
     cell_bins: Bins | None
@@ -119,22 +119,27 @@ class ColumnModel:
 
     def encode(self, values: Values, known: Known) -> bytes | None:
         """Encode numbers; None if they cannot be coded so."""
-        high, low = self.split(values, known)
-        if high is None or self.coder is None:
+        split = self.split(values, known)
+        if split is None or self.coder is None:
             return None
+        high, low, widths = split
         if isinstance(self.coder, Tabulated):
             encoder = EntropyEncoder()
             inputs = _Questions(self.coder.terms, known.rows(self.slot), known)
             self.coder.density.code(encoder, high, len(high), inputs)
-            if self.low:
-                encoder.uniform(self.low, len(low), low)
+            if self.low.is_any:
+                encoder.bits(widths, KINDS, low)
             return encoder.to_bytes()
         symbols = self.bins.find(high)
         depth = depth_of(self.bins, escapes=self.coder.escapes)
         if len(symbols) and int(symbols.max()) >> depth:
             return None
         coded = adaptive.encode(symbols, depth, self.contexts(known))
-        return encode_varint(len(coded)) + coded + self._plain(symbols, high, low)
+        plain = EntropyEncoder()
+        plain.bits(symbols, self.bins.kinds, high)
+        if self.low.is_any:
+            plain.bits(widths, KINDS, low)
+        return encode_varint(len(coded)) + coded + plain.to_bytes()[len(NO_SYMBOLS) :]
 
     def decode(self, coded: bytes, length: int, known: Known) -> Values:
         """Decode numbers, from untrusted bytes.
@@ -144,86 +149,70 @@ class ColumnModel:
         """
         if self.coder is None:
             raise DamagedFileError("a column is coded that its model does not code")
+        reference = self._reference(known)
+        widths = self._widths(length, reference)
         if isinstance(self.coder, Tabulated):
             decoder = EntropyDecoder(coded)
             inputs = _Questions(self.coder.terms, known.rows(self.slot), known)
             high = self.coder.density.code(decoder, None, length, inputs)
-            low = decoder.uniform(self.low, length, None) if self.low else None
         else:
             size, at = decode_varint(coded, 0)
             depth = depth_of(self.bins, escapes=self.coder.escapes)
             symbols = adaptive.decode(coded[at : at + size], depth, self.contexts(known))
             if len(symbols) and int(symbols.max()) >= len(self.bins):
                 raise DamagedFileError("a column is damaged: it has a bin that is not there")
-            high, low = self._read_plain(symbols, coded[at + size :])
-        return self._joined(high, low, known)
-
-    def split(self, values: Values, known: Known) -> tuple[Integers32 | None, Integers32]:
-        """The coordinates of numbers, and their low bits; None if they cannot be coded so."""
-        nothing = np.zeros(0, np.int32)
-        if not self.code.holds(values):
-            return None, nothing
-        whole = self.code.whole(values)
-        if reference := self.coordinate.reference:
-            numbers = whole if reference.is_own else self._reference(known)
-            rows = known.rows(self.slot).of(reference)
-            coordinates = self.coordinate.of(whole, rows, numbers, self.code)
-        else:
-            coordinates = whole
-        if coordinates is None:
-            return None, nothing
-        high = coordinates >> self.low
-        if len(high) and not LEAST <= int(high.min()) <= int(high.max()) <= MOST:
-            return None, nothing
-        low = (coordinates & (1 << self.low) - 1).astype(np.int32) if self.low else nothing
-        return high.astype(np.int32), low
-
-    def _joined(self, high: Integers32, low: Integers32 | None, known: Known) -> Values:
-        coordinates = high.astype(np.int64) << self.low
-        if low is not None:
-            coordinates |= low
-        if reference := self.coordinate.reference:
-            numbers = None if reference.is_own else self._reference(known)
-            rows = known.rows(self.slot).of(reference)
-            coordinates = self.coordinate.whole(coordinates, rows, numbers, self.code)
+            decoder = EntropyDecoder(NO_SYMBOLS + coded[at + size :])
+            high = decoder.bits(symbols, self.bins.kinds, None)
+        coordinates = high.astype(np.int64)
+        if self.low.is_any:
+            coordinates = self.low.joined(high, decoder.bits(widths, KINDS, None), widths)
+        if not decoder.is_done:
+            raise DamagedFileError("a column is damaged: it is longer than its rows")
+        if reference is not None:
+            coordinates = self.coordinate.whole(coordinates, *reference, self.code)
         return self.code.values(coordinates)
 
-    def _reference(self, known: Known) -> Integers:
-        """The integers of the reference, in the code of this column."""
-        assert self.coordinate.reference is not None
-        values = known.values(self.coordinate.reference.slot)
+    def split(self, values: Values, known: Known) -> tuple[Integers32, Integers32, Classes] | None:
+        """The coordinates of numbers, their low bits, and how many these are.
+
+        None if they cannot be coded so.
+        """
+        if not self.code.holds(values):
+            return None
+        coordinates: Integers | None = self.code.whole(values)
+        reference = self._reference(known)
+        widths = self._widths(len(values), reference)
+        if reference is not None:
+            rows, numbers = reference
+            whole = self.code.whole(values)
+            coordinates = self.coordinate.of(
+                whole, rows, whole if numbers is None else numbers, self.code
+            )
+        if coordinates is None:
+            return None
+        high, low = self.low.split(coordinates, widths)
+        if len(high) and not LEAST <= int(high.min()) <= int(high.max()) <= MOST:
+            return None
+        return high.astype(np.int32), low, widths
+
+    def _widths(self, length: int, reference: tuple[Integers, Integers | None] | None) -> Classes:
+        """The number of low bits of each coordinate."""
+        if reference is None or reference[1] is None:
+            return self.low.widths(length)
+        return self.low.widths_by(reference[1], reference[0], self.code)
+
+    def _reference(self, known: Known) -> tuple[Integers, Integers | None] | None:
+        """The rows of the reference and its integers, None if it is the column itself."""
+        reference = self.coordinate.reference
+        if reference is None:
+            return None
+        rows = known.rows(self.slot).of(reference)
+        if reference.is_own:
+            return rows, None
+        values = known.values(reference.slot)
         if (values.dtype.kind == "f") != (self.code.dtype.kind == "f"):
             raise DamagedFileError("a column is compared with one of another kind")
-        if values.dtype != self.code.dtype:
-            values = values.astype(self.code.dtype)
-        return self.code.whole(values)
-
-    def _plain(self, symbols: Classes, high: Integers32, low: Integers32) -> bytes:
-        """The offsets in the bins, and the low bits."""
-        kinds = self.bins.kinds
-        bits = int(kinds.widths[symbols].sum(dtype=np.int64)) + self.low * len(low)
-        words = np.zeros(bits // 64 + 2, np.uint64)
-        position = write_bits(symbols, high, kinds.lows, kinds.widths, words, 0)
-        if self.low:
-            write_bits(*_uniform(low, self.low), words, position)
-        return words.astype("<u8", copy=False).tobytes()[: -(-bits // 8)]
-
-    def _read_plain(self, symbols: Classes, data: bytes) -> tuple[Integers32, Integers32 | None]:
-        kinds = self.bins.kinds
-        bits = int(kinds.widths[symbols].sum(dtype=np.int64)) + self.low * len(symbols)
-        if len(data) != -(-bits // 8):
-            raise DamagedFileError("a column is damaged: it has other plain bits than its bins")
-        words = np.zeros(len(data) // 4 + 3, "<u4")
-        words.view(np.uint8)[: len(data)] = np.frombuffer(data, np.uint8)
-        words = words.astype(np.uint32, copy=False)
-        high = np.zeros(len(symbols), np.int32)
-        position = read_bits(symbols, kinds.lows, kinds.widths, words, 0, high)
-        if not self.low:
-            return high, None
-        low = np.zeros(len(symbols), np.int32)
-        classes, _, lows, widths = _uniform(low, self.low)
-        read_bits(classes, lows, widths, words, position, low)
-        return high, low
+        return rows, self.code.whole(values.astype(self.code.dtype, copy=False))
 
     def contexts(self, known: Known) -> Contexts:
         """What the probabilities of the bins depend on."""
@@ -234,12 +223,6 @@ class ColumnModel:
 def depth_of(bins: Bins, *, escapes: bool) -> int:
     """Bits of the number of a bin; with ``escapes`` also of the last, which all other integers share."""
     return max((len(bins) - 1 - (not escapes)).bit_length(), 1)
-
-
-def _uniform(low: Integers32, bits: int) -> tuple[Classes, Integers32, Integers, Classes]:
-    """The arguments of ``write_bits`` for integers of the same number of bits."""
-    kinds = BitClasses.of_width(bits)
-    return np.zeros(len(low), np.uint8), low, kinds.lows, kinds.widths
 
 
 def make_contexts(contexts: Sequence[Sequence[Feature]], rows: Rows, known: Known) -> Contexts:

@@ -15,6 +15,7 @@ from atlasae.columns.column_model import LEAST, MOST, ColumnModel
 from atlasae.columns.coordinates import Against, Coordinate
 from atlasae.columns.feature_pool import FeaturePool
 from atlasae.columns.integers import IntegerCode
+from atlasae.columns.low_bits import MOST_FINE, MOST_LOW, LowBits
 from atlasae.columns.terms import NO_ROW, Kind, Term
 from atlasae.density.bin_fitting import fit_bins
 from atlasae.density.bins import Bins
@@ -33,7 +34,9 @@ _FEWEST = 16  # numbers of a column that is learned
 _COLUMN = 40.0  # bits that a model takes without its bins,
 _STORED_BIN = 8.0  # and each bin
 _MOST_ADAPTIVE = 150_000  # numbers of a column that is learned on the way, which takes longer
+_MOST_ALONE = 1 << 14  # numbers that are coded alone, to compare
 _MOST_REFERENCES = 80
+_MODELLED = 5  # bits of a difference that are not plain, where its reference says how fine it is
 _WORTH_COMPARING = 0.2  # bits a number that a difference saves,
 _WORTH_EQUALITY = 0.05  # and share of numbers that are equal
 
@@ -97,22 +100,24 @@ class _Fit:
 
     def best(self) -> ColumnModel:
         """The model that takes least; one that codes nothing if the column takes less alone."""
-        first, *others = (self._choice(coordinate) for coordinate in self._coordinates())
+        first, *others = (self._choice(*coded) for coded in self._coordinates())
         assert first is not None
         best = min((first, *filter(None, others)), key=lambda choice: choice.bits)
         if best.bits > 8 * bytes_alone(self.values):
             return replace(first.model, coder=None)
         return best.model
 
-    def _coordinates(self) -> Iterator[Coordinate]:
-        """The plain one, then those with the references that promise most."""
-        yield Coordinate()
+    def _coordinates(self) -> Iterator[tuple[Coordinate, int]]:
+        """The plain one, then those with the references that promise most; each with an exponent."""
+        yield Coordinate(), 0
         promises = [promise for term in self._references() if (promise := self._promise(term))]
         for _, gain, equal, term in sorted(promises, key=lambda p: -p[0])[:2]:
             if gain > _WORTH_COMPARING:
-                yield Coordinate(Against.DIFFERENCE, term)
+                yield Coordinate(Against.DIFFERENCE, term), 0
+                if exponent := self._exponent(term):
+                    yield Coordinate(Against.DIFFERENCE, term), exponent
             if equal > _WORTH_EQUALITY:
-                yield Coordinate(Against.EQUALITY, term, int(self.whole.min()) - 1)
+                yield Coordinate(Against.EQUALITY, term, int(self.whole.min()) - 1), 0
 
     def _promise(self, term: Term) -> tuple[float, float, float, Term] | None:
         """What a reference promises: bits of a difference a number, and the share that is equal."""
@@ -136,9 +141,9 @@ class _Fit:
             for other in columns:
                 if other == self.slot or self.candidates.feature(other) == feature:
                     yield linked_term(other, self.slot, index)
-        if self.values.dtype.kind in "iu":
+        if self.values.dtype.kind in "iu" or len(self.block.domain(self.slot)) > 1:
             yield Term(Kind.PREVIOUS)
-        else:
+        if self.values.dtype.kind == "f":
             for other in self.candidates.same(self.slot)[-_MOST_REFERENCES:]:
                 if self.block.slots[other].dtype.kind == "f":
                     yield Term(Kind.SAME, other)
@@ -152,22 +157,46 @@ class _Fit:
             return None
         return self.code.whole(values.astype(self.code.dtype, copy=False))
 
-    def _choice(self, coordinate: Coordinate) -> _Choice | None:
+    def _exponent(self, term: Term) -> int:
+        """The exponent of a reference below which differences have more low bits; 0 for none.
+
+        The larger half of differences has this many bits more, at every exponent, if those of values
+        with different exponents are alike.
+        """
+        if self.code.dtype.kind != "f" or term.is_own:
+            return 0
+        rows, numbers = self.given.rows.of(term), self._numbers(term)
+        assert numbers is not None
+        there = np.flatnonzero(rows != NO_ROW)
+        other = numbers[rows[there]]
+        exponents = self.code.exponents(other)
+        bits = np.log2(1 + np.abs(self.whole[there] - other))
+        return max(int(np.median(exponents + bits)) - _MODELLED, 0)
+
+    def _choice(self, coordinate: Coordinate, exponent: int) -> _Choice | None:
         coordinates = self._coordinates_of(coordinate)
         if coordinates is None:
             return None
-        low = _low_bits(coordinates)
-        if low and coordinate.against == Against.EQUALITY:
+        low = LowBits(_low_bits(coordinates), exponent)
+        if low.fixed + (MOST_FINE if exponent else 0) > MOST_LOW:
             return None
-        high = (coordinates >> low).astype(np.int32)
+        if low.fixed and coordinate.against == Against.EQUALITY:
+            return None
+        widths = low.widths(len(coordinates))
+        if exponent:
+            assert coordinate.reference is not None
+            numbers = self._numbers(coordinate.reference)
+            assert numbers is not None
+            widths = low.widths_by(numbers, self.given.rows.of(coordinate.reference), self.code)
+        high = low.split(coordinates, widths)[0].astype(np.int32)
         cell_bins = None
         if coordinate.against == Against.DIFFERENCE:
-            wide = np.clip(self.whole >> low, LEAST, MOST).astype(np.int32)
+            wide = np.clip(self.whole >> low.fixed, LEAST, MOST).astype(np.int32)
             cell_bins = fit_bins(wide, _CELL_BINS, _CELL_BIN)
         model = ColumnModel(self.slot, self.code, low, coordinate, _NO_BINS, cell_bins, None)
         fit = self._tabulated if len(high) * self.uses > _MOST_ADAPTIVE else self._adaptive
         choice = fit(model, high)
-        choice.bits += low * len(high) + _COLUMN / self.uses
+        choice.bits += int(widths.sum(dtype=np.int64)) + _COLUMN / self.uses
         return choice
 
     def _adaptive(self, model: ColumnModel, high: Integers32) -> _Choice:
@@ -213,18 +242,17 @@ def _log_spread(own: Integers, other: Integers | np.floating) -> float:
     return float(np.mean(np.log2(1 + np.abs(own.astype(np.float64) - other))))
 
 
-def bytes_alone(values: Values) -> int:
+def bytes_alone(values: Values) -> float:
     """What a buffer takes without others, about: by pcodec, or by LZMA together with its like."""
     from pcodec import ChunkConfig, standalone
 
-    words = np.packbits(values) if values.dtype == bool else np.ascontiguousarray(values)
+    part = values[:_MOST_ALONE]
+    words = np.packbits(part) if part.dtype == bool else np.ascontiguousarray(part)
     bits = words.itemsize.bit_length() - 1
-    window = min(
-        max(words.nbytes, 1 << 12), 1 << 24
-    )  # to make a large one takes a tenth of a second
-    preset = {"id": lzma.FILTER_LZMA1, "preset": 6, "lc": 0, "lp": bits, "pb": bits}
-    preset["dict_size"] = window
-    joined = len(lzma.compress(words.tobytes(), lzma.FORMAT_RAW, filters=[preset])) - 5
-    if words.itemsize == 1:
-        return joined
-    return min(joined, len(standalone.simple_compress(words, ChunkConfig(8))) - 20)
+    window = max(words.nbytes, 1 << 12)  # to make a large one takes a tenth of a second
+    preset = {"id": lzma.FILTER_LZMA1, "preset": 6, "dict_size": window}
+    filters = [preset | {"lc": 0, "lp": bits, "pb": bits}]
+    size = len(lzma.compress(words.tobytes(), lzma.FORMAT_RAW, filters=filters)) - 5
+    if words.itemsize > 1:
+        size = min(size, len(standalone.simple_compress(words, ChunkConfig(8))) - 20)
+    return size * len(values) / len(part)

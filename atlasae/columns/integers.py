@@ -66,6 +66,11 @@ class IntegerCode:
             return signed.astype(f"i{self.dtype.itemsize}").view(self.dtype)
         return whole.astype(self.dtype)
 
+    def exponents(self, whole: Integers) -> Integers:
+        """The biased exponents of floats, from their integers."""
+        mantissa = 23 if self.dtype.itemsize == 4 else 52
+        return np.where(whole < 0, ~whole, whole) >> max(mantissa - self.shift, 0)
+
     @property
     def _bits(self) -> int:
         return 8 * self.dtype.itemsize

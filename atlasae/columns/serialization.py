@@ -18,6 +18,7 @@ from atlasae.columns.block_model import BlockModel
 from atlasae.columns.column_model import Adaptive, ColumnModel, Feature, Tabulated
 from atlasae.columns.coordinates import Against, Coordinate
 from atlasae.columns.integers import IntegerCode
+from atlasae.columns.low_bits import MOST_FINE, MOST_LOW, LowBits
 from atlasae.columns.terms import Kind, Term
 from atlasae.density.serialization import (
     read_bins,
@@ -38,6 +39,7 @@ _MOST_COLUMNS = 1 << 20
 _SMALL = 64  # size of the numbers that are written by their shares
 _FAR = _SMALL - 1  # stands for a step to a slot that is not a small number
 _PACKED, _ADAPTIVE, _TABULATED = range(3)
+_EXPONENTS = 1 << 11  # of floats
 _PER_STACK = 16  # a large stack takes long to read
 
 
@@ -96,7 +98,8 @@ def _write_heads(writer: NumberWriter, columns: Sequence[ColumnModel]) -> None:
             writer.integers(np.array(listed), _SMALL)
 
     write(column.code.shift for column in columns)
-    write(column.low for column in columns)
+    write(column.low.fixed for column in columns)
+    write(int(column.low.exponent > 0) for column in columns)
     write(int(column.coordinate.against) for column in columns)
     write(int(column.cell_bins is not None) for column in columns)
     write(_kind_of(column) for column in columns)
@@ -159,7 +162,8 @@ class _Heads:
         ):
             raise DamagedFileError("the stored models are of other columns")
         self.dtypes = [dtypes[slot] for slot in self.slots.tolist()]
-        self.shifts, self.lows, self.againsts = read(count), read(count), read(count)
+        self.shifts, self.lows, self.has_exponents = read(count), read(count), read(count)
+        self.againsts = read(count)
         self.has_cell_bins, self.kinds = read(count), read(count)
         adaptive = self.kinds.count(_ADAPTIVE)
         escapes, contexts = iter(read(adaptive)), read(adaptive)
@@ -200,6 +204,8 @@ class _Heads:
 def _write_body(writer: NumberWriter, column: ColumnModel) -> None:
     if column.coordinate.against == Against.EQUALITY:
         writer.signed(column.coordinate.equal)
+    if column.low.exponent:
+        writer.integer(column.low.exponent, _EXPONENTS)
     if column.cell_bins is not None:
         write_bins(writer, column.cell_bins)
     if isinstance(column.coder, Tabulated):
@@ -241,6 +247,7 @@ class _StoredModels(Mapping[int, ColumnModel]):
         against = Against(heads.againsts[place])
         reference = terms.pop(0) if against != Against.NOTHING else None
         equal = reader.signed() if against == Against.EQUALITY else 0
+        exponent = reader.integer(_EXPONENTS) if heads.has_exponents[place] else 0
         cell_bins = read_bins(reader) if heads.has_cell_bins[place] else None
         escapes, shifts, _ = heads.shapes[place]
         coder: Adaptive | Tabulated | None = None
@@ -255,8 +262,12 @@ class _StoredModels(Mapping[int, ColumnModel]):
                     tuple(tuple(Feature(next(features), s) for s in of) for of in shifts), escapes
                 )
         code = IntegerCode(heads.dtypes[place], heads.shifts[place])
-        if heads.lows[place] > 32 or code.shift >= 8 * code.dtype.itemsize:
+        low = LowBits(heads.lows[place], exponent)
+        if (
+            low.fixed + (MOST_FINE if exponent else 0) > MOST_LOW
+            or code.shift >= 8 * code.dtype.itemsize
+        ):
             raise DamagedFileError("the stored models of columns are damaged: bits beyond a number")
         slot = int(heads.slots[place])
         coordinate = Coordinate(against, reference, equal)
-        return ColumnModel(slot, code, heads.lows[place], coordinate, bins, cell_bins, coder)
+        return ColumnModel(slot, code, low, coordinate, bins, cell_bins, coder)
