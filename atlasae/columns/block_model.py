@@ -46,7 +46,9 @@ class BlockModel:
         def decode(slot: int, coded: bytes, length: int) -> Values:
             if slot not in self.by_slot:
                 raise DamagedFileError("a buffer is coded that its model does not have")
-            return self.by_slot[slot].decode(coded, length, known)
+            values, whole = self.by_slot[slot].decode(coded, length, known)
+            known.keep(slot, whole)
+            return values
 
         return decode
 
@@ -64,6 +66,11 @@ class KnownColumns:
         self.block = block
         self._rows: dict[tuple[int, ...], Rows] = {}
         self._cells: dict[int, Classes] = {}
+        self._integers: dict[int, Integers32] = {}
+
+    def keep(self, slot: int, whole: Integers | Integers32) -> None:
+        """Keep the integers of a column that has been decoded."""
+        self._integers[slot] = self._narrow(slot, whole)
 
     def rows(self, slot: int) -> Rows:
         """The rows of a slot."""
@@ -82,8 +89,15 @@ class KnownColumns:
 
     def integers(self, slot: int) -> Integers32:
         """The integers of a column that questions are about."""
-        high = self.whole(slot) >> self._models[slot].low.fixed
-        return np.clip(high, LEAST, MOST).astype(np.int32)
+        if slot not in self._integers:
+            self._integers[slot] = self._narrow(slot, self.whole(slot))
+        return self._integers[slot]
+
+    def _narrow(self, slot: int, whole: Integers | Integers32) -> Integers32:
+        fixed = self._models[slot].low.fixed
+        if whole.dtype == np.int32:
+            return whole >> fixed if fixed else whole
+        return np.clip(whole >> fixed, LEAST, MOST).astype(np.int32)
 
     def cells(self, slot: int) -> tuple[Classes, int]:
         """The bins of a column that contexts are about, and how many there are."""

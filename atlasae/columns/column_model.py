@@ -141,8 +141,10 @@ class ColumnModel:
             plain.bits(widths, KINDS, low)
         return encode_varint(len(coded)) + coded + plain.to_bytes()[len(NO_SYMBOLS) :]
 
-    def decode(self, coded: bytes, length: int, known: Known) -> Values:
-        """Decode numbers, from untrusted bytes.
+    def decode(
+        self, coded: bytes, length: int, known: Known
+    ) -> tuple[Values, Integers | Integers32]:
+        """Decode numbers and their integers, from untrusted bytes.
 
         Raises:
             DamagedFileError: the bytes are not those of ``encode``.
@@ -163,14 +165,15 @@ class ColumnModel:
                 raise DamagedFileError("a column is damaged: it has a bin that is not there")
             decoder = EntropyDecoder(NO_SYMBOLS + coded[at + size :])
             high = decoder.bits(symbols, self.bins.kinds, None)
-        coordinates = high.astype(np.int64)
+        coordinates: Integers | Integers32 = high
         if self.low.is_any:
             coordinates = self.low.joined(high, decoder.bits(widths, KINDS, None), widths)
         if not decoder.is_done:
             raise DamagedFileError("a column is damaged: it is longer than its rows")
         if reference is not None:
-            coordinates = self.coordinate.whole(coordinates, *reference, self.code)
-        return self.code.values(coordinates)
+            whole = coordinates.astype(np.int64, copy=False)
+            coordinates = self.coordinate.whole(whole, *reference, self.code)
+        return self.code.values(coordinates), coordinates
 
     def split(self, values: Values, known: Known) -> tuple[Integers32, Integers32, Classes] | None:
         """The coordinates of numbers, their low bits, and how many these are.
@@ -254,6 +257,8 @@ def feature_cells(feature: Feature, rows: Rows, known: Known) -> tuple[Integers,
         cells, size = np.minimum(places, MOST_PLACES - 1), MOST_PLACES
     else:
         own, size = known.cells(term.slot)
+        if term.kind == Kind.SAME and rows.are_those_of(term.slot):
+            return own.astype(np.int64) >> feature.shift, (size - 1 >> feature.shift) + 1
         at = rows.of(term)
         cells = own[np.maximum(at, 0)].astype(np.int64) if len(own) else np.zeros(rows.count, int)
         if term.kind == Kind.LINKED:
@@ -280,8 +285,10 @@ def term_integers(term: Term, rows: Rows, known: Known) -> Integers32:
     if term.kind in (Kind.RANK, Kind.COUNT):
         places = rows.ranks if term.kind == Kind.RANK else rows.counts
         return places.astype(np.int32)
-    at = rows.of(term)
     integers = known.integers(term.slot)
+    if term.kind == Kind.SAME and rows.are_those_of(term.slot):
+        return integers
+    at = rows.of(term)
     if not len(integers):
         return np.full(len(at), LEAST, np.int32)
     if term.kind == Kind.LINKED:

@@ -104,10 +104,14 @@ def _roots(rows: Integers) -> Integers:
 
 
 def _sums(numbers: Integers, rows: Integers) -> Integers:
-    """The sum of the numbers of each row and of all rows that it comes from.
-
-    Each pass doubles how far a sum goes back.
-    """
+    """The sum of the numbers of each row and of all rows that it comes from."""
+    starts = rows == NO_ROW
+    if np.array_equal(rows[~starts], np.flatnonzero(~starts) - 1):  # from the row before
+        sums = np.cumsum(numbers)
+        firsts = np.flatnonzero(starts)
+        before = sums[firsts] - numbers[firsts]
+        return sums - np.repeat(before, np.diff(np.append(firsts, len(rows))))
+    # each pass doubles how far a sum goes back
     sums, rows = numbers.copy(), rows.copy()
     while (rows != NO_ROW).any():
         going = np.flatnonzero(rows != NO_ROW)

@@ -10,7 +10,7 @@ import numpy as np
 from atlasae.lossless.streams import BOOL
 
 if TYPE_CHECKING:
-    from atlasae.types import DType, Integers, Values
+    from atlasae.types import DType, Integers, Integers32, Values
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,17 @@ class IntegerCode:
             return np.where(self._patterns(values) < 0, ~sizes, sizes)
         return values.astype(np.int64)
 
-    def values(self, whole: Integers) -> Values:
-        """The numbers of integers."""
-        if self.dtype.kind == "f":
-            is_negative = whole < 0
-            sizes = np.where(is_negative, ~whole, whole) << self.shift
-            signed = np.where(is_negative, sizes | -1 << self._bits - 1, sizes)
-            return signed.astype(f"i{self.dtype.itemsize}").view(self.dtype)
-        return whole.astype(self.dtype)
+    def values(self, whole: Integers | Integers32) -> Values:
+        """The numbers of integers, int64; or int32 if they take no more."""
+        if self.dtype.kind != "f":
+            return whole.astype(self.dtype)
+        patterns = whole.astype(f"i{self.dtype.itemsize}", copy=False)
+        if len(patterns) and int(patterns.min()) < 0:
+            signs = patterns >> self._bits - 1  # all bits of a negative one
+            patterns = (patterns ^ signs) << self.shift | signs << self._bits - 1
+        else:
+            patterns = patterns << self.shift
+        return patterns.view(self.dtype)
 
     def exponents(self, whole: Integers) -> Integers:
         """The biased exponents of floats, from their integers."""

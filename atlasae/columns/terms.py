@@ -117,6 +117,10 @@ class Rows:
             case _:
                 return self._up(term.slot)
 
+    def are_those_of(self, other: int) -> bool:
+        """Whether another column has the same rows."""
+        return self.block.domain(self.slot) == self.block.domain(other)
+
     def _up(self, other: int) -> Integers:
         """The row of another column that each row is, or belongs to."""
         slot, rows = self.slot, np.arange(self.count)
