@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from atlasae.errors import located
 from atlasae.jets.table import to_table
-from atlasae.lossless.columns import pack
-from atlasae.root.column_fitting import fit_columns
+from atlasae.root.column_fitting import fit_columns, learned_columns
 from atlasae.root.entry_sample import read_sample
 from atlasae.root.io.branch import grouped_alike
 from atlasae.root.known_layouts import Collection, preferred_collection
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 TRAINING_ENTRIES = 200_000  # entries read to fit a codec to
+_COMPARED_ENTRIES = 10_000  # on which a codec is compared with columns
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,10 @@ def _training_jets(
 
 
 def _saves(codec: Codec, jets: Mapping[str, ak.Array], share: float) -> bool:
-    """Whether a codec with what it codes takes less than the columns packed without loss."""
-    coded = len(codec.encode(jets)) / share + len(codec.decoder_bytes())
-    return coded < len(pack({name: jets[name] for name in codec.features_})) / share
+    """Whether a codec with what it codes takes less than the columns learned without loss."""
+    entries = len(jets[codec.features_[0]])
+    part = {name: jets[name][:_COMPARED_ENTRIES] for name in codec.features_}
+    uses = entries / share / min(entries, _COMPARED_ENTRIES)
+    coded = len(codec.encode(part)) * uses + len(codec.decoder_bytes())
+    model, packed = learned_columns(part, uses)
+    return coded < packed * uses + len(model)

@@ -15,7 +15,7 @@ from atlasae.text import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from atlasae.root.io.branch import BranchInfo
+    from atlasae.root.io.branch import Arrays, BranchInfo
     from atlasae.root.io.tree import TreeReader
 
 _logger = logging.getLogger(__name__)
@@ -32,11 +32,20 @@ def fit_columns(source: TreeReader, branches: Sequence[BranchInfo]) -> bytes:
     _logger.info(
         "learning %s columns of %s from %s entries", f"{len(types):,}", where, f"{entries:,}"
     )
-    names = [
-        name for name, slots in zip(types, slots_of(types.values()), strict=True) for _ in slots
-    ]
-    uses = source.num_entries / max(entries, 1)
-    model = fit_block_model(names, CollectedBuffers(sample).buffers, uses)
-    stored = write_block_model(model)
-    saved = len(pack(sample)) - len(pack(sample, model))
-    return stored if saved * uses > len(stored) else b""
+    model, _ = learned_columns(sample, source.num_entries / max(entries, 1))
+    return model
+
+
+def learned_columns(arrays: Arrays, uses: float) -> tuple[bytes, int]:
+    """The bytes of models for columns, none if they save nothing, and the size of the columns.
+
+    Args:
+        arrays: by the name of the branch.
+        uses: how many entries will be coded for each entry here.
+    """
+    types = [str(array.type.content) for array in arrays.values()]
+    names = [name for name, slots in zip(arrays, slots_of(types), strict=True) for _ in slots]
+    model = fit_block_model(names, CollectedBuffers(arrays).buffers, uses)
+    stored, alone, learned = write_block_model(model), len(pack(arrays)), len(pack(arrays, model))
+    saves = (alone - learned) * uses > len(stored)
+    return (stored, learned) if saves else (b"", alone)
