@@ -23,6 +23,8 @@ COST_OF_LATENTS = (
     "Its error has no bound: 3 cost about 10 % on pt, and some jets come back far off. Prefer it to"
     " study latents, or for a fixed size per jet; else --tolerance, which bounds the error."
 )
+_VERBOSITY = f"{__name__}.verbosity"  # which of the two is given, in the context of a command
+_LEVELS = {"quiet": logging.WARNING, "verbose": logging.DEBUG}
 STEP_SIZE_HELP = "Amount to read at a time: '50 MB', or a number of entries."
 
 
@@ -91,10 +93,13 @@ def shows_progress() -> bool:
     return logging.getLogger("atlasae").isEnabledFor(logging.INFO)
 
 
-def _set_level(context: click.Context, parameter: click.Parameter, given: bool) -> None:  # noqa: ARG001
-    if given:
-        level = {"quiet": logging.WARNING, "verbose": logging.DEBUG}[parameter.name or ""]
-        logging.getLogger("atlasae").setLevel(level)
+def _set_level(context: click.Context, parameter: click.Parameter, given: bool) -> None:
+    if not given:
+        return
+    name = parameter.name or ""
+    if context.meta.setdefault(_VERBOSITY, name) != name:
+        raise click.UsageError("-q (--quiet) and -v (--verbose) exclude each other.", context)
+    logging.getLogger("atlasae").setLevel(_LEVELS[name])
 
 
 verbosity = combined(

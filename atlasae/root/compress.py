@@ -114,7 +114,10 @@ def compress(
     require_choice("to", to, TARGETS)
     template = _template(codec, pack)
     if verify and template.reorders:
-        raise InputError("verify cannot compare files with order='free', which moves entries")
+        raise InputError(
+            "--verify (verify=True) cannot compare files with --order free (order='free'), which"
+            " moves entries"
+        )
     select = Selection() if select is None else select
     if not isinstance(select, Selection):
         raise InputError(f"select must be an atlasae.Selection, not {select!r}")
@@ -229,7 +232,9 @@ def _part_writers(
     identity: str,
 ) -> list[PartWriter]:
     if sum(c.codec.reorders for c in coded) > 1:
-        raise InputError("order='free' is possible for one collection of a tree, not for several")
+        raise InputError(
+            "--order free (order='free') is possible for one collection of a tree, not for several"
+        )
     schema = plan.source.schema
     writers = [codec_writer(c.codec, c.collection, schema, blocks, identity) for c in coded]
     coded_branches = [branch for c in coded for branch in c.branches]

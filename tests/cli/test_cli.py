@@ -10,7 +10,6 @@ import awkward as ak
 import numpy as np
 import pytest
 import uproot
-from click.testing import CliRunner
 
 import atlasae
 from atlasae import Codec
@@ -18,16 +17,6 @@ from atlasae.cli.main import main
 from atlasae.cli.output import print_notes
 from atlasae.progress import progress_bar
 from tests.helpers import make_jets
-
-
-@pytest.fixture
-def run():
-    def invoke(*arguments, code=0):
-        result = CliRunner().invoke(main, [str(a) for a in arguments])
-        assert result.exit_code == code, result.output + str(result.exception)
-        return result
-
-    return invoke
 
 
 @pytest.fixture
