@@ -18,12 +18,10 @@ from atlasae.text import printable
 _logger = logging.getLogger(__name__)
 
 
-@click.command(
-    short_help="Fit a bounded codec to the jets of a file.",
-    epilog=options.example(
-        "atlasae fit events.root jets.safetensors --tolerance 1e-3",
-        "atlasae compress events.root small.root --codec jets.safetensors",
-    ),
+@options.command(
+    "Fit a bounded codec to the jets of a file.",
+    "atlasae fit events.root jets.safetensors --tolerance 1e-3",
+    "atlasae compress events.root small.root --codec jets.safetensors",
 )
 @options.source
 @options.target
@@ -58,12 +56,10 @@ def _choice(name: str, default: str, text: str) -> options.Decorator:
     return options.choice(f"--{name.replace('_', '-')}", CHOICES[name], default, text)
 
 
-@click.command(
-    short_help="Train an autoencoder on the jets of a file.",
-    epilog=options.example(
-        "atlasae train events.root latents.safetensors --latent 3 --epochs 100",
-        "atlasae compress events.root small.root --codec latents.safetensors",
-    ),
+@options.command(
+    "Train an autoencoder on the jets of a file.",
+    "atlasae train events.root latents.safetensors --latent 3 --epochs 100",
+    "atlasae compress events.root small.root --codec latents.safetensors",
 )
 @options.source
 @options.target

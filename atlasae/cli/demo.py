@@ -20,7 +20,7 @@ _WHEN_TO_PREFER = {
 EPOCHS = 40  # of the autoencoder: under a minute of training on one core
 
 
-def run_demo(directory: Path, rates: Path | None) -> None:
+def run_demo(directory: Path, rates: str | None) -> None:
     """Compress the sample with each codec, restore it, and write the report of both.
 
     Args:

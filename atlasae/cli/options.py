@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 import atlasae
 from atlasae.errors import InputError
@@ -39,6 +39,35 @@ def combined(*decorators: Decorator) -> Decorator:
     return decorate
 
 
+class Command(click.Command):
+    """A command that refuses options without a value, which would look as if they were left out."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        rest = super().parse_args(ctx, args)
+        for parameter in self.params:
+            name = parameter.name or ""
+            given = ctx.params.get(name)
+            values = given if isinstance(given, tuple) else (given,)
+            is_given = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+            if is_given and any(isinstance(v, str) and not v.strip() for v in values):
+                raise click.UsageError(_without_value(parameter), ctx)
+        return rest
+
+
+def _without_value(parameter: click.Parameter) -> str:
+    """What to say of an option or argument without a value."""
+    if isinstance(parameter, click.Option):
+        what = " ".join((parameter.help or "").split())
+        return f"{parameter.opts[-1]} has no value: leave it out, or give what it takes. {what}"
+    return f"{(parameter.name or '').upper()} has no value: give the name of a file."
+
+
+def command(help_line: str, *examples: str) -> Decorator:
+    """A command, with its line in the list of all, and examples at the end of its help."""
+    epilog = "\b\nExample:\n" + "\n".join(f"  {line}" for line in examples)
+    return click.command(cls=Command, short_help=help_line, epilog=epilog)
+
+
 def choice(name: str, choices: tuple[str, ...], default: str, text: str) -> Decorator:
     """An option with a fixed set of values."""
     return click.option(
@@ -51,16 +80,11 @@ def output(default: str) -> Decorator:
     return click.option(
         "-o",
         "--output",
-        type=click.Path(path_type=Path),
-        default=Path(default),
+        type=click.Path(),
+        default=default,
         show_default=True,
         help="Directory to write.",
     )
-
-
-def example(*lines: str) -> str:
-    """The end of a command's help."""
-    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
 
 
 source = click.argument("source", type=click.Path())
@@ -83,7 +107,7 @@ drop_unwritable = click.option(
 )
 rates = click.option(
     "--rates",
-    type=click.Path(path_type=Path),
+    type=click.Path(),
     help="Rates of other tools to draw beside: JSON written by benchmarks.rates.",
 )
 

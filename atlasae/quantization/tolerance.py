@@ -161,7 +161,8 @@ def tolerances(spec: ToleranceSpec, names: Sequence[str]) -> dict[str, Tolerance
 
     Raises:
         MissingNameError: the spec names a feature that does not exist.
-        InputError: the spec is none of these, or a number in it is out of range.
+        InputError: the spec is none of these, or a number in it is out of range; an angle's is, if
+            it is absolute and above pi.
 
     Example:
         >>> tolerances("mass=1e-2", ["mass", "eta"])["mass"]
@@ -264,9 +265,15 @@ def _is_angle(name: str) -> bool:
 
 
 def _tolerance(value: Any, name: str) -> Tolerance:
-    if isinstance(value, Tolerance):
-        return value
-    return abs_(value) if _is_angle(name) else rel(value)
+    if not _is_angle(name):
+        return value if isinstance(value, Tolerance) else rel(value)
+    tolerance = value if isinstance(value, Tolerance) else abs_(value)
+    if tolerance.kind == "absolute" and tolerance.value > math.pi:
+        raise InputError(
+            f"a tolerance of {tolerance.value:g} for {name!r} lets all angles become one; give less"
+            " than 3.14 (pi), such as 1e-3"
+        )
+    return tolerance
 
 
 def _matching(key: Any, names: Sequence[str]) -> list[str]:

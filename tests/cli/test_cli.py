@@ -155,6 +155,28 @@ def test_errors_are_one_line_and_exit_code_2(run, events_file, codec_file, tmp_p
     assert {path.name for path in tmp_path.iterdir()} == {"text.root"}
 
 
+def test_an_option_without_a_value_is_not_its_default(run, events_file, tmp_path):
+    """As ``--tolerance "$UNSET"`` in a script gives it; the message lists what it takes."""
+    command = "compress", events_file, tmp_path / "small.root"
+    others = {
+        ("compare", events_file, events_file, "-o", ""): "--output has no value",
+        ("decode", events_file, "--codec", ""): "--codec has no value",
+        ("check", events_file, events_file, "--tolerance", " "): "nanoaod or lossless",
+        ("merge", events_file, "", tmp_path / "a.root"): "SOURCES has no value",
+        ("info", ""): "SOURCE has no value",
+        (*command, "--tolerance="): "nanoaod or lossless",
+        (*command, "--collection", ","): "names nothing",
+        (*command, "--tolerance", "eta=10"): "give less than 3.14",
+    }
+    names = ("tolerance", "collection", "tree", "branches", "keep", "drop", "codec", "step-size")
+    every = {(*command, f"--{name}", ""): f"--{name} has no value" for name in names} | others
+    for arguments, message in every.items():
+        shown = run(*arguments, code=2).stderr
+        assert message in shown
+        assert shown.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_is_read_is_never_overwritten(run, events_file, compressed_file, codec_file, tmp_path):
     source, small, codec = (tmp_path / name for name in ("a.root", "small.root", "codec.st"))
     for path, original in ((source, events_file), (small, compressed_file), (codec, codec_file)):
