@@ -12,7 +12,6 @@ from atlasae.atomic_write import check_target
 from atlasae.cli import options
 from atlasae.codecs.autoencoder.hyperparameters import CHOICES, UNITS
 from atlasae.errors import located
-from atlasae.jets.table import to_table
 from atlasae.text import printable
 
 _logger = logging.getLogger(__name__)
@@ -35,8 +34,9 @@ def fit(
 
     The codec is written to TARGET. With compress --codec it serves many files of one kind.
     """
-    check_target(target, force=force, sources=[source])
     codec = atlasae.BoundedCodec(tolerance=tolerance)
+    options.require_jets(source)
+    check_target(target, force=force, sources=[source])
     jets = options.read_jets(source, tree, collection)
     _fit(codec, jets, source)
     codec.save(target, force=force)
@@ -46,7 +46,7 @@ def fit(
 
 def _fit(codec: atlasae.Codec, jets: Any, source: str) -> None:
     with located(source):
-        table = to_table(jets)
+        table = codec.select_features(jets)
         where = printable(source)
         _logger.info("fitting %s to %s jets of %s", codec.call, f"{len(table):,}", where)
         codec.fit(table, progress=options.shows_progress())
@@ -104,8 +104,9 @@ def train(
     cost about 10 % on pt, and some jets come back far off. Prefer it to study latents, or for a
     fixed size per jet; fit makes the codec that keeps a tolerance.
     """
-    check_target(target, force=force, sources=[source])
     codec = atlasae.AutoencoderCodec(hidden=options.parse_widths(hidden), **hyperparameters)
+    options.require_jets(source)
+    check_target(target, force=force, sources=[source])
     jets = options.read_jets(source, tree, collection)
     _fit(codec, jets, source)
     codec.save(target, force=force)

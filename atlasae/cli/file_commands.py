@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from dataclasses import asdict
 from typing import Any
@@ -14,7 +15,9 @@ from atlasae.atomic_write import check_target
 from atlasae.cli import options
 from atlasae.codecs.bounded.codec import ORDERS
 from atlasae.errors import InputError
+from atlasae.text import printable
 
+_logger = logging.getLogger(__name__)
 _PATTERNS = "Patterns of branches, such as 'Jet_*,MET_*', "
 
 
@@ -140,15 +143,20 @@ def decode(
     encoded and decoded.
     """
     from atlasae.jets.table import save_matrix
+    from atlasae.root.container.container import open_as
 
-    read = [source, codec] if codec else [source]
-    check_target(npy, force=force, sources=read)
+    read = [source] if codec is None else [source, codec]
     if codec is None:
-        atlasae.info(source)  # raises if it is not a compressed file
-        jets = atlasae.read_jets(source, tree=tree, collection=collection)
+        open_as(source, compressed=True).close()
     else:
+        options.require_jets(source)
+    check_target(npy, force=force, sources=read)
+    _logger.info("reading the jets of %s", printable(source))
+    jets = options.read_jets(source, tree, collection)
+    if codec is not None:
         trained = atlasae.Codec.load(codec)
-        jets = trained.decode(trained.encode(options.read_jets(source, tree, collection)))
+        _logger.info("encoding and decoding them with %s", trained.call)
+        jets = trained.decode(trained.encode(jets))
     table = save_matrix(jets, npy, force=force, sources=read)
     options.print_line(f"{npy}: {len(table)} jets, {', '.join(table.columns)}")
 
@@ -205,7 +213,10 @@ def merge(sources: tuple[str, ...], target: str, step_size: str, force: bool) ->
 def info(source: str, as_json: bool) -> None:
     """Show what the compressed file SOURCE holds, and the size of each part."""
     from atlasae.cli.output import print_contents
+    from atlasae.root.container.container import open_as
 
+    open_as(source, compressed=True).close()
+    _logger.info("reading %s", printable(source))
     contents = atlasae.info(source)
     if as_json:
         click.echo(json.dumps(asdict(contents) | {"ratio": contents.ratio}, indent=2))

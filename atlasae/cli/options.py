@@ -152,6 +152,14 @@ def parse_widths(text: str) -> tuple[int, ...]:
         raise InputError(f"--hidden {text!r} is not a list of widths such as 200,100,50") from None
 
 
+def require_jets(path: str) -> None:
+    """Raise the errors of a file that is neither a ROOT file nor a pickle, before it is read."""
+    from atlasae.root.io.file import open_root
+
+    if not is_pickle(path):
+        open_root(path).close()
+
+
 def read_jets(path: str, tree: str | None, collection: str | None) -> Any:
     """Jets from a ROOT file or a pickle."""
     if is_pickle(path):

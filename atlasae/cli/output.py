@@ -186,9 +186,14 @@ def print_check(result: Check) -> None:
                 soft_wrap=True,
                 style=None if finding.good else "red",
             )
-    console.print(
-        "every value is as promised"
-        if result.good
-        else f"{_number(len(result.bad))} of {_number(len(result.findings))} are not as promised",
-        style="bold",
-    )
+    original, other = result.compressed
+    if result.good:
+        verdict = "as promised" if other else "the same, or as close as asked for"
+        console.print(f"every value is {verdict}", style="bold")
+    else:
+        bad, number = _number(len(result.bad)), _number(len(result.findings))
+        console.print(f"{bad} of {number} are not as promised", style="bold")
+    if not other:
+        swapped = not result.good and original
+        hint = ", but ORIGINAL is: are they swapped?" if swapped else ""
+        console.print(f"OTHER is not compressed by atlasae{hint}")

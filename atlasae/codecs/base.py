@@ -173,14 +173,19 @@ class Codec(ABC):
     def select_features(self, jets: Any) -> Table:
         """The columns to fit: those of ``features``, else all, a 4-vector in its usual order.
 
+        Raises what ``fit`` raises of them before it starts to work.
+
         Raises:
             MissingNameError: the jets lack one of ``features``.
-            InputError: there are no ``features``, and columns beside a 4-vector.
+            InputError: there are no ``features``, and columns beside a 4-vector; or fewer than two
+                jets.
         """
         table = to_table(jets)
         names = list(table.columns)
         chosen = self.features or four_vector(names) or names
         self._refuse_others(names, chosen)
+        if len(table) < 2:
+            raise InputError(f"too few jets: a fit needs at least two, not {len(table)}")
         return table.select(chosen)
 
     def select_fitted(self, jets: Any) -> Table:

@@ -90,6 +90,7 @@ def _codec_for(
     codec, jets = _training_jets(plan, collection, template)
     if len(to_table(jets)) < 2:
         return None
+    codec.select_features(jets)  # raises before it is said that the work starts
     share = min(1.0, TRAINING_ENTRIES / plan.source.num_entries)
     where = printable(f"{plan.source.path}: {collection.name}")
     _logger.info("fitting %s to %s jets of %s", codec.call, f"{len(to_table(jets)):,}", where)

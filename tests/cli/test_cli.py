@@ -177,6 +177,46 @@ def test_an_option_without_a_value_is_not_its_default(run, events_file, tmp_path
     assert not list(tmp_path.iterdir())
 
 
+def test_source_and_target_that_are_swapped(run, events_file, compressed_file, codec_file):
+    """The message is about the source: ``--force`` would not help."""
+    swapped = {
+        ("compress", compressed_file, events_file): "is already compressed",
+        ("compress", "none.root", events_file): "no file 'none.root'",
+        ("decompress", events_file, compressed_file): "is not compressed",
+        ("merge", events_file, compressed_file): "is not compressed",
+        ("merge", "none.root", compressed_file, compressed_file): "no file 'none.root'",
+        ("fit", codec_file, events_file): str(codec_file),
+        ("train", codec_file, events_file): str(codec_file),
+        ("decode", events_file, "--npy", codec_file): "is not compressed",
+        ("decode", codec_file, "--codec", codec_file, "--npy", events_file): str(codec_file),
+    }
+    for arguments, message in swapped.items():
+        shown = run(*arguments, code=2).stderr
+        assert message in shown
+        assert "--force" not in shown
+
+
+def test_nothing_is_said_to_start_that_is_refused_at_once(run, events_file, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    few, more = tmp_path / "few.pkl", tmp_path / "more.pkl"
+    pandas.DataFrame(make_jets(1)).to_pickle(few)
+    pandas.DataFrame(make_jets(9) | {"btag": np.zeros(9)}).to_pickle(more)
+    target = tmp_path / "target"
+    for arguments, message in {
+        ("fit", few, target): "too few jets",
+        ("fit", more, target): "would lose 'btag'",
+        ("fit", events_file, target, "--tolerance", "2"): "must be below 0.5",
+        ("fit", events_file, target, "--tolerance", "btag=0"): "no feature 'btag'",
+        ("train", few, target): "too few jets",
+        ("train", events_file, target, "--latent", 4): "would compress nothing",
+        ("compress", events_file, target, "--tolerance", "2"): "must be below 0.5",
+        ("compress", events_file, target, "--latent", 4): "would compress nothing",
+    }.items():
+        shown = run(*arguments, code=2).stderr
+        assert message in shown
+        assert shown.count("\n") == 1
+
+
 def test_what_is_read_is_never_overwritten(run, events_file, compressed_file, codec_file, tmp_path):
     source, small, codec = (tmp_path / name for name in ("a.root", "small.root", "codec.st"))
     for path, original in ((source, events_file), (small, compressed_file), (codec, codec_file)):
@@ -346,19 +386,29 @@ def test_each_phase_is_a_line_where_there_is_no_terminal(run, events_file, tmp_p
         ("decompress", small, back): ["restoring ", "restoring "],
         ("merge", small, small, both): ["adding ", "adding "],
         ("fit", events_file, codec): ["fitting "],
+        ("decode", small, "--npy", tmp_path / "a.npy"): ["reading "],
+        ("decode", events_file, "--codec", codec, "--npy", tmp_path / "b.npy"): [
+            "reading ",
+            "encoding ",
+        ],
     }
-    for arguments, expected in phases.items():
+    reading = {
+        ("check", events_file, small): ["comparing ", "comparing "],
+        ("info", small): ["reading "],
+    }
+    for arguments, expected in (phases | reading).items():
+        force = ["--force"] if arguments in phases else []
         shown = run(*arguments).stderr
         for phase in expected:
             line, _, shown = shown.partition(phase)[2].partition("\n")
             assert line
         for more in ("-q", "--quiet"):
-            found = run(*arguments, "--force", more)
+            found = run(*arguments, *force, more)
             assert not any(phase in found.stderr for phase in expected)
             assert found.stdout
-        assert len(run(*arguments, "--force", "-v").stderr) >= len(
-            run(*arguments, "--force").stderr
-        )
+        said = [len(run(*arguments, *force, *more).stderr) for more in ((), ("-v",))]
+        if arguments[0] in ("compress", "decompress", "check"):
+            assert said[0] < said[1]
     caplog.clear()
     atlasae.compress(events_file, small, force=True)
     assert "fitting Codec.bounded() to 1,000 jets of Events: Jet" in caplog.messages

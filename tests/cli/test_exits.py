@@ -32,7 +32,9 @@ def test_an_interrupt_is_one_line_and_leaves_nothing(run, events_file, tmp_path,
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="a device of Linux")
-@pytest.mark.parametrize("arguments", [("info",), ("info", "--json"), ("info", "--help")])
+@pytest.mark.parametrize(
+    "arguments", [("info", "-q"), ("info", "-q", "--json"), ("info", "--help")]
+)
 def test_a_full_output_is_one_line(compressed_file, arguments):
     with FULL.open("w") as full, start(*arguments, compressed_file, stdout=full) as command:
         error = command.stderr.read()
@@ -60,7 +62,7 @@ def test_a_closed_output_is_said_before_the_work(events_file, tmp_path):
 
 @pytest.mark.parametrize("more", [(), ("--json",)])
 def test_an_output_that_nobody_reads_is_quiet(compressed_file, more):
-    with start("info", compressed_file, *more, stdout=subprocess.PIPE) as command:
+    with start("info", "-q", compressed_file, *more, stdout=subprocess.PIPE) as command:
         command.stdout.close()
         assert command.stderr.read() == ""
     assert command.returncode == BROKEN_PIPE

@@ -147,6 +147,11 @@ class BoundedCodec(Codec):
     def require_features(self, names: Sequence[str]) -> None:
         restricted(self.tolerance, names, strict=True)
 
+    def select_features(self, jets: Any) -> Table:
+        table = super().select_features(jets)
+        tolerances(self.tolerance, list(table.columns))
+        return table
+
     def fit(self, jets: Any, *, uses: float = 10.0, progress: bool = False) -> Self:
         """Choose the quantizers and learn the density, from jets or a sample of them.
 
@@ -166,8 +171,6 @@ class BoundedCodec(Codec):
         from atlasae.progress import progress_bar
 
         table = self.select_features(jets)
-        if len(table) < 2:
-            raise InputError(f"too few jets: a fit needs at least two, not {len(table)}")
         self._fingerprint = None
         self._fit_lattices(table)
         train, held_out = self._split(table)
