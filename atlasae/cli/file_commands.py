@@ -14,7 +14,7 @@ import atlasae
 from atlasae.atomic_write import check_target
 from atlasae.cli import options
 from atlasae.codecs.bounded.codec import ORDERS
-from atlasae.errors import InputError
+from atlasae.errors import InputError, located
 from atlasae.text import printable
 
 _logger = logging.getLogger(__name__)
@@ -156,7 +156,8 @@ def decode(
     if codec is not None:
         trained = atlasae.Codec.load(codec)
         _logger.info("encoding and decoding them with %s", trained.call)
-        jets = trained.decode(trained.encode(jets))
+        with located(source):
+            jets = trained.decode(trained.encode(jets))
     table = save_matrix(jets, npy, force=force, sources=read)
     options.print_line(f"{npy}: {len(table)} jets, {', '.join(table.columns)}")
 

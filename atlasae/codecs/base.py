@@ -170,6 +170,13 @@ class Codec(ABC):
             MissingNameError: they do; the message names the nearest.
         """
 
+    def require_dtypes(self, dtypes: Mapping[str, str]) -> None:  # noqa: B027  (most take any)
+        """Check that a fitted codec can encode columns of these dtypes, by feature.
+
+        Raises:
+            InputError: it cannot; the message says what can be done.
+        """
+
     def select_features(self, jets: Any) -> Table:
         """The columns to fit: those of ``features``, else all, a 4-vector in its usual order.
 

@@ -85,7 +85,8 @@ def _codec_for(
 ) -> Codec | None:
     """The fitted codec for a collection; None to leave it to be kept or packed."""
     if template.is_fitted:
-        collection.choose(template.features_)  # raises if one is missing
+        chosen = collection.choose(template.features_)  # raises if one is missing
+        template.require_dtypes({name: branch.dtype or "" for name, branch in chosen.items()})
         return template
     codec, jets = _training_jets(plan, collection, template)
     if len(to_table(jets)) < 2:

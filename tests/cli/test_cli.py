@@ -217,6 +217,23 @@ def test_nothing_is_said_to_start_that_is_refused_at_once(run, events_file, tmp_
         assert shown.count("\n") == 1
 
 
+def test_a_codec_of_other_dtypes_says_what_to_do_before_anything_is_written(
+    run, events_file, tmp_path
+):
+    codec = tmp_path / "codec"
+    Codec.bounded().fit({name: v.astype(float) for name, v in make_jets(50).items()}).save(codec)
+    for arguments in (
+        ("compress", events_file, tmp_path / "a.root", "--codec", codec),
+        ("decode", "-q", events_file, "--npy", tmp_path / "a.npy", "--codec", codec),
+    ):
+        shown = run(*arguments, code=2).stderr
+        assert f"{events_file}: " in shown
+        assert "float32, the codec was fitted to float64: " in shown
+        assert "as atlasae fit does to those of a file" in shown
+        assert shown.count("\n") == 1
+    assert list(tmp_path.iterdir()) == [codec]
+
+
 def test_what_is_read_is_never_overwritten(run, events_file, compressed_file, codec_file, tmp_path):
     source, small, codec = (tmp_path / name for name in ("a.root", "small.root", "codec.st"))
     for path, original in ((source, events_file), (small, compressed_file), (codec, codec_file)):
