@@ -22,7 +22,7 @@ from atlasae.errors import (
 )
 from atlasae.jets.names import find_feature, four_vector
 from atlasae.jets.table import Table, to_table
-from atlasae.source_files import read_whole_file
+from atlasae.source_files import CODEC, read_whole_file, require_kind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -332,6 +332,7 @@ class Codec(ABC):
             VersionError: another version of atlasae wrote it, in a form this one cannot read.
             MissingNameError: no codec of this kind is installed.
         """
+        require_kind(path, CODEC)
         data = read_whole_file(path, "codec file")
         with located(os.fspath(path)):
             return Codec.from_bytes(data)

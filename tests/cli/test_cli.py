@@ -111,7 +111,7 @@ def test_errors_are_one_line_and_exit_code_2(run, events_file, codec_file, tmp_p
     text.write_text("hello")
     bad = {
         ("compress", "none.root", target): "no file 'none.root'",
-        ("compress", text, target): "cannot be opened as a ROOT file",
+        ("compress", text, target): "is not a ROOT file",
         ("compress", events_file, text): "--force",
         ("compress", events_file, target, "--tree", "Evnts"): "did you mean 'Events'",
         ("compress", events_file, target, "--collection", "Jt"): "did you mean 'Jet'",
