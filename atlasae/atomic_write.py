@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atlasae.errors import FileError, InputError, TargetExistsError
-from atlasae.source_files import local_status
+from atlasae.source_files import local_status, path_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -41,7 +41,7 @@ def check_target(path: PathLike, *, force: bool, sources: Iterable[PathLike] = (
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     check_target(f"{folder}/small.root", force=False)
     """
-    target = Path(path)
+    target = Path(path_name(path))
     with _written(target):
         status = _status(target)
         if status and not stat.S_ISREG(status.st_mode):

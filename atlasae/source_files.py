@@ -7,9 +7,9 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from atlasae.errors import DamagedFileError, FileError, MissingFileError
+from atlasae.errors import DamagedFileError, FileError, InputError, MissingFileError
 
 if TYPE_CHECKING:
     from atlasae.types import PathLike
@@ -28,7 +28,26 @@ def local_status(source: PathLike) -> os.stat_result | None:
 
 
 def _local_path(source: PathLike) -> Path:
-    return Path(os.fspath(source).removeprefix("file://"))
+    return Path(path_name(source).removeprefix("file://"))
+
+
+def path_name(path: Any) -> str:
+    """A path as text.
+
+    Args:
+        path: text or a pathlib.Path, and whatever else a user may give.
+
+    Raises:
+        InputError: it is not a path.
+
+    Example:
+        >>> path_name(Path("events.root"))
+        'events.root'
+    """
+    name = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(name, str):
+        raise InputError(f"{path!r} is not the path of a file: give text or a pathlib.Path")
+    return name
 
 
 def require_ordinary_file(source: PathLike) -> None:

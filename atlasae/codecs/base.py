@@ -19,6 +19,7 @@ from atlasae.errors import (
     NotFittedError,
     VersionError,
     located,
+    require_bytes,
 )
 from atlasae.jets.names import find_feature, four_vector
 from atlasae.jets.table import Table, to_table
@@ -75,7 +76,25 @@ class Codec(ABC):
     features_: tuple[str, ...]
     tolerances_: Mapping[str, Tolerance] = MappingProxyType({})
     history_: History | None = None
+    __signature__: ClassVar[inspect.Signature]
     _fingerprint: bytes | None = None  # once computed; ``fit`` sets it to None again
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        if cls is Codec:
+            raise TypeError(
+                "Codec is what all codecs share; make one with Codec.bounded(tolerance=1e-3) or"
+                " Codec.autoencoder(latent=3), or read one with Codec.load(file)"
+            )
+        return super().__new__(cls)
+
+    def __init__(self) -> None:  # noqa: B027  (else __new__ would take any arguments)
+        """A codec without hyperparameters."""
+
+    def __init_subclass__(cls) -> None:
+        """Show the signature of ``__init__``, which has the hyperparameters, not of ``__new__``."""
+        signature = inspect.signature(cls.__init__)
+        _, *parameters = signature.parameters.values()
+        cls.__signature__ = signature.replace(parameters=parameters)
 
     @abstractmethod
     def fit(self, jets: Any, *, uses: float = 10.0, progress: bool = False) -> Self:
@@ -285,10 +304,12 @@ class Codec(ABC):
         """The inverse of ``to_bytes``, for any codec; the bytes need not be trusted.
 
         Raises:
+            InputError: it is not bytes.
             DamagedFileError: these bytes are not a codec.
             VersionError: another version of atlasae wrote them, in a form this one cannot read.
             MissingNameError: no codec of this kind is installed.
         """
+        require_bytes(data, "stored codecs")
         header, tensors = unpack(data)
         try:
             codec: Codec = codec_class(header["codec"]).from_config(header["config"])
@@ -342,5 +363,7 @@ def check_common_hyperparameters(features: Any, seed: Any) -> None:
     """Check the hyperparameters that all codecs have; raises InputError."""
     if not (isinstance(seed, int) and 0 <= seed < 2**32):
         raise InputError(f"seed={seed!r} is not an integer from 0 to below 2^32")
-    if isinstance(features, str) or len(set(features or ())) != len(features or ()):
+    names = features if isinstance(features, list | tuple) else [features]
+    is_names = all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
+    if features is not None and (isinstance(features, str) or not is_names):
         raise InputError(f"features={features!r} must be a list of names without repetition")

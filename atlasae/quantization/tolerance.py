@@ -20,12 +20,12 @@ KINDS = ("relative", "absolute", "lossless")
 _RELATIVE_LIMIT = 0.5  # from here on, the cell of a value would contain its double
 
 
-def _number(value: Any) -> float:
+def _number(value: Any, what: str = "tolerance") -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise InputError(f"a tolerance must be a number, not {value!r}")
+        raise InputError(f"a {what} must be a number, not {value!r}")
     number = float(value)
     if not math.isfinite(number) or number < 0:
-        raise InputError(f"a tolerance must be finite and not negative, not {number:g}")
+        raise InputError(f"a {what} must be finite and not negative, not {number:g}")
     return number
 
 
@@ -53,8 +53,8 @@ class Tolerance:
 
     def __post_init__(self) -> None:
         require_choice("kind", self.kind, KINDS)
-        for name in ("value", "floor"):
-            object.__setattr__(self, name, _number(getattr(self, name)))
+        object.__setattr__(self, "value", _number(self.value))
+        object.__setattr__(self, "floor", _number(self.floor, "floor"))
         if (self.value == 0) != (self.kind == "lossless"):
             raise InputError(f"a tolerance of {self.value:g} cannot be {self.kind}")
         if self.floor and self.kind != "relative":

@@ -174,6 +174,11 @@ def _template(codec: Codec | PathLike | None, pack: str) -> Codec:
     if codec is None:
         return BoundedCodec(tolerance="lossless" if pack == "all" else "default")
     if not isinstance(codec, Codec):
+        if not isinstance(codec, str | os.PathLike):
+            raise InputError(
+                "codec must be a Codec, such as Codec.bounded(tolerance=1e-3), or the path of a"
+                f" saved one, not {codec!r}"
+            )
         return Codec.load(codec)
     codec_class(codec.codec_id)  # one that is not registered could write what nobody can read
     return codec

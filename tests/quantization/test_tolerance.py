@@ -41,7 +41,7 @@ def test_a_tolerance_is_a_sensible_number(value):
     for make in (rel, abs_):
         with pytest.raises(InputError, match="a tolerance must be"):
             make(value)
-    with pytest.raises(InputError, match="a tolerance must be"):
+    with pytest.raises(InputError, match="a floor must be"):
         rel(1e-3, floor=value)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from atlasae.source_files import (
     ROOT,
     beginning,
     local_status,
+    path_name,
     require_kind,
     require_ordinary_file,
 )
@@ -53,7 +53,7 @@ def open_root(path: PathLike, **options: Any) -> Any:
         DamagedFileError: it is empty, truncated, or not a ROOT file.
         MissingPackageError: reading this kind of address needs a package that is not installed.
     """
-    name = os.fspath(path)
+    name = path_name(path)
     bound_element_counts()
     require_ordinary_file(name)
     require_kind(name, ROOT)
