@@ -234,6 +234,22 @@ def test_a_codec_of_other_dtypes_says_what_to_do_before_anything_is_written(
     assert list(tmp_path.iterdir()) == [codec]
 
 
+def test_a_comparison_that_fails_leaves_nothing(
+    run, events_file, compressed_file, tmp_path, monkeypatch
+):
+    def fail(*_):
+        raise atlasae.InputError("it cannot be drawn")
+
+    monkeypatch.setattr("atlasae.report.compare.page", fail)
+    monkeypatch.setattr("atlasae.report.compare.figures_of", lambda *_: [])
+    run("compare", events_file, compressed_file, "-o", tmp_path / "report", code=2)
+    assert not list(tmp_path.iterdir())
+    file = tmp_path / "small.root"
+    file.touch()
+    shown = run("compare", "none.root", "none.root", "-o", file, code=2)
+    assert "it is a file; name a directory" in shown.stderr
+
+
 def test_what_is_read_is_never_overwritten(run, events_file, compressed_file, codec_file, tmp_path):
     source, small, codec = (tmp_path / name for name in ("a.root", "small.root", "codec.st"))
     for path, original in ((source, events_file), (small, compressed_file), (codec, codec_file)):
