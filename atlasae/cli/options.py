@@ -44,7 +44,7 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         rest = super().parse_args(ctx, args)
-        for parameter in self.params:
+        for parameter in [] if ctx.resilient_parsing else self.params:  # which completes a line
             name = parameter.name or ""
             given = ctx.params.get(name)
             values = given if isinstance(given, tuple) else (given,)

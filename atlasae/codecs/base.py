@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
@@ -363,7 +364,9 @@ def check_common_hyperparameters(features: Any, seed: Any) -> None:
     """Check the hyperparameters that all codecs have; raises InputError."""
     if not (isinstance(seed, int) and 0 <= seed < 2**32):
         raise InputError(f"seed={seed!r} is not an integer from 0 to below 2^32")
-    names = features if isinstance(features, list | tuple) else [features]
+    if features is None:
+        return
+    names = list(features) if isinstance(features, Iterable) else [features]
     is_names = all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
-    if features is not None and (isinstance(features, str) or not is_names):
+    if isinstance(features, str) or not is_names:
         raise InputError(f"features={features!r} must be a list of names without repetition")
