@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atlasae.errors import FileError, InputError, TargetExistsError
-from atlasae.source_files import local_status
+from atlasae.source_files import local_status, path_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,14 +34,14 @@ def check_target(path: PathLike, *, force: bool, sources: Iterable[PathLike] = (
     Raises:
         InputError: the path, or what it links to, is one of the sources.
         TargetExistsError: the file exists and ``force`` is false.
-        FileError: the path is a directory, or in a directory that does not exist.
+        FileError: the path is a directory, in a directory that does not exist, or an address.
 
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     check_target(f"{folder}/small.root", force=False)
     """
-    target = Path(path)
+    target = local_target(path)
     with _written(target):
         status = _status(target)
         if status and not stat.S_ISREG(status.st_mode):
@@ -58,6 +58,27 @@ def check_target(path: PathLike, *, force: bool, sources: Iterable[PathLike] = (
             raise _exists(target)
         if not target.parent.is_dir():
             raise FileError(f"no directory {str(target.parent)!r} to write {target.name!r} in")
+
+
+def local_target(path: PathLike) -> Path:
+    """The path of something to write.
+
+    Raises:
+        FileError: it is an address.
+
+    Example:
+        >>> local_target("s3://bucket/small.root")
+        Traceback (most recent call last):
+            ...
+        atlasae.errors.FileError: cannot write to the address 's3://bucket/small.root'; give a path on this machine, and copy what is written
+    """
+    name = path_name(path)
+    if "://" in name:
+        raise FileError(
+            f"cannot write to the address {name!r}; give a path on this machine, and copy what is"
+            " written"
+        )
+    return Path(name)
 
 
 @contextmanager
@@ -184,22 +205,3 @@ def _may_run(process_id: int) -> bool:
     except PermissionError:  # it runs, as another user
         return True
     return True
-
-
-def make_directory(path: PathLike) -> Path:
-    """Create a directory and its parents unless they exist, and return its path.
-
-    Raises:
-        FileError: the directory cannot be created.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     make_directory(f"{folder}/report/figures").is_dir()
-        True
-    """
-    try:
-        Path(path).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"cannot create directory {os.fspath(path)}: {error.strerror}") from error
-    return Path(path)

@@ -95,9 +95,17 @@ def suggestion(name: str, names: Iterable[str], *, only_near: bool = False) -> s
 def require_choice(kind: str, name: str, names: Iterable[str]) -> None:
     """Raise InputError unless ``name`` is one of ``names``, the values that ``kind`` can have."""
     names = list(names)
+    if not isinstance(name, str):
+        raise InputError(f"{kind}={name!r} must be one of {', '.join(names)}")
     if name not in names:
         near = suggestion(name, names, only_near=True)
         raise InputError(f"{kind}={name!r} must be one of {', '.join(names)}{near}")
+
+
+def require_bytes(value: object, what: str) -> None:
+    """Raise InputError unless a value consists of bytes; the error calls it ``what``."""
+    if not isinstance(value, bytes | bytearray | memoryview):
+        raise InputError(f"{what} are bytes, not {type(value).__name__}")
 
 
 @contextmanager

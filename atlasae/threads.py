@@ -7,7 +7,8 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Generic, TypeVar
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from atlasae.errors import InputError
 
@@ -28,22 +29,27 @@ def thread_count(threads: int | None) -> int:
     """A number of threads; by default one for each core, fewer where there is little memory.
 
     Raises:
-        InputError: the number is below one.
+        InputError: it is no whole number, or below one.
 
     Example:
         >>> thread_count(2)
         2
     """
     if threads is not None:
-        if threads < 1:
-            raise InputError(f"threads={threads}: give a number from 1 on")
-        return threads
+        return _given(threads)
     has_affinity = hasattr(os, "sched_getaffinity")
     cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
     if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", ()):
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         return max(min(cores, memory // _MEMORY), 1)
     return cores
+
+
+def _given(threads: Any) -> int:
+    """A number of threads that somebody gave."""
+    if isinstance(threads, bool) or not isinstance(threads, Integral) or int(threads) < 1:
+        raise InputError(f"threads={threads!r}: give a number from 1 on")
+    return int(threads)
 
 
 class OrderedCalls(Generic[Result]):

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from atlasae.atomic_write import atomic_write, make_directory
+from atlasae.atomic_write import atomic_write
+from atlasae.directories import make_directory
 
 if TYPE_CHECKING:
     from rich.console import Console

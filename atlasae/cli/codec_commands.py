@@ -12,18 +12,15 @@ from atlasae.atomic_write import check_target
 from atlasae.cli import options
 from atlasae.codecs.autoencoder.hyperparameters import CHOICES, UNITS
 from atlasae.errors import located
-from atlasae.jets.table import to_table
 from atlasae.text import printable
 
 _logger = logging.getLogger(__name__)
 
 
-@click.command(
-    short_help="Fit a bounded codec to the jets of a file.",
-    epilog=options.example(
-        "atlasae fit events.root jets.safetensors --tolerance 1e-3",
-        "atlasae compress events.root small.root --codec jets.safetensors",
-    ),
+@options.command(
+    "Fit a bounded codec to the jets of a file.",
+    "atlasae fit events.root jets.safetensors --tolerance 1e-3",
+    "atlasae compress events.root small.root --codec jets.safetensors",
 )
 @options.source
 @options.target
@@ -37,8 +34,9 @@ def fit(
 
     The codec is written to TARGET. With compress --codec it serves many files of one kind.
     """
-    check_target(target, force=force, sources=[source])
     codec = atlasae.BoundedCodec(tolerance=tolerance)
+    options.require_jets(source)
+    check_target(target, force=force, sources=[source])
     jets = options.read_jets(source, tree, collection)
     _fit(codec, jets, source)
     codec.save(target, force=force)
@@ -48,7 +46,7 @@ def fit(
 
 def _fit(codec: atlasae.Codec, jets: Any, source: str) -> None:
     with located(source):
-        table = to_table(jets)
+        table = codec.select_features(jets)
         where = printable(source)
         _logger.info("fitting %s to %s jets of %s", codec.call, f"{len(table):,}", where)
         codec.fit(table, progress=options.shows_progress())
@@ -58,12 +56,10 @@ def _choice(name: str, default: str, text: str) -> options.Decorator:
     return options.choice(f"--{name.replace('_', '-')}", CHOICES[name], default, text)
 
 
-@click.command(
-    short_help="Train an autoencoder on the jets of a file.",
-    epilog=options.example(
-        "atlasae train events.root latents.safetensors --latent 3 --epochs 100",
-        "atlasae compress events.root small.root --codec latents.safetensors",
-    ),
+@options.command(
+    "Train an autoencoder on the jets of a file.",
+    "atlasae train events.root latents.safetensors --latent 3 --epochs 100",
+    "atlasae compress events.root small.root --codec latents.safetensors",
 )
 @options.source
 @options.target
@@ -108,8 +104,9 @@ def train(
     cost about 10 % on pt, and some jets come back far off. Prefer it to study latents, or for a
     fixed size per jet; fit makes the codec that keeps a tolerance.
     """
-    check_target(target, force=force, sources=[source])
     codec = atlasae.AutoencoderCodec(hidden=options.parse_widths(hidden), **hyperparameters)
+    options.require_jets(source)
+    check_target(target, force=force, sources=[source])
     jets = options.read_jets(source, tree, collection)
     _fit(codec, jets, source)
     codec.save(target, force=force)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from atlasae.atomic_write import make_directory
 from atlasae.cli import options
 from atlasae.cli.output import print_contents, print_files, print_residuals
 from atlasae.codecs.autoencoder.codec import AutoencoderCodec
 from atlasae.codecs.bounded.codec import BoundedCodec
+from atlasae.directories import make_directory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ _WHEN_TO_PREFER = {
 EPOCHS = 40  # of the autoencoder: under a minute of training on one core
 
 
-def run_demo(directory: Path, rates: Path | None) -> None:
+def run_demo(directory: Path, rates: str | None) -> None:
     """Compress the sample with each codec, restore it, and write the report of both.
 
     Args:

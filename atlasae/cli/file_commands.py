@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from dataclasses import asdict
 from typing import Any
@@ -13,17 +14,17 @@ import atlasae
 from atlasae.atomic_write import check_target
 from atlasae.cli import options
 from atlasae.codecs.bounded.codec import ORDERS
-from atlasae.errors import InputError
+from atlasae.errors import InputError, located
+from atlasae.text import printable
 
+_logger = logging.getLogger(__name__)
 _PATTERNS = "Patterns of branches, such as 'Jet_*,MET_*', "
 
 
-@click.command(
-    short_help="Write a compressed copy of a file.",
-    epilog=options.example(
-        "atlasae compress events.root small.root --tolerance pt=1e-3,eta=1e-4",
-        "atlasae compress events.root small.root --pack all --verify",
-    ),
+@options.command(
+    "Write a compressed copy of a file.",
+    "atlasae compress events.root small.root --tolerance pt=1e-3,eta=1e-4",
+    "atlasae compress events.root small.root --pack all --verify",
 )
 @options.source
 @options.target
@@ -81,7 +82,9 @@ def compress(
     template: atlasae.Codec | str | None = codec
     if tolerance is not None or order != "preserved":
         default = "lossless" if more["pack"] == "all" else "default"
-        template = atlasae.BoundedCodec(tolerance=tolerance or default, order=order)
+        template = atlasae.BoundedCodec(
+            tolerance=default if tolerance is None else tolerance, order=order
+        )
     if latent is not None:
         template = atlasae.AutoencoderCodec(latent=latent)
     contents = atlasae.compress(
@@ -98,9 +101,8 @@ def compress(
         options.print_line(f"verified against {source}: every value is as promised")
 
 
-@click.command(
-    short_help="Restore the file that was compressed.",
-    epilog=options.example("atlasae decompress small.root restored.root"),
+@options.command(
+    "Restore the file that was compressed.", "atlasae decompress small.root restored.root"
 )
 @options.source
 @options.target
@@ -123,9 +125,9 @@ def decompress(source: str, target: str, step_size: str, **more: Any) -> None:
     options.print_line(f"{target} written")
 
 
-@click.command(
-    short_help="Write the decoded jets as a numpy array.",
-    epilog=options.example("atlasae decode small.root --npy reduced_features.npy"),
+@options.command(
+    "Write the decoded jets as a numpy array.",
+    "atlasae decode small.root --npy reduced_features.npy",
 )
 @options.source
 @click.option("--npy", default="reduced_features.npy", show_default=True, help="File to write.")
@@ -141,26 +143,34 @@ def decode(
     encoded and decoded.
     """
     from atlasae.jets.table import save_matrix
+    from atlasae.root.container.container import open_as
 
-    read = [source, codec] if codec else [source]
-    check_target(npy, force=force, sources=read)
+    read = [source] if codec is None else [source, codec]
     if codec is None:
-        atlasae.info(source)  # raises if it is not a compressed file
-        jets = atlasae.read_jets(source, tree=tree, collection=collection)
+        open_as(source, compressed=True).close()
     else:
+        options.require_jets(source)
+    check_target(npy, force=force, sources=read)
+    _logger.info("reading the jets of %s", printable(source))
+    jets = options.read_jets(source, tree, collection)
+    if codec is not None:
         trained = atlasae.Codec.load(codec)
-        jets = trained.decode(trained.encode(options.read_jets(source, tree, collection)))
+        _logger.info("encoding and decoding them with %s", trained.call)
+        with located(source):
+            jets = trained.decode(trained.encode(jets))
     table = save_matrix(jets, npy, force=force, sources=read)
     options.print_line(f"{npy}: {len(table)} jets, {', '.join(table.columns)}")
 
 
-@click.command(
-    short_help="Compare a file with its original, branch by branch.",
-    epilog=options.example("atlasae check events.root small.root"),
+@options.command(
+    "Compare a file with its original, branch by branch.", "atlasae check events.root small.root"
 )
 @click.argument("original", type=click.Path())
 @click.argument("other", type=click.Path())
-@click.option("--tolerance", help="Allowed error of collection floats, if OTHER is not compressed.")
+@click.option(
+    "--tolerance",
+    help=f"Of collection floats, if OTHER is not compressed. {options.TOLERANCE_HELP}",
+)
 @options.threads
 @options.step_size
 def check(
@@ -179,10 +189,7 @@ def check(
     sys.exit(0 if result.good else 1)
 
 
-@click.command(
-    short_help="Merge compressed files.",
-    epilog=options.example("atlasae merge part1.root part2.root whole.root"),
-)
+@options.command("Merge compressed files.", "atlasae merge part1.root part2.root whole.root")
 @click.argument("sources", type=click.Path(), nargs=-1, required=True)
 @options.target
 @options.writing
@@ -201,16 +208,16 @@ def merge(sources: tuple[str, ...], target: str, step_size: str, force: bool) ->
     )
 
 
-@click.command(
-    short_help="Show what a compressed file holds.",
-    epilog=options.example("atlasae info small.root --json"),
-)
+@options.command("Show what a compressed file holds.", "atlasae info small.root --json")
 @options.source
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 def info(source: str, as_json: bool) -> None:
     """Show what the compressed file SOURCE holds, and the size of each part."""
     from atlasae.cli.output import print_contents
+    from atlasae.root.container.container import open_as
 
+    open_as(source, compressed=True).close()
+    _logger.info("reading %s", printable(source))
     contents = atlasae.info(source)
     if as_json:
         click.echo(json.dumps(asdict(contents) | {"ratio": contents.ratio}, indent=2))

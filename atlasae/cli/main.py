@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -12,32 +13,38 @@ import click
 import atlasae
 from atlasae.cli import options
 from atlasae.cli.codec_commands import fit, train
+from atlasae.cli.exits import exits
 from atlasae.cli.file_commands import check, compress, decode, decompress, info, merge
 from atlasae.cli.report_commands import compare, demo
-from atlasae.errors import AtlasaeError
 from atlasae.text import printable
 
 
 class _Group(click.Group):
-    """Prints each error as one line and exits with code 2."""
+    """Prints each error as one line; see ``exits`` for the codes."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args:
+            return super().parse_args(ctx, args)  # shows the help
+        with exits(ctx):
+            try:
+                return super().parse_args(ctx, args)
+            except click.NoSuchOption as error:
+                raise click.UsageError(
+                    f"No option {error.option_name} before the command; those of a command come"
+                    f" after it: atlasae compress {error.option_name} ..."
+                ) from error
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with exits(ctx):
             return super().invoke(ctx)
-        except AtlasaeError as error:
-            message = str(error)
-        except click.UsageError as error:
-            where = error.ctx.command_path if error.ctx else "atlasae"
-            message = f"{error.format_message()} See {where} --help"
-        click.echo(f"atlasae: {printable(message)}", err=True)
-        return ctx.exit(2)
 
 
 class _Phases(logging.Handler):
     """Prints what the library logs on the error stream."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        click.echo(printable(record.getMessage()), err=True)
+        with suppress(OSError):  # no reason to give up the work
+            click.echo(printable(record.getMessage()), err=True)
 
 
 @click.group(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 import atlasae
 from atlasae.errors import InputError
@@ -23,6 +23,8 @@ COST_OF_LATENTS = (
     "Its error has no bound: 3 cost about 10 % on pt, and some jets come back far off. Prefer it to"
     " study latents, or for a fixed size per jet; else --tolerance, which bounds the error."
 )
+_VERBOSITY = f"{__name__}.verbosity"  # which of the two is given, in the context of a command
+_LEVELS = {"quiet": logging.WARNING, "verbose": logging.DEBUG}
 STEP_SIZE_HELP = "Amount to read at a time: '50 MB', or a number of entries."
 
 
@@ -37,6 +39,35 @@ def combined(*decorators: Decorator) -> Decorator:
     return decorate
 
 
+class Command(click.Command):
+    """A command that refuses options without a value, which would look as if they were left out."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        rest = super().parse_args(ctx, args)
+        for parameter in [] if ctx.resilient_parsing else self.params:  # which completes a line
+            name = parameter.name or ""
+            given = ctx.params.get(name)
+            values = given if isinstance(given, tuple) else (given,)
+            is_given = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+            if is_given and any(isinstance(v, str) and not v.strip() for v in values):
+                raise click.UsageError(_without_value(parameter), ctx)
+        return rest
+
+
+def _without_value(parameter: click.Parameter) -> str:
+    """What to say of an option or argument without a value."""
+    if isinstance(parameter, click.Option):
+        what = " ".join((parameter.help or "").split())
+        return f"{parameter.opts[-1]} has no value: leave it out, or give what it takes. {what}"
+    return f"{(parameter.name or '').upper()} has no value: give the name of a file."
+
+
+def command(help_line: str, *examples: str) -> Decorator:
+    """A command, with its line in the list of all, and examples at the end of its help."""
+    epilog = "\b\nExample:\n" + "\n".join(f"  {line}" for line in examples)
+    return click.command(cls=Command, short_help=help_line, epilog=epilog)
+
+
 def choice(name: str, choices: tuple[str, ...], default: str, text: str) -> Decorator:
     """An option with a fixed set of values."""
     return click.option(
@@ -49,16 +80,11 @@ def output(default: str) -> Decorator:
     return click.option(
         "-o",
         "--output",
-        type=click.Path(path_type=Path),
-        default=Path(default),
+        type=click.Path(),
+        default=default,
         show_default=True,
         help="Directory to write.",
     )
-
-
-def example(*lines: str) -> str:
-    """The end of a command's help."""
-    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
 
 
 source = click.argument("source", type=click.Path())
@@ -81,7 +107,7 @@ drop_unwritable = click.option(
 )
 rates = click.option(
     "--rates",
-    type=click.Path(path_type=Path),
+    type=click.Path(),
     help="Rates of other tools to draw beside: JSON written by benchmarks.rates.",
 )
 
@@ -91,10 +117,13 @@ def shows_progress() -> bool:
     return logging.getLogger("atlasae").isEnabledFor(logging.INFO)
 
 
-def _set_level(context: click.Context, parameter: click.Parameter, given: bool) -> None:  # noqa: ARG001
-    if given:
-        level = {"quiet": logging.WARNING, "verbose": logging.DEBUG}[parameter.name or ""]
-        logging.getLogger("atlasae").setLevel(level)
+def _set_level(context: click.Context, parameter: click.Parameter, given: bool) -> None:
+    if not given:
+        return
+    name = parameter.name or ""
+    if context.meta.setdefault(_VERBOSITY, name) != name:
+        raise click.UsageError("-q (--quiet) and -v (--verbose) exclude each other.", context)
+    logging.getLogger("atlasae").setLevel(_LEVELS[name])
 
 
 verbosity = combined(
@@ -121,6 +150,14 @@ def parse_widths(text: str) -> tuple[int, ...]:
         return tuple(int(width) for width in text.split(","))
     except ValueError:
         raise InputError(f"--hidden {text!r} is not a list of widths such as 200,100,50") from None
+
+
+def require_jets(path: str) -> None:
+    """Raise the errors of a file that is neither a ROOT file nor a pickle, before it is read."""
+    from atlasae.root.io.file import open_root
+
+    if not is_pickle(path):
+        open_root(path).close()
 
 
 def read_jets(path: str, tree: str | None, collection: str | None) -> Any:

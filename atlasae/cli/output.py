@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
 from rich.table import Table
@@ -18,14 +17,31 @@ if TYPE_CHECKING:
     from atlasae.root.check import Check
     from atlasae.root.info import Contents
 
-_console = partial(Console, highlight=False, markup=False, emoji=False)  # names are text
 SHOWN_BRANCHES = 20  # the largest of the kept branches
+_UNLIMITED = 1_000_000  # columns: what is not read on a terminal is not broken into lines
+
+
+class _Console(Console):
+    """Prints names as text, and each line as it is where no terminal has to hold it."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, highlight=False, markup=False, emoji=False)
+        if not self.is_terminal:
+            self.width = _UNLIMITED
+
+    def print_table(self, title: str, table: Table) -> None:
+        """Print a table below its title, which may be wider."""
+        self.print(printable(title), style="table.title", soft_wrap=True)
+        self.print(table)
+
+    def on_broken_pipe(self) -> NoReturn:
+        raise BrokenPipeError  # not the exit code of rich
 
 
 def print_contents(contents: Contents) -> None:
     """Print what a compressed file holds: sizes, codecs, and every change and omission."""
-    console = _console()
-    console.print(_size_table(contents))
+    console = _Console()
+    console.print_table(f"{contents.path}, from {contents.source}", _size_table(contents))
     several = len(contents.entries) > 1
     names_by_codec: dict[str, list[str]] = {}
     for part in contents.parts:
@@ -43,7 +59,7 @@ def print_contents(contents: Contents) -> None:
 
 
 def _size_table(contents: Contents) -> Table:
-    table = Table(title=printable(f"{contents.path}, from {contents.source}"), title_justify="left")
+    table = Table()
     table.add_column("part or branch")
     for heading in ("branches", "jets", "bytes before", "after", "bits per jet"):
         table.add_column(heading, justify="right")
@@ -87,7 +103,7 @@ def _name(tree: str, name: str, several: bool) -> str:
 
 def print_notes(changed: Mapping[str, str], left_out: Mapping[str, str]) -> None:
     """Print every change and omission on the error stream, a line for all with the same note."""
-    console = _console(stderr=True)
+    console = _Console(stderr=True)
     for title, notes in (("changed", changed), ("LEFT OUT", left_out)):
         names_by_note: dict[str, list[str]] = {}
         for name, note in notes.items():
@@ -98,7 +114,7 @@ def print_notes(changed: Mapping[str, str], left_out: Mapping[str, str]) -> None
 
 def print_residuals(name: str, results: Mapping[str, Residuals]) -> None:
     """Print mean, sigma, central width and maximum of the residuals of a file, by feature."""
-    table = Table(title=printable(f"{name}: residuals, decoded - original"), title_justify="left")
+    table = Table()
     table.add_column("feature")
     for heading in ("mean", "sigma", "68 % within", "all within"):
         table.add_column(heading, justify="right")
@@ -110,8 +126,8 @@ def print_residuals(name: str, results: Mapping[str, Residuals]) -> None:
             f"± {result.half_width:.2e}",
             f"± {result.maximum:.2e}",
         )
-    console = _console()
-    console.print(table)
+    console = _Console()
+    console.print_table(f"{name}: residuals, decoded - original", table)
     for result in results.values():
         if result.undefined:
             console.print(
@@ -122,13 +138,13 @@ def print_residuals(name: str, results: Mapping[str, Residuals]) -> None:
 
 def print_files(title: str, files: Iterable[tuple[str, int, str]]) -> None:
     """Print the files written: name, size in bytes, and what each is."""
-    table = Table(title=title, title_justify="left")
+    table = Table()
     table.add_column("file")
     table.add_column("bytes", justify="right")
     table.add_column("what it is")
     for name, size, what in files:
         table.add_row(printable(name), _number(size), what)
-    _console().print(table)
+    _Console().print_table(title, table)
 
 
 def _number(value: int) -> str:
@@ -149,7 +165,7 @@ def _error(verdict: str, worst: float) -> str:
 
 def print_check(result: Check) -> None:
     """Print how two files compare: the number of each verdict, and all that is not the same."""
-    table = Table(title="compared with the original", title_justify="left")
+    table = Table()
     table.add_column("verdict")
     table.add_column("number", justify="right")
     table.add_column("largest error", justify="right")
@@ -157,8 +173,8 @@ def print_check(result: Check) -> None:
         worst = max(f.error for f in result.findings if f.verdict == verdict)
         is_known = 0 < worst < float("inf") and verdict != "differs"
         table.add_row(verdict, _number(count), _error(verdict, worst) if is_known else "")
-    console = _console()
-    console.print(table)
+    console = _Console()
+    console.print_table("compared with the original", table)
     for finding in result.findings:
         if finding.note or not finding.good:
             where = f"{finding.path}:{finding.name}" if finding.name else finding.path
@@ -170,9 +186,14 @@ def print_check(result: Check) -> None:
                 soft_wrap=True,
                 style=None if finding.good else "red",
             )
-    console.print(
-        "every value is as promised"
-        if result.good
-        else f"{_number(len(result.bad))} of {_number(len(result.findings))} are not as promised",
-        style="bold",
-    )
+    original, other = result.compressed
+    if result.good:
+        verdict = "as promised" if other else "the same, or as close as asked for"
+        console.print(f"every value is {verdict}", style="bold")
+    else:
+        bad, number = _number(len(result.bad)), _number(len(result.findings))
+        console.print(f"{bad} of {number} are not as promised", style="bold")
+    if not other:
+        swapped = not result.good and original
+        hint = ", but ORIGINAL is: are they swapped?" if swapped else ""
+        console.print(f"OTHER is not compressed by atlasae{hint}")

@@ -11,9 +11,8 @@ import atlasae
 from atlasae.cli import options
 
 
-@click.command(
-    short_help="Draw what compression did to the jets.",
-    epilog=options.example("atlasae compare events.root small.root -o report/"),
+@options.command(
+    "Draw what compression did to the jets.", "atlasae compare events.root small.root -o report/"
 )
 @click.argument("original", type=click.Path())
 @click.argument("compressed", type=click.Path(), nargs=-1, required=True)
@@ -30,7 +29,7 @@ from atlasae.cli import options
 def compare(
     original: str,
     compressed: tuple[str, ...],
-    output: Path,
+    output: str,
     features: str | None,
     experiment: str,
     label: str,
@@ -58,14 +57,11 @@ def compare(
     options.print_line(f"{len(report.figures)} figures; {report.page}")
 
 
-@click.command(
-    short_help="Compress, restore and compare the sample file.",
-    epilog=options.example("atlasae demo -o atlasae-demo/"),
-)
+@options.command("Compress, restore and compare the sample file.", "atlasae demo -o atlasae-demo/")
 @options.output("atlasae-demo")
 @options.rates
-def demo(output: Path, rates: Path | None) -> None:
+def demo(output: str, rates: str | None) -> None:
     """Compress, restore and compare the sample file that comes with atlasae."""
     from atlasae.cli.demo import run_demo
 
-    run_demo(output, rates)
+    run_demo(Path(output), rates)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
@@ -19,10 +20,11 @@ from atlasae.errors import (
     NotFittedError,
     VersionError,
     located,
+    require_bytes,
 )
 from atlasae.jets.names import find_feature, four_vector
 from atlasae.jets.table import Table, to_table
-from atlasae.source_files import read_whole_file
+from atlasae.source_files import CODEC, read_whole_file, require_kind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -75,7 +77,25 @@ class Codec(ABC):
     features_: tuple[str, ...]
     tolerances_: Mapping[str, Tolerance] = MappingProxyType({})
     history_: History | None = None
+    __signature__: ClassVar[inspect.Signature]
     _fingerprint: bytes | None = None  # once computed; ``fit`` sets it to None again
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        if cls is Codec:
+            raise TypeError(
+                "Codec is what all codecs share; make one with Codec.bounded(tolerance=1e-3) or"
+                " Codec.autoencoder(latent=3), or read one with Codec.load(file)"
+            )
+        return super().__new__(cls)
+
+    def __init__(self) -> None:  # noqa: B027  (else __new__ would take any arguments)
+        """A codec without hyperparameters."""
+
+    def __init_subclass__(cls) -> None:
+        """Show the signature of ``__init__``, which has the hyperparameters, not of ``__new__``."""
+        signature = inspect.signature(cls.__init__)
+        _, *parameters = signature.parameters.values()
+        cls.__signature__ = signature.replace(parameters=parameters)
 
     @abstractmethod
     def fit(self, jets: Any, *, uses: float = 10.0, progress: bool = False) -> Self:
@@ -170,17 +190,29 @@ class Codec(ABC):
             MissingNameError: they do; the message names the nearest.
         """
 
+    def require_dtypes(self, dtypes: Mapping[str, str]) -> None:  # noqa: B027  (most take any)
+        """Check that a fitted codec can encode columns of these dtypes, by feature.
+
+        Raises:
+            InputError: it cannot; the message says what can be done.
+        """
+
     def select_features(self, jets: Any) -> Table:
         """The columns to fit: those of ``features``, else all, a 4-vector in its usual order.
 
+        Raises what ``fit`` raises of them before it starts to work.
+
         Raises:
             MissingNameError: the jets lack one of ``features``.
-            InputError: there are no ``features``, and columns beside a 4-vector.
+            InputError: there are no ``features``, and columns beside a 4-vector; or fewer than two
+                jets.
         """
         table = to_table(jets)
         names = list(table.columns)
         chosen = self.features or four_vector(names) or names
         self._refuse_others(names, chosen)
+        if len(table) < 2:
+            raise InputError(f"too few jets: a fit needs at least two, not {len(table)}")
         return table.select(chosen)
 
     def select_fitted(self, jets: Any) -> Table:
@@ -273,10 +305,12 @@ class Codec(ABC):
         """The inverse of ``to_bytes``, for any codec; the bytes need not be trusted.
 
         Raises:
+            InputError: it is not bytes.
             DamagedFileError: these bytes are not a codec.
             VersionError: another version of atlasae wrote them, in a form this one cannot read.
             MissingNameError: no codec of this kind is installed.
         """
+        require_bytes(data, "stored codecs")
         header, tensors = unpack(data)
         try:
             codec: Codec = codec_class(header["codec"]).from_config(header["config"])
@@ -320,6 +354,7 @@ class Codec(ABC):
             VersionError: another version of atlasae wrote it, in a form this one cannot read.
             MissingNameError: no codec of this kind is installed.
         """
+        require_kind(path, CODEC)
         data = read_whole_file(path, "codec file")
         with located(os.fspath(path)):
             return Codec.from_bytes(data)
@@ -329,5 +364,9 @@ def check_common_hyperparameters(features: Any, seed: Any) -> None:
     """Check the hyperparameters that all codecs have; raises InputError."""
     if not (isinstance(seed, int) and 0 <= seed < 2**32):
         raise InputError(f"seed={seed!r} is not an integer from 0 to below 2^32")
-    if isinstance(features, str) or len(set(features or ())) != len(features or ()):
+    if features is None:
+        return
+    names = list(features) if isinstance(features, Iterable) else [features]
+    is_names = all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
+    if isinstance(features, str) or not is_names:
         raise InputError(f"features={features!r} must be a list of names without repetition")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from atlasae.coding.varint import decode_varint, encode_varint
-from atlasae.errors import DamagedFileError, VersionError
+from atlasae.errors import DamagedFileError, VersionError, require_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -129,10 +129,12 @@ def split_blocks(stream: bytes, fingerprint: bytes) -> Iterator[Block]:
         fingerprint: of the codec that is to decode it.
 
     Raises:
+        InputError: it does not consist of bytes.
         DamagedFileError: this is not such a stream, it is truncated or too long, or another codec
             wrote it.
         VersionError: the stream has a newer format.
     """
+    require_bytes(stream, "coded jets")
     version = len(MAGIC) - 1
     if stream[:version] != MAGIC[:version] or len(stream) <= version or not stream[version]:
         raise DamagedFileError("not a stream of coded jets")

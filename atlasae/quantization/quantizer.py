@@ -109,12 +109,17 @@ class Quantizer(ABC):
             InputError: the values have another dtype.
         """
         values = np.asarray(values)
-        if values.dtype.name != self.dtype:
-            raise InputError(
-                f"the values are {values.dtype.name}, the codec was fitted to {self.dtype}: convert"
-                f" them with .astype({self.dtype!r})"
-            )
+        self.require_dtype(values.dtype.name)
         return np.asarray(values, self.dtype)
+
+    def require_dtype(self, dtype: str) -> None:
+        """Raise InputError unless this is the name of the quantizer's dtype."""
+        if dtype != self.dtype:
+            raise InputError(
+                f"the values are {dtype}, the codec was fitted to {self.dtype}: convert them with"
+                f" .astype({self.dtype!r}), or fit a codec to {dtype} values, as atlasae fit does to"
+                " those of a file"
+            )
 
 
 def _narrow(integers: Integers) -> Integers32:

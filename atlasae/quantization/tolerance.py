@@ -20,12 +20,12 @@ KINDS = ("relative", "absolute", "lossless")
 _RELATIVE_LIMIT = 0.5  # from here on, the cell of a value would contain its double
 
 
-def _number(value: Any) -> float:
+def _number(value: Any, what: str = "tolerance") -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise InputError(f"a tolerance must be a number, not {value!r}")
+        raise InputError(f"a {what} must be a number, not {value!r}")
     number = float(value)
     if not math.isfinite(number) or number < 0:
-        raise InputError(f"a tolerance must be finite and not negative, not {number:g}")
+        raise InputError(f"a {what} must be finite and not negative, not {number:g}")
     return number
 
 
@@ -53,8 +53,8 @@ class Tolerance:
 
     def __post_init__(self) -> None:
         require_choice("kind", self.kind, KINDS)
-        for name in ("value", "floor"):
-            object.__setattr__(self, name, _number(getattr(self, name)))
+        object.__setattr__(self, "value", _number(self.value))
+        object.__setattr__(self, "floor", _number(self.floor, "floor"))
         if (self.value == 0) != (self.kind == "lossless"):
             raise InputError(f"a tolerance of {self.value:g} cannot be {self.kind}")
         if self.floor and self.kind != "relative":
@@ -161,7 +161,8 @@ def tolerances(spec: ToleranceSpec, names: Sequence[str]) -> dict[str, Tolerance
 
     Raises:
         MissingNameError: the spec names a feature that does not exist.
-        InputError: the spec is none of these, or a number in it is out of range.
+        InputError: the spec is none of these, or a number in it is out of range; an angle's is, if
+            it is absolute and above pi.
 
     Example:
         >>> tolerances("mass=1e-2", ["mass", "eta"])["mass"]
@@ -264,9 +265,15 @@ def _is_angle(name: str) -> bool:
 
 
 def _tolerance(value: Any, name: str) -> Tolerance:
-    if isinstance(value, Tolerance):
-        return value
-    return abs_(value) if _is_angle(name) else rel(value)
+    if not _is_angle(name):
+        return value if isinstance(value, Tolerance) else rel(value)
+    tolerance = value if isinstance(value, Tolerance) else abs_(value)
+    if tolerance.kind == "absolute" and tolerance.value > math.pi:
+        raise InputError(
+            f"a tolerance of {tolerance.value:g} for {name!r} lets all angles become one; give less"
+            " than 3.14 (pi), such as 1e-3"
+        )
+    return tolerance
 
 
 def _matching(key: Any, names: Sequence[str]) -> list[str]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from atlasae.atomic_write import atomic_write, make_directory
+from atlasae.atomic_write import atomic_write
+from atlasae.directories import atomic_directory, check_directory, make_directory
 from atlasae.plots import PLAIN, Rate, Style, read_rates
 from atlasae.progress import progress_bar
 from atlasae.report.comparison import Comparison, read_comparison
@@ -88,6 +89,7 @@ def compare(
         >>> report.summary["files"][0]["features"]["pt"]["maximum"]  # doctest: +SKIP
         0.00099
     """
+    target = check_directory(output)
     published = read_rates(rates) if rates is not None else ()
     comparison = read_comparison(
         original, compressed, tree=tree, collection=collection, features=features
@@ -102,18 +104,18 @@ def compare(
         options |= {"--experiment": style.experiment, "--label": style.text}
     read = [original, *compressed, *([rates] if rates is not None else [])]
     command = _command([original, *compressed, "-o", output], options)
-    target = make_directory(output)
-    drawn = _draw(comparison, published, make_directory(target / "figures"), style, progress)
-    summary = {**summarise(comparison, command), "figures": _figure_list(drawn, target)}
-    captions = [f"{i.paths[0].stem}\n: {_markdown(i.figure.caption)}\n" for i in drawn]
-    for name, text in (
-        ("summary.json", json.dumps(summary, indent=1) + "\n"),
-        ("captions.md", "\n".join(captions)),
-        ("index.html", page(summary, drawn)),
-    ):
-        with atomic_write(target / name, force=True, sources=read) as temporary:
-            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-    paths = tuple(path for item in drawn for path in item.paths)
+    with atomic_directory(target, sources=read) as folder:
+        drawn = _draw(comparison, published, make_directory(folder / "figures"), style, progress)
+        summary = {**summarise(comparison, command), "figures": _figure_list(drawn, folder)}
+        captions = [f"{i.paths[0].stem}\n: {_markdown(i.figure.caption)}\n" for i in drawn]
+        for name, text in (
+            ("summary.json", json.dumps(summary, indent=1) + "\n"),
+            ("captions.md", "\n".join(captions)),
+            ("index.html", page(summary, drawn)),
+        ):
+            with atomic_write(folder / name, force=False, sources=read) as file:
+                file.write_text(text, encoding="utf-8", errors="backslashreplace")
+    paths = tuple(target / path.relative_to(folder) for item in drawn for path in item.paths)
     return Report(target / "index.html", summary, paths, comparison)
 
 
@@ -133,13 +135,13 @@ def _draw(
         ]
 
 
-def _figure_list(drawn: Sequence[DrawnFigure], target: Path) -> list[dict[str, Any]]:
+def _figure_list(drawn: Sequence[DrawnFigure], folder: Path) -> list[dict[str, Any]]:
     """The figures as the summary lists them."""
     return [
         {
             "name": item.figure.name,
             "caption": item.figure.caption,
-            "files": [path.relative_to(target).as_posix() for path in item.paths],
+            "files": [path.relative_to(folder).as_posix() for path in item.paths],
         }
         for item in drawn
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from atlasae.errors import InputError, located
-from atlasae.quantization.tolerance import LOSSLESS, restricted, tolerances
+from atlasae.quantization.tolerance import LOSSLESS, check_spec, restricted, tolerances
 from atlasae.root.column_comparison import ColumnComparison, read_both
-from atlasae.root.container.container import RESERVED
+from atlasae.root.container.container import RESERVED, is_compressed
 from atlasae.root.container.manifest import REORDERED
 from atlasae.root.container.restored_tree import CompressedTrees, RestoredTree, open_trees
 from atlasae.root.io.errors import read_errors
@@ -19,6 +20,7 @@ from atlasae.root.io.file import older_cycles, open_root
 from atlasae.root.io.objects import bins_of, directories_in, objects_in
 from atlasae.root.io.tree import STEP_SIZE, TreeReader, check_step_size
 from atlasae.root.known_layouts import find_collections
+from atlasae.text import printable
 from atlasae.threads import thread_count
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from atlasae.quantization.tolerance import ToleranceSpec
     from atlasae.root.column_comparison import Promise
     from atlasae.types import PathLike
+
+_logger = logging.getLogger(__name__)
 
 EXACT = "exact"
 WITHIN = "within tolerance"
@@ -65,9 +69,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """How a file compares with its original; ``findings`` names all that the original holds."""
+    """How a file compares with its original.
+
+    Attributes:
+        findings: what became of all that the original holds.
+        compressed: whether the original, and whether the other file, is compressed by atlasae.
+    """
 
     findings: tuple[Finding, ...]
+    compressed: tuple[bool, bool]
 
     @property
     def good(self) -> bool:
@@ -119,6 +129,8 @@ def check(
     """
     check_step_size(step_size)
     threads = thread_count(threads)
+    if tolerance is not None:
+        check_spec(tolerance)
     with open_root(original) as before, open_root(other) as after, located(os.fspath(other)):
         old_trees, new_trees = open_trees(before, threads), open_trees(after, threads)
         left_out: dict[str, str] = {}
@@ -137,12 +149,14 @@ def check(
         findings = [Finding(path, "", LEFT_OUT, left_out[path]) for path in unreadable]
         for path, old in old_trees.items():
             if path in new_trees:
+                _logger.info("comparing %s: %s entries", printable(path), f"{old.num_entries:,}")
                 findings += _compare_trees(old, new_trees[path], tolerance, left_out, step_size)
             else:
                 findings.append(_absent(path, "", left_out))
         findings += _compare_objects(before, after, {*old_trees, *unreadable}, left_out)
         findings += [Finding(key, "", LEFT_OUT, "an older cycle") for key in older_cycles(before)]
-        return Check(tuple(findings))
+        compressed = (is_compressed(before), is_compressed(after))
+        return Check(tuple(findings), compressed)
 
 
 def _absent(path: str, name: str, left_out: Mapping[str, str], why: str = "") -> Finding:
@@ -184,6 +198,7 @@ def _compare_trees(
             for name, comparison in comparisons.items():
                 promise = promises.get(name, LOSSLESS)
                 comparison.add(first, before[name], after[name], promise)
+            _logger.debug("%s: compared entries from %s on", printable(old.path), f"{first:,}")
     for name in old.schema.names:
         if name in names:
             types = old.schema[name].type, new.schema[names[name]].type

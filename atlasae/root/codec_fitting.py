@@ -109,11 +109,13 @@ def _codec_for(
 ) -> Codec | None:
     """The fitted codec for a collection; None to leave it to be kept or packed."""
     if template.is_fitted:
-        collection.choose(template.features_)  # raises if one is missing
+        chosen = collection.choose(template.features_)  # raises if one is missing
+        template.require_dtypes({name: branch.dtype or "" for name, branch in chosen.items()})
         return template
     codec, jets = _training_jets(plan, collection, template)
     if len(to_table(jets)) < 2:
         return None
+    codec.select_features(jets)  # raises before it is said that the work starts
     share = min(1.0, TRAINING_ENTRIES / plan.source.num_entries)
     where = printable(f"{plan.source.path}: {collection.name}")
     _logger.info("fitting %s to %s jets of %s", codec.call, f"{len(to_table(jets)):,}", where)

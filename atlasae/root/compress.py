@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import uproot
 
-from atlasae.atomic_write import atomic_write, check_target
+from atlasae.atomic_write import atomic_write
 from atlasae.codecs import Codec
 from atlasae.codecs.bounded.codec import BoundedCodec
 from atlasae.codecs.registry import codec_class
@@ -22,12 +22,12 @@ from atlasae.progress import progress_bar
 from atlasae.root.check import check
 from atlasae.root.codec_fitting import TreeCodecs, fit_codecs, keep_one_collection
 from atlasae.root.container.block_tree import BlockTreeWriter
-from atlasae.root.container.container import compression_like, is_compressed, write_container
+from atlasae.root.container.container import compression_like, open_as, write_container
 from atlasae.root.container.manifest import REORDERED, Manifest, add_notes, notes_of
 from atlasae.root.container.part_writers import ColumnWriter, PartWriter, codec_writer
 from atlasae.root.container.stored_branches import ClusterWriter
 from atlasae.root.info import Contents, info
-from atlasae.root.io.file import Trees, make_tree, older_cycles, open_root, title_of
+from atlasae.root.io.file import Trees, make_tree, older_cycles, title_of
 from atlasae.root.io.mark import PLACEHOLDER, marked
 from atlasae.root.io.new_file import new_file
 from atlasae.root.io.objects import directories_in, objects_in
@@ -109,22 +109,22 @@ def compress(
     check_step_size(step_size)
     threads = thread_count(threads)
     read = [source] if codec is None or isinstance(codec, Codec) else [source, codec]
-    check_target(target, force=force, sources=read)
     require_choice("pack", pack, PACKS)
     require_choice("to", to, TARGETS)
     template = _template(codec, pack)
     if verify and template.reorders:
-        raise InputError("verify cannot compare files with order='free', which moves entries")
+        raise InputError(
+            "--verify (verify=True) cannot compare files with --order free (order='free'), which"
+            " moves entries"
+        )
     select = Selection() if select is None else select
     if not isinstance(select, Selection):
         raise InputError(f"select must be an atlasae.Selection, not {select!r}")
     with (
-        open_root(source) as file,
-        atomic_write(target, force=force, sources=[source]) as unfinished,
+        open_as(source, compressed=False) as file,  # before the target: they may be swapped
+        atomic_write(target, force=force, sources=read) as unfinished,
         located(os.fspath(source)),
     ):
-        if is_compressed(file):
-            raise InputError("the file is already compressed by atlasae")
         trees = Trees(file)
         objects, unwritable = objects_in(file)
         unwritable |= _unreadable_trees(trees, drop=drop_unwritable)
@@ -174,6 +174,11 @@ def _template(codec: Codec | PathLike | None, pack: str) -> Codec:
     if codec is None:
         return BoundedCodec(tolerance="lossless" if pack == "all" else "default")
     if not isinstance(codec, Codec):
+        if not isinstance(codec, str | os.PathLike):
+            raise InputError(
+                "codec must be a Codec, such as Codec.bounded(tolerance=1e-3), or the path of a"
+                f" saved one, not {codec!r}"
+            )
         return Codec.load(codec)
     codec_class(codec.codec_id)  # one that is not registered could write what nobody can read
     return codec
@@ -236,7 +241,9 @@ def _part_writers(
 ) -> list[PartWriter]:
     coded = codecs.collections
     if sum(c.codec.reorders for c in coded) > 1:
-        raise InputError("order='free' is possible for one collection of a tree, not for several")
+        raise InputError(
+            "--order free (order='free') is possible for one collection of a tree, not for several"
+        )
     schema = plan.source.schema
     writers = [codec_writer(c.codec, c.collection, schema, blocks, identity) for c in coded]
     if codecs.packed:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from atlasae.atomic_write import atomic_write
 from atlasae.errors import located, require_choice
 from atlasae.progress import progress_bar
-from atlasae.root.container.container import RESERVED, compression_like
+from atlasae.root.container.container import RESERVED, compression_like, open_as
 from atlasae.root.container.manifest import add_notes, notes_of
 from atlasae.root.container.restored_tree import CompressedTrees
 from atlasae.root.io.branch import TTREE
-from atlasae.root.io.file import make_tree, open_root
+from atlasae.root.io.file import make_tree
 from atlasae.root.io.new_file import new_file
 from atlasae.root.io.objects import directories_in, objects_in
 from atlasae.root.io.tree import STEP_SIZE, check_step_size
@@ -92,8 +92,8 @@ def decompress(
     threads = thread_count(threads)
     require_choice("to", to, TARGETS)
     with (
+        open_as(source, compressed=True) as file,  # before the target: they may be swapped
         atomic_write(target, force=force, sources=[source]) as unfinished,
-        open_root(source) as file,
         located(os.fspath(source)),
     ):
         trees = CompressedTrees(file, threads)
@@ -131,4 +131,5 @@ def _copy(plan: TreePlan, out: Any, step_size: str | int, progress: bool) -> Non
         for start, arrays in source.iterate([b.name for b in plan.branches], step_size):
             tree.extend(arrays)
             bar.update(task, completed=start)
+            _logger.debug("%s: wrote entries from %s on", printable(source.path), f"{start:,}")
     tree.finish()

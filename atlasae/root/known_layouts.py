@@ -149,7 +149,7 @@ def preferred_collection(collections: Collections[str]) -> str:
 
 def likely_trees(trees: Iterable[str], tree: str | None) -> list[str]:
     """Paths of the trees to search, ``Events`` first; only the given one if there is one."""
-    return [tree] if tree else sorted(trees, key=lambda path: path != PREFERRED_TREE)
+    return [tree] if tree is not None else sorted(trees, key=lambda path: path != PREFERRED_TREE)
 
 
 def not_found(seen: Mapping[str, Sequence[str]], collection: str | None) -> AtlasaeError:

@@ -14,6 +14,7 @@ from atlasae.root.container.block_tree import BLOCKS
 from atlasae.root.container.container import (
     RESERVED,
     compression_like,
+    open_as,
     stored_codecs,
     write_container,
 )
@@ -75,8 +76,12 @@ def merge(
         {'Events': 40000}
     """
     check_step_size(step_size)
+    if isinstance(sources, (str, os.PathLike)):
+        raise InputError(f"sources must be a list of files, not the one {os.fspath(sources)!r}")
     if not sources:
         raise InputError("no files to merge")
+    for source in sources:  # before the target: they may be swapped
+        open_as(source, compressed=True).close()
     with atomic_write(target, force=force, sources=sources) as unfinished:
         with open_root(sources[0]) as file:
             compression = compression_like(file)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from atlasae.errors import InputError, MissingNameError
 from atlasae.lossless.slots import can_pack
@@ -16,7 +17,7 @@ from atlasae.root.io.rntuple_fields import field_names, is_field_name
 from atlasae.root.known_layouts import Collection, find_collections, likely_trees, not_found
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from atlasae.root.io.tree import TreeReader
 
@@ -39,6 +40,9 @@ class Selection:
         all_floats: whether all float branches of a collection are compressed, not only its
             momentum.
 
+    Raises:
+        InputError: something else than names is given, or a list with commas names nothing.
+
     Example:
         >>> Selection(collections="Jet,Muon", keep=["Jet_phi"]).collections
         ('Jet', 'Muon')
@@ -52,10 +56,10 @@ class Selection:
     all_floats: bool = False
 
     def __post_init__(self) -> None:
+        if not isinstance(self.tree, str | None):
+            raise InputError(f"tree={self.tree!r} is not the path of a tree")
         for name in ("collections", "branches", "keep", "drop"):
-            value = getattr(self, name)
-            names = value.split(",") if isinstance(value, str) else value
-            object.__setattr__(self, name, tuple(n.strip() for n in names if n.strip()))
+            object.__setattr__(self, name, _names(name, getattr(self, name)))
 
     def keeps(self, branch: str) -> bool:
         """Whether a branch is kept as it is."""
@@ -68,6 +72,21 @@ class Selection:
     def allows(self, branch: str) -> bool:
         """Whether a codec may compress a branch."""
         return _matches(branch, self.branches) and not self.keeps(branch)
+
+
+def _names(attribute: str, value: Any) -> tuple[str, ...]:
+    """Names from a list of them, or from a string with commas; empty for an empty one.
+
+    Raises:
+        InputError: it is neither, or not empty and names nothing.
+    """
+    listed = value.split(",") if isinstance(value, str) else value
+    if not isinstance(listed, Iterable) or not all(isinstance(item, str) for item in listed):
+        raise InputError(f"{attribute}={value!r} must be names: 'Jet,Muon', or a list of them")
+    names = tuple(name.strip() for name in listed if name.strip())
+    if value and not names:
+        raise InputError(f"{attribute}={value!r} names nothing; leave it out for the default")
+    return names
 
 
 @dataclass

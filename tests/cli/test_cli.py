@@ -10,7 +10,6 @@ import awkward as ak
 import numpy as np
 import pytest
 import uproot
-from click.testing import CliRunner
 
 import atlasae
 from atlasae import Codec
@@ -18,16 +17,6 @@ from atlasae.cli.main import main
 from atlasae.cli.output import print_notes
 from atlasae.progress import progress_bar
 from tests.helpers import make_jets
-
-
-@pytest.fixture
-def run():
-    def invoke(*arguments, code=0):
-        result = CliRunner().invoke(main, [str(a) for a in arguments])
-        assert result.exit_code == code, result.output + str(result.exception)
-        return result
-
-    return invoke
 
 
 @pytest.fixture
@@ -122,7 +111,7 @@ def test_errors_are_one_line_and_exit_code_2(run, events_file, codec_file, tmp_p
     text.write_text("hello")
     bad = {
         ("compress", "none.root", target): "no file 'none.root'",
-        ("compress", text, target): "cannot be opened as a ROOT file",
+        ("compress", text, target): "is not a ROOT file",
         ("compress", events_file, text): "--force",
         ("compress", events_file, target, "--tree", "Evnts"): "did you mean 'Events'",
         ("compress", events_file, target, "--collection", "Jt"): "did you mean 'Jet'",
@@ -164,6 +153,101 @@ def test_errors_are_one_line_and_exit_code_2(run, events_file, codec_file, tmp_p
         assert message in lines[0]
     assert not target.exists()
     assert {path.name for path in tmp_path.iterdir()} == {"text.root"}
+
+
+def test_an_option_without_a_value_is_not_its_default(run, events_file, tmp_path):
+    """As ``--tolerance "$UNSET"`` in a script gives it; the message lists what it takes."""
+    command = "compress", events_file, tmp_path / "small.root"
+    others = {
+        ("compare", events_file, events_file, "-o", ""): "--output has no value",
+        ("decode", events_file, "--codec", ""): "--codec has no value",
+        ("check", events_file, events_file, "--tolerance", " "): "nanoaod or lossless",
+        ("merge", events_file, "", tmp_path / "a.root"): "SOURCES has no value",
+        ("info", ""): "SOURCE has no value",
+        (*command, "--tolerance="): "nanoaod or lossless",
+        (*command, "--collection", ","): "names nothing",
+        (*command, "--tolerance", "eta=10"): "give less than 3.14",
+    }
+    names = ("tolerance", "collection", "tree", "branches", "keep", "drop", "codec", "step-size")
+    every = {(*command, f"--{name}", ""): f"--{name} has no value" for name in names} | others
+    for arguments, message in every.items():
+        shown = run(*arguments, code=2).stderr
+        assert message in shown
+        assert shown.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_source_and_target_that_are_swapped(run, events_file, compressed_file, codec_file):
+    """The message is about the source: ``--force`` would not help."""
+    swapped = {
+        ("compress", compressed_file, events_file): "is already compressed",
+        ("compress", "none.root", events_file): "no file 'none.root'",
+        ("decompress", events_file, compressed_file): "is not compressed",
+        ("merge", events_file, compressed_file): "is not compressed",
+        ("merge", "none.root", compressed_file, compressed_file): "no file 'none.root'",
+        ("fit", codec_file, events_file): str(codec_file),
+        ("train", codec_file, events_file): str(codec_file),
+        ("decode", events_file, "--npy", codec_file): "is not compressed",
+        ("decode", codec_file, "--codec", codec_file, "--npy", events_file): str(codec_file),
+    }
+    for arguments, message in swapped.items():
+        shown = run(*arguments, code=2).stderr
+        assert message in shown
+        assert "--force" not in shown
+
+
+def test_nothing_is_said_to_start_that_is_refused_at_once(run, events_file, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    few, more = tmp_path / "few.pkl", tmp_path / "more.pkl"
+    pandas.DataFrame(make_jets(1)).to_pickle(few)
+    pandas.DataFrame(make_jets(9) | {"btag": np.zeros(9)}).to_pickle(more)
+    target = tmp_path / "target"
+    for arguments, message in {
+        ("fit", few, target): "too few jets",
+        ("fit", more, target): "would lose 'btag'",
+        ("fit", events_file, target, "--tolerance", "2"): "must be below 0.5",
+        ("fit", events_file, target, "--tolerance", "btag=0"): "no feature 'btag'",
+        ("train", few, target): "too few jets",
+        ("train", events_file, target, "--latent", 4): "would compress nothing",
+        ("compress", events_file, target, "--tolerance", "2"): "must be below 0.5",
+        ("compress", events_file, target, "--latent", 4): "would compress nothing",
+    }.items():
+        shown = run(*arguments, code=2).stderr
+        assert message in shown
+        assert shown.count("\n") == 1
+
+
+def test_a_codec_of_other_dtypes_says_what_to_do_before_anything_is_written(
+    run, events_file, tmp_path
+):
+    codec = tmp_path / "codec"
+    Codec.bounded().fit({name: v.astype(float) for name, v in make_jets(50).items()}).save(codec)
+    for arguments in (
+        ("compress", events_file, tmp_path / "a.root", "--codec", codec),
+        ("decode", "-q", events_file, "--npy", tmp_path / "a.npy", "--codec", codec),
+    ):
+        shown = run(*arguments, code=2).stderr
+        assert f"{events_file}: " in shown
+        assert "float32, the codec was fitted to float64: " in shown
+        assert "as atlasae fit does to those of a file" in shown
+        assert shown.count("\n") == 1
+    assert list(tmp_path.iterdir()) == [codec]
+
+
+def test_a_comparison_that_fails_leaves_nothing(
+    run, events_file, compressed_file, tmp_path, monkeypatch
+):
+    def fail(*_):
+        raise atlasae.InputError("it cannot be drawn")
+
+    monkeypatch.setattr("atlasae.report.compare.page", fail)
+    monkeypatch.setattr("atlasae.report.compare.figures_of", lambda *_: [])
+    run("compare", events_file, compressed_file, "-o", tmp_path / "report", code=2)
+    assert not list(tmp_path.iterdir())
+    file = tmp_path / "small.root"
+    file.touch()
+    shown = run("compare", "none.root", "none.root", "-o", file, code=2)
+    assert "it is a file; name a directory" in shown.stderr
 
 
 def test_what_is_read_is_never_overwritten(run, events_file, compressed_file, codec_file, tmp_path):
@@ -335,19 +419,29 @@ def test_each_phase_is_a_line_where_there_is_no_terminal(run, events_file, tmp_p
         ("decompress", small, back): ["restoring ", "restoring "],
         ("merge", small, small, both): ["adding ", "adding "],
         ("fit", events_file, codec): ["fitting "],
+        ("decode", small, "--npy", tmp_path / "a.npy"): ["reading "],
+        ("decode", events_file, "--codec", codec, "--npy", tmp_path / "b.npy"): [
+            "reading ",
+            "encoding ",
+        ],
     }
-    for arguments, expected in phases.items():
+    reading = {
+        ("check", events_file, small): ["comparing ", "comparing "],
+        ("info", small): ["reading "],
+    }
+    for arguments, expected in (phases | reading).items():
+        force = ["--force"] if arguments in phases else []
         shown = run(*arguments).stderr
         for phase in expected:
             line, _, shown = shown.partition(phase)[2].partition("\n")
             assert line
         for more in ("-q", "--quiet"):
-            found = run(*arguments, "--force", more)
+            found = run(*arguments, *force, more)
             assert not any(phase in found.stderr for phase in expected)
             assert found.stdout
-        assert len(run(*arguments, "--force", "-v").stderr) >= len(
-            run(*arguments, "--force").stderr
-        )
+        said = [len(run(*arguments, *force, *more).stderr) for more in ((), ("-v",))]
+        if arguments[0] in ("compress", "decompress", "check"):
+            assert said[0] < said[1]
     caplog.clear()
     atlasae.compress(events_file, small, force=True)
     assert "fitting Codec.bounded() to 1,000 jets of Events: Jet" in caplog.messages

@@ -41,7 +41,7 @@ def test_a_tolerance_is_a_sensible_number(value):
     for make in (rel, abs_):
         with pytest.raises(InputError, match="a tolerance must be"):
             make(value)
-    with pytest.raises(InputError, match="a tolerance must be"):
+    with pytest.raises(InputError, match="a floor must be"):
         rel(1e-3, floor=value)
 
 
@@ -153,3 +153,11 @@ def test_nonsense_is_refused_in_one_line(spec, message):
     with pytest.raises(InputError, match=message) as caught:
         tolerances(spec, JETS)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("spec", [10, {"phi": 3.2}, "eta=10", abs_(10), {"eta": abs_(4)}])
+def test_angles_do_not_all_become_one(spec):
+    with pytest.raises(InputError, match="lets all angles become one; give less"):
+        tolerances(spec, ["eta", "phi"])
+    assert tolerances({"eta": 3.1}, ["eta"]) == {"eta": abs_(3.1)}
+    assert tolerances({"score": abs_(10)}, ["score"]) == {"score": abs_(10)}

@@ -124,9 +124,9 @@ def test_no_tolerance_lets_a_jet_go_to_another_event(tmp_path):
     moved = ak.Array([[1.5], [], [2.5], [3.5], [0.0]])
     a = write(tmp_path / "a.root", {"t": dict.fromkeys(("pt", "eta", "phi"), LISTS)})
     b = write(tmp_path / "b.root", {"t": dict.fromkeys(("pt", "eta", "phi"), moved)})
-    c = write(tmp_path / "c.root", {"t": dict.fromkeys(("pt", "eta", "phi"), LISTS + 50)})
-    assert check(a, c, tolerance=abs_(100)).good
-    assert found(check(a, b, tolerance=abs_(100)), "pt").note == "first in entry 2"
+    c = write(tmp_path / "c.root", {"t": dict.fromkeys(("pt", "eta", "phi"), LISTS + 2)})
+    assert check(a, c, tolerance=abs_(3)).good
+    assert found(check(a, b, tolerance=abs_(3)), "pt").note == "first in entry 2"
 
 
 def test_integers_may_change_their_type_and_not_their_value(tmp_path):
@@ -198,5 +198,24 @@ def test_the_command_says_what_differs_by_its_exit_code(folder):
     assert code == 1
     assert "DIFFERS: Events:Jet_pt: first in entry" in shown
     assert re.search(r"\b4 of \d+ are not as promised", shown)
+    assert shown.endswith("OTHER is not compressed by atlasae\n")
     assert run(folder / "a.root", folder / "small_back.root", "--tolerance", "1e-3")[0] == 0
     assert run(folder / "a.root", folder / "none.root")[0] == 2
+
+
+def test_nothing_is_promised_where_nothing_is_compressed(folder):
+    def run(*names):
+        return CliRunner().invoke(main, ["check", *(str(folder / name) for name in names)])
+
+    shown = run("a.root", "a.root").output
+    assert "promised" not in shown
+    assert "OTHER is not compressed by atlasae" in shown
+    assert "are they swapped?" not in shown
+    assert "are they swapped?" in run("small.root", "a.root").output
+    assert "are they swapped?" not in run("small.root", "small_back.root").output
+    assert check(folder / "a.root", folder / "small.root").compressed == (False, True)
+
+
+def test_a_tolerance_is_checked_before_the_files(tmp_path):
+    with pytest.raises(InputError, match="not a number"):
+        check("none.root", "none.root", tolerance="much")

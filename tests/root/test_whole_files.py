@@ -114,6 +114,30 @@ def test_names_that_are_not_there(nano, tmp_path):
     with pytest.raises(InputError, match=r"select must be an atlasae.Selection, not 'Jet'"):
         atlasae.compress(nano, target, select="Jet")
     assert Selection(collections="Jet, Muon ,").collections == ("Jet", "Muon")
+    assert Selection(collections="", keep=[]) == Selection()
+
+
+@pytest.mark.parametrize(
+    ("selected", "message"),
+    [
+        ({"collections": ","}, "collections=',' names nothing"),
+        ({"keep": [""]}, r"keep=\[''\] names nothing"),
+        ({"drop": " , "}, "names nothing"),
+        ({"branches": 3}, "branches=3 must be names"),
+        ({"collections": [1]}, "must be names"),
+        ({"tree": 3}, "tree=3 is not the path of a tree"),
+    ],
+)
+def test_a_selection_of_nothing_is_not_one_of_all(selected, message):
+    with pytest.raises(InputError, match=message):
+        Selection(**selected)
+
+
+def test_a_tree_without_a_name_is_not_any_tree(nano, tmp_path):
+    with pytest.raises(MissingNameError, match="no tree ''"):
+        atlasae.compress(nano, tmp_path / "a.root", select=Selection(tree=""))
+    with pytest.raises(MissingNameError, match="no tree ''"):
+        atlasae.read_jets(nano, tree="")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -265,6 +289,6 @@ def test_what_was_written_is_verified_before_it_appears(nano, tmp_path, monkeypa
     monkeypatch.setattr(parts_module, "same_bits", lambda *_: True)
     with pytest.raises(DamagedFileError, match="does not agree: Events:MET_pt differs"):
         atlasae.compress(nano, target, verify=True, pack="all")
-    with pytest.raises(InputError, match="cannot compare files with order='free'"):
+    with pytest.raises(InputError, match="cannot compare files with --order free"):
         atlasae.compress(nano, target, verify=True, codec=Codec.bounded(order="free"))
     assert list(tmp_path.iterdir()) == []

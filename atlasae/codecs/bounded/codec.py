@@ -9,6 +9,7 @@ import numpy as np
 
 from atlasae.codecs.base import Codec, Storage, check_common_hyperparameters
 from atlasae.codecs.bounded.payload import LARGEST_BLOCK, PayloadCoder
+from atlasae.codecs.bounded.training_split import split
 from atlasae.coding.blocks import Block, block_edges, join_blocks, split_blocks
 from atlasae.coding.entropy import CODER
 from atlasae.coding.number_stack import NumberReader, NumberWriter, join_stacks, split_stacks
@@ -34,7 +35,7 @@ from atlasae.quantization.tolerance import (
 from atlasae.threads import ordered_map
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     import awkward as ak
     from typing_extensions import Self
@@ -45,10 +46,8 @@ if TYPE_CHECKING:
     from atlasae.quantization.tolerance import ToleranceSpec
     from atlasae.types import Integers
 
-TRAINING_JETS = 100_000  # tables this small learn little from more
 ORDERS = ("preserved", "free")
 _SECONDS_PER_JET = 1e-6  # of the references, about
-_MOST_HELD_OUT = 1000  # events, or jets without events, that measure the cross-entropy
 
 
 class BoundedCodec(Codec):
@@ -147,6 +146,16 @@ class BoundedCodec(Codec):
     def require_features(self, names: Sequence[str]) -> None:
         restricted(self.tolerance, names, strict=True)
 
+    def require_dtypes(self, dtypes: Mapping[str, str]) -> None:
+        for name, quantizer in self.quantizers_.items():
+            with located(f"feature {name!r}"):
+                quantizer.require_dtype(dtypes[name])
+
+    def select_features(self, jets: Any) -> Table:
+        table = super().select_features(jets)
+        tolerances(self.tolerance, list(table.columns))
+        return table
+
     def fit(self, jets: Any, *, uses: float = 10.0, progress: bool = False) -> Self:
         """Choose the quantizers and learn the density, from jets or a sample of them.
 
@@ -166,11 +175,9 @@ class BoundedCodec(Codec):
         from atlasae.progress import progress_bar
 
         table = self.select_features(jets)
-        if len(table) < 2:
-            raise InputError(f"too few jets: a fit needs at least two, not {len(table)}")
         self._fingerprint = None
         self._fit_lattices(table)
-        train, held_out = self._split(table)
+        train, held_out = split(table, self.seed)
         with progress_bar("densities", shown=progress) as bar:
             task = bar.add_task("fitting", total=3 * len(self.features_) + 1)
             quantized = self._quantize(train)
@@ -300,20 +307,6 @@ class BoundedCodec(Codec):
 
     def _layout(self) -> FeatureLayout:
         return FeatureLayout.of(self._lattices)
-
-    def _split(self, table: Table) -> tuple[Table, Table]:
-        """Events to train on and held-out events, together about TRAINING_JETS jets at most."""
-        number = len(table) if table.counts is None else len(table.counts)
-        order = np.random.default_rng(self.seed).permutation(number)
-        if table.counts is not None:
-            enough = np.searchsorted(np.cumsum(table.counts[order]), TRAINING_JETS) + 1
-            order = order[: int(enough)]
-        order = order[:TRAINING_JETS]
-        cut = min(max(1, len(order) // 40), _MOST_HELD_OUT)
-        train, held_out = table.events(order[cut:]), table.events(order[:cut])
-        if min(len(train), len(held_out)) == 0:  # one event has all jets
-            train = held_out = table.events(order)
-        return train, held_out
 
     def _quantize(self, table: Table) -> QuantizedJets:
         """Integers, the low bits of the widest, and the exceptions."""

@@ -76,7 +76,10 @@ def read_array(value: Any, what: str) -> Values:
 def _require_array(value: Any, what: str) -> Call:
     if isinstance(value, Call) and kind_of(value) in ("ignored", "strings", "arrow strings"):
         holder = next((arg for arg in value.args if isinstance(arg, Name)), value.name)
-        raise InputError(f"{what} does not hold plain numbers but a {holder.dotted}")
+        raise InputError(
+            f"{what} does not hold plain numbers but a {holder.dotted}; in pandas, convert it with"
+            " .astype('float64') or to another dtype of numpy, or leave it out"
+        )
     return require_call(value, "array", "buffer")
 
 

@@ -6,7 +6,6 @@ column names from that record.
 
 from __future__ import annotations
 
-import os
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ from atlasae.jets.pickle.frames import read_frame
 from atlasae.jets.pickle.machine import run_opcodes
 from atlasae.jets.pickle.recorded import describe, kind_of
 from atlasae.jets.table import to_records, to_table
-from atlasae.source_files import read_whole_file
+from atlasae.source_files import PICKLE, path_name, read_whole_file, require_kind
 from atlasae.text import shortened
 
 if TYPE_CHECKING:
@@ -79,7 +78,8 @@ def read_pickle(path: PathLike) -> ak.Array:
         >>> jets.pt.tolist()
         [50.0, 30.0]
     """
-    file_name = os.fspath(path)
+    file_name = path_name(path)
+    require_kind(path, PICKLE)
     data = read_whole_file(path, "pickle")
     try:
         names, columns = _columns(run_opcodes(data))

@@ -25,6 +25,7 @@ from atlasae.lossless.slots import slots_of
 from atlasae.root.container.block_tree import BLOCKS, BlockTreeReader
 from atlasae.root.container.manifest import Manifest
 from atlasae.root.io.errors import read_errors
+from atlasae.root.io.file import open_root
 from atlasae.root.io.new_ttree import NewTTree
 
 if TYPE_CHECKING:
@@ -32,10 +33,13 @@ if TYPE_CHECKING:
 
     from atlasae.columns.block_model import BlockModel
     from atlasae.root.container.manifest import Part
+    from atlasae.types import PathLike
 
 DIRECTORY = "atlasae"
 CODECS, MANIFESTS = f"{DIRECTORY}/codecs", f"{DIRECTORY}/manifests"
 RESERVED = (DIRECTORY, CODECS, MANIFESTS, BLOCKS)  # paths that are not the user's
+_NOT_COMPRESSED = "is not compressed by atlasae"
+_IS_COMPRESSED = "is already compressed by atlasae; decompress it first"
 _BYTES = "payload"  # the one branch of both trees, var * uint8: uproot writes bytes no other way
 
 
@@ -145,6 +149,19 @@ def is_compressed(file: Any) -> bool:
     return not {CODECS, MANIFESTS, BLOCKS}.isdisjoint(file.keys(cycle=False))
 
 
+def open_as(path: PathLike, *, compressed: bool) -> Any:
+    """Open a ROOT file that has to be compressed by atlasae, or must not be; as ``open_root`` does.
+
+    Raises:
+        InputError: it is not what it has to be.
+    """
+    file = open_root(path)
+    if is_compressed(file) != compressed:
+        file.close()
+        raise InputError(f"{file.file_path} {_NOT_COMPRESSED if compressed else _IS_COMPRESSED}")
+    return file
+
+
 def write_container(out: Any, manifests: Iterable[Manifest], codecs: Iterable[bytes]) -> None:
     """Store manifests and codecs in a file being written."""
     write_rows(out, CODECS, list(codecs))
@@ -171,7 +188,7 @@ def read_container(file: Any) -> Container:
     """
     path = file.file_path
     if not is_compressed(file):
-        raise InputError(f"{path} was not compressed by atlasae")
+        raise InputError(f"{path} {_NOT_COMPRESSED}")
     with located(path):
         stored = stored_codecs(file)
         codecs = StoredCodecs(path, [data for data in stored if not is_block_model(data)])

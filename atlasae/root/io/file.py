@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +19,19 @@ from atlasae.root.io.rntuple import RNTupleReader, RNTupleWriter, refused_by_rnt
 from atlasae.root.io.tree import TreeReader, TreeWriter
 from atlasae.root.io.tree_metadata import TreeMetadata
 from atlasae.root.io.ttree import TTreeReader, TTreeWriter, refused_by_ttree
-from atlasae.source_files import is_pickle, require_ordinary_file
+from atlasae.source_files import (
+    ROOT,
+    beginning,
+    local_status,
+    path_name,
+    require_kind,
+    require_ordinary_file,
+)
 
 if TYPE_CHECKING:
     from atlasae.types import PathLike
 
+_LARGE_FILE = (1_000_000).to_bytes(4, "big")  # versions from here on have addresses of 64 bits
 _READERS: dict[str, type[TreeReader]] = {
     "TTree": TTreeReader,
     "TNtuple": TTreeReader,
@@ -46,9 +53,11 @@ def open_root(path: PathLike, **options: Any) -> Any:
         DamagedFileError: it is empty, truncated, or not a ROOT file.
         MissingPackageError: reading this kind of address needs a package that is not installed.
     """
-    name = os.fspath(path)
+    name = path_name(path)
     bound_element_counts()
     require_ordinary_file(name)
+    require_kind(name, ROOT)
+    _require_whole(name)
     try:
         file = uproot.open(name, **{"custom_classes": private_classes()} | options)
     except FileNotFoundError as error:
@@ -73,18 +82,32 @@ def open_root(path: PathLike, **options: Any) -> Any:
 
 def _not_opened(name: str, error: Exception) -> FileError:
     """What to say of a file that uproot could not open."""
-    if is_pickle(name):
-        return DamagedFileError(
-            f"{name!r} is a pickle, not a ROOT file; atlasae fit, train and decode --codec read"
-            " the jets in it, as atlasae.read_pickle does"
-        )
     if name.startswith(("http://", "https://")) and _sends_whole_files(name):
         return FileError(
             f"cannot read {name!r}: its server sends whole files only, no byte ranges; download it"
         )
     if "://" in name and isinstance(error, OSError):
         return FileError(f"cannot read {name!r}: {first_line(error)}")
+    head = beginning(name, 8)
+    if head and not head.startswith(ROOT.starts):
+        return DamagedFileError(f"{name!r} is not a ROOT file: it begins with {head!r}")
     return DamagedFileError(f"{name} cannot be opened as a ROOT file: {first_line(error)}")
+
+
+def _require_whole(name: str) -> None:
+    """Raise DamagedFileError if a local ROOT file is shorter than its header says."""
+    head, status = beginning(name, 20), local_status(name)
+    if status and head.startswith(ROOT.starts):
+        large = head[4:8] >= _LARGE_FILE
+        end = int.from_bytes(head[12 : 20 if large else 16], "big")
+        if status.st_size < end or len(head) < 20:
+            raise _truncated(name, status.st_size, end)
+
+
+def _truncated(name: str, size: int, end: int) -> DamagedFileError:
+    return DamagedFileError(
+        f"{name} is truncated: it has {size} bytes, its header says {end}; copy it again"
+    )
 
 
 def _sends_whole_files(address: str) -> bool:
@@ -102,9 +125,7 @@ def _check_whole(file: Any) -> None:
         size = file.file.source.num_bytes
         file.keys()  # reads all directories
     if size < file.file.fEND:
-        raise DamagedFileError(
-            f"{file.file_path} is truncated: it has {size} bytes, its header says {file.file.fEND}"
-        )
+        raise _truncated(file.file_path, size, file.file.fEND)
 
 
 def tree_reader(tree: Any, path: str) -> TreeReader | None:

@@ -179,8 +179,8 @@ class TreeWriter(ABC):
 
 def check_step_size(step_size: str | int) -> None:
     """Raise InputError unless this is a chunk size that uproot accepts."""
-    valid = step_size > 0 if isinstance(step_size, int) else _MEMORY_SIZE.fullmatch(step_size)
-    if not valid:
+    is_size = isinstance(step_size, str) and _MEMORY_SIZE.fullmatch(step_size)
+    if not (is_size or (isinstance(step_size, int) and step_size > 0)):
         raise InputError(
             f"step size {step_size!r} is neither a number of entries nor a size such as '50 MB'"
         )

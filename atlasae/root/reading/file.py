@@ -20,6 +20,7 @@ from atlasae.root.reading.jets import read_collection
 from atlasae.root.reading.named_items import NamedItems
 from atlasae.root.reading.paths import absolute_path, split_object
 from atlasae.root.reading.tree import Tree
+from atlasae.source_files import path_name
 from atlasae.threads import thread_count
 
 if TYPE_CHECKING:
@@ -201,7 +202,9 @@ def open_file(
         >>> len(jets), jets.mass.ndim
         (100, 2)
     """
-    if isinstance(path, Mapping) and len(path) != 1:
+    if not isinstance(path, Mapping):
+        path = path_name(path)
+    elif len(path) != 1:
         raise InputError(f"one file is opened at a time, not {len(path)}")
     thread_count(threads)  # raises if it is below one
     ((file_path, object_path),) = split_object(path)

@@ -12,6 +12,7 @@ import fsspec
 
 from atlasae.errors import MissingFileError
 from atlasae.optional import missing_for_address
+from atlasae.source_files import path_name
 from atlasae.types import PathLike
 
 Files: TypeAlias = PathLike | Mapping[str, str | None] | Iterable[Any]
@@ -56,8 +57,10 @@ def split_object(files: Files) -> Iterator[tuple[str, str | None]]:
         yield from ((os.fspath(name), object_path) for name, object_path in files.items())
     elif isinstance(files, str) and (match := _WITH_OBJECT.fullmatch(files)):
         yield match["file"] + (match["rest"] or ""), match["object"].strip("/ ") or None
-    elif isinstance(files, (str, os.PathLike)):
-        yield os.fspath(files), None
+    elif isinstance(files, bytes) or not isinstance(files, Iterable):
+        yield path_name(files), None
+    elif isinstance(files, str):
+        yield files, None
     else:
         for entry in files:
             yield from split_object(entry)

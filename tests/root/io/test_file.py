@@ -34,7 +34,10 @@ def test_files_that_cannot_be_opened(tmp_path):
         pass
     text = tmp_path / "text.root"
     text.write_text("not a ROOT file")
-    with pytest.raises(DamagedFileError, match="cannot be opened as a ROOT file"), open_root(text):
+    with (
+        pytest.raises(DamagedFileError, match="is not a ROOT file: it begins with"),
+        open_root(text),
+    ):
         pass
     with pytest.raises(FileError), open_root(f"{text}:Events"):
         pass
