@@ -105,7 +105,14 @@ class _Fit:
         best = min((first, *filter(None, others)), key=lambda choice: choice.bits)
         if best.bits > 8 * bytes_alone(self.values):
             return replace(first.model, coder=None)
-        return best.model
+        return self._with_cell_bins(best.model)
+
+    def _with_cell_bins(self, model: ColumnModel) -> ColumnModel:
+        """A model with bins of its integers, where those of its coordinates are of differences."""
+        if model.coordinate.against != Against.DIFFERENCE:
+            return model
+        wide = np.clip(self.whole >> model.low.fixed, LEAST, MOST).astype(np.int32)
+        return replace(model, cell_bins=fit_bins(wide, _CELL_BINS, _CELL_BIN))
 
     def _coordinates(self) -> Iterator[tuple[Coordinate, int]]:
         """The plain one, then those with the references that promise most; each with an exponent."""
@@ -189,11 +196,7 @@ class _Fit:
             assert numbers is not None
             widths = low.widths_by(numbers, self.given.rows.of(coordinate.reference), self.code)
         high = low.split(coordinates, widths)[0].astype(np.int32)
-        cell_bins = None
-        if coordinate.against == Against.DIFFERENCE:
-            wide = np.clip(self.whole >> low.fixed, LEAST, MOST).astype(np.int32)
-            cell_bins = fit_bins(wide, _CELL_BINS, _CELL_BIN)
-        model = ColumnModel(self.slot, self.code, low, coordinate, _NO_BINS, cell_bins, None)
+        model = ColumnModel(self.slot, self.code, low, coordinate, _NO_BINS, None, None)
         fit = self._tabulated if len(high) * self.uses > _MOST_ADAPTIVE else self._adaptive
         choice = fit(model, high)
         choice.bits += int(widths.sum(dtype=np.int64)) + _COLUMN / self.uses
