@@ -1,7 +1,10 @@
 // Fills branches of a TTree from columns: the counts of lists, characters and numbers of all
 // entries, one after another, as atlasae.lossless.columns.buffers gives them.
 #include <TBranch.h>
-#include <TLeaf.h>
+#include <TLeafB.h>
+#include <TLeafI.h>
+#include <TLeafL.h>
+#include <TLeafS.h>
 #include <TString.h>
 #include <TTree.h>
 
@@ -121,6 +124,14 @@ template <class T> void fill(TBranch &branch, Columns columns, Long64_t entries,
   branch.ResetAddress();
 }
 
+// ROOT reads no more elements than the largest count that a counter knows of.
+template <class Leaf> bool raise_maximum(TLeaf *counter, std::uint32_t count) {
+  auto *leaf = dynamic_cast<Leaf *>(counter);
+  if (leaf && leaf->GetMaximum() < static_cast<Long64_t>(count))
+    leaf->SetMaximum(count);
+  return leaf;
+}
+
 // The same for a branch of leaves, `x[n][3]/F` or `a/F:b/I`; the first entry to fill is given.
 inline void fill_leaves(TBranch &branch, Columns columns, Long64_t entries, Long64_t first) {
   auto *list = branch.GetListOfLeaves();
@@ -133,9 +144,12 @@ inline void fill_leaves(TBranch &branch, Columns columns, Long64_t entries, Long
     data.push_back(columns.next(static_cast<TLeaf *>(leaf)->GetLenType()));
   columns.end();
   for (auto entry = first; entry < first + entries; ++entry) {
-    const auto count = counts ? counts->read() : 1;
+    const std::uint32_t count = counts ? counts->read() : 1;
     if (counter && counter->GetBranch()->GetEntry(entry) >= 0 && counter->GetValue() != count)
       throw std::invalid_argument("its counter has other values");
+    if (counter && !(raise_maximum<TLeafI>(counter, count) || raise_maximum<TLeafS>(counter, count) ||
+                     raise_maximum<TLeafB>(counter, count) || raise_maximum<TLeafL>(counter, count)))
+      throw std::invalid_argument("its counter is no integer");
     for (std::size_t i = 0; i < data.size(); ++i) {
       auto *leaf = static_cast<TLeaf *>(list->At(i));
       leaf->SetAddress(const_cast<char *>(data[i]));

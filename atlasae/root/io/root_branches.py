@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
@@ -16,7 +19,7 @@ from atlasae.root.io.errors import first_line
 from atlasae.root.io.file import Trees, open_root
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from atlasae.root.io.branch import BranchInfo
     from atlasae.root.io.tree import TreeReader
@@ -64,8 +67,25 @@ def add_branches(
     Raises:
         InputError: ROOT cannot write them.
     """
+    with cpp.quiet_errors(), _plain_name(path) as name:
+        _add(name, source, branches, step_size)
+    _require_read_back(path, source, [branch.name for branch in branches], step_size)
+
+
+@contextmanager
+def _plain_name(path: PathLike) -> Iterator[str]:
+    """A link to a file: ROOT would take a ``?`` or ``#`` in its own name for the end of it."""
+    with TemporaryDirectory() as folder:
+        link = Path(folder) / "file.root"
+        link.symlink_to(Path(path).absolute())
+        yield str(link)
+
+
+def _add(
+    path: str, source: TreeReader, branches: Sequence[BranchInfo], step_size: str | int
+) -> None:
     root = cpp.interpreter()
-    with cpp.quiet_errors(), root.TFile(str(path), "UPDATE") as file:
+    with root.TFile(path, "UPDATE") as file:
         folder, _, name = source.path.rpartition("/")
         directory = file.GetDirectory(folder) if folder else file
         directory.cd()
@@ -79,7 +99,6 @@ def add_branches(
             if title := source.metadata.titles.get(branch.info.name):
                 branch.written.SetTitle(title)
         tree.Write("", root.TObject.kOverwrite)
-    _require_read_back(path, source, [branch.name for branch in branches], step_size)
 
 
 def _new_tree(name: str, source: TreeReader) -> Any:
