@@ -26,7 +26,7 @@ _NUMBERS = {"bool", "char", "short", "int", "long", "unsigned", "float", "double
     f"{sign}int{bits}_t" for sign in ("", "u") for bits in (8, 16, 32, 64)
 }
 _KNOWN = {f"{space}{name}" for name in _NUMBERS | _CONTAINERS for space in ("", "std::")}
-_CLASS = re.compile(r"T[A-Z][A-Za-z0-9]*|ROOT::Math::\w+")
+_CLASS = re.compile(r"T(?!Ref)[A-Z][A-Za-z0-9]*|ROOT::Math::\w+")  # references mean nothing alone
 _HEADERS = ("array", "deque", "list", "map", "set", "string", "unordered_map", "unordered_set",
             "utility", "vector")  # fmt: skip
 
