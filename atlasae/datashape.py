@@ -40,5 +40,16 @@ def parse_datashape(name: str) -> ak.types.Type:
     return ak.types.from_datashape(name, highlevel=False)
 
 
+def contents_of(entry: ak.types.Type) -> list[ak.types.Type]:
+    """The types directly inside a type: that of the elements, those of the members; or none.
+
+    Example:
+        >>> [str(one) for one in contents_of(parse_datashape("var * 3 * float32"))]
+        ['3 * float32']
+    """
+    inside = getattr(entry, "contents", None) or [getattr(entry, "content", None)]
+    return [one for one in inside if one is not None]
+
+
 def _is_size(text: str) -> bool:
     return text.isascii() and text.isdecimal()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from atlasae.quantization.exceptions import quantize, replace_exceptions
+from atlasae.quantization.quantizers import EXCEPTION_BITS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from atlasae.types import Integers, Integers32, Values
 
 HIGH_BITS = 28  # integers that are modelled are below 2^28 in size: differences fit int32
-_MOST_BEYOND = 0.001  # fraction of the values that may become exceptions,
-_ENOUGH = 100  # but one of as many values may in any case
 
 
 @dataclass(frozen=True)
@@ -43,12 +42,13 @@ class Lattice:
 
     @classmethod
     def fit(cls, quantizer: Quantizer, values: Values) -> Lattice:
-        """The lattice with the fewest low bits for nearly all of these values."""
+        """The lattice whose low bits and exceptions take the fewest bits for these values."""
         finite = values[np.isfinite(values)]
-        sizes = np.abs(quantizer.to_integers(finite).astype(np.float64))
-        beyond = max(int(_MOST_BEYOND * len(sizes)), int(len(sizes) >= _ENOUGH))
-        largest = np.partition(sizes, -1 - beyond)[-1 - beyond] if len(sizes) else 0
-        return cls(quantizer, max(int(largest).bit_length() - HIGH_BITS, 0))
+        _, lengths = np.frexp(quantizer.to_integers(finite).astype(np.float64))
+        low_bits = np.arange(max(int(lengths.max(initial=0)) - HIGH_BITS, 0) + 1)
+        beyond = [np.count_nonzero(lengths > HIGH_BITS + bits) for bits in low_bits]
+        cost = len(finite) * low_bits + EXCEPTION_BITS * np.array(beyond)
+        return cls(quantizer, int(np.argmin(cost)))
 
     def split(
         self, values: Values, tolerance: Tolerance

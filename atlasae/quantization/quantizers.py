@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _LARGEST_INTEGER = 2.0**53  # integers up to here are exact in float64
 _SLACK = 1 - 2.0**-22  # so that a check of the bound in float32 passes as well
 _NOISE = 2.0**-40  # relative error of a logarithm there and back in float64, rounded up
-_EXCEPTION_BITS = 64  # cost of an exception, roughly
+EXCEPTION_BITS = 64  # cost of an exception, roughly
 _MANY_STEPS = 32  # up to a value: meeting it makes the step at most 3 % smaller
 _MANY_EXCEPTIONS = (
     0.1  # fraction of the values: a quantizer never leaves more of them as exceptions
@@ -187,7 +187,7 @@ class AbsoluteQuantizer(Quantizer):
         if not usable.any():
             return None
         steps = 2 * (bound * _SLACK - rounding[usable])
-        cost = _EXCEPTION_BITS * above[usable] - np.log2(steps)
+        cost = EXCEPTION_BITS * above[usable] - np.log2(steps)
         return cls(values.dtype.name, float(steps[np.argmin(cost)]))
 
     def aligned_to(self, magnitudes: Sequence[float]) -> Quantizer:
@@ -251,7 +251,7 @@ class FloatQuantizer(Quantizer):
         zeros = np.where(lowest > 0, np.frexp(lowest)[1] - 1, mantissa)
         ending = np.bincount(np.minimum(zeros, mantissa), minlength=mantissa + 1)
         exceptions = np.concatenate([[0], np.cumsum(ending)[:-1]])  # by the shift
-        saved = np.arange(mantissa + 1) * len(values) - _EXCEPTION_BITS * exceptions
+        saved = np.arange(mantissa + 1) * len(values) - EXCEPTION_BITS * exceptions
         return cls(values.dtype.name, int(np.argmax(saved)))
 
     def _quantize(self, values: Values) -> Values:

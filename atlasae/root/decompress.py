@@ -13,10 +13,11 @@ from atlasae.progress import progress_bar
 from atlasae.root.container.container import RESERVED, compression_like, open_as
 from atlasae.root.container.manifest import add_notes, notes_of
 from atlasae.root.container.restored_tree import CompressedTrees
-from atlasae.root.io.branch import TTREE
+from atlasae.root.io.branch import RNTUPLE, TTREE
 from atlasae.root.io.file import make_tree
 from atlasae.root.io.new_file import new_file
 from atlasae.root.io.objects import directories_in, objects_in
+from atlasae.root.io.root_branches import add_branches, change
 from atlasae.root.io.tree import STEP_SIZE, check_step_size
 from atlasae.root.plan import TARGETS, TreePlan, check_writable, plan_copy
 from atlasae.text import printable
@@ -55,6 +56,9 @@ def decompress(
     progress: bool = False,
 ) -> Notes:
     """Restore a file that ``compress`` wrote: the original names, dtypes and counters.
+
+    Branches of a TTree that uproot cannot write, such as ``std::vector<TLorentzVector>``, are
+    written by ROOT, where it is installed; it may compile their classes, in about ten seconds.
 
     Args:
         source: the compressed ROOT file; the codecs are in it.
@@ -109,17 +113,31 @@ def decompress(
                 if path not in RESERVED:
                     out.mkdir(path)
             for plan in plans:
-                if not plan.branches and plan.kind == TTREE:
+                if not (plan.branches or plan.by_root) and plan.kind == TTREE:
                     notes.left_out[plan.source.path] = _WITHOUT_BRANCHES
                     continue
-                _copy(plan, out, step_size, progress)
+                if plan.branches or plan.kind == RNTUPLE:
+                    _copy(plan, out, step_size, progress)
                 add_notes(notes.changed, notes_of(plan.source.path, plan.changes()))
                 if lost := plan.source.metadata.lost_in(plan.kind):
                     lost_of_tree = {plan.source.path: f"without its {', '.join(lost)}"}
                     add_notes(notes.changed, lost_of_tree)
             for path, item in objects.items():
                 out[path] = item
+        for plan in plans:
+            if plan.by_root:
+                add_branches(unfinished, plan.source, plan.by_root, step_size)
+                _note_added(notes, plan)
     return notes
+
+
+def _note_added(notes: Notes, plan: TreePlan) -> None:
+    """Say what changes of the branches that ROOT added, in place of what uproot would change."""
+    for branch in plan.by_root:
+        place = f"{plan.source.path}:{branch.name}"
+        notes.changed.pop(place, None)
+        if note := change(branch):
+            notes.changed[place] = note
 
 
 def _copy(plan: TreePlan, out: Any, step_size: str | int, progress: bool) -> None:

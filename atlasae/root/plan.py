@@ -12,8 +12,10 @@ from atlasae.lossless.slots import can_pack
 from atlasae.root.container.restored_tree import RestoredTree
 from atlasae.root.counters import counters_with_other_values
 from atlasae.root.io.branch import RNTUPLE, TTREE, BranchInfo
+from atlasae.root.io.cpp import is_installed
 from atlasae.root.io.file import why_unwritable
 from atlasae.root.io.rntuple_fields import field_names, is_field_name
+from atlasae.root.io.root_branches import addable, may_add
 from atlasae.root.known_layouts import Collection, find_collections, likely_trees, not_found
 
 if TYPE_CHECKING:
@@ -104,6 +106,7 @@ class TreePlan:
         packed_only: branch name to why it can be packed, but not written by ``decompress`` into
             such a tree.
         dropped: names of branches left out as requested.
+        by_root: branches that ROOT adds to the tree, as uproot cannot write them.
     """
 
     source: TreeReader
@@ -115,6 +118,7 @@ class TreePlan:
     unwritable: dict[str, str] = field(default_factory=dict)
     packed_only: dict[str, str] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
+    by_root: list[BranchInfo] = field(default_factory=list)
 
     def changes(self) -> dict[str, str]:
         """How branches change when they are written, other than in their values."""
@@ -180,8 +184,20 @@ def _check_any_branch(plans: Sequence[TreePlan]) -> None:
 
 
 def plan_copy(trees: Mapping[str, TreeReader], to: str = "same") -> list[TreePlan]:
-    """Plans that compress nothing."""
-    return [_plan_tree(tree, Selection(), to, "none", False) for tree in trees.values()]
+    """Plans that compress nothing; what uproot cannot write is left to ROOT, where it is installed."""
+    plans = [_plan_tree(tree, Selection(), to, "none", False) for tree in trees.values()]
+    for plan in plans:
+        if candidates := _for_root(plan):
+            plan.by_root = addable(candidates) if is_installed() else []
+            for branch in plan.by_root:
+                del plan.unwritable[branch.name]
+    return plans
+
+
+def _for_root(plan: TreePlan) -> list[BranchInfo]:
+    """The branches of a tree that uproot cannot write, and ROOT may."""
+    branches = plan.source.schema.branches if plan.kind == TTREE else ()
+    return [b for b in branches if b.name in plan.unwritable and may_add(b)]
 
 
 def _plan_tree(
@@ -234,8 +250,11 @@ def _not_written_into(kind: str, source: TreeReader, dropped: Sequence[str]) -> 
 
 def _ways_back(branch: BranchInfo, kind: str) -> str:
     """How to get at a branch that is packed, and cannot be written into such a tree."""
-    if kind == TTREE and not why_unwritable(branch, RNTUPLE):
-        return "read it with atlasae.open, or decompress with --to rntuple"
+    ways = ["with --to rntuple"] if kind == TTREE and not why_unwritable(branch, RNTUPLE) else []
+    if kind == TTREE and may_add(branch):
+        ways.append("where ROOT is installed")
+    if ways:
+        return f"read it with atlasae.open, or decompress {' or '.join(ways)}"
     return "read it with atlasae.open; decompress leaves it out with --drop-unwritable"
 
 
@@ -311,6 +330,8 @@ def _listed(reasons: Mapping[str, str]) -> str:
 def _ways_out(plans: Sequence[TreePlan]) -> list[str]:
     """What the user can do about branches that cannot be written."""
     ways = ["leave them out with --drop-unwritable (drop_unwritable=True)"]
+    if not is_installed() and any(map(_for_root, plans)):
+        ways.append("let ROOT write them, after pip install 'atlasae[root]'")
     in_rntuple = [
         name
         for plan in plans

@@ -68,11 +68,25 @@ def test_a_few_wide_integers_are_exceptions_and_cost_the_others_nothing():
     assert positions.tolist() == [7]
 
 
-def test_one_wild_value_among_a_hundred_is_an_exception():
-    values = np.append(np.linspace(-3, 3, 199), 1e30).astype(np.float32)
+LARGEST = float(np.finfo(np.float32).max)
+
+
+@pytest.mark.parametrize("wild", [[1e30], [LARGEST, -LARGEST], [1e20, -1e30, LARGEST, -1e25]])
+@pytest.mark.parametrize("others", [40, 199])
+def test_wild_values_are_exceptions(wild, others):
+    values = np.append(np.linspace(-3, 3, others), wild).astype(np.float32)
     lattice = Lattice.fit(fit_quantizer(values, abs_(1e-3)), values)
     assert lattice.low_bits == 0
-    assert lattice.split(values, abs_(1e-3))[2].tolist() == [199]
+    assert lattice.split(values, abs_(1e-3))[2].tolist() == list(range(others, len(values)))
+
+
+def test_low_bits_are_as_many_as_pay():
+    values = np.append(np.full(400, 1 << 30), np.full(4, 1 << 40))
+    assert Lattice.fit(IntegerQuantizer("int64"), values).low_bits == 3
+    assert (
+        Lattice.fit(IntegerQuantizer("int64"), np.repeat(values, [1] * 400 + [20] * 4)).low_bits
+        == 13
+    )
 
 
 def test_lossless_float64_needs_no_exceptions():

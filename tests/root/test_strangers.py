@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from itertools import permutations
+
 import awkward as ak
 import numpy as np
 import pytest
@@ -121,3 +124,31 @@ def test_a_counter_with_values_of_its_own_is_believed_by_nothing(tmp_path, root)
     assert contents.left_out.keys() == {"Events:nJet"}
     with atlasae.open(tmp_path / "small.root") as small:
         assert ak.num(small["Events"]["Jet_pt"].array()).tolist() == [1 + i % 3 for i in range(50)]
+
+
+@pytest.mark.parametrize("names", list(permutations(["plain", "small", "packed"], 2)))
+def test_files_compressed_in_other_ways_are_no_pair_for_hadd(root, folder, tmp_path, names):
+    if not (folder / "packed.root").exists():
+        atlasae.compress(folder / "plain.root", folder / "packed.root", pack="all")
+    merger = root.TFileMerger(False)
+    merger.OutputFile(str(tmp_path / "merged.root"), "RECREATE")
+    for name in names:
+        merger.AddFile(str(folder / f"{name}.root"))
+    assert merger.Merge()
+    way_out = "merged with a file that is not compressed.*; compress each, then use atlasae merge"
+    for path in ("Events", "more/Runs"):
+        with (
+            atlasae.open(tmp_path / "merged.root") as file,
+            pytest.raises(DamagedFileError, match=f"{path}.*{way_out}"),
+        ):
+            file[path].arrays()
+
+
+def test_a_branch_that_is_missing_is_named(folder, tmp_path):
+    with (
+        uproot.open(folder / "small.root") as file,
+        uproot.update(shutil.copy(folder / "small.root", tmp_path / "less.root")) as out,
+    ):
+        columns = file["Events"].arrays(library="np")
+        out.mktree("Events", {"x": "u1"}).extend({"x": np.zeros(len(columns["nJet"]), "u1")})
+    assert_refused(tmp_path / "less.root", "lacks .*nJet.*, not compressed in one of its files: ")

@@ -132,17 +132,29 @@ def test_branches_of_one_name_are_known_by_their_paths(root, tmp_path, way):
             assert after["t"]["b/x"].title == "x of b"
 
 
-def test_a_second_branch_of_the_same_path_is_named(root, tmp_path):
+@pytest.mark.parametrize("way", WAYS)
+def test_branches_of_the_same_path_are_numbered(root, tmp_path, way):
     source = tmp_path / "a.root"
-    write_one_by_one(root, source, 2, x=2, y=2)
+    write_one_by_one(root, source, 2, x=2, x_2=2, pt=2, eta=2, phi=2)
     file = root.TFile(str(source), "UPDATE")
     tree = file.Get("t")
     value = array("d", [0.5])
-    tree.Branch("x", value, "x/D").Fill()
+    for _ in range(2):
+        branch = tree.Branch("x", value, "x/D")
+        for _ in range(2):
+            value[0] += 1
+            branch.Fill()
     tree.Write("", root.TObject.kOverwrite)
     file.Close()
-    contents = atlasae.compress(source, tmp_path / "b.root", pack="all", drop_unwritable=True)
-    assert contents.left_out == {"t:x (again)": "a second branch of the same path"}
+    contents, back = way_there_and_back(source, tmp_path, **way)
+    assert not contents.left_out
+    for name in ("t:x_3", "t:x_4"):
+        assert contents.changed[name] == "another branch of the path 'x'"
+    with uproot.open(back) as after:
+        restored = after["t"].arrays()
+        assert restored["x"].tolist() == restored["x_2"].tolist() == [0, 1 / 3]
+        assert restored["x_3"].tolist() == [1.5, 2.5]
+        assert restored["x_4"].tolist() == [3.5, 4.5]
 
 
 def test_a_counter_with_values_of_its_own_is_carried_or_named(tmp_path):
@@ -233,3 +245,46 @@ def test_ntuples_are_trees(root, tmp_path, name):
     with uproot.open(back) as file:
         assert file["nt"].title == "title"
         assert file["nt"].arrays().tolist() == before.tolist()
+
+
+def test_headers_of_objects_are_not_read_as_values(root, tmp_path):
+    root.gInterpreter.Declare(
+        """
+        #include <Math/Vector4D.h>
+        #include <TVector3.h>
+        struct AtlasaePair { int one = 0; float other = 0; };
+        void atlasae_write_vectors(const char *path) {
+          TFile file(path, "RECREATE");
+          TTree tree("t", "t");
+          AtlasaePair pair;
+          ROOT::Math::XYZTVector p;
+          std::vector<ROOT::Math::XYZTVector> ps;
+          std::vector<TVector3> v3s;
+          tree.Branch("pair", &pair, 32000, 0);
+          tree.Branch("p", &p, 32000, 0);
+          tree.Branch("ps", &ps, 32000, 0);
+          tree.Branch("v3s", &v3s, 32000, 0);
+          for (int i = 0; i < 9; i++) {
+            pair = {i, i / 3.f};
+            p.SetCoordinates(i, 1, 2, i / 7.);
+            ps.resize(i == 8);  // and all headers take as many bytes as two more
+            v3s.emplace_back(i, 1, 2);
+            tree.Fill();
+          }
+          tree.Write();
+        }
+        """
+    )
+    root.atlasae_write_vectors(str(tmp_path / "a.root"))
+    with open_root(tmp_path / "a.root") as file:
+        tree = Trees(file)["t"]
+        assert set(tree.schema.names) | set(tree.schema.left_out) == {"pair", "p", "ps", "v3s"}
+        assert "has headers that uproot reads as values" in tree.schema.left_out["ps"]
+        pairs = tree.read(["pair"], 0, 9)["pair"]
+    assert pairs.one.tolist() == list(range(9))
+    assert pairs.other.tolist() == [np.float32(i / 3) for i in range(9)]
+    with atlasae.open(tmp_path / "a.root") as file:
+        assert file["t"]["pair"].array().one.tolist() == list(range(9))
+        assert file["t/pair"].array().one.tolist() == list(range(9))
+        with pytest.raises(Exception, match="has headers that uproot reads as values"):
+            file["t"]["ps"].array()

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     from atlasae.root.io.tree_metadata import TreeMetadata
 
+_MERGED = (
+    "it was merged with a file that is not compressed alike; compress each, then use atlasae merge"
+)
 _EXPANSION = 4  # size of entries in memory, in units of their size in a file, about
 
 
@@ -50,20 +53,26 @@ class RestoredTree(TreeReader):
         if tree.num_entries != segments[-1].stop:
             raise DamagedFileError(
                 f"{self.where} has {tree.num_entries} entries, its manifest says"
-                f" {segments[-1].stop}"
+                f" {segments[-1].stop}: entries were added or taken away after it was compressed,"
+                f" or {_MERGED}"
             )
-        self._require_branches_once()
+        self._require_branches()
 
-    def _require_branches_once(self) -> None:
-        """Raise DamagedFileError if a compressed branch stands in the tree as well."""
+    def _require_branches(self) -> None:
+        """Raise DamagedFileError unless each branch stands in the tree or is compressed."""
         for manifest in (segment.manifest for segment in self.segments):
             counters = {branch.counter for branch in manifest.branches}  # of branches that are kept
-            expected = {*counters, *self.kept.written_names(manifest.stored).values()}
-            if both := manifest.compressed.keys() & set(self.kept.names) - expected:
+            stored = set(self.kept.written_names(manifest.stored).values())
+            found = set(self.kept.names)
+            if missing := stored - found:
+                raise DamagedFileError(
+                    f"{self.where} lacks {', '.join(sorted(missing))}, not compressed in one of its"
+                    f" files: {_MERGED}"
+                )
+            if both := manifest.compressed.keys() & found - stored - counters:
                 raise DamagedFileError(
                     f"{self.where} holds {', '.join(sorted(both))} compressed and not compressed:"
-                    " it was merged with a file that is not compressed alike; compress each, then"
-                    " use atlasae merge"
+                    f" {_MERGED}"
                 )
 
     @property

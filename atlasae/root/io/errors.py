@@ -27,8 +27,15 @@ def read_errors(what: str) -> Iterator[None]:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of the message of an error, or its type if there is no message."""
-    return str(error).strip().partition("\n")[0].rstrip(",:") or type(error).__name__
+    """What an error says, in one line, without what only uproot's code knows of itself."""
+    if type(error) is AttributeError:
+        return "uproot does not know how"
+    if type(error) is KeyError:
+        return f"there is no {error.args[0]!r}" if error.args else "something is missing"
+    message = getattr(error, "message", str(error))  # what uproot puts before it is its own path
+    lines = [line.strip() for line in str(message).splitlines() if line.strip()]
+    text = " ".join(lines[: 2 if lines and lines[0].endswith("because") else 1])
+    return text.partition(" MetaData(")[0].rstrip(",:") or type(error).__name__
 
 
 def cause_of(error: Exception) -> Exception:

@@ -245,6 +245,5 @@ def make_tree(
     metadata: TreeMetadata | None = None,
 ) -> TreeWriter:
     """Create an empty ``ttree`` or ``rntuple`` in a file being written."""
-    if kind == RNTUPLE:
-        return RNTupleWriter.make(out, path, title, branches)
-    return TTreeWriter.make(out, path, title, branches, metadata or TreeMetadata())
+    writer = RNTupleWriter if kind == RNTUPLE else TTreeWriter
+    return writer.make(out, path, title, branches, metadata or TreeMetadata())

@@ -12,6 +12,7 @@ from uproot.interpretation.strings import StringArray
 
 from atlasae.root.io.errors import first_line
 from atlasae.root.io.reduced_floats import Encoding, fixed_shape, reduced_float
+from atlasae.root.io.typenames import VECTOR_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -26,6 +27,9 @@ _NUMBERS = {  # classes of leaves
     "TLeafF": ">f4",
     "TLeafD": ">f8",
 }
+_CLASS_HEADER = np.dtype(  # of objects of a class without a version
+    [("@num_bytes", ">u4"), ("@instance_version", ">u2"), ("@checksum", ">u4")]
+)
 _SIZED = {"Double32_t": Encoding(), "Float16_t": Encoding(bits=12)}  # those that uproot reads
 
 
@@ -54,10 +58,13 @@ def correct_interpretations(tree: Any) -> None:
 
     A branch that cannot be interpreted gets an exception in place of it, as in uproot.
     """
+    misread = misread_classes(tree.file.streamers)
     branches = list(tree.itervalues(recursive=True))
     for branch in reversed(branches):  # parents after their members, which theirs depend on
         try:
-            interpretation = reduced_float(branch) or _of_leaves(branch) or branch.interpretation
+            interpretation = (
+                reduced_float(branch) or _of_leaves(branch) or _of_objects(branch, misread)
+            )
         except Exception as error:
             path = branch.file.file_path
             interpretation = UnknownInterpretation(first_line(error), path, branch.object_path)
@@ -82,6 +89,40 @@ def _field(leaf: Any) -> tuple[str, np.dtype[Any], tuple[int, ...]]:
     if dtype.kind == "i" and leaf.member("fIsUnsigned"):
         dtype = np.dtype(f">u{dtype.itemsize}")
     return leaf.member("fName"), dtype, fixed_shape(leaf.member("fTitle"), leaf.member("fLen"))
+
+
+def _of_objects(branch: Any, misread: Collection[str]) -> Any:
+    """The interpretation of a branch of objects, or any other.
+
+    ROOT writes a header into objects of classes without a version; uproot takes it for values.
+
+    Raises:
+        ValueError: uproot reads other values than ROOT.
+    """
+    objects, is_vector = branch.interpretation, False
+    if isinstance(objects, uproot.AsObjects) and names_one(branch.typename, misread):
+        raise ValueError(
+            f"{branch.typename} has a Double32_t or Float16_t that uproot reads to other values"
+        )
+    if isinstance(objects, uproot.AsJagged) and objects.header_bytes == VECTOR_HEADER:
+        objects, is_vector = objects.content, True
+    if not isinstance(objects, uproot.AsStridedObjects) or not branch.num_baskets:
+        return branch.interpretation
+    basket, size = branch.basket(0), objects.from_dtype.itemsize
+    if basket.byte_offsets is None:
+        return branch.interpretation
+    sizes, counts = np.diff(basket.byte_offsets), np.ones(1, np.int64)
+    if is_vector:  # its header ends with the number of elements
+        sizes -= VECTOR_HEADER
+        last = basket.byte_offsets[:-1, np.newaxis] + np.arange(VECTOR_HEADER - 4, VECTOR_HEADER)
+        counts = basket.data[last].view(">i4")[:, 0]
+    if (sizes == counts * size).all():
+        return branch.interpretation
+    if not is_vector and (sizes == size + _CLASS_HEADER.itemsize).all():
+        headers = basket.data.reshape(len(sizes), -1)[:, : _CLASS_HEADER.itemsize]
+        if (headers == headers[0]).all() and not headers[0, 4:6].any():  # version 0
+            return uproot.AsStridedObjects(objects.model, [*_CLASS_HEADER.descr, *objects.members])
+    raise ValueError(f"{branch.typename} has headers that uproot reads as values")
 
 
 def misread_classes(streamers: Mapping[str, Mapping[int, Any]]) -> frozenset[str]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import io
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 import uproot
 
-from atlasae.datashape import parse_datashape
+from atlasae.datashape import contents_of, parse_datashape
 from atlasae.root.io.branch import RNTUPLE, Arrays, BranchInfo, TreeSchema, free_name
 from atlasae.root.io.clusters import ClusterReader
 from atlasae.root.io.errors import first_line
@@ -49,6 +50,10 @@ class RNTupleReader(TreeReader):
         described = {field.name: str(field.description) for field in fields if field.description}
         return TreeMetadata(described)
 
+    def not_carried(self) -> list[str]:
+        described = list(FieldRecords(self.tree).described_below())
+        return [f"descriptions of {', '.join(described)}"] if described else []
+
     def written_names(self, names: Sequence[str]) -> dict[str, str]:
         return field_names(names)
 
@@ -70,6 +75,8 @@ class RNTupleReader(TreeReader):
                 left_out[name] = f"unknown type: {first_line(error)}"
                 continue
             branch = BranchInfo(name, entry_type)
+            if branch.dtype is None:
+                branch = replace(branch, cpp_type=records.typename(field.field_id))
             if branch.jagged:
                 counter = projections.counter_of(field)
                 new = None if counter else free_name(f"n{name}", names)
@@ -209,14 +216,21 @@ def _member_names(entry: Any) -> Iterator[str]:
     """Names of the members of the records in a type."""
     if isinstance(entry, ak.types.RecordType):
         yield from () if entry.is_tuple else entry.fields
-    contents = getattr(entry, "contents", None) or [getattr(entry, "content", None)]
-    for content in filter(None, contents):
+    for content in contents_of(entry):
         yield from _member_names(content)
 
 
-def _form(branches: Sequence[BranchInfo]) -> ak.forms.RecordForm:
-    """The awkward form of entries with these branches."""
+def _form(
+    branches: Sequence[BranchInfo], titles: Mapping[str, str] = MappingProxyType({})
+) -> ak.forms.RecordForm:
+    """The awkward form of entries with these branches, with titles where there are any."""
     contents = [ak.forms.from_type(parse_datashape(branch.type)) for branch in branches]
+    contents = [
+        form.copy(parameters={**form.parameters, "__doc__": titles[branch.name]})
+        if branch.name in titles
+        else form
+        for branch, form in zip(branches, contents, strict=True)
+    ]
     names = field_names(branch.name for branch in branches)
     return ak.forms.RecordForm(contents, [names[branch.name] for branch in branches])
 
@@ -229,9 +243,16 @@ class RNTupleWriter(TreeWriter):
     types: dict[str, str]
 
     @classmethod
-    def make(cls, out: Any, path: str, title: str, branches: Sequence[BranchInfo]) -> RNTupleWriter:
+    def make(
+        cls,
+        out: Any,
+        path: str,
+        title: str,
+        branches: Sequence[BranchInfo],
+        metadata: TreeMetadata,
+    ) -> RNTupleWriter:
         """Create an empty RNTuple with these branches in a file being written."""
-        ntuple = new_rntuple(out, path, _form(branches), title)
+        ntuple = new_rntuple(out, path, _form(branches, metadata.titles), title)
         return cls(ntuple, {branch.name: branch.type for branch in branches})
 
     def extend(self, arrays: Mapping[str, Any]) -> None:

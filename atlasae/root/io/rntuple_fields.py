@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from atlasae.datashape import contents_of, parse_datashape
 from atlasae.root.io.branch import RNTUPLE, BranchInfo, free_name
 from atlasae.root.io.typenames import typename
 
@@ -61,15 +62,39 @@ class FieldRecords:
         """Whether other fields show all values of a field and of those below it."""
         return all(one in self._shown for one in self._below(field) if one not in self._children)
 
+    def typename(self, field: int) -> str:
+        """The C++ type of a field."""
+        return str(self._records[field].type_name.replace(_VECTOR, "std::vector<"))
+
+    def described_below(self) -> Iterator[str]:
+        """Names of the fields below others that have a description of their own."""
+        names = [record.field_name for record in self._records]
+        for parent, children in self._children.items():  # parents come first
+            for child in children:
+                own = self._records[child]
+                names[child] = f"{names[parent]}.{own.field_name}".replace("._0", "")
+                if own.field_desc not in ("", self._records[parent].field_desc):
+                    yield names[child]
+
     def change(self, field: int, branch: BranchInfo) -> str:
         """How a field changes when it is written; empty if it does not."""
-        name = self._records[field].type_name.replace(_VECTOR, "std::vector<")
+        name = self.typename(field)
+        if not name:  # a record, or a list of records, that never had a class
+            return "; ".join(dict.fromkeys(self._changes_below(field, branch)))
         written = branch.type if name.startswith(CARDINALITY) else typename(branch, RNTUPLE, ())
         if "{" in written or "(" in written:
             return f"{name} becomes records without a class"
         if name != written:
             return f"{name} becomes {written}"
         return "; ".join(dict.fromkeys(self._shortened(field)))
+
+    def _changes_below(self, field: int, branch: BranchInfo) -> Iterator[str]:
+        """How the fields below one change."""
+        contents = contents_of(parse_datashape(branch.type))
+        # a union has its fields elsewhere, and is not written
+        for child, content in zip(self._children.get(field, ()), contents, strict=False):
+            if note := self.change(child, BranchInfo(branch.name, str(content))):
+                yield note
 
     def _shortened(self, field: int) -> Iterator[str]:
         """What takes fewer bits in the source than it will."""

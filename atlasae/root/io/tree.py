@@ -72,6 +72,9 @@ class TreeReader(ABC):
         """Its titles, aliases and weight."""
         return TreeMetadata()
 
+    def correct(self) -> None:  # noqa: B027  (most are right)
+        """Let uproot read the values of ROOT from the tree, where it would read others."""
+
     def written_names(self, names: Sequence[str]) -> dict[str, str]:
         """Names that branches have in a tree of this kind, if atlasae wrote all of them."""
         return {name: name for name in names}

@@ -22,7 +22,7 @@ _DIMENSIONS = re.compile(r"(\[[^\]]*\])*(/\S*)?")  # after the name, in a title 
 
 @dataclass(frozen=True)
 class TreeMetadata:
-    """Titles, aliases and weight of a tree; a TTree holds them, an RNTuple that uproot writes not.
+    """Titles, aliases and weight of a tree; an RNTuple holds the titles only.
 
     Attributes:
         titles: of the branches that have one of their own, by name.
@@ -53,9 +53,9 @@ class TreeMetadata:
 
     def lost_in(self, kind: str) -> list[str]:
         """What a tree of this kind cannot hold."""
-        named = {"titles of branches": self.titles, "aliases": self.aliases}
-        lost = [what for what, values in named.items() if values and kind != TTREE]
-        return lost + ["weight"] * (self.weight != 1.0 and kind != TTREE)
+        if kind == TTREE:
+            return []
+        return ["aliases"] * bool(self.aliases) + ["weight"] * (self.weight != 1.0)
 
 
 def read_metadata(tree: Any, branches: Mapping[str, Any]) -> TreeMetadata:

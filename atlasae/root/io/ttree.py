@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
@@ -17,8 +18,6 @@ from atlasae.root.io.clusters import ClusterReader
 from atlasae.root.io.errors import first_line, read_errors
 from atlasae.root.io.interpretations import (
     correct_interpretations,
-    misread_classes,
-    names_one,
 )
 from atlasae.root.io.new_ttree import NewTTree
 from atlasae.root.io.reduced_floats import AsReducedFloat
@@ -54,6 +53,9 @@ class TTreeReader(TreeReader):
         with read_errors(self.where):
             return read_metadata(self.tree, self._branches)
 
+    def correct(self) -> None:
+        correct_interpretations(self.tree)
+
     def not_carried(self) -> list[str]:
         return not_written(self.tree, self.path)
 
@@ -77,13 +79,21 @@ class TTreeReader(TreeReader):
 
     @cached_property
     def _branches(self) -> dict[str, uproot.TBranch]:
-        """The branches by name; of several of a name, all but the outermost by their paths."""
+        """The branches by name; of several of a name, all but the outermost by their paths.
+
+        Those of one path are numbered: ``x``, ``x_2``.
+        """
         branches: dict[str, uproot.TBranch] = {}
         outermost = {branch.name for branch in self._all_branches if branch.parent is self.tree}
+        every = {name for one in self._all_branches for name in (one.name, _path(one))}
         for branch in self._all_branches:
             inside = branch.parent is not self.tree
             is_taken = branch.name in branches or (inside and branch.name in outermost)
-            branches.setdefault(_path(branch) if is_taken else branch.name, branch)
+            name = _path(branch) if is_taken else branch.name
+            if name in branches:
+                numbered = (f"{name}_{number}" for number in count(2))
+                name = next(one for one in numbered if one not in branches and one not in every)
+            branches[name] = branch
         return branches
 
     @cached_property
@@ -93,11 +103,7 @@ class TTreeReader(TreeReader):
 
     def _read_schema(self) -> TreeSchema:
         readable: dict[str, tuple[uproot.TBranch, BranchInfo]] = {}
-        left_out = {
-            f"{_path(branch)} (again)": "a second branch of the same path"
-            for branch in self._all_branches
-            if id(branch) not in self._names
-        }
+        left_out: dict[str, str] = {}
         for name, branch in self._branches.items():
             if branch.num_entries != self.num_entries:
                 left_out[name] = (
@@ -114,7 +120,7 @@ class TTreeReader(TreeReader):
         changed = {
             name: note
             for name, (branch, info) in readable.items()
-            if (note := _change(branch, info))
+            if (note := _change(info, branch))
         }
         if note := self._own_change():
             changed[""] = note
@@ -144,7 +150,8 @@ class TTreeReader(TreeReader):
         if isinstance(interpretation, uproot.AsStrings):
             return BranchInfo(name, "string", source_bytes=size)
         if refused := _refused(branch, content, jagged):
-            return BranchInfo(name, entry_type, source_bytes=size, refused=refused)
+            counter = self._counter_of(branch) if jagged else None
+            return BranchInfo(name, entry_type, counter, False, size, refused, branch.typename)
         if not jagged:
             return BranchInfo(name, entry_type, source_bytes=size)
         counter = self._counter_of(branch) or free_name(f"n{name}", self._branches)
@@ -170,18 +177,8 @@ class TTreeReader(TreeReader):
         except Exception as error:
             raise _UnreadableError(f"unknown type: {first_line(error)}") from error
 
-    @cached_property
-    def _misread_classes(self) -> frozenset[str]:
-        return misread_classes(self.tree.file.streamers)
-
     def _type_of_first_entries(self, branch: uproot.TBranch) -> str:
         """The awkward type of an entry, from reading some."""
-        if isinstance(branch.interpretation, uproot.AsObjects) and names_one(
-            branch.typename, self._misread_classes
-        ):
-            raise _UnreadableError(
-                f"{branch.typename} has a Double32_t or Float16_t that uproot reads to other values"
-            )
         try:
             first, second = (branch.array(entry_stop=_PROBED) for _ in range(2))
         except Exception as error:
@@ -230,8 +227,14 @@ def _holds_numbers(interpretation: Any) -> bool:
     )
 
 
-def _change(branch: uproot.TBranch, info: BranchInfo) -> str:
+def _change(info: BranchInfo, branch: uproot.TBranch) -> str:
     """How a branch changes when it is written; empty if it does not."""
+    path = _path(branch)
+    again = "" if info.name in (branch.name, path) else f"another branch of the path {path!r}"
+    return "; ".join(filter(None, [again, _change_of_type(info, branch)]))
+
+
+def _change_of_type(info: BranchInfo, branch: uproot.TBranch) -> str:
     interpretation = branch.interpretation
     content = getattr(interpretation, "content", interpretation)
     if isinstance(content, AsReducedFloat):
@@ -256,7 +259,7 @@ def _new_counters(
 
 def _changed_counters(infos: Sequence[BranchInfo]) -> dict[str, str]:
     """The counters that change dtype: uproot writes each as int32 into a TTree."""
-    counters = {info.counter for info in infos}
+    counters = {info.counter for info in infos if not info.refused}
     return {
         info.name: f"counter, {info.dtype} becomes int32"
         for info in infos

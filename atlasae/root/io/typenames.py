@@ -14,7 +14,7 @@ from atlasae.root.io.branch import RNTUPLE, BranchInfo
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-_VECTOR_HEADER = 10  # bytes before the elements of a std::vector in a TTree
+VECTOR_HEADER = 10  # bytes before the elements of a std::vector in a TTree
 
 
 def typename(branch: BranchInfo, kind: str, names: Collection[str]) -> str:
@@ -80,7 +80,7 @@ def interpretation(branch: BranchInfo, kind: str, names: Collection[str]) -> Any
     values = uproot.AsDtype(np.dtype((dtype, tuple(shape))) if shape else dtype)
     if not jagged:
         return values
-    return uproot.AsJagged(values, _VECTOR_HEADER if _is_vector(branch, names) else 0)
+    return uproot.AsJagged(values, VECTOR_HEADER if _is_vector(branch, names) else 0)
 
 
 def _is_vector(branch: BranchInfo, names: Collection[str]) -> bool:

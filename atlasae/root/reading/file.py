@@ -141,8 +141,11 @@ class File(NamedItems[Any]):
                 raise MissingNameError.of("object", error.key, self.file_path, names) from error
         if isinstance(item, uproot.ReadOnlyDirectory):
             return File(item, self._trees)
-        if reader := tree_reader(item, path):
-            item.collection = partial(read_collection, reader)
+        if reader := tree_reader(getattr(item, "tree", item), path):  # the item may be a branch
+            with read_errors(f"{self.file_path}: {where!r}"):
+                reader.correct()
+            if item is reader.tree:
+                item.collection = partial(read_collection, reader)
         return item
 
     def _require_open(self) -> None:
@@ -184,7 +187,8 @@ def open_file(
 
     Returns:
         A ``File``, or the object named in the path. Objects that atlasae did not compress are those
-        of uproot; TTrees and RNTuples have ``collection`` as one more method.
+        of uproot; TTrees and RNTuples have ``collection`` as one more method, and are read as ROOT
+        reads them where uproot would give other values, such as those of a Double32_t with a range.
 
     Raises:
         MissingFileError: the file does not exist.

@@ -81,3 +81,15 @@ def test_what_cannot_be_free_says_so():
         lossless.encode(make_jets(10))
     with pytest.raises(InputError, match="did you mean 'free'"):
         Codec.bounded(order="fre")
+
+
+@pytest.mark.parametrize("number", [60, 300])
+def test_wild_values_of_phi_are_free_too(number):
+    jets = make_jets(number)
+    tame = len(Codec.bounded(order="free").fit(jets).encode(jets))
+    largest = np.finfo(np.float32).max
+    jets["phi"][7:9] = largest, -largest
+    codec = Codec.bounded(order="free").fit(jets)
+    stream = codec.encode(jets)
+    assert len(stream) < tame + 50
+    assert np.sort(codec.decode(stream).phi)[[0, -1]].tolist() == [-largest, largest]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from itertools import product
+from itertools import chain, product
 
 import awkward as ak
 import numpy as np
 import pytest
 
+import atlasae
 from atlasae.root.io.file import Trees, open_root
 from atlasae.root.io.interpretations import AsWrittenStrings, misread_classes, names_one
 from atlasae.root.io.reduced_floats import Encoding
@@ -75,6 +76,11 @@ def test_reduced_floats_are_read_as_root_reads_them(root, tmp_path):
             assert branch.type.endswith("float64" if kind[0] == "d" else "float32")
             assert branch.jagged == (shape == "[n]")
             assert "becomes" in tree.schema.changed[name]
+    with atlasae.open(path) as file:
+        for name in leaves:
+            found = ak.flatten(file["t"][name].array(), axis=None).tolist()
+            assert found == list(chain.from_iterable(read_by_root(root, path, name)))
+        assert file[f"t/{name}"].array().tolist() == file["t"][name].array().tolist()
 
 
 def test_an_encoding_is_that_of_root(root):

@@ -5,9 +5,13 @@ from __future__ import annotations
 import sys
 
 import awkward as ak
+import numpy as np
+import pytest
 import uproot
 
+import atlasae
 from atlasae.root.io.file import Trees, open_root
+from tests.helpers import make_jets
 from tests.root.helpers import copy_tree
 
 
@@ -51,3 +55,26 @@ def _calls_to_read(path, n):
             sys.setprofile(None)
     assert [arrays[f"a.{i}"].tolist() for i in range(n)] == [[[{"x": i}], []] for i in range(n)]
     return calls
+
+
+@pytest.mark.parametrize("options", [{}, {"pack": "all"}, {"pack": "all", "to": "ttree"}])
+def test_descriptions_of_fields_are_carried(root, tmp_path, options):
+    source, small, back = (tmp_path / f"{name}.root" for name in "abc")
+    columns = {f"Jet_{name}": ak.unflatten(x, [2] * 20) for name, x in make_jets(40).items()}
+    columns["words"] = ak.Array(["a"] * 20)
+    in_mm = ak.with_parameter(np.ones(20), "__doc__", "in mm")
+    columns["hits"] = ak.unflatten(ak.zip({"x": in_mm, "y": np.ones(20)}), [1] * 20)
+    described = {n: ak.with_parameter(c, "__doc__", f"the {n}") for n, c in columns.items()}
+    entries = ak.zip(described, depth_limit=1)
+    with uproot.recreate(source) as file:
+        file.mkrntuple("t", entries.layout.form, description="events").extend(entries)
+    contents = atlasae.compress(source, small, drop_unwritable=True, **options)
+    assert "without its descriptions of hits.x" in contents.changed["t"]
+    atlasae.decompress(small, back)
+    with uproot.open(back) as file:
+        for name in columns:
+            assert file["t"][name].description == f"the {name}"
+    reader = root.RNTupleReader.Open("t", str(back))
+    fields = reader.GetDescriptor().GetTopLevelFields()
+    found = {str(field.GetFieldName()): str(field.GetFieldDescription()) for field in fields}
+    assert found == {name: f"the {name}" for name in columns}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import awkward as ak
 import numpy as np
 import pytest
+import uproot
 
 import atlasae
 from atlasae.root.io.file import Trees, open_root
@@ -161,4 +162,22 @@ def test_types_that_cannot_be_written_are_named(made, tmp_path):
         "atomic": "std::atomic<std::int32_t> becomes std::int32_t",
         "bits": "std::bitset<12> becomes std::array<bool,12>",
         "byte": "std::byte becomes std::uint8_t",
+    }
+
+
+def test_records_without_a_class_stay_what_they_are(tmp_path):
+    columns = ak.zip(
+        {
+            "record": ak.Array([{"a": 1, "b": [2.0]}]),
+            "records": ak.Array([[{"a": 1, "b": 2.0}]]),
+            "nested": ak.Array([[[{"a": 1, "b": [(1, 2.0)]}]]]),
+        },
+        depth_limit=1,
+    )
+    with uproot.recreate(tmp_path / "a.root") as file:
+        file.mkrntuple("t", columns.layout.form).extend(columns)
+    with open_root(tmp_path / "a.root") as file:
+        changed = Trees(file)["t"].schema.changed
+    assert changed == {
+        "nested": "std::vector<std::tuple<std::int64_t,double>> becomes records without a class"
     }
