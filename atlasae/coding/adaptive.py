@@ -61,7 +61,7 @@ def logistic_tables() -> LogisticTables:
     """The tables, computed once."""
     logarithms = (np.arange(2 * CENTER) - CENTER) / OCTAVE
     squash = np.clip(np.rint(65536 / (1 + exp2(-logarithms))), 16, 65520)
-    middles = np.arange(4096) + 0.5
+    middles = np.arange(0.5, 4096)
     stretch = np.clip(np.rint(OCTAVE * (log2(middles) - log2(4096 - middles))), -2047, 2047)
     counts = np.arange(MOST_COUNT + 1)
     rates, confidences = 655_360 // (10 * counts + 14), 1280 * counts // (5 * counts + 1)
@@ -163,9 +163,7 @@ def encode(symbols: Classes, depth: int, contexts: Contexts) -> bytes:
     """
     expect(_SECONDS * len(symbols) * depth * len(contexts))
     coded = np.empty(2 * len(symbols) * depth + 8, np.uint8)  # a bit costs at most 12
-    size = encode_bits(
-        symbols, depth, *_arguments(contexts, depth), *_State.start(contexts, depth), coded
-    )
+    size = encode_bits(symbols, depth, *_arguments(contexts, depth), coded)
     return coded[:size].tobytes()
 
 
@@ -176,9 +174,7 @@ def decode(coded: bytes | memoryview, depth: int, contexts: Contexts) -> Classes
     symbols = np.zeros(count, np.uint8)
     padded = np.zeros(len(coded) + 4, np.uint8)  # what is read beyond the end is zero
     padded[: len(coded)] = np.frombuffer(coded, np.uint8)
-    decode_bits(
-        symbols, depth, *_arguments(contexts, depth), *_State.start(contexts, depth), padded
-    )
+    decode_bits(symbols, depth, *_arguments(contexts, depth), padded)
     return symbols
 
 
@@ -191,6 +187,7 @@ def _arguments(contexts: Contexts, depth: int) -> tuple[Any, ...]:
         contexts.shifts,
         contexts.rows,
         *logistic_tables(),
+        *_State.start(contexts, depth),
     )
 
 

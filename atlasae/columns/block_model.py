@@ -95,9 +95,8 @@ class KnownColumns:
 
     def _narrow(self, slot: int, whole: Integers | Integers32) -> Integers32:
         fixed = self._models[slot].low.fixed
-        if whole.dtype == np.int32:
-            return whole >> fixed if fixed else whole
-        return np.clip(whole >> fixed, LEAST, MOST).astype(np.int32)
+        narrow: Integers32 = np.clip(whole >> fixed, LEAST, MOST).astype(np.int32, copy=False)
+        return narrow
 
     def cells(self, slot: int) -> tuple[Classes, int]:
         """The bins of a column that contexts are about, and how many there are."""

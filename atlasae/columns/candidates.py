@@ -13,13 +13,11 @@ from atlasae.jets.names import role
 from atlasae.lossless.slots import NO_PARENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from atlasae.lossless.slots import BlockBuffers
 
-_INDEX = re.compile(
-    r"(?P<target>\w+?)Idx(G|\d*\w*|Mother)$"
-)  # genJetIdx, subJetIdx1, genPartIdxMother
+_INDEX = re.compile(r"(?P<target>\w+?)idx\w*$", re.IGNORECASE)  # genJetIdx, genPartIdxMother
 _SPLIT = re.compile(r"[_.]")
 _MOST_ABOVE = 40  # columns of entries that a column of entries is given
 _MOTHERS = 0.9  # share of the indices of a column that point to rows before their own, or to none
@@ -126,6 +124,23 @@ class Candidates:
         if len(values) < 2 or int(values.max()) < 8:
             return False
         return float(np.mean(values.astype(np.int64) < np.maximum(ranks, 1))) >= _MOTHERS
+
+
+def linked_collections(names: Iterable[str]) -> set[str]:
+    """The collections, in lower case, among which the names of indices show links.
+
+    Example:
+        >>> sorted(linked_collections(["Jet_pt", "Jet_genJetIdx", "GenJet_pt", "Muon_pt"]))
+        ['genjet', 'jet']
+    """
+    parts = [_SPLIT.split(name.lower(), maxsplit=1) for name in names if _SPLIT.search(name)]
+    collections = {collection for collection, _ in parts}
+    linked: set[str] = set()
+    for collection, feature in parts:
+        match = _INDEX.match(feature)
+        if match and match["target"] in collections:
+            linked |= {collection, match["target"]}
+    return linked
 
 
 def linked_term(kind_of: int, slot: int, index: int) -> Term:

@@ -11,13 +11,13 @@ from atlasae.coding import adaptive
 from atlasae.coding.adaptive import NO_ORIGIN, Contexts
 from atlasae.coding.entropy import NO_SYMBOLS, EntropyDecoder, EntropyEncoder
 from atlasae.coding.varint import decode_varint, encode_varint
-from atlasae.columns.coordinates import Coordinate
 from atlasae.columns.low_bits import KINDS, LowBits
 from atlasae.columns.terms import NO_ROW, Kind, Rows, Term
-from atlasae.density.conditional import Conditional
 from atlasae.errors import DamagedFileError
 
 if TYPE_CHECKING:
+    from atlasae.columns.coordinates import Coordinate
+    from atlasae.density.conditional import Conditional
     from collections.abc import Sequence
 
     from atlasae.columns.integers import IntegerCode

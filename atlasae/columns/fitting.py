@@ -131,14 +131,15 @@ class _Fit:
         numbers = self._numbers(term)
         if numbers is None:
             return None
-        rows = self.given.rows.of(term)
-        there = np.flatnonzero(rows != NO_ROW)
-        if not len(there):
+        judged = self.given.pool.judged
+        rows = self.given.rows.of(term)[judged]
+        there = rows != NO_ROW
+        if not there.any():
             return None
-        own, other, share = self.whole[there], numbers[rows[there]], len(there) / len(rows)
+        own, other, share = self.whole[judged[there]], numbers[rows[there]], np.mean(there)
         equal = float(np.mean(own == other)) * share
         gain = (_log_spread(own, np.median(own)) - _log_spread(own, other)) * share
-        return max(gain, 6 * equal), gain, equal, term
+        return float(max(gain, 6 * equal)), float(gain), float(equal), term
 
     def _references(self) -> Iterator[Term]:
         if self.values.dtype == bool:
@@ -172,12 +173,13 @@ class _Fit:
         """
         if self.code.dtype.kind != "f" or term.is_own:
             return 0
-        rows, numbers = self.given.rows.of(term), self._numbers(term)
+        judged, numbers = self.given.pool.judged, self._numbers(term)
         assert numbers is not None
-        there = np.flatnonzero(rows != NO_ROW)
+        rows = self.given.rows.of(term)[judged]
+        there = rows != NO_ROW
         other = numbers[rows[there]]
         exponents = self.code.exponents(other)
-        bits = np.log2(1 + np.abs(self.whole[there] - other))
+        bits = np.log2(1 + np.abs(self.whole[judged[there]] - other))
         return max(int(np.median(exponents + bits)) - _MODELLED, 0)
 
     def _choice(self, coordinate: Coordinate, exponent: int) -> _Choice | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from atlasae.jets.columns import fields_of, read_column
 from atlasae.jets.names import COORDINATES, find_feature, role
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from collections.abc import Iterable
 
     import awkward as ak

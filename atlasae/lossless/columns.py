@@ -178,8 +178,8 @@ def unpack(
         for (name, datashape), column in zip(types.items(), slots, strict=True):
             if wanted is None or name in wanted:
                 numbers = iter(range(first, first + len(column)))
-                build = partial(_build, next_buffer=lambda n, i=numbers: block.take(next(i), n))
-                columns[name] = ak.Array(build(parse_datashape(datashape), entries))
+                take = partial(block.take_next, numbers)
+                columns[name] = ak.Array(_build(parse_datashape(datashape), entries, take))
             first += len(column)
     except (KeyboardInterrupt, SystemExit):
         raise
@@ -197,13 +197,13 @@ class _StoredBuffers(BlockBuffers):
         self._decode_learned = learned.decoder(self)
         self._decoded: dict[int, Values] = {}
 
-    def take(self, slot: int, length: int) -> Values:
-        """The numbers of a slot, which must be as many.
+    def take_next(self, slots: Iterator[int], length: int) -> Values:
+        """The numbers of the next of some slots, which must be as many.
 
         Raises:
             DamagedFileError: they are not.
         """
-        values = self.buffer(slot)
+        values = self.buffer(next(slots))
         if len(values) != length:
             raise DamagedFileError(f"a buffer has {len(values)} numbers, its column has {length}")
         return values

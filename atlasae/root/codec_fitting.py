@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from atlasae.columns.candidates import linked_collections
 from atlasae.errors import located
 from atlasae.jets.table import to_table
 from atlasae.root.column_fitting import fit_columns, learned_columns
@@ -94,7 +95,11 @@ def fit_codecs(plans: Sequence[TreePlan], template: Codec, *, progress: bool) ->
 
 def _fit_tree(plan: TreePlan, template: Codec, progress: bool) -> TreeCodecs:
     coded: list[CodedCollection] = []
+    linked = linked_collections(branch.name for branch in plan.branches)
     for collection in plan.collections:
+        loses_nothing = template.loses_nothing(list(collection.vector))
+        if plan.packs and loses_nothing and collection.name.lower() in linked:
+            continue  # its columns are learned with those of the rows that it points to
         with located(f"tree {plan.source.path!r}: collection {collection.name!r}"):
             codec = _codec_for(plan, collection, template, progress)
         if codec is not None:

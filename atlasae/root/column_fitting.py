@@ -46,6 +46,8 @@ def learned_columns(arrays: Arrays, uses: float) -> tuple[bytes, int]:
     types = [str(array.type.content) for array in arrays.values()]
     names = [name for name, slots in zip(arrays, slots_of(types), strict=True) for _ in slots]
     model = fit_block_model(names, CollectedBuffers(arrays).buffers, uses)
-    stored, alone, learned = write_block_model(model), len(pack(arrays)), len(pack(arrays, model))
-    saves = (alone - learned) * uses > len(stored)
-    return (stored, learned) if saves else (b"", alone)
+    stored, learned = write_block_model(model), len(pack(arrays, model))
+    if uses > 1:  # each column was compared with itself alone; what all take together is a trifle
+        return stored, learned
+    alone = len(pack(arrays))
+    return (stored, learned) if learned + len(stored) < alone else (b"", alone)

@@ -26,6 +26,7 @@ from atlasae.quantization.quantized import QuantizedJets, phi_origin
 from atlasae.quantization.quantizer import bit_patterns
 from atlasae.quantization.serialization import read_lattices, write_lattices
 from atlasae.quantization.tolerance import (
+    LOSSLESS,
     check_spec,
     restricted,
     spec_from_json,
@@ -129,6 +130,10 @@ class BoundedCodec(Codec):
     @property
     def fits_each_collection(self) -> bool:
         return not self.is_fitted and self.features is None
+
+    def loses_nothing(self, names: Sequence[str]) -> bool:
+        promised = tolerances(self.tolerance, names).values()
+        return not (self.is_fitted or self.reorders) and set(promised) == {LOSSLESS}
 
     def for_collection(self, names: Sequence[str]) -> Self:
         config = self.get_config()
