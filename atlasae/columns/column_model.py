@@ -16,12 +16,12 @@ from atlasae.columns.terms import NO_ROW, Kind, Rows, Term
 from atlasae.errors import DamagedFileError
 
 if TYPE_CHECKING:
-    from atlasae.columns.coordinates import Coordinate
-    from atlasae.density.conditional import Conditional
     from collections.abc import Sequence
 
+    from atlasae.columns.coordinates import Coordinate
     from atlasae.columns.integers import IntegerCode
     from atlasae.density.bins import Bins
+    from atlasae.density.conditional import Conditional
     from atlasae.types import Classes, Integers, Integers32, Values
 
 MOST_PLACES = 16  # ranks and counts that contexts tell apart

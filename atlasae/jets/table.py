@@ -13,8 +13,7 @@ from atlasae.jets.columns import fields_of, read_column
 from atlasae.jets.names import COORDINATES, find_feature, role
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import awkward as ak
     from numpy.typing import NDArray

@@ -23,12 +23,11 @@ from atlasae.lossless.streams import (
     BufferReader,
     largest_unpacked,
     reduce_buffer,
-    unpacked_size,
     write_buffers,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     import awkward as ak
 
@@ -115,7 +114,7 @@ class CollectedBuffers:
                 )
         slots = list(chain.from_iterable(slots_of(types.values())))
         values = [one for array in arrays.values() for one in buffers(array.layout)]
-        self.size = sum(unpacked_size(len(one), one.dtype) for one in values)
+        self.size = _unpacked_size(slots, values)
         self.indices: list[int] = []
         self._distinct: list[tuple[bool, Values]] = []
         self._firsts: list[int] = []
@@ -142,11 +141,14 @@ class CollectedBuffers:
 
 def size_of(arrays: Mapping[str, ak.Array]) -> int:
     """Bytes that columns take when they are unpacked; any columns up to ``LARGEST`` can be packed."""
-    return sum(
-        unpacked_size(len(values), values.dtype)
-        for array in arrays.values()
-        for values in buffers(array.layout)
+    slots = chain.from_iterable(slots_of(str(array.type.content) for array in arrays.values()))
+    return _unpacked_size(
+        slots, (one for array in arrays.values() for one in buffers(array.layout))
     )
+
+
+def _unpacked_size(slots: Iterable[Slot], values: Iterable[Values]) -> int:
+    return sum(slot.unpacked_size(len(one)) for slot, one in zip(slots, values, strict=True))
 
 
 def unpack(
@@ -214,7 +216,7 @@ class _StoredBuffers(BlockBuffers):
         return self._decoded[slot]
 
     def _decode(self, slot: int, length: int) -> Values:
-        self._reader.require(slot, length)
+        self._reader.require(slot, self.slots[slot].unpacked_size(length))
         coded = self._reader.learned(slot)
         if coded is None:
             return self._reader.buffer(slot, length)

@@ -39,11 +39,17 @@ class Slot:
         parent: slot with the counts of the lists that the numbers are in, or the mask of those that
             are not missing; ``NO_PARENT`` where each entry has a number.
         factor: numbers in each element of such a list, as of arrays of fixed size.
+        is_mask: whether it tells which elements are not missing.
     """
 
     dtype: DType
     parent: int = NO_PARENT
     factor: int = 1
+    is_mask: bool = False
+
+    def unpacked_size(self, length: int) -> int:
+        """Bytes that a buffer of this length takes; a mask becomes indices of eight bytes."""
+        return length * (8 if self.is_mask else self.dtype.itemsize)
 
 
 def can_pack(datashape: str) -> bool:
@@ -110,7 +116,7 @@ def _add_slots(entry: Any, parent: int, factor: int, slots: list[Slot]) -> None:
             slots.append(Slot(COUNT, parent, factor))
             _add_slots(entry.content, len(slots) - 1, 1, slots)
         case ak.types.OptionType():
-            slots.append(Slot(BOOL, parent, factor))
+            slots.append(Slot(BOOL, parent, factor, is_mask=True))
             _add_slots(entry.content, len(slots) - 1, 1, slots)
         case ak.types.RegularType():
             _add_slots(entry.content, parent, factor * entry.size, slots)

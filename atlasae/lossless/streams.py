@@ -52,11 +52,6 @@ def reduce_buffer(values: Values) -> tuple[bool, Values]:
     return constant, words[:1] if constant else words
 
 
-def unpacked_size(length: int, dtype: DType) -> int:
-    """Bytes that a buffer takes when it is unpacked; a mask becomes indices of eight bytes."""
-    return length * (8 if dtype == BOOL else dtype.itemsize)
-
-
 def largest_unpacked(packed: bytes) -> int:
     """Bytes that the buffers of a block may take when they are unpacked."""
     return max(LARGEST, _LARGEST_RATIO * len(packed))
@@ -141,12 +136,12 @@ class BufferReader:
         if at != len(index) or any(pieces.read(1) for pieces in (alone, *solid.values())):
             raise DamagedFileError("the block is longer than its index says")
 
-    def require(self, slot: int, length: int) -> None:
-        """Raise DamagedFileError if a buffer would be larger than the block may unpack to."""
+    def require(self, slot: int, size: int) -> None:
+        """Raise DamagedFileError if a buffer would take more bytes than the block may unpack to."""
         dtype, _, stored, _ = self._slots[slot]
-        self._remaining -= unpacked_size(length, dtype)
+        self._remaining -= size
         if self._remaining < 0:
-            raise DamagedFileError(f"{length:,} {dtype}s are more than a block of this size holds")
+            raise DamagedFileError(f"{size:,} bytes are more than a block of this size holds")
         if stored.itemsize != (_BITS if dtype == BOOL else dtype).itemsize:
             raise DamagedFileError(f"a buffer has words of {stored.itemsize} bytes, not {dtype}")
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from atlasae.root.io.branch import TreeSchema
     from atlasae.root.known_layouts import Collection
 
-_COLUMN_BYTES = 16_000_000  # of columns packed into one block, about
+_COLUMN_BYTES = 32_000_000  # of columns packed into one block, about
 _MOST_COLUMN_BYTES = LARGEST // 2  # where more are read at a time
 
 
