@@ -36,6 +36,7 @@ class Candidates:
         self._names, self._block = names, block
         self._in_domain: dict[tuple[int, ...], list[int]] = defaultdict(list)
         self._targets = {i: t for i in slots if (t := self._target(i, slots)) is not None}
+        self._with_mothers = {t for i, t in self._targets.items() if t == block.domain(i)}
         self._order = sorted(slots, key=self._priority)
         self._before: list[int] = []
 
@@ -80,9 +81,11 @@ class Candidates:
             return (0 if is_count else 3, 0, slot)
         if slot in self._targets:
             return (1, 0, slot)
-        momentum = 0 if role(self.feature(slot)) == self.feature(slot) else 1
-        depth = self._depths.get(self._block.domain(slot), 0)
-        return (2, 2 * depth + momentum, slot)
+        domain = self._block.domain(slot)
+        is_momentum = role(self.feature(slot)) == self.feature(slot)
+        # what kind a particle is tells how its momentum differs from that of its mother
+        comes_first = is_momentum != (domain in self._with_mothers)
+        return (2, 2 * self._depths.get(domain, 0) + (not comes_first), slot)
 
     @property
     def _depths(self) -> Mapping[tuple[int, ...], int]:

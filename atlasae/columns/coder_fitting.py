@@ -116,9 +116,10 @@ def _together(
     yield (best.feature,)
     pairs = []
     for other in small[1:]:
-        both_own = best.feature.term.is_own and other.feature.term.is_own
+        one, another = best.feature.term, other.feature.term
+        says_more = one != another and not (one.is_own and another.is_own)
         size = best.size * other.size
-        if not both_own and size << depth <= MOST_CELLS >> 2:
+        if says_more and size << depth <= MOST_CELLS >> 2:
             cells = best.cells * other.size + other.cells
             pairs.append((adaptive_bits(classes, kinds, cells, size), other.feature))
     for _, feature in sorted(pairs, key=lambda pair: pair[0])[:2]:
