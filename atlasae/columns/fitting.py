@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from atlasae.types import Integers, Integers32, Values
 
 _MOST_BINS = 250
-_BIN = 14.0  # bits that a bin costs to store and to learn
+_BIN = 8.0  # bits that a bin costs to store and to learn
 _CELL_BINS, _CELL_BIN = 24, 60.0  # of columns that others know and that are coded as differences
 _FEW = 8  # different numbers that each get a bin
 _FEWEST = 16  # numbers of a column that is learned
