@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from atlasae.columns.column_model import LEAST, MOST
 from atlasae.columns.terms import Rows
 from atlasae.errors import DamagedFileError
+from atlasae.lossless.slots import NO_PARENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,27 +32,77 @@ class BlockModel:
 
     def encode(self, block: BlockBuffers) -> Mapping[int, bytes]:
         """The bytes of the buffers that can be coded, by slot."""
-        known = KnownColumns(self.by_slot, block)
+        known, order = KnownColumns(self.by_slot, block), _Order(self.by_slot, block)
         coded = {}
-        for column in self.by_slot.values():
-            if block.source(column.slot) == column.slot:
-                data = column.encode(block.buffer(column.slot), known)
-                if data is not None:
-                    coded[column.slot] = data
+        for slot, column in self.by_slot.items():
+            if block.source(slot) == slot and order.allows(slot):
+                with suppress(DamagedFileError):  # what it needs has other rows in this block
+                    data = column.encode(block.buffer(slot), known)
+                    if data is not None:
+                        coded[slot] = data
         return coded
 
     def decoder(self, block: BlockBuffers) -> Callable[[int, bytes, int], Values]:
         """What gives a buffer of a block, from its slot, its bytes and its length."""
-        known = KnownColumns(self.by_slot, block)
+        known, order = KnownColumns(self.by_slot, block), _Order(self.by_slot, block)
 
         def decode(slot: int, coded: bytes, length: int) -> Values:
             if slot not in self.by_slot:
                 raise DamagedFileError("a buffer is coded that its model does not have")
+            for needed in order.before(slot):
+                block.buffer(needed)
             values, whole = self.by_slot[slot].decode(coded, length, known)
             known.keep(slot, whole)
             return values
 
         return decode
+
+
+class _Order:
+    """The order in which the columns of a block are decoded.
+
+    A buffer is stored once, under the first slot that has it, which can be another one in each
+    block. So what a column needs may be stored as a column that comes after it.
+
+    Args:
+        models: of columns, by slot.
+        block: their buffers.
+    """
+
+    def __init__(self, models: Mapping[int, ColumnModel], block: BlockBuffers) -> None:
+        self._models, self._block = models, block
+        self._places = {slot: place for place, slot in enumerate(models)}
+        self._done: set[int] = set()
+
+    def allows(self, slot: int) -> bool:
+        """Whether all that a column needs is stored as columns before it."""
+        place = self._places[slot]
+        return all(self._places.get(needed, -1) < place for needed in self._needed(slot))
+
+    def before(self, slot: int) -> list[int]:
+        """What has to be decoded before a column, in order, and was not given before.
+
+        Else each column would decode those that it needs: a chain of them can be longer than the
+        stack.
+        """
+        found, waiting = set(), [slot]
+        while waiting:
+            more = self._needed(waiting.pop()) - self._done - found
+            more = {each for each in more if each in self._places}
+            found |= more
+            waiting += more
+        self._done |= found
+        return sorted(found - {slot}, key=self._places.__getitem__)
+
+    def _needed(self, slot: int) -> set[int]:
+        """The slots that what a column needs is stored as, with the counts of its lists."""
+        needed = set(self._models[slot].slots)
+        for each in (slot, *needed):
+            parent = self._block.slots[each].parent
+            while parent != NO_PARENT:
+                needed.add(parent)
+                parent = self._block.slots[parent].parent
+        return {self._block.source(each) for each in needed}
 
 
 class KnownColumns:

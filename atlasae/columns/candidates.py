@@ -34,6 +34,7 @@ class Candidates:
 
     def __init__(self, names: Sequence[str], block: BlockBuffers, slots: Sequence[int]) -> None:
         self._names, self._block = names, block
+        self._parents = {block.source(own.parent) for own in block.slots if own.parent != NO_PARENT}
         self._in_domain: dict[tuple[int, ...], list[int]] = defaultdict(list)
         self._targets = {i: t for i in slots if (t := self._target(i, slots)) is not None}
         self._with_mothers = {t for i, t in self._targets.items() if t == block.domain(i)}
@@ -76,6 +77,8 @@ class Candidates:
     def _priority(self, slot: int) -> tuple[int, int, int]:
         """Counts and indices first, then collections; those that indices point to come before."""
         own = self._block.slots[slot]
+        if slot in self._parents:
+            return (0, len(self._block.domain(slot)), slot)
         if own.parent == NO_PARENT:
             is_count = self._names[slot].startswith("n") and own.dtype.kind in "iu"
             return (0 if is_count else 3, 0, slot)
@@ -110,16 +113,21 @@ class Candidates:
     def _target(self, slot: int, slots: Sequence[int]) -> tuple[int, ...] | None:
         """The domain that a column of indices points to; None if it is no such column."""
         own = self._block.slots[slot]
-        if own.dtype.kind not in "iu" or len(self._block.domain(slot)) != 3 or own.factor != 1:
+        if own.dtype.kind not in "iu" or not self._in_entries(slot):
             return None
         feature = _SPLIT.split(self._names[slot], maxsplit=1)[-1]
         if match := _INDEX.match(feature):
             wanted = match["target"].lower()
             for other in slots:
-                if self._collection(other) == wanted and len(self._block.domain(other)) == 3:
+                if self._collection(other) == wanted and self._in_entries(other):
                     return self._block.domain(other)
             return None
         return self._block.domain(slot) if self._is_mother(slot) else None
+
+    def _in_entries(self, slot: int) -> bool:
+        """Whether the rows of a column are elements of one list an entry."""
+        factors = self._block.domain(slot)[::2]
+        return factors == (1, 1)
 
     def _is_mother(self, slot: int) -> bool:
         """Whether a column may hold the place of an earlier row of the same list."""

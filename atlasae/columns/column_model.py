@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from atlasae.coding import adaptive
-from atlasae.coding.adaptive import NO_ORIGIN, Contexts
+from atlasae.coding.adaptive import MOST_CELLS, NO_ORIGIN, Contexts
 from atlasae.coding.entropy import NO_SYMBOLS, EntropyDecoder, EntropyEncoder
 from atlasae.coding.varint import decode_varint, encode_varint
 from atlasae.columns.low_bits import KINDS, LowBits
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from atlasae.density.conditional import Conditional
     from atlasae.types import Classes, Integers, Integers32, Values
 
+MOST_CONTEXTS, MOST_FEATURES = 8, 4  # of a column, and of a context
+MOST_ADAPTIVE = 1 << 21  # numbers in a block that are coded with contexts
 MOST_PLACES = 16  # ranks and counts that contexts tell apart
 LEAST, MOST = -(1 << 31), (1 << 31) - 1
 
@@ -215,7 +217,7 @@ class ColumnModel:
         values = known.values(reference.slot)
         if (values.dtype.kind == "f") != (self.code.dtype.kind == "f"):
             raise DamagedFileError("a column is compared with one of another kind")
-        return rows, self.code.whole(values.astype(self.code.dtype, copy=False))
+        return rows, self.code.whole_of_other(values)
 
     def contexts(self, known: Known) -> Contexts:
         """What the probabilities of the bins depend on."""
@@ -229,7 +231,13 @@ def depth_of(bins: Bins, *, escapes: bool) -> int:
 
 
 def make_contexts(contexts: Sequence[Sequence[Feature]], rows: Rows, known: Known) -> Contexts:
-    """Contexts of features, of all rows of a column."""
+    """Contexts of features, of all rows of a column.
+
+    Raises:
+        DamagedFileError: there are too many rows or cells to be decoded safely.
+    """
+    if rows.count > MOST_ADAPTIVE:
+        raise DamagedFileError(f"{rows.count:,} numbers are too many to be coded with contexts")
     cells = np.zeros((len(contexts), rows.count), np.int32)
     sizes, origins = np.ones(len(contexts), np.int64), np.full(len(contexts), NO_ORIGIN)
     shifts = np.zeros(len(contexts), np.int64)
@@ -241,6 +249,8 @@ def make_contexts(contexts: Sequence[Sequence[Feature]], rows: Rows, known: Know
                 origins[i], shifts[i] = list(own).index(feature.term), feature.shift
             else:
                 more, size = feature_cells(feature, rows, known)
+                if sizes[i] * size > MOST_CELLS:
+                    raise DamagedFileError("a context of a column has too many cells")
                 cells[i] = cells[i] * size + more
                 sizes[i] *= size
     places = np.zeros((len(own), rows.count), np.int32)

@@ -65,7 +65,7 @@ class Coordinate:
         """
         reference = _taken(known, rows)
         if self.against == Against.DIFFERENCE:
-            return code.wrapped(whole - reference)
+            return code.differences(whole, reference)
         is_equal = (whole == reference) & (rows != NO_ROW)
         if (whole == self.equal)[~is_equal].any():
             return None
@@ -82,8 +82,8 @@ class Coordinate:
                 return coordinates[roots]
             return np.where(is_equal, _taken(known, rows), coordinates)
         if known is None:
-            return code.wrapped(_sums(coordinates, rows))
-        return code.wrapped(coordinates + _taken(known, rows))
+            return code.sums(_sums(coordinates, rows))
+        return code.sums(coordinates + _taken(known, rows))
 
 
 def _taken(known: Integers, rows: Integers) -> Integers:

@@ -123,8 +123,9 @@ class _Fit:
                 yield Coordinate(Against.DIFFERENCE, term), 0
                 if exponent := self._exponent(term):
                     yield Coordinate(Against.DIFFERENCE, term), exponent
-            if equal > _WORTH_EQUALITY:
-                yield Coordinate(Against.EQUALITY, term, int(self.whole.min()) - 1), 0
+            least, most = int(self.whole.min()) - 1, int(self.whole.max())
+            if equal > _WORTH_EQUALITY and LEAST <= least <= most <= MOST:
+                yield Coordinate(Against.EQUALITY, term, least), 0
 
     def _promise(self, term: Term) -> tuple[float, float, float, Term] | None:
         """What a reference promises: bits of a difference a number, and the share that is equal."""
@@ -163,7 +164,7 @@ class _Fit:
         values = self.block.buffer(term.slot)
         if (values.dtype.kind == "f") != (self.code.dtype.kind == "f"):
             return None
-        return self.code.whole(values.astype(self.code.dtype, copy=False))
+        return self.code.whole_of_other(values)
 
     def _exponent(self, term: Term) -> int:
         """The exponent of a reference below which differences have more low bits; 0 for none.
@@ -179,7 +180,7 @@ class _Fit:
         there = rows != NO_ROW
         other = numbers[rows[there]]
         exponents = self.code.exponents(other)
-        bits = np.log2(1 + np.abs(self.whole[judged[there]] - other))
+        bits = np.log2(1 + np.abs(self.whole[judged[there]].astype(np.float64) - other))
         return max(int(np.median(exponents + bits)) - _MODELLED, 0)
 
     def _choice(self, coordinate: Coordinate, exponent: int) -> _Choice | None:
@@ -188,8 +189,6 @@ class _Fit:
             return None
         low = LowBits(_low_bits(coordinates), exponent)
         if low.fixed + (MOST_FINE if exponent else 0) > MOST_LOW:
-            return None
-        if low.fixed and coordinate.against == Against.EQUALITY:
             return None
         widths = low.widths(len(coordinates))
         if exponent:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from atlasae.lossless.streams import BOOL
-
 if TYPE_CHECKING:
     from atlasae.types import DType, Integers, Integers32, Values
 
@@ -57,6 +55,11 @@ class IntegerCode:
             return np.where(self._patterns(values) < 0, ~sizes, sizes)
         return values.astype(np.int64)
 
+    def whole_of_other(self, values: Values) -> Integers:
+        """The integers of numbers of another dtype: of those next to them in this one."""
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite ones, NaN
+            return self.whole(values.astype(self.dtype, copy=False))
+
     def values(self, whole: Integers | Integers32) -> Values:
         """The numbers of integers, int64; or int32 if they take no more."""
         if self.dtype.kind != "f":
@@ -85,8 +88,17 @@ class IntegerCode:
     def _sizes(self, values: Values) -> Integers:
         return self._patterns(values).astype(np.int64) & (1 << self._bits - 1) - 1
 
-    def wrapped(self, integers: Integers) -> Integers:
-        """Integers in the range of the dtype: as differences may be, and sums with them."""
-        if self.dtype == BOOL or self.dtype.itemsize == 8:
-            return integers
-        return integers.astype(np.int32).astype(np.int64)
+    def differences(self, whole: Integers, reference: Integers) -> Integers:
+        """What ``sums`` takes from a reference to integers; int32 holds it, but for 64-bit dtypes."""
+        differences = whole - reference
+        return differences if self._is_wide else differences.astype(np.int32).astype(np.int64)
+
+    def sums(self, sums: Integers) -> Integers:
+        """Sums of a reference and differences as integers of the dtype, as ``whole`` gives them."""
+        if self._is_wide:
+            return sums
+        return sums.astype(np.uint32 if self.dtype.kind == "u" else np.int32).astype(np.int64)
+
+    @property
+    def _is_wide(self) -> bool:
+        return self.dtype.itemsize == 8

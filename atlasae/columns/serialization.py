@@ -9,13 +9,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from atlasae.coding.number_stack import NumberReader, NumberWriter, join_stacks, split_stacks
 from atlasae.columns.block_model import BlockModel
-from atlasae.columns.column_model import Adaptive, ColumnModel, Feature, Tabulated
+from atlasae.columns.column_model import (
+    MOST_CONTEXTS,
+    MOST_FEATURES,
+    Adaptive,
+    ColumnModel,
+    Feature,
+    Tabulated,
+)
 from atlasae.columns.coordinates import Against, Coordinate
 from atlasae.columns.integers import IntegerCode
 from atlasae.columns.low_bits import MOST_FINE, MOST_LOW, LowBits
@@ -73,7 +81,8 @@ def read_block_model(stored: bytes, dtypes: Sequence[DType]) -> BlockModel:
     if stored[: len(MAGIC)] != MAGIC or stored[len(MAGIC) : start] != _digest(data):
         raise DamagedFileError("the stored models of columns are damaged")
     stacks = split_stacks(data)
-    heads = _Heads(NumberReader(stacks[0]), dtypes)
+    with _damaged():
+        heads = _Heads(NumberReader(stacks[0]), dtypes)
     if len(stacks) - 1 != -(-len(heads.slots) // _PER_STACK):
         raise DamagedFileError("the stored models of columns are damaged: some are missing")
     return BlockModel(_StoredModels(heads, stacks[1:]))
@@ -82,6 +91,15 @@ def read_block_model(stored: bytes, dtypes: Sequence[DType]) -> BlockModel:
 def is_block_model(stored: bytes) -> bool:
     """Whether bytes are those of ``write_block_model``, as they begin."""
     return stored[: len(MAGIC)] == MAGIC
+
+
+@contextmanager
+def _damaged() -> Iterator[None]:
+    """Numbers that say nothing are damage."""
+    try:
+        yield
+    except (ValueError, IndexError, ZeroDivisionError, StopIteration) as error:
+        raise DamagedFileError("the stored models of columns are damaged") from error
 
 
 def _digest(data: bytes) -> bytes:
@@ -168,6 +186,8 @@ class _Heads:
         adaptive = self.kinds.count(_ADAPTIVE)
         escapes, contexts = iter(read(adaptive)), read(adaptive)
         features = read(sum(contexts))
+        if max([0, *contexts]) > MOST_CONTEXTS or max([0, *features]) > MOST_FEATURES:
+            raise DamagedFileError("the stored models of columns are damaged: too many contexts")
         feature_shifts = iter(read(sum(features)))
         questions = iter(read(self.kinds.count(_TABULATED)))
         sizes, shapes = iter(features), iter(contexts)
@@ -237,8 +257,9 @@ class _StoredModels(Mapping[int, ColumnModel]):
             number = place // _PER_STACK
             reader = NumberReader(self._stacks[number])
             first = number * _PER_STACK
-            for each in range(first, min(first + _PER_STACK, len(self))):
-                self._read[each] = self._model(reader, each)
+            with _damaged():
+                for each in range(first, min(first + _PER_STACK, len(self))):
+                    self._read[each] = self._model(reader, each)
         return self._read[place]
 
     def _model(self, reader: NumberReader, place: int) -> ColumnModel:
@@ -253,6 +274,10 @@ class _StoredModels(Mapping[int, ColumnModel]):
         coder: Adaptive | Tabulated | None = None
         if heads.kinds[place] == _TABULATED:
             coder = Tabulated(terms, read_conditional(reader))
+            if any(cut.input >= len(terms) for cut in coder.density.tree.cuts):
+                raise DamagedFileError(
+                    "the stored models of columns are damaged: unknown questions"
+                )
             bins = coder.density.bins
         else:
             bins = read_bins(reader)

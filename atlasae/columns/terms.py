@@ -142,10 +142,8 @@ class Rows:
     def _find_linked(self, index: int, target: int) -> Integers:
         block = self.block
         own, other = block.slots[index], block.slots[target]
-        if block.domain(self.slot) != block.domain(index) or NO_PARENT in (
-            own.parent,
-            other.parent,
-        ):
+        has_lists = NO_PARENT not in (own.parent, other.parent) and own.dtype.kind in "iu"
+        if block.domain(self.slot) != block.domain(index) or not has_lists:
             raise DamagedFileError("an index has other rows than the column that it belongs to")
         entries = block.in_parent(index)
         counts = block.buffer(other.parent).astype(np.int64)

@@ -138,6 +138,7 @@ def write_bins(writer: NumberWriter, bins: Bins) -> None:
 
 
 def read_bins(reader: NumberReader) -> Bins:
+    """Read what ``write_bins`` wrote."""
     low, top = reader.signed(), reader.integer(33)
     lows, widths, ranges, halved = [], [], [(0, top)], 0
     while ranges:
@@ -168,6 +169,7 @@ def write_tree(writer: NumberWriter, tree: Tree) -> None:
 
 
 def read_tree(reader: NumberReader) -> Tree:
+    """Read what ``write_tree`` wrote."""
     cuts = tuple(
         Cut(reader.integer(_MOST_INPUTS), reader.signed(), reader.integer(_SHIFTS))
         for _ in range(reader.integer(_MOST_INPUTS))
@@ -196,6 +198,7 @@ def write_tables(writer: NumberWriter, tables: LeafTables) -> None:
 
 
 def read_tables(reader: NumberReader, leaves: int, bins: int) -> LeafTables:
+    """Read what ``write_tables`` wrote, for so many leaves and bins."""
     largest = reader.integer(LEVELS)
     levels = np.array([reader.integer(largest + 1) for _ in range(bins)])
     differences = np.zeros((leaves, bins), np.int64)

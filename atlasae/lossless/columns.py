@@ -118,10 +118,16 @@ class CollectedBuffers:
         self.indices: list[int] = []
         self._distinct: list[tuple[bool, Values]] = []
         self._firsts: list[int] = []
-        known: dict[tuple[bool, int, bytes], int] = {}
+        known: dict[tuple[bool, int, int, bytes], int] = {}
         for slot, one in enumerate(values):
             constant, words = reduce_buffer(one)
-            key = constant, words.itemsize, words.tobytes()  # whatever the type of the numbers
+            bits = len(one) if one.dtype == BOOL and not constant else 0  # of the last byte too
+            key = (
+                constant,
+                bits,
+                words.itemsize,
+                words.tobytes(),
+            )  # whatever the type of the numbers
             index = known.setdefault(key, len(self._distinct))
             if index == len(self._distinct):
                 self._distinct.append((constant, words))
@@ -132,9 +138,12 @@ class CollectedBuffers:
         self.buffers = GivenBuffers(slots, entries, values, sources)
 
     def stored(self, coded: Mapping[int, bytes]) -> list[tuple[bool, Values] | bytes]:
-        """What is stored of each distinct buffer, given what is coded of slots."""
+        """What is stored of each distinct buffer, given what is coded of slots.
+
+        Constants are stored as such: their buffers can have different lengths.
+        """
         return [
-            coded.get(first, reduced)
+            reduced if reduced[0] else coded.get(first, reduced)
             for first, reduced in zip(self._firsts, self._distinct, strict=True)
         ]
 
