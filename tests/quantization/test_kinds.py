@@ -8,8 +8,10 @@ import awkward as ak
 import numpy as np
 import pytest
 import uproot
+from click.testing import CliRunner
 
 import atlasae
+from atlasae.cli.main import main
 from atlasae.errors import InputError, MissingNameError
 from atlasae.jets.observables import jet_energy_resolution
 from atlasae.quantization.kinds import RESOLUTIONS, of_kind
@@ -86,6 +88,15 @@ def test_each_collection_of_a_file_keeps_its_own(tmp_path, two_kinds):
         for error, limit in zip(errors.values(), limits, strict=True):
             assert 0.5 * limit < error <= limit
     assert atlasae.check(two_kinds, tmp_path / "preset.root").good
+
+
+@pytest.mark.parametrize(("collection", "best"), [("Jet", 0.03), ("Muon", 0.01)])
+def test_a_codec_is_fitted_to_the_kind_of_its_collection(tmp_path, two_kinds, collection, best):
+    path = tmp_path / "codec.safetensors"
+    arguments = ["fit", two_kinds, path, "--collection", collection, "--tolerance", "resolution"]
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    assert atlasae.Codec.load(path).tolerances_["pt"] == rel(0.1 * best)
 
 
 def relative_error(tree, source, name):
