@@ -27,6 +27,7 @@ from atlasae.errors import (
     DamagedFileError,
     FileError,
     InputError,
+    LargerTargetError,
     MissingFileError,
     MissingNameError,
     MissingPackageError,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from atlasae.root.info import info
     from atlasae.root.merge import merge
     from atlasae.root.plan import Selection
+    from atlasae.root.preview import plan
     from atlasae.root.reading.datasets import concatenate, iterate
     from atlasae.root.reading.file import open_file as open  # noqa: A004  (as uproot calls it)
     from atlasae.root.reading.jets import read_jets
@@ -65,6 +67,7 @@ __all__ = [
     "DamagedFileError",
     "FileError",
     "InputError",
+    "LargerTargetError",
     "MissingFileError",
     "MissingNameError",
     "MissingPackageError",
@@ -86,6 +89,7 @@ __all__ = [
     "merge",
     "metrics",
     "open",
+    "plan",
     "plots",
     "read_jets",
     "read_pickle",
@@ -107,6 +111,7 @@ _LAZY = {
     "iterate": "root.reading.datasets",
     "merge": "root.merge",
     "open": "root.reading.file",
+    "plan": "root.preview",
     "read_jets": "root.reading.jets",
     "read_pickle": "jets.pickle.reader",
     "rel": "quantization.tolerance",

@@ -50,6 +50,10 @@ class TargetExistsError(FileError, FileExistsError):
     """A file to write exists already."""
 
 
+class LargerTargetError(FileError, ValueError):
+    """A compressed file would be larger than its source, and nobody asked for that."""
+
+
 class DamagedFileError(FileError, ValueError):
     """A file, or a codec stored in it, is damaged, or of a kind that atlasae cannot read."""
 

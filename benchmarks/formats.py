@@ -34,9 +34,10 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("momenta within 1e-3", "default", "none"),
-    Setting("`--pack all`, without loss", "lossless", "all"),
-    Setting("`--pack all --tolerance nanoaod --all-floats`", "nanoaod", "all", all_floats=True),
+    Setting("the default", "default", "all"),
+    Setting("`--tolerance lossless`", "lossless", "all"),
+    Setting("`--tolerance nanoaod --all-floats`", "nanoaod", "all", all_floats=True),
+    Setting("`--pack none`", "default", "none"),
 )
 
 
@@ -52,6 +53,7 @@ def row(source: Path, setting: Setting, folder: Path) -> str:
         pack=setting.pack,
         select=Selection(all_floats=setting.all_floats),
         force=True,
+        allow_larger=True,
     )
     start = time.perf_counter()
     extra = ""

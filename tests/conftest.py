@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 from atlasae import Codec
-from tests.helpers import SHARED, make_jets, write_events
+from tests.helpers import SHARED, compress, make_jets, write_events
 
 mpl.use("Agg")
 settings.register_profile("atlasae", deadline=None)  # kernels are compiled within some example
@@ -70,5 +70,5 @@ def compressed_file(tmp_path_factory, events_file):
     trained = Codec.autoencoder(hidden=(16, 8), epochs=4, batch_size=64).fit(
         atlasae.read_jets(events_file)
     )
-    atlasae.compress(events_file, path, codec=trained)
+    compress(events_file, path, codec=trained)
     return path

@@ -27,7 +27,6 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 
-import atlasae
 from atlasae import Codec
 from atlasae.codecs import serialization
 from atlasae.codecs.bounded import payload
@@ -39,7 +38,7 @@ from atlasae.root import info
 from atlasae.root.container import container
 from atlasae.root.container.restored_tree import CompressedTrees
 from atlasae.root.io.file import open_root
-from tests.helpers import make_jets, write_events
+from tests.helpers import compress, make_jets, write_events
 
 EXPECTED = (DamagedFileError, InputError, MissingNameError, VersionError)
 SECONDS = 20  # a case may take
@@ -178,7 +177,7 @@ class Targets:
         source = write_events(folder / "source.root", make_jets(int(counts.sum())), counts)
         self.files = [folder / "packed.root", folder / "latents.root"]
         for path, given in zip(self.files, (self.coded[1][0], autoencoder), strict=True):
-            atlasae.compress(source, path, codec=given, pack="all")
+            compress(source, path, codec=given, pack="all")
         rng = np.random.default_rng(2)
         self.columns = {
             "x": ak.Array(rng.normal(size=50).astype("f4")),

@@ -11,10 +11,11 @@ import pytest
 import atlasae
 
 PUBLIC = [
-    "AtlasaeError", "AutoencoderCodec", "BoundedCodec", "Codec", "DamagedFileError", "FileError", "InputError", "MissingFileError",
+    "AtlasaeError", "AutoencoderCodec", "BoundedCodec", "Codec", "DamagedFileError", "FileError", "InputError",
+    "LargerTargetError", "MissingFileError",
     "MissingNameError", "MissingPackageError", "NotFittedError", "Selection", "TargetExistsError",
     "UnsafePickleError", "VersionError", "__version__", "abs_", "check", "compare", "compress", "concatenate", "cycles",
-    "decompress", "info", "iterate", "merge", "metrics", "open", "plots", "read_jets",
+    "decompress", "info", "iterate", "merge", "metrics", "open", "plan", "plots", "read_jets",
     "read_pickle", "rel", "sample",
 ]  # fmt: skip
 

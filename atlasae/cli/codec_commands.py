@@ -34,10 +34,16 @@ def fit(
 
     The codec is written to TARGET. With compress --codec it serves many files of one kind.
     """
-    codec = atlasae.BoundedCodec(tolerance=tolerance)
+    from atlasae.jets.table import to_table
+    from atlasae.quantization.tolerance import check_spec, of_collection
+
+    check_spec(tolerance)
     options.require_jets(source)
     check_target(target, force=force, sources=[source])
     jets = options.read_jets(source, tree, collection)
+    with located(source):
+        names = list(to_table(jets).columns)
+    codec = atlasae.BoundedCodec(tolerance=of_collection(tolerance, collection or "Jet", names))
     _fit(codec, jets, source)
     codec.save(target, force=force)
     bits = sum(codec.bits_.values())

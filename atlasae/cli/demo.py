@@ -46,7 +46,7 @@ def run_demo(directory: Path, rates: str | None) -> None:
         small, back = directory / f"{name}.root", directory / f"{name}-restored.root"
         codec_file = directory / f"{name}.safetensors"
         codec.save(codec_file)
-        contents = atlasae.compress(source, small, codec=codec, force=True)
+        contents = atlasae.compress(source, small, codec=codec, force=True, allow_larger=True)
         atlasae.decompress(small, back, force=True)
         compressed.append(small)
         print_contents(contents)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from atlasae.errors import AtlasaeError
+from atlasae.errors import AtlasaeError, LargerTargetError
 from atlasae.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+LARGER = 1  # not a mistake: the answer is no
 ERROR = 2
 INTERRUPTED = 130  # as shells do it: 128, and the number of the signal, here SIGINT
 BROKEN_PIPE = 141  # of SIGPIPE
@@ -33,7 +34,8 @@ def exits(context: click.Context) -> Iterator[None]:
         yield
         _flush()
     except AtlasaeError as error:
-        code, message = ERROR, _IN_PYTHON.sub(r"\1", str(error))
+        code = LARGER if isinstance(error, LargerTargetError) else ERROR
+        message = _IN_PYTHON.sub(r"\1", str(error))
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "atlasae"
         code, message = ERROR, f"{error.format_message()} See {where} --help"

@@ -19,19 +19,22 @@ from atlasae.text import printable
 
 _logger = logging.getLogger(__name__)
 _PATTERNS = "Patterns of branches, such as 'Jet_*,MET_*', "
+_PACK_HELP = (
+    "Other branches to pack without loss. none leaves them to plain ROOT: they do not shrink, and"
+    " may take more than in SOURCE."
+)
 
 
 @options.command(
     "Write a compressed copy of a file.",
     "atlasae compress events.root small.root --tolerance pt=1e-3,eta=1e-4",
-    "atlasae compress events.root small.root --pack all --verify",
+    "atlasae compress events.root small.root --tolerance lossless --verify",
+    "atlasae compress events.root --dry-run",
 )
 @options.source
-@options.target
+@click.argument("target", type=click.Path(), required=False)
 @click.option("--codec", type=click.Path(), help="File of a codec from atlasae fit or train.")
-@click.option(
-    "--tolerance", help=f"{options.TOLERANCE_HELP}  [default: 1e-3; with --pack all lossless]"
-)
+@click.option("--tolerance", help=f"{options.TOLERANCE_HELP}  [default: 1e-3]")
 @options.choice("--order", ORDERS, "preserved", "free: the order of the entries may change.")
 @click.option(
     "--latent",
@@ -44,15 +47,20 @@ _PATTERNS = "Patterns of branches, such as 'Jet_*,MET_*', "
 @click.option("--keep", default="", help=f"{_PATTERNS}to keep as they are.")
 @click.option("--drop", default="", help=f"{_PATTERNS}to leave out.")
 @click.option("--all-floats", is_flag=True, help="Compress all floats of a collection.")
-@options.choice("--pack", ("none", "all"), "none", "all: pack the other branches without loss.")
+@options.choice("--pack", ("none", "all"), "all", _PACK_HELP)
 @options.to
 @options.drop_unwritable
 @click.option("--verify", is_flag=True, help="Compare the target with SOURCE at the end.")
 @options.threads
 @options.writing
+@click.option("--allow-larger", is_flag=True, help="Write TARGET if it is larger than SOURCE, too.")
+@click.option(
+    "--dry-run", is_flag=True, help="Write nothing: say what would be done, and the size."
+)
+@click.option("--json", "as_json", is_flag=True, help="With --dry-run: print JSON, for scripts.")
 def compress(
     source: str,
-    target: str,
+    target: str | None,
     codec: str | None,
     tolerance: str | None,
     order: str,
@@ -64,34 +72,44 @@ def compress(
     drop: str,
     all_floats: bool,
     step_size: str,
+    dry_run: bool,
+    as_json: bool,
     **more: Any,
 ) -> None:
-    """Write a copy of SOURCE to TARGET, with the momenta of its collections compressed.
+    """Write a compressed copy of SOURCE to TARGET.
 
-    Every value keeps the tolerance. Without --codec, a codec is first fitted to each collection;
-    it is stored in TARGET, which needs no other file to be read.
+    The momenta of its collections keep the tolerance, every other branch keeps every bit. Without
+    --codec, a codec is first fitted to each collection; it is stored in TARGET, which needs no
+    other file to be read. Exits with code 1 if TARGET would be larger than SOURCE.
     """
     from atlasae.cli.output import print_contents
 
+    if target is None and not dry_run:
+        raise click.UsageError(
+            "Missing argument 'TARGET'; or ask what would be done with --dry-run."
+        )
+    if as_json and not dry_run:
+        raise InputError("--json says what --dry-run finds; atlasae info --json describes a file")
     if sum(option is not None for option in (codec, tolerance, latent)) > 1:
         raise InputError("give only one of --codec, --tolerance and --latent")
     if order != "preserved" and (codec is not None or latent is not None):
         raise InputError(f"--order {order} cannot be combined with --codec or --latent")
-    if order == "free" and tolerance is None and more["pack"] == "all":
-        raise InputError("--order free with --pack all needs a --tolerance, such as 1e-3")
     template: atlasae.Codec | str | None = codec
     if tolerance is not None or order != "preserved":
-        default = "lossless" if more["pack"] == "all" else "default"
         template = atlasae.BoundedCodec(
-            tolerance=default if tolerance is None else tolerance, order=order
+            tolerance="default" if tolerance is None else tolerance, order=order
         )
     if latent is not None:
         template = atlasae.AutoencoderCodec(latent=latent)
+    select = atlasae.Selection(tree, collection, branches, keep, drop, all_floats)
+    if target is None or dry_run:
+        _plan(source, template, select, as_json=as_json, **more)
+        return
     contents = atlasae.compress(
         source,
         target,
         codec=template,
-        select=atlasae.Selection(tree, collection, branches, keep, drop, all_floats),
+        select=select,
         step_size=options.parse_step_size(step_size),
         progress=options.shows_progress(),
         **more,
@@ -99,6 +117,29 @@ def compress(
     print_contents(contents)
     if more["verify"]:
         options.print_line(f"verified against {source}: every value is as promised")
+
+
+def _plan(
+    source: str,
+    codec: atlasae.Codec | str | None,
+    select: atlasae.Selection,
+    *,
+    as_json: bool,
+    allow_larger: bool,
+    **more: Any,
+) -> None:
+    """Print what would be done; exits with code 1 if the target would be refused as too large."""
+    from atlasae.cli.output import print_plan
+
+    asked = {name: more[name] for name in ("pack", "to", "drop_unwritable", "threads")}
+    plan = atlasae.plan(
+        source, codec=codec, select=select, progress=options.shows_progress(), **asked
+    )
+    if as_json:
+        click.echo(json.dumps(asdict(plan) | {"ratio": plan.ratio}, indent=2))
+    else:
+        print_plan(plan)
+    sys.exit(0 if plan.ratio >= 1 or allow_larger else 1)
 
 
 @options.command(

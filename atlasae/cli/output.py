@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from atlasae.root.info import PACKED
+from atlasae.root.preview import KEPT
 from atlasae.text import printable
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from atlasae.jets.metrics import Residuals
     from atlasae.root.check import Check
     from atlasae.root.info import Contents
+    from atlasae.root.preview import Plan
 
 SHOWN_BRANCHES = 20  # the largest of the kept branches
 _UNLIMITED = 1_000_000  # columns: what is not read on a terminal is not broken into lines
@@ -53,8 +55,6 @@ def print_contents(contents: Contents) -> None:
     for tree, entries in contents.entries.items():
         console.print(f"{printable(tree)}: {entries:,} entries")
     console.print(f"ratio {contents.ratio:.3f}, codecs included", style="bold")
-    if contents.ratio < 1:
-        console.print(_why_it_grew(contents), style="yellow")
     print_notes(contents.changed, contents.left_out)
 
 
@@ -87,13 +87,32 @@ def _size_table(contents: Contents) -> Table:
     return table
 
 
-def _why_it_grew(contents: Contents) -> str:
-    if contents.kept:
-        return (
-            "the file grew: uproot needs more bytes for the other branches than the source has;"
-            " --pack all packs them"
-        )
-    return "the file grew: it is too small to make up for the size of its codecs"
+def print_plan(plan: Plan) -> None:
+    """Print what compressing a file would do: parts, expected sizes, changes and omissions."""
+    table = Table()
+    table.add_column("part")
+    for heading in ("branches", "bytes before", "expected"):
+        table.add_column(heading, justify="right")
+    table.add_column("how")
+    several = len(plan.entries) > 1
+    for part in (part for part in plan.parts if part.how != KEPT):
+        name = _name(part.tree, part.name or "other branches", several)
+        sizes = _known(part.before), _number(part.expected)
+        how = ", ".join(dict.fromkeys(part.tolerances.values())) or part.how
+        table.add_row(name, _number(len(part.branches)), *sizes, printable(how))
+    if kept := [part for part in plan.parts if part.how == KEPT]:
+        before, after = sum(part.before for part in kept), sum(part.expected for part in kept)
+        table.add_row(KEPT, _number(len(kept)), _known(before), _number(after), "as in the source")
+    table.add_section()
+    table.add_row("whole file", "", _number(plan.source_bytes), _number(plan.expected_bytes), "")
+    console = _Console()
+    console.print_table(f"{plan.source}, compressed", table)
+    for tree, entries in plan.entries.items():
+        found = ", ".join(plan.found[tree]) or "none"
+        sampled = f"{plan.sampled[tree]:,} of {entries:,} entries"
+        console.print(printable(f"{tree}: collections found: {found}; sizes from {sampled}"))
+    console.print(f"expected ratio {plan.ratio:.3f}, codecs included", style="bold")
+    print_notes(plan.changed, plan.left_out)
 
 
 def _name(tree: str, name: str, several: bool) -> str:

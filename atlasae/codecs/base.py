@@ -175,11 +175,11 @@ class Codec(ABC):
         """Whether ``compress`` fits one such codec to each collection of a file, or uses one only."""
         return False
 
-    def loses_nothing(self, names: Sequence[str]) -> bool:  # noqa: ARG002
-        """Whether an unfitted codec would keep the order, and every bit of these features."""
+    def loses_nothing(self, collection: str, names: Sequence[str]) -> bool:  # noqa: ARG002
+        """Whether an unfitted codec would keep the order, and every bit of a collection's features."""
         return False
 
-    def for_collection(self, names: Sequence[str]) -> Codec:  # noqa: ARG002
+    def for_collection(self, collection: str, names: Sequence[str]) -> Codec:  # noqa: ARG002
         """An unfitted codec with the same settings, for a collection with these features."""
         return self.from_config(self.get_config())
 

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from atlasae.errors import InputError, MissingNameError, require_choice, suggestion
-from atlasae.jets.names import role
+from atlasae.jets.names import is_energy, role
+from atlasae.quantization.kinds import RESOLUTIONS, of_kind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_ATTRIBUTES = {"kind", "value", "floor"}
 KINDS = ("relative", "absolute", "lossless")
 _RELATIVE_LIMIT = 0.5  # from here on, the cell of a value would contain its double
 
@@ -44,7 +46,7 @@ class Tolerance:
 
     Example:
         >>> Tolerance("absolute", 0.01)
-        Tolerance(kind='absolute', value=0.01, floor=0.0)
+        abs_(0.01)
     """
 
     kind: Literal["relative", "absolute", "lossless"]
@@ -63,6 +65,11 @@ class Tolerance:
             raise InputError(
                 f"a relative tolerance must be below {_RELATIVE_LIMIT}, not {self.value:g}"
             )
+
+    def __repr__(self) -> str:
+        if self.kind == "absolute":
+            return f"abs_({self.value})"
+        return f"rel({self.value}, floor={self.floor})" if self.floor else f"rel({self.value})"
 
     def bound(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The largest allowed abs(decoded - original) of each original value, float64.
@@ -100,7 +107,7 @@ class Tolerance:
 LOSSLESS = Tolerance("lossless", 0.0)
 
 #: Types that ``tolerances`` accepts.
-ToleranceSpec: TypeAlias = "float | str | Tolerance | Mapping[str, float | Tolerance]"
+ToleranceSpec: TypeAlias = "float | str | Tolerance | Mapping[str, Any]"
 
 
 def rel(value: float, floor: float = 0.0) -> Tolerance:
@@ -117,7 +124,7 @@ def rel(value: float, floor: float = 0.0) -> Tolerance:
 
     Example:
         >>> rel(1e-3)
-        Tolerance(kind='relative', value=0.001, floor=0.0)
+        rel(0.001)
         >>> rel(0) == LOSSLESS
         True
     """
@@ -132,7 +139,7 @@ def abs_(value: float) -> Tolerance:
 
     Example:
         >>> abs_(1e-4)
-        Tolerance(kind='absolute', value=0.0001, floor=0.0)
+        abs_(0.0001)
     """
     return Tolerance("absolute", value) if _number(value) else LOSSLESS
 
@@ -144,6 +151,42 @@ PRESETS: dict[str, tuple[Tolerance, Tolerance]] = {
     "nanoaod": (rel(2.0**-13), rel(2.0**-11)),
     "lossless": (LOSSLESS, LOSSLESS),
 }
+#: The preset that depends on the kind of particle: a tenth of the best resolution of pt for masses,
+#: momenta and energies, the ``nanoaod`` preset for all else; see ``RESOLUTIONS``.
+RESOLUTION = "resolution"
+_SHARE_OF_RESOLUTION = 0.1
+_NAMED = (*PRESETS, RESOLUTION)
+
+
+def of_collection(spec: ToleranceSpec, collection: str, names: Sequence[str]) -> ToleranceSpec:
+    """A spec that depends on the kind of particle, made into that of a collection.
+
+    Args:
+        spec: as ``tolerances`` accepts it.
+        collection: its name, which tells the kind.
+        names: its features.
+
+    Example:
+        >>> of_collection("resolution", "Muon", ["pt"])
+        {'pt': rel(0.001)}
+        >>> of_collection({"jet": 1e-2, "": "lossless"}, "Muon", ["pt"])
+        'lossless'
+    """
+    if isinstance(spec, Mapping) and _is_by_kind(spec):
+        chosen = of_kind(spec, collection)
+        return of_collection("default" if chosen is None else chosen, collection, names)
+    if isinstance(spec, str) and spec.strip() == RESOLUTION:
+        best = of_kind(RESOLUTIONS, collection)
+        kept = tolerances("nanoaod", names)
+        measured = [name for name in names if best and is_energy(name)]
+        return kept | dict.fromkeys(measured, rel(_SHARE_OF_RESOLUTION * (best or 0)))
+    return spec
+
+
+def _is_by_kind(spec: Mapping[str, Any]) -> bool:
+    """Whether the keys of a mapping are kinds of particles, and not features."""
+    several = any(isinstance(value, (str, Mapping)) for value in spec.values())
+    return several and not any(role(str(name)) for name in spec)
 
 
 def tolerances(spec: ToleranceSpec, names: Sequence[str]) -> dict[str, Tolerance]:
@@ -153,11 +196,14 @@ def tolerances(spec: ToleranceSpec, names: Sequence[str]) -> dict[str, Tolerance
     others.
 
     Args:
-        spec: a number; a Tolerance, for all features; a key of ``PRESETS``; a string such as
-            ``1e-3`` or ``pt=1e-3,eta=1e-4``; or a mapping from feature to number or Tolerance. A
-            feature can be given by another name of the same quantity (``m`` for ``mass``). Features
-            that are not named have the ``default`` preset.
-        names: the features.
+        spec: a number; a Tolerance, for all features; a key of ``PRESETS``, or ``resolution``; a
+            string such as ``1e-3`` or ``pt=1e-3,eta=1e-4``; or a mapping from feature to number or
+            Tolerance. A feature can be given by another name of the same quantity (``m`` for
+            ``mass``). Features that are not named have the ``default`` preset. A mapping from kinds
+            of particles to any of these, some of them strings or mappings, such as
+            ``{"muon": "pt=1e-4", "jet": "resolution", "": "nanoaod"}``: the first key that is part
+            of the name of a collection counts, an empty one for all others.
+        names: the features; jets, for a spec that depends on the kind of particle.
 
     Raises:
         MissingNameError: the spec names a feature that does not exist.
@@ -166,10 +212,11 @@ def tolerances(spec: ToleranceSpec, names: Sequence[str]) -> dict[str, Tolerance
 
     Example:
         >>> tolerances("mass=1e-2", ["mass", "eta"])["mass"]
-        Tolerance(kind='relative', value=0.01, floor=0.0)
+        rel(0.01)
         >>> tolerances(1e-4, ["mass", "eta"])["eta"]
-        Tolerance(kind='absolute', value=0.0001, floor=0.0)
+        abs_(0.0001)
     """
+    spec = of_collection(spec, "Jet", names)
     if isinstance(spec, str):
         spec = _parsed(spec.strip())
     if isinstance(spec, str):
@@ -207,6 +254,8 @@ def restricted(spec: ToleranceSpec, names: Sequence[str], *, strict: bool = Fals
         spec = _parsed(spec.strip())
     if not isinstance(spec, Mapping):
         return spec
+    if _is_by_kind(spec):
+        return {kind: restricted(one, names, strict=strict) for kind, one in spec.items()}
     missing = [key for key in spec if not _matching(key, names)]
     if missing and strict:
         raise MissingNameError.of("feature", str(missing[0]), "these jets", names)
@@ -227,7 +276,10 @@ def check_spec(spec: ToleranceSpec) -> None:
     """
     if isinstance(spec, str):
         spec = _parsed(spec.strip())
-    if isinstance(spec, Mapping):
+    if isinstance(spec, Mapping) and _is_by_kind(spec):
+        for one in spec.values():
+            check_spec(one)
+    elif isinstance(spec, Mapping):
         for name, value in spec.items():
             if role(str(name)):
                 _tolerance(value, str(name))
@@ -243,7 +295,7 @@ def spec_to_json(spec: ToleranceSpec) -> Any:
         return {"": spec.to_json()}
     if isinstance(spec, Mapping):
         return {
-            name: value.to_json() if isinstance(value, Tolerance) else value
+            name: value.to_json() if isinstance(value, Tolerance) else spec_to_json(value)
             for name, value in spec.items()
         }
     return spec
@@ -253,11 +305,10 @@ def spec_from_json(value: Any) -> Any:
     """The inverse of ``spec_to_json``."""
     if not isinstance(value, Mapping):
         return value
-    given = {
-        name: Tolerance.from_json(number) if isinstance(number, dict) else number
-        for name, number in value.items()
-    }
-    return given.get("", given)
+    if value.keys() == _ATTRIBUTES:
+        return Tolerance.from_json(value)
+    given = {name: spec_from_json(one) for name, one in value.items()}
+    return given[""] if given.keys() == {""} else given
 
 
 def _is_angle(name: str) -> bool:
@@ -286,7 +337,7 @@ def _matching(key: Any, names: Sequence[str]) -> list[str]:
 
 def _parsed(text: str) -> str | float | dict[str, float]:
     """A string as the name of a preset, a number, or numbers by feature."""
-    if text in PRESETS:
+    if text in _NAMED:
         return text
     if "=" not in text:
         try:
@@ -294,7 +345,7 @@ def _parsed(text: str) -> str | float | dict[str, float]:
         except ValueError:
             raise InputError(
                 f"tolerance {text!r} is not a number, a list such as pt=1e-3,eta=1e-4, or one of"
-                f" {', '.join(PRESETS)}{suggestion(text, PRESETS, only_near=True)}"
+                f" {', '.join(_NAMED)}{suggestion(text, _NAMED, only_near=True)}"
             ) from None
     numbers: dict[str, float] = {}
     for item in text.split(","):

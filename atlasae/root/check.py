@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from atlasae.errors import InputError, located
-from atlasae.quantization.tolerance import LOSSLESS, check_spec, restricted, tolerances
+from atlasae.quantization.tolerance import (
+    LOSSLESS,
+    check_spec,
+    of_collection,
+    restricted,
+    tolerances,
+)
 from atlasae.root.column_comparison import ColumnComparison, read_both
 from atlasae.root.container.container import RESERVED, is_compressed
 from atlasae.root.container.manifest import REORDERED
@@ -241,7 +247,9 @@ def _promises(
         for collection in find_collections(source.schema).values():
             branches = collection.vector | collection.others
             floats = {f: b.name for f, b in branches.items() if b.is_float}
-            allowed = tolerances(restricted(tolerance, list(floats)), list(floats))
+            names = list(floats)
+            wanted = of_collection(tolerance, collection.name, names)
+            allowed = tolerances(restricted(wanted, names), names)
             promises |= {name: allowed[f] for f, name in floats.items()}
         yield 0, source.num_entries, promises
 

@@ -97,7 +97,7 @@ def _fit_tree(plan: TreePlan, template: Codec, progress: bool) -> TreeCodecs:
     coded: list[CodedCollection] = []
     linked = linked_collections(branch.name for branch in plan.branches)
     for collection in plan.collections:
-        loses_nothing = template.loses_nothing(list(collection.vector))
+        loses_nothing = template.loses_nothing(collection.name, list(collection.vector))
         if plan.packs and loses_nothing and collection.name.lower() in linked:
             continue  # its columns are learned with those of the rows that it points to
         with located(f"tree {plan.source.path!r}: collection {collection.name!r}"):
@@ -121,7 +121,8 @@ def _codec_for(
     if len(to_table(jets)) < 2:
         return None
     codec.select_features(jets)  # raises before it is said that the work starts
-    share = min(1.0, TRAINING_ENTRIES / plan.source.num_entries)
+    source = plan.source
+    share = min(source.num_entries, TRAINING_ENTRIES) / source.represented_entries
     where = printable(f"{plan.source.path}: {collection.name}")
     _logger.info("fitting %s to %s jets of %s", codec.call, f"{len(to_table(jets)):,}", where)
     codec.fit(jets, uses=1 / share, progress=progress)
@@ -139,14 +140,14 @@ def _training_jets(
     names = list(collection.vector)
     if plan.select.all_floats:
         names += [name for name, branch in collection.others.items() if branch.is_float]
-    codec = template.for_collection(names)
+    codec = template.for_collection(collection.name, names)
     chosen = collection.choose(codec.features or names)
     sample = read_sample(plan.source, [b.name for b in chosen.values()], TRAINING_ENTRIES)
     jets = {feature: sample[branch.name] for feature, branch in chosen.items()}
     if plan.select.all_floats:  # vectors of one prefix can differ in length
         first = jets[names[0]]
         jets = {name: values for name, values in jets.items() if grouped_alike(first, values)}
-        codec = template.for_collection(list(jets))
+        codec = template.for_collection(collection.name, list(jets))
     return codec, jets
 
 

@@ -32,7 +32,7 @@ def fit_columns(source: TreeReader, branches: Sequence[BranchInfo]) -> bytes:
     _logger.info(
         "learning %s columns of %s from %s entries", f"{len(types):,}", where, f"{entries:,}"
     )
-    model, _ = learned_columns(sample, source.num_entries / max(entries, 1))
+    model, _ = learned_columns(sample, source.represented_entries / max(entries, 1))
     return model
 
 

@@ -15,9 +15,12 @@ import uproot
 
 from atlasae.atomic_write import atomic_write
 from atlasae.codecs import Codec
-from atlasae.codecs.bounded.codec import BoundedCodec
-from atlasae.codecs.registry import codec_class
-from atlasae.errors import DamagedFileError, InputError, located, require_choice
+from atlasae.errors import (
+    DamagedFileError,
+    InputError,
+    LargerTargetError,
+    located,
+)
 from atlasae.progress import progress_bar
 from atlasae.root.check import check
 from atlasae.root.codec_fitting import TreeCodecs, fit_codecs, keep_one_collection
@@ -31,17 +34,18 @@ from atlasae.root.io.file import Trees, make_tree, older_cycles, title_of
 from atlasae.root.io.mark import PLACEHOLDER, marked
 from atlasae.root.io.new_file import new_file
 from atlasae.root.io.objects import directories_in, objects_in
-from atlasae.root.io.tree import STEP_SIZE, check_step_size
-from atlasae.root.plan import PACKS, TARGETS, Selection, TreePlan, check_writable, plan_trees
+from atlasae.root.io.tree import STEP_SIZE
+from atlasae.root.job import Job
+from atlasae.root.plan import TreePlan, check_writable, plan_trees
 from atlasae.root.trial import leave_out_failing, may_be_of_a_branch
 from atlasae.text import printable
-from atlasae.threads import thread_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from atlasae.root.container.manifest import Cluster
     from atlasae.root.io.branch import BranchInfo
+    from atlasae.root.plan import Selection
     from atlasae.types import PathLike
 
 _logger = logging.getLogger(__name__)
@@ -53,30 +57,35 @@ def compress(
     *,
     codec: Codec | PathLike | None = None,
     select: Selection | None = None,
-    pack: str = "none",
+    pack: str = "all",
     to: str = "same",
     drop_unwritable: bool = False,
     verify: bool = False,
     step_size: str | int = STEP_SIZE,
     threads: int | None = None,
     force: bool = False,
+    allow_larger: bool = False,
     progress: bool = False,
 ) -> Contents:
-    """Write a copy of a ROOT file with its collections compressed.
+    """Write a compressed copy of a ROOT file.
 
-    The blocks of a bounded codec are stored in a tree of their own; the latents of an autoencoder
-    replace the branches of the jets. All other branches, trees and objects are copied, or packed.
+    The momenta of its collections are coded within a tolerance, all other branches are packed
+    without loss. What is coded is stored in a tree of its own; the latents of an autoencoder
+    replace the branches of the jets. Histograms and other objects are copied.
 
     Args:
         source: the ROOT file to read.
         target: the ROOT file to write; it appears only when it is complete.
         codec: a fitted codec, the path of a saved one, or an unfitted codec, a copy of which is
-            fitted to each collection. By default ``Codec.bounded()``, with tolerance 1e-3, or a lossless one
-            with ``pack="all"``. A fitted codec, an autoencoder, or one with ``features`` is used
-            for one collection: the selected one, else ``Jet``, else the first.
+            fitted to each collection. By default ``Codec.bounded()``, with tolerance 1e-3; give
+            ``Codec.bounded(tolerance="lossless")`` to keep every bit. A fitted codec, an
+            autoencoder, or one with ``features`` is used for one collection: the selected one,
+            else ``Jet``, else the first.
         select: which trees, collections and branches to compress; by default all collections
             with a momentum.
-        pack: ``all`` to pack all other branches too, column by column and without loss.
+        pack: ``all`` to pack all other branches, column by column and without loss, or ``none`` to
+            copy them, so that plain ROOT reads them: then they do not shrink, and uproot may need
+            more bytes for them than the source has.
         to: ``ttree``, ``rntuple``, or the ``same`` as each tree of the source.
         drop_unwritable: leave out what cannot be read or written, instead of an error.
         verify: compare the target with the source, as ``check`` does, before it appears.
@@ -84,6 +93,7 @@ def compress(
         threads: how many code blocks at a time; by default one for each core, fewer where there is
             little memory. What is written does not depend on it.
         force: overwrite an existing target.
+        allow_larger: leave a target that is larger than its source, instead of an error.
         progress: show progress bars on the error stream.
 
     Returns:
@@ -93,6 +103,7 @@ def compress(
         MissingFileError: there is no such source.
         DamagedFileError: it cannot be read, or what was written does not agree with it.
         TargetExistsError: the target exists and ``force`` is false.
+        LargerTargetError: the target would be larger than its source; nothing is left of it.
         MissingNameError: there is no such tree, collection, branch or feature.
         InputError: there is nothing to compress, the codec cannot encode the jets, something
             cannot be written, or there are fewer threads than one.
@@ -106,55 +117,61 @@ def compress(
         >>> [part.name for part in contents.parts]
         ['Jet']
     """
-    check_step_size(step_size)
-    threads = thread_count(threads)
     read = [source] if codec is None or isinstance(codec, Codec) else [source, codec]
-    require_choice("pack", pack, PACKS)
-    require_choice("to", to, TARGETS)
-    template = _template(codec, pack)
-    if verify and template.reorders:
+    job = Job.checked(codec, select, pack, to, drop_unwritable, step_size, threads, progress)
+    if verify and job.template.reorders:
         raise InputError(
             "--verify (verify=True) cannot compare files with --order free (order='free'), which"
             " moves entries"
         )
-    select = Selection() if select is None else select
-    if not isinstance(select, Selection):
-        raise InputError(f"select must be an atlasae.Selection, not {select!r}")
     with (
         open_as(source, compressed=False) as file,  # before the target: they may be swapped
         atomic_write(target, force=force, sources=read) as unfinished,
         located(os.fspath(source)),
     ):
-        trees = Trees(file)
-        objects, unwritable = objects_in(file)
-        unwritable |= _unreadable_trees(trees, drop=drop_unwritable)
-        older = dict.fromkeys(older_cycles(file), "an older cycle")
-        while True:  # until no branch makes it fail
-            plans = plan_trees(trees, select, pack=pack, to=to)
-            if not template.fits_each_collection and not select.collections:
-                keep_one_collection(plans)
-            left_out = older | check_writable(plans, unwritable, drop=drop_unwritable)
-            try:
-                coded = fit_codecs(plans, template, progress=progress)
-                with new_file(unfinished, compression_like(file)) as out:
-                    manifests = _write_trees(file, out, plans, coded, step_size, threads, progress)
-                    for path, item in objects.items():
-                        out[path] = item
-                    if title := title_of(file):
-                        left_out["the title of the file"] = f"{title!r}, which uproot cannot write"
-                    manifests[0].left_out.update(left_out)
-                    stored = dict.fromkeys(chain(*(tree.stored for tree in coded)))
-                    write_container(out, manifests, stored)
-                break
-            except Exception as error:  # uproot raises anything
-                write = partial(_write_alone, unfinished, step_size)
-                may_go_on = may_be_of_a_branch(error)
-                if not (may_go_on and leave_out_failing(plans, write, progress=progress)):
-                    raise
-                check_writable(plans, {}, drop=drop_unwritable)
+        write_compressed(file, Trees(file), unfinished, job)
         if verify:
-            _verify(source, unfinished, step_size, threads)
+            _verify(source, unfinished, step_size, job.threads)
+        if not allow_larger:
+            _check_size(unfinished, target, int(file.file.source.num_bytes), pack)
     return info(target)
+
+
+def write_compressed(file: Any, trees: Trees, path: PathLike, job: Job) -> None:
+    """Write a compressed copy of an open file.
+
+    Args:
+        file: as ``open_as`` gives it.
+        trees: all of it, or a sample of the entries of each.
+        path: of the file to write.
+        job: how to compress it.
+    """
+    objects, unwritable = objects_in(file)
+    unwritable |= _unreadable_trees(trees, drop=job.drop_unwritable)
+    older = dict.fromkeys(older_cycles(file), "an older cycle")
+    while True:  # until no branch makes it fail
+        plans = plan_trees(trees, job.select, pack=job.pack, to=job.to)
+        if not job.template.fits_each_collection and not job.select.collections:
+            keep_one_collection(plans)
+        left_out = older | check_writable(plans, unwritable, drop=job.drop_unwritable)
+        try:
+            coded = fit_codecs(plans, job.template, progress=job.progress)
+            with new_file(path, compression_like(file)) as out:
+                manifests = _write_trees(file, out, plans, coded, job)
+                for name, item in objects.items():
+                    out[name] = item
+                if title := title_of(file):
+                    left_out["the title of the file"] = f"{title!r}, which uproot cannot write"
+                manifests[0].left_out.update(left_out)
+                stored = dict.fromkeys(chain(*(tree.stored for tree in coded)))
+                write_container(out, manifests, stored)
+            break
+        except Exception as error:  # uproot raises anything
+            write = partial(_write_alone, path, job.step_size)
+            may_go_on = may_be_of_a_branch(error)
+            if not (may_go_on and leave_out_failing(plans, write, progress=job.progress)):
+                raise
+            check_writable(plans, {}, drop=job.drop_unwritable)
 
 
 def _unreadable_trees(trees: Trees, *, drop: bool) -> dict[str, str]:
@@ -170,20 +187,6 @@ def _unreadable_trees(trees: Trees, *, drop: bool) -> dict[str, str]:
     return reasons
 
 
-def _template(codec: Codec | PathLike | None, pack: str) -> Codec:
-    if codec is None:
-        return BoundedCodec(tolerance="lossless" if pack == "all" else "default")
-    if not isinstance(codec, Codec):
-        if not isinstance(codec, str | os.PathLike):
-            raise InputError(
-                "codec must be a Codec, such as Codec.bounded(tolerance=1e-3), or the path of a"
-                f" saved one, not {codec!r}"
-            )
-        return Codec.load(codec)
-    codec_class(codec.codec_id)  # one that is not registered could write what nobody can read
-    return codec
-
-
 def _verify(source: PathLike, written: PathLike, step_size: str | int, threads: int) -> None:
     _logger.info("comparing what was written with %s", printable(os.fspath(source)))
     bad = check(source, written, step_size=step_size, threads=threads).bad
@@ -192,20 +195,29 @@ def _verify(source: PathLike, written: PathLike, step_size: str | int, threads: 
         raise DamagedFileError(f"{os.fspath(source)}: what was written does not agree: {named}")
 
 
+def _check_size(written: PathLike, target: PathLike, source_bytes: int, pack: str) -> None:
+    """Raise LargerTargetError if what was written is larger than its source."""
+    size = Path(written).stat().st_size
+    if size > source_bytes:
+        packing = "--pack all (pack='all') packs the kept branches, " if pack == "none" else ""
+        raise LargerTargetError(
+            f"{os.fspath(target)} would take {size:,} bytes, its source takes {source_bytes:,}:"
+            f" {packing}--allow-larger (allow_larger=True) writes it all the same"
+        )
+
+
 def _write_trees(
     file: Any,
     out: Any,
     plans: Sequence[TreePlan],
     coded: Sequence[TreeCodecs],
-    step_size: str | int,
-    threads: int,
-    progress: bool,
+    job: Job,
 ) -> list[Manifest]:
     """Write all directories, trees and blocks; gives a manifest for each tree."""
     for path in directories_in(file):
         out.mkdir(path)
     manifests = []
-    with BlockTreeWriter(out, threads) as blocks:
+    with BlockTreeWriter(out, job.threads) as blocks:
         for plan, codecs in zip(plans, coded, strict=True):
             source = plan.source
             _logger.info(
@@ -213,7 +225,7 @@ def _write_trees(
             )
             identity = secrets.token_hex(8)  # one of its own for each tree of each file
             writers = _part_writers(plan, codecs, blocks, identity)
-            clusters = _write_tree(plan, writers, out, step_size, progress)
+            clusters = _write_tree(plan, writers, out, job.step_size, job.progress)
             manifest = _manifest(file, plan, identity, writers, clusters)
             if any(one.codec.reorders for one in codecs.collections):
                 add_notes(manifest.changed, {source.path: REORDERED})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from atlasae.errors import DamagedFileError
@@ -33,6 +33,7 @@ class PartSize:
         jets: number of jets; 0 for columns.
         before: compressed bytes by branch, in the source.
         after: bytes of their latents or blocks.
+        tolerances: of the branches that a codec bounds, as ``rel``, ``abs_`` write them.
     """
 
     tree: str
@@ -41,6 +42,7 @@ class PartSize:
     jets: int
     before: dict[str, int]
     after: int
+    tolerances: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -166,9 +168,15 @@ def _parts_of_segments(
             size = sum(stored[name] for name in part.latents) if i == 0 else 0
             if not part.latents and container.blocks is not None:
                 size = sum(container.blocks.size(number) for number in segment.blocks[part.number])
-            codec = container.codec(part).call if part.codec else PACKED
             sizes = {name: before[name] for name in part.features.values()}
-            yield PartSize(tree, part.name, codec, part.jets, sizes, size)
+            if not part.codec:
+                yield PartSize(tree, part.name, PACKED, part.jets, sizes, size)
+                continue
+            codec = container.codec(part)
+            bounds = {
+                part.features[feature]: repr(bound) for feature, bound in codec.tolerances_.items()
+            }
+            yield PartSize(tree, part.name, codec.call, part.jets, sizes, size, bounds)
 
 
 def _add(one: PartSize, other: PartSize) -> PartSize:
@@ -177,4 +185,4 @@ def _add(one: PartSize, other: PartSize) -> PartSize:
         for name in one.before | other.before
     }
     jets, after = one.jets + other.jets, one.after + other.after
-    return PartSize(one.tree, one.name, one.codec, jets, before, after)
+    return replace(one, jets=jets, before=before, after=after)

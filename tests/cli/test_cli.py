@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from itertools import islice
+from unittest.mock import ANY
 
 import awkward as ak
 import numpy as np
@@ -16,6 +17,8 @@ from atlasae import Codec
 from atlasae.cli.main import main
 from atlasae.cli.output import print_notes
 from atlasae.progress import progress_bar
+from atlasae.root.io.new_file import new_file
+from atlasae.root.io.new_ttree import NewTTree
 from tests.helpers import make_jets
 
 
@@ -120,7 +123,9 @@ def test_errors_are_one_line_and_exit_code_2(run, events_file, codec_file, tmp_p
         ("compress", events_file, target, "--latent", 4): "would compress nothing",
         ("compress", events_file, target, "--codec", codec_file, "--latent", 2): "give only one of",
         ("compress", events_file, target, "--codec", codec_file, "--order", "free"): "cannot be",
-        ("compress", events_file, target, "--pack", "all", "--order", "free"): "--tolerance",
+        ("compress", events_file): "Missing argument 'TARGET'",
+        ("compress", events_file, target, "--json"): "--dry-run",
+        ("compress", events_file, "--dry-run", "--collection", "Jt"): "did you mean 'Jet'",
         ("compress", events_file, target, "--tolerance", "much"): "much",
         ("compress", events_file, target, "--tolerance", "p=1"): "no feature 'p'",
         ("compress", events_file, target, "--latent", 0): "must be an integer from 1 to",
@@ -286,10 +291,63 @@ def test_branches_left_out_are_named(run, tmp_path, codec_file):
     types = dict.fromkeys(data, "var * float32") | {"cells": "var * 3 * float32"}
     with uproot.recreate(tmp_path / "a.root") as file:
         file.mktree("Events", types, counter_name=lambda n: f"n{n[:3]}").extend(data)
-    command = "compress", tmp_path / "a.root", tmp_path / "b.root", "--codec", codec_file
+    command = ["compress", tmp_path / "a.root", tmp_path / "b.root", "--codec", codec_file]
+    command += ["--pack", "none", "--allow-larger"]
     assert "--drop-unwritable" in run(*command, code=2).stderr
     result = run(*command, "--drop-unwritable")
     assert "LEFT OUT: Events:cells: float[][3]" in result.stderr
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """A file that cannot become smaller: it has nothing but a few jets."""
+    path = tmp_path / "tiny.root"
+    jets = {f"Jet_{name}": values for name, values in make_jets(50).items()}
+    with new_file(path, uproot.LZMA(9)) as file:
+        types = dict.fromkeys(jets, "var * float32")
+        tree = NewTTree(file, "Events", types, counter_name=lambda _: "nJet")
+        tree.extend({name: ak.unflatten(values, np.full(25, 2)) for name, values in jets.items()})
+        tree.finish()
+    return path
+
+
+def test_a_target_larger_than_its_source_is_refused_with_exit_code_1(run, tiny, tmp_path):
+    target = tmp_path / "b.root"
+    size = f"{tiny.stat().st_size:,}"
+    for more, way_out in {(): "--allow-larger", ("--pack", "none"): "--pack all"}.items():
+        result = run("compress", "-q", tiny, target, "--tolerance", "lossless", *more, code=1)
+        (line,) = result.stderr.splitlines()
+        assert line.startswith(f"atlasae: {target} would take ")
+        assert size in line
+        assert way_out in line
+        assert result.stdout == ""
+        assert not target.exists()
+    run("compress", tiny, target, "--tolerance", "lossless", "--allow-larger")
+    assert target.stat().st_size > tiny.stat().st_size
+    with pytest.raises(atlasae.LargerTargetError, match="allow_larger=True"):
+        atlasae.compress(tiny, target, force=True)
+
+
+def test_a_dry_run_says_what_would_be_done_and_writes_nothing(run, events_file, tmp_path):
+    small = tmp_path / "small.root"
+    for target in ([], [small]):
+        result = run("compress", events_file, *target, "--dry-run", "--tolerance", "pt=1e-2")
+        assert not small.exists()
+    assert "rel(0.01)" in result.stdout
+    assert "collections found: Jet" in result.stdout
+    assert "LEFT OUT" not in result.stderr
+    shown = run("compress", events_file, "--dry-run", "--json", "--drop", "run").stdout
+    plan = json.loads(shown)
+    assert plan["left_out"] == {"Events:run": "left out as requested", "more/Runs:run": ANY}
+    assert plan["ratio"] == plan["source_bytes"] / plan["expected_bytes"]
+    assert {part["how"] for part in plan["parts"]} > {"packed"}
+    run("compress", events_file, small, "--drop", "run")
+    assert atlasae.info(small).file_bytes == pytest.approx(plan["expected_bytes"], rel=0.15)
+
+
+def test_a_dry_run_ends_as_the_run_would(run, tiny):
+    assert "expected ratio 0." in run("compress", tiny, "--dry-run", code=1).stdout
+    run("compress", tiny, "--dry-run", "--allow-larger")
 
 
 def test_help_is_fast_and_complete():

@@ -21,13 +21,13 @@ from atlasae.report import compare
 from atlasae.report.comparison import read_comparison
 from atlasae.report.figures import SECTIONS, figures_of
 from atlasae.report.summary import summarise
-from tests.helpers import make_jets, write_events
+from tests.helpers import compress, make_jets, write_events
 
 
 @pytest.fixture(scope="module")
 def bounded_file(events_file, tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "tight.root"
-    atlasae.compress(events_file, path, codec=Codec.bounded(tolerance=1e-3))
+    compress(events_file, path, codec=Codec.bounded(tolerance=1e-3))
     return path
 
 
@@ -192,7 +192,7 @@ def test_a_restored_file_compares_as_the_compressed_one(events_file, bounded_fil
 
 def test_moved_entries_are_restored_by_their_event_numbers(events_file, tmp_path):
     free = tmp_path / "free.root"
-    atlasae.compress(events_file, free, codec=Codec.bounded(tolerance=1e-3, order="free"))
+    compress(events_file, free, codec=Codec.bounded(tolerance=1e-3, order="free"))
     rows = summarise(read_comparison(events_file, [free]), "")["files"][0]["features"]
     assert all(row["beyond_tolerance"] == 0 for row in rows.values())
 
@@ -203,7 +203,7 @@ def test_moved_entries_without_event_numbers_are_refused(jets, counts, tmp_path)
     with uproot.recreate(source) as file:
         types = dict.fromkeys(data, "var * float32")
         file.mktree("Events", types, counter_name=lambda _: "nJet").extend(data)
-    atlasae.compress(source, free, codec=Codec.bounded(order="free"))
+    compress(source, free, codec=Codec.bounded(order="free"))
     with pytest.raises(InputError, match="no branch such as 'event' gives their order"):
         read_comparison(source, [free])
 
@@ -220,9 +220,7 @@ def test_the_compressed_collection_is_compared(tmp_path, jets):
         types = dict.fromkeys(data, "var * float32")
         file.mktree("Events", types, counter_name=lambda name: f"n{name[:3]}").extend(data)
     codec = Codec.bounded(tolerance={"pt": 0.01})
-    atlasae.compress(
-        source, small, codec=codec, select=Selection(collections="Muon", keep="Muon_eta")
-    )
+    compress(source, small, codec=codec, select=Selection(collections="Muon", keep="Muon_eta"))
     comparison = read_comparison(source, [small])
     assert comparison.collection == "Muon"
     muons = comparison.files[0]
@@ -231,7 +229,7 @@ def test_the_compressed_collection_is_compared(tmp_path, jets):
     kept = read_comparison(source, [small], collection="Jet").files[0]
     assert kept.tolerance("pt") is None
     assert kept.residuals["pt"].maximum == 0
-    atlasae.compress(source, packed, pack="all")
+    compress(source, packed, pack="all")
     assert read_comparison(source, [packed]).files[0].tolerance("pt").kind == "lossless"
 
 
@@ -247,8 +245,8 @@ def test_jets_that_are_not_finite_are_compared(tmp_path):
         }
         types = dict.fromkeys(data, "var * float32")
         file.mktree("Events", types, counter_name=lambda _: "nJet").extend(data)
-    atlasae.compress(source, small, codec=Codec.bounded(tolerance=1e-3))
-    atlasae.compress(source, exact, codec=Codec.bounded(tolerance="lossless"))
+    compress(source, small, codec=Codec.bounded(tolerance=1e-3))
+    compress(source, exact, codec=Codec.bounded(tolerance="lossless"))
     comparison = read_comparison(source, [small, exact])
     summary = summarise(comparison, "")
     assert "NaN" not in json.dumps(summary)
@@ -266,7 +264,7 @@ def test_flat_jets_have_no_observables(tmp_path, jets):
     source, small = tmp_path / "flat.root", tmp_path / "small.root"
     with uproot.recreate(source) as file:
         file.mktree("Events", dict.fromkeys(jets, np.float32)).extend(jets)
-    atlasae.compress(source, small)
+    compress(source, small)
     comparison = read_comparison(source, [small])
     assert comparison.observables == {}
     assert summarise(comparison, "")["original"]["events"] is None
@@ -328,7 +326,7 @@ def test_other_features_are_compared_with_the_momenta(tmp_path, jets, counts):
     with uproot.recreate(source) as file:
         types = dict.fromkeys(data, "var * float32")
         file.mktree("Events", types, counter_name=lambda _: "nJet").extend(data)
-    atlasae.compress(
+    compress(
         source,
         small,
         codec=Codec.bounded(tolerance={"btag": 0.01}),
@@ -359,7 +357,7 @@ def test_names_of_files_and_branches_are_text(tmp_path, jets, counts, monkeypatc
     with uproot.recreate(source) as file:
         types = dict.fromkeys(data, "var * float32")
         file.mktree("Events", types, counter_name=lambda _: "nJet").extend(data)
-    atlasae.compress(source, small)
+    compress(source, small)
     monkeypatch.setattr(compare, "figures_of", lambda *a: filter(of_these_names, figures_of(*a)))
     report = atlasae.compare(source, [small], tmp_path / "report", features=NAMES)
     stems = [path.stem for path in report.figures]

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import uproot
 
-import atlasae
 from atlasae.coding import blocks
 from atlasae.errors import AtlasaeError
 from atlasae.root.container import block_tree, container, part_writers
 from atlasae.root.container.restored_tree import open_trees
 from atlasae.root.io.file import Trees, make_tree, open_root
+from tests.helpers import compress
 
 
 def compress_in_blocks(source, target, **options):
@@ -24,7 +24,7 @@ def compress_in_blocks(source, target, **options):
         patch.setattr(blocks, "BLOCK_JETS", 200)
         patch.setattr(part_writers, "BLOCK_JETS", 200)
         patch.setattr(part_writers, "_COLUMN_BYTES", 5000)
-        atlasae.compress(source, target, step_size=60, **options)
+        compress(source, target, step_size=60, **options)
 
 
 def assert_alike(ours, theirs):

@@ -11,7 +11,7 @@ import atlasae
 from atlasae.errors import InputError
 from atlasae.root.io.file import Trees, open_root
 from atlasae.root.io.ttree import TTreeWriter
-from tests.helpers import make_jets, write_events
+from tests.helpers import compress, make_jets, write_events
 
 
 @pytest.fixture
@@ -23,11 +23,11 @@ def assert_all_but(paths, bad, **options):
     """Refused by name, with the way out; that way, all but these branches come back bit for bit."""
     source, small, back = paths
     with pytest.raises(InputError, match=r"cannot write .*--drop-unwritable") as refusal:
-        atlasae.compress(source, small, **options)
+        compress(source, small, **options)
     assert "\n" not in str(refusal.value)
     assert all(name in str(refusal.value) for name in bad)
     assert not small.exists()
-    contents = atlasae.compress(source, small, drop_unwritable=True, **options)
+    contents = compress(source, small, drop_unwritable=True, **options)
     assert contents.left_out.keys() == bad
     assert atlasae.check(source, small).good
     atlasae.decompress(small, back)
@@ -101,7 +101,7 @@ def test_a_type_that_cannot_be_packed_is_known_before_anything_is_read(
     assert_all_but(paths, {"t:bad"}, pack="all", select=select)
     monkeypatch.setattr(uproot.behaviors.RNTuple.HasFields, "arrays", None)
     with pytest.raises(InputError, match=r"cannot write t:bad: type .*union"):
-        atlasae.compress(paths[0], paths[1], pack="all", force=True)
+        compress(paths[0], paths[1], pack="all", force=True)
 
 
 def test_a_branch_that_uproot_cannot_interpret(paths, monkeypatch):
@@ -129,8 +129,8 @@ def test_a_branch_that_uproot_cannot_interpret(paths, monkeypatch):
 def test_real_files_with_a_branch_that_cannot_be_read(shared_data, tmp_path, name, bad):
     source, small = shared_data / "root" / name, tmp_path / "small.root"
     with pytest.raises(InputError, match=f"cannot write .*{min(bad)}"):
-        atlasae.compress(source, small, pack="all")
-    contents = atlasae.compress(source, small, pack="all", drop_unwritable=True)
+        compress(source, small, pack="all")
+    contents = compress(source, small, pack="all", drop_unwritable=True)
     assert bad <= contents.left_out.keys()
     assert all(atlasae.check(source, small).counts[verdict] for verdict in ("exact", "left out"))
 
@@ -140,7 +140,7 @@ def test_a_file_none_of_whose_branches_can_be_read_says_so(paths):
         file.mktree("t", {"x": np.dtype("f8")}).extend({"x": np.arange(500.0)})
     damage(paths[0], "t", "x", 0)
     with pytest.raises(InputError, match="no branch that can be read: t:x: cannot be read: ") as no:
-        atlasae.compress(paths[0], paths[1], pack="all", drop_unwritable=True)
+        compress(paths[0], paths[1], pack="all", drop_unwritable=True)
     assert "--pack" not in str(no.value)
 
 
@@ -153,7 +153,7 @@ def test_a_tree_without_branches_goes_along(paths, pack):
             file.mktree("t", {"pt": "f4", "eta": "f4", "phi": "f4"}).extend(
                 dict.fromkeys(("pt", "eta", "phi"), np.ones(50, "f4"))
             )
-    assert atlasae.compress(source, small, pack=pack).left_out == {}
+    assert compress(source, small, pack=pack).left_out == {}
     assert atlasae.decompress(small, back).left_out == {}
     with uproot.open(back) as file:
         assert (file["empty"].keys(), file["empty"].num_entries) == ([], 0)
@@ -166,7 +166,7 @@ def test_what_fails_without_a_bad_branch_stays_an_error(paths):
     codec = atlasae.Codec.bounded().fit(make_jets(40))
     codec.encode_blocks = None
     with pytest.raises(TypeError, match="must be callable"):
-        atlasae.compress(source, small, codec=codec, drop_unwritable=True)
+        compress(source, small, codec=codec, drop_unwritable=True)
     assert not small.exists()
 
 
@@ -186,7 +186,7 @@ def test_what_is_no_fault_of_a_branch_is_raised_as_it_is(paths, monkeypatch, err
     write_events(source, make_jets(40), np.full(20, 2))
     monkeypatch.setattr(TTreeWriter, "extend", fail)
     with pytest.raises(type(error), match=error.args[-1]):
-        atlasae.compress(source, small, drop_unwritable=True)
+        compress(source, small, drop_unwritable=True)
     assert not small.exists()
 
 
@@ -208,8 +208,8 @@ def test_a_tree_or_histogram_that_cannot_be_read(paths, bad):
     data[at : at + 40] = b"\xee" * 40
     source.write_bytes(data)
     with pytest.raises(InputError, match=rf"cannot write {bad}: .*cannot be read.*drop-unwritable"):
-        atlasae.compress(source, small, pack="all")
-    contents = atlasae.compress(source, small, pack="all", drop_unwritable=True)
+        compress(source, small, pack="all")
+    contents = compress(source, small, pack="all", drop_unwritable=True)
     assert contents.left_out.keys() == {bad}
     result = atlasae.check(source, small)
     assert result.good
@@ -226,4 +226,4 @@ def test_a_file_none_of_whose_trees_can_be_read_says_so(paths):
     data[at : at + 20] = b"\xee" * 20
     paths[0].write_bytes(data)
     with pytest.raises(InputError, match="no tree that can be read: t: cannot be read: "):
-        atlasae.compress(paths[0], paths[1], pack="all", drop_unwritable=True)
+        compress(paths[0], paths[1], pack="all", drop_unwritable=True)

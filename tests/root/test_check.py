@@ -14,7 +14,7 @@ from atlasae.cli.main import main
 from atlasae.errors import DamagedFileError, InputError
 from atlasae.quantization.tolerance import abs_
 from atlasae.root.check import check
-from tests.helpers import make_jets, write_events
+from tests.helpers import compress, make_jets, write_events
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +24,8 @@ def folder(tmp_path_factory):
     counts = np.random.default_rng(0).poisson(2, 40)
     source = write_events(path / "a.root", make_jets(counts.sum()), counts)
     codec = Codec.bounded().fit(atlasae.read_jets(source))
-    atlasae.compress(source, path / "small.root", codec=codec)
-    atlasae.compress(source, path / "packed.root", pack="all", select=Selection(keep="Jet_phi,run"))
+    compress(source, path / "small.root", codec=codec)
+    compress(source, path / "packed.root", pack="all", select=Selection(keep="Jet_phi,run"))
     for name in ("small", "packed"):
         atlasae.decompress(path / f"{name}.root", path / f"{name}_back.root")
     return path
@@ -155,9 +155,7 @@ def test_what_is_missing_is_said(tmp_path):
 
 
 def test_what_was_left_out_as_asked_is_listed_and_good(folder, tmp_path):
-    atlasae.compress(
-        folder / "a.root", tmp_path / "b.root", pack="all", select=Selection(drop="MET_pt")
-    )
+    compress(folder / "a.root", tmp_path / "b.root", pack="all", select=Selection(drop="MET_pt"))
     result = check(folder / "a.root", tmp_path / "b.root")
     assert result.good
     assert found(result, "MET_pt").verdict == "left out"
@@ -167,7 +165,7 @@ def test_what_was_left_out_as_asked_is_listed_and_good(folder, tmp_path):
 
 
 def test_another_kind_of_tree_holds_the_same(folder, tmp_path):
-    atlasae.compress(folder / "a.root", tmp_path / "b.root", pack="all")
+    compress(folder / "a.root", tmp_path / "b.root", pack="all")
     atlasae.decompress(tmp_path / "b.root", tmp_path / "c.root", to="rntuple")
     result = check(folder / "a.root", tmp_path / "c.root")
     assert result.good

@@ -24,7 +24,7 @@ from atlasae.root.container.restored_tree import open_trees
 from atlasae.root.decompress import Notes
 from atlasae.root.io.file import Trees, make_tree
 from atlasae.root.reading.jets import read_codec, read_latents
-from tests.helpers import make_jets, write_events
+from tests.helpers import compress, make_jets, write_events
 from tests.root.helpers import assert_same_tree
 
 JETS = ("Jet_pt", "Jet_eta", "Jet_phi", "Jet_mass")
@@ -84,7 +84,7 @@ def test_small_chunks_give_the_same_file(events_file, compressed_file, tmp_path)
         atlasae.read_jets(events_file)
     )
     small, back = tmp_path / "small.root", tmp_path / "back.root"
-    atlasae.compress(events_file, small, codec=codec, step_size=7)
+    compress(events_file, small, codec=codec, step_size=7)
     # a matrix product of few rows can round otherwise than one of many
     assert_same_tree(compressed_file, small, "Events", [f"Jet_z{i}" for i in range(3)])
     atlasae.decompress(small, back, step_size=11)
@@ -94,7 +94,7 @@ def test_small_chunks_give_the_same_file(events_file, compressed_file, tmp_path)
 
 def test_without_a_codec_one_is_trained_on_the_file(tmp_path):
     source = write_events(tmp_path / "a.root", make_jets(300), np.full(150, 2))
-    contents = atlasae.compress(source, tmp_path / "b.root")
+    contents = compress(source, tmp_path / "b.root")
     (part,) = contents.parts
     assert (part.name, part.codec, part.jets) == ("Jet", "Codec.bounded()", 300)
     assert contents.entries == {"Events": 150, "more/Runs": 5}
@@ -106,7 +106,7 @@ def test_flat_trees_and_other_features(tmp_path):
     with uproot.recreate(source) as file:
         file.mktree("jets", {n: v.dtype for n, v in jets.items()}).extend(jets)
     codec = Codec.autoencoder(latent=2, hidden=(8,), epochs=2, features=("pt", "eta", "area"))
-    atlasae.compress(source, tmp_path / "small.root", codec=codec.fit(jets))
+    compress(source, tmp_path / "small.root", codec=codec.fit(jets))
     with uproot.open(tmp_path / "small.root") as file:
         assert file["jets"].keys() == ["m", "z0", "z1", "phi"]
     atlasae.decompress(tmp_path / "small.root", tmp_path / "back.root")
@@ -119,7 +119,7 @@ def test_flat_trees_and_other_features(tmp_path):
 
 def test_a_codec_of_m_serves_a_tree_of_mass(events_file, codec, tmp_path):
     assert codec.features_[0] == "m"
-    atlasae.compress(events_file, tmp_path / "small.root", codec=codec)
+    compress(events_file, tmp_path / "small.root", codec=codec)
     assert "mass" in atlasae.read_jets(tmp_path / "small.root").fields
     atlasae.decompress(tmp_path / "small.root", tmp_path / "back.root")
     with uproot.open(tmp_path / "back.root") as file:
@@ -132,7 +132,7 @@ def test_half_latents_take_less_room(events_file, tmp_path):
     for dtype in ("float32", "float16"):
         codec = Codec.autoencoder(hidden=(16, 8), latent_dtype=dtype, epochs=2).fit(jets)
         target = tmp_path / f"{dtype}.root"
-        contents = atlasae.compress(events_file, target, codec=codec)
+        contents = compress(events_file, target, codec=codec)
         sizes[dtype] = contents.parts[0].after
         kept = ak.flatten(read_latents(target).z0)
         assert ak.all(kept == ak.values_astype(kept, dtype))
@@ -146,7 +146,7 @@ def test_files_merged_tree_by_tree_decode_to_both(events_file, tmp_path):
     for i, source in enumerate((events_file, other)):
         part_writers.append(tmp_path / f"part{i}.root")
         codec = Codec.autoencoder(hidden=(8,), seed=i, epochs=1).fit(atlasae.read_jets(source))
-        atlasae.compress(source, part_writers[-1], codec=codec)
+        compress(source, part_writers[-1], codec=codec)
     merge(part_writers, tmp_path / "merged.root")
     merged = atlasae.read_jets(tmp_path / "merged.root")
     wanted = ak.concatenate([atlasae.read_jets(part) for part in part_writers])
@@ -201,9 +201,9 @@ def test_branches_that_cannot_be_kept_are_named(tmp_path, codec):
     with pytest.raises(
         InputError, match=r"a\.root: cannot write Events:cells: .*--drop-unwritable.*--to rntuple"
     ):
-        atlasae.compress(source, target, codec=codec)
+        compress(source, target, codec=codec)
     assert not target.exists()
-    contents = atlasae.compress(source, target, codec=codec, drop_unwritable=True)
+    contents = compress(source, target, codec=codec, drop_unwritable=True)
     assert list(contents.left_out) == ["Events:cells"]
     atlasae.decompress(tmp_path / "b.root", tmp_path / "c.root")
     with uproot.open(tmp_path / "c.root") as file:
@@ -217,7 +217,7 @@ def test_no_counter_that_is_made_up_takes_the_name_of_a_branch(tmp_path, codec):
     data["nJet"] = np.arange(20, dtype=np.int32) + 7
     source = tmp_path / "a.root"
     write_vectors(source, data)
-    contents = atlasae.compress(source, tmp_path / "b.root", codec=codec)
+    contents = compress(source, tmp_path / "b.root", codec=codec)
     notes = atlasae.decompress(tmp_path / "b.root", tmp_path / "c.root")
     with uproot.open(tmp_path / "c.root") as file:
         np.testing.assert_array_equal(file["Events"]["nJet"].array(library="np"), data["nJet"])
@@ -242,7 +242,7 @@ def test_a_tree_asked_for_by_name_is_the_one_that_is_compared(tmp_path):
             types = dict.fromkeys(data, "var * float32")
             file.mktree(tree, types, counter_name=lambda _: "nJet").extend(data)
     codec = Codec.autoencoder(hidden=(16, 8), epochs=30, batch_size=32).fit(other)
-    atlasae.compress(source, small, codec=codec, select=Selection(tree="Shifted"))
+    compress(source, small, codec=codec, select=Selection(tree="Shifted"))
     found = read_comparison(source, [small]).files[0].residuals
     wanted = atlasae.jets.metrics.residuals(
         atlasae.read_jets(source, tree="Shifted"), atlasae.read_jets(small)
@@ -258,7 +258,7 @@ def test_older_cycles_are_named_and_directories_kept(tmp_path, codec):
         file["cutflow"] = np.histogram([1.0, 2.0])
         file.mkdir("empty")
         file["atlasae/mine"] = np.histogram([1.0])
-    contents = atlasae.compress(source, tmp_path / "b.root", codec=codec)
+    contents = compress(source, tmp_path / "b.root", codec=codec)
     assert contents.left_out == {"cutflow;1": "an older cycle"}
     atlasae.decompress(tmp_path / "b.root", tmp_path / "c.root")
     with uproot.open(tmp_path / "c.root") as file:
@@ -272,12 +272,12 @@ def test_neither_direction_destroys_its_source(compressed_file, tmp_path, codec)
         atlasae.decompress(path, path, force=True)
     assert path.read_bytes() == compressed_file.read_bytes()
     with pytest.raises(MissingFileError):
-        atlasae.compress(tmp_path / "none.root", path, codec=codec, force=True)
+        compress(tmp_path / "none.root", path, codec=codec, force=True)
 
 
 def test_a_codec_file_is_taken_by_its_path(events_file, codec, tmp_path):
     codec.save(tmp_path / "codec")
-    contents = atlasae.compress(events_file, tmp_path / "x.root", codec=tmp_path / "codec")
+    contents = compress(events_file, tmp_path / "x.root", codec=tmp_path / "codec")
     assert [part.codec for part in contents.parts] == [codec.call]
 
 
@@ -286,7 +286,7 @@ def test_a_delphes_file_goes_there_and_back(shared_data, tmp_path):
     source = shared_data / "root" / "uproot-issue513.root"
     jets = atlasae.read_jets(source)
     codec = Codec.autoencoder(hidden=(8,), epochs=1).fit(jets)
-    contents = atlasae.compress(source, tmp_path / "b.root", codec=codec, drop_unwritable=True)
+    contents = compress(source, tmp_path / "b.root", codec=codec, drop_unwritable=True)
     assert "cannot be read" in contents.left_out["Delphes:Particle.fBits"]
     atlasae.decompress(tmp_path / "b.root", tmp_path / "c.root")
     assert ak.num(atlasae.read_jets(tmp_path / "c.root")).tolist() == ak.num(jets).tolist()
@@ -299,7 +299,7 @@ def blocks_file(tmp_path_factory, events_file):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK_JETS", 200)
         patch.setattr(part_writers, "BLOCK_JETS", 200)
-        atlasae.compress(events_file, path, step_size=60)
+        compress(events_file, path, step_size=60)
     return path
 
 
@@ -352,7 +352,7 @@ def test_of_other_features_only_those_asked_for_are_decoded(tmp_path, monkeypatc
     with uproot.recreate(source) as file:
         types = dict.fromkeys(columns, "var * float32")
         file.mktree("Events", types, counter_name=lambda _: "nJet").extend(columns)
-    atlasae.compress(source, small, select=Selection(all_floats=True))
+    compress(source, small, select=Selection(all_floats=True))
     seen = []
     visit = jet_density.CodingVisitor.visit
     monkeypatch.setattr(
@@ -380,7 +380,7 @@ def test_of_other_features_only_those_asked_for_are_decoded(tmp_path, monkeypatc
 def test_merged_blocks_decode_to_both(events_file, blocks_file, tmp_path):
     other = write_events(tmp_path / "other.root", make_jets(60, seed=5), np.full(20, 3))
     second = tmp_path / "second.root"
-    atlasae.compress(other, second, codec=Codec.bounded(tolerance="lossless"))
+    compress(other, second, codec=Codec.bounded(tolerance="lossless"))
     merge((blocks_file, second), tmp_path / "merged.root")
     merged = atlasae.read_jets(tmp_path / "merged.root")
     wanted = ak.concatenate([atlasae.read_jets(part) for part in (blocks_file, second)])
@@ -394,13 +394,13 @@ def test_merged_blocks_decode_to_both(events_file, blocks_file, tmp_path):
 def test_entries_whose_order_is_free_move_together(events_file, blocks_file, tmp_path, pack):
     small, back = tmp_path / "small.root", tmp_path / "back.root"
     codec = Codec.bounded(tolerance=1e-3, order="free")
-    contents = atlasae.compress(events_file, small, codec=codec, step_size=200, pack=pack)
+    contents = compress(events_file, small, codec=codec, step_size=200, pack=pack)
     assert contents.changed == {
         "Events": "the order of its entries changed, as requested by order='free'"
     }
     with pytest.raises(InputError, match="atlasae compare finds them by their event numbers"):
         atlasae.check(events_file, small)
-    ordered = atlasae.compress(events_file, tmp_path / "b.root", pack=pack, codec=Codec.bounded())
+    ordered = compress(events_file, tmp_path / "b.root", pack=pack, codec=Codec.bounded())
     checksums = 2 * 4 * 2  # of four features in two blocks more
     saved = ordered.parts[0].after + checksums - contents.parts[0].after
     assert saved > 300  # log2(n!)/8 of some 450 events
@@ -438,7 +438,7 @@ def test_flat_trees_in_blocks(tmp_path):
     jets = make_jets(300)
     with uproot.recreate(tmp_path / "a.root") as file:
         file.mktree("jets", {n: v.dtype for n, v in jets.items()}).extend(jets)
-    atlasae.compress(tmp_path / "a.root", tmp_path / "b.root", codec=Codec.bounded(tolerance=0))
+    compress(tmp_path / "a.root", tmp_path / "b.root", codec=Codec.bounded(tolerance=0))
     atlasae.decompress(tmp_path / "b.root", tmp_path / "c.root")
     with uproot.open(tmp_path / "c.root") as file:
         for name, values in jets.items():
@@ -455,13 +455,13 @@ def folder(tmp_path):
 def test_bad_sources(folder, compressed_file, events_file, codec):
     target = folder / "x.root"
     with pytest.raises(MissingFileError, match="no file"):
-        atlasae.compress(folder / "none.root", target)
+        compress(folder / "none.root", target)
     with pytest.raises(MissingNameError, match="did you mean 'Events'"):
-        atlasae.compress(events_file, target, select=Selection(tree="Event"))
+        compress(events_file, target, select=Selection(tree="Event"))
     with pytest.raises(MissingNameError, match="did you mean 'Jet'"):
-        atlasae.compress(events_file, target, select=Selection(collections="Jets"))
+        compress(events_file, target, select=Selection(collections="Jets"))
     with pytest.raises(InputError, match="already compressed by atlasae"):
-        atlasae.compress(compressed_file, target)
+        compress(compressed_file, target)
     with pytest.raises(InputError, match="not compressed by atlasae"):
         atlasae.decompress(events_file, target)
     with pytest.raises(InputError, match="not compressed by atlasae"):
@@ -478,16 +478,16 @@ def test_jets_the_codec_cannot_take(tmp_path, codec):
     with pytest.raises(
         InputError, match=r"a\.root: tree 'Events': feature 'pt' is NaN or infinite in 1 of 40"
     ):
-        atlasae.compress(source, folder / "b.root", codec=codec)
+        compress(source, folder / "b.root", codec=codec)
     write_events(source, make_jets(40, unit=1000.0), np.full(20, 2))
     with pytest.raises(InputError, match="are they in another unit"):
-        atlasae.compress(source, folder / "b.root", codec=codec)
+        compress(source, folder / "b.root", codec=codec)
     write_events(source, make_jets(0), np.zeros(20, int))
     others = Codec.autoencoder(hidden=(8,), latent=1, epochs=1, features=("pt", "nope"))
     others.fit({"pt": jets["eta"], "nope": jets["phi"]})
     write_events(source, make_jets(40), np.full(20, 2))
     with pytest.raises(MissingNameError, match="no feature 'nope' in collection 'Jet'"):
-        atlasae.compress(source, folder / "b.root", codec=others)
+        compress(source, folder / "b.root", codec=others)
     assert list(folder.iterdir()) == []
 
 
@@ -496,11 +496,11 @@ def test_files_without_anything_to_compress(tmp_path):
     with uproot.recreate(path) as file:
         file.mktree("Events", {"x": np.dtype("f4")}).extend({"x": np.ones(3, "f4")})
     with pytest.raises(InputError, match=r"a\.root: no collection with a momentum in 'Events'"):
-        atlasae.compress(path, tmp_path / "b.root")
+        compress(path, tmp_path / "b.root")
     with uproot.recreate(path) as file:
         file["h"] = np.histogram([1.0, 2.0])
     with pytest.raises(InputError, match="no TTree or RNTuple in the file"):
-        atlasae.compress(path, tmp_path / "b.root")
+        compress(path, tmp_path / "b.root")
 
 
 @pytest.mark.parametrize("pack", ["none", "all"])
@@ -509,7 +509,7 @@ def test_trees_without_jets_go_there_and_back(tmp_path, codec, pack, events):
     source = write_events(tmp_path / "a.root", make_jets(0), np.zeros(events, int))
     lossless = Codec.bounded(tolerance="lossless").fit(make_jets(40))
     for given in (None, codec, lossless):
-        atlasae.compress(source, tmp_path / "b.root", codec=given, pack=pack, force=True)
+        compress(source, tmp_path / "b.root", codec=given, pack=pack, force=True)
         atlasae.decompress(tmp_path / "b.root", tmp_path / "c.root", force=True)
         if events:
             assert_same_tree(source, tmp_path / "c.root", "Events")
@@ -522,11 +522,11 @@ def test_a_target_that_exists_is_kept_unless_forced(events_file, codec, tmp_path
     target = tmp_path / "x.root"
     target.write_text("precious")
     with pytest.raises(TargetExistsError):
-        atlasae.compress(events_file, target, codec=codec)
+        compress(events_file, target, codec=codec)
     assert target.read_text() == "precious"
     with pytest.raises(InputError, match="same file"):
-        atlasae.compress(events_file, events_file, codec=codec, force=True)
-    atlasae.compress(events_file, target, codec=codec, force=True)
+        compress(events_file, events_file, codec=codec, force=True)
+    compress(events_file, target, codec=codec, force=True)
     assert atlasae.info(target).parts[0].jets == 1000
     assert list(tmp_path.iterdir()) == [target]
 
@@ -543,7 +543,7 @@ def test_a_failure_half_way_leaves_nothing(events_file, codec, tmp_path, monkeyp
 
     monkeypatch.setattr(type(codec), "encode_latents", fail_later)
     with pytest.raises(KeyboardInterrupt):
-        atlasae.compress(events_file, tmp_path / "x.root", codec=codec, step_size=50)
+        compress(events_file, tmp_path / "x.root", codec=codec, step_size=50)
     assert len(calls) == 3
     assert list(tmp_path.iterdir()) == []
 

@@ -25,7 +25,7 @@ from atlasae.root.check import check
 from atlasae.root.container import manifest
 from atlasae.root.io.file import open_root
 from atlasae.root.merge import merge
-from tests.helpers import make_jets, write_events
+from tests.helpers import compress, make_jets, write_events
 from tests.root.helpers import assert_true_or_error, restored
 
 CUTS = 40
@@ -40,7 +40,7 @@ def folder(tmp_path_factory):
     source = write_events(path / "source.root", make_jets(counts.sum()), counts)
     codec = Codec.bounded().fit(atlasae.read_jets(source))
     codec.save(path / "codec.safetensors")
-    atlasae.compress(source, path / "small.root", codec=codec, pack="all")
+    compress(source, path / "small.root", codec=codec, pack="all")
     return path
 
 
@@ -50,7 +50,7 @@ COMMANDS = {
     "decompress": atlasae.decompress,
     "merge": lambda path, out: merge([path], out),
     "check": lambda path, _: check(path, path),
-    "compress": lambda path, out: atlasae.compress(path, out, pack="all"),
+    "compress": lambda path, out: compress(path, out, pack="all"),
 }
 
 
@@ -238,7 +238,7 @@ def test_newer_formats_say_what_to_do(folder, tmp_path, module, name, newer, mon
     codec = Codec.load(folder / "codec.safetensors")
     with monkeypatch.context() as patch:
         patch.setattr(module, name, newer)
-        atlasae.compress(folder / "source.root", path, codec=codec)
+        compress(folder / "source.root", path, codec=codec)
     for command in ("info", "read_jets", "decompress", "check", "merge"):
         with pytest.raises(VersionError, match=r"newer\.root.*pip install -U atlasae"):
             COMMANDS[command](path, tmp_path / "out.root")

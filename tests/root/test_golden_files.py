@@ -11,12 +11,11 @@ import awkward as ak
 import numpy as np
 import pytest
 
-import atlasae
 from atlasae import Codec
 from atlasae.root.container.manifest import FORMAT
 from atlasae.root.container.restored_tree import open_trees
 from atlasae.root.io.file import open_root
-from tests.helpers import make_jets, write_events
+from tests.helpers import compress, make_jets, write_events
 
 GOLDEN = Path(__file__).parent / "golden"
 KINDS = {
@@ -62,7 +61,7 @@ def main():
     for kind, options in KINDS.items():
         path = GOLDEN / f"file_v{FORMAT}_{kind}.root"
         if not path.exists():
-            atlasae.compress(source, path, **options)
+            compress(source, path, **options)
             np.savez_compressed(path.with_suffix(".npz"), **contents(path))
     source.unlink()
 

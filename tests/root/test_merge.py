@@ -15,7 +15,7 @@ from atlasae.root.check import check
 from atlasae.root.container.restored_tree import open_trees
 from atlasae.root.io.file import Trees, make_tree, open_root
 from atlasae.root.merge import merge
-from tests.helpers import make_jets, write_events
+from tests.helpers import compress, make_jets, write_events
 
 OPTIONS = {
     "blocks": {"codec": "bounded"},
@@ -35,7 +35,7 @@ def parts(tmp_path_factory, codec):
         codecs = {"bounded": Codec.bounded().fit(jets), "autoencoder": codec}
         for way, options in OPTIONS.items():
             given = options | ({"codec": codecs[options["codec"]]} if "codec" in options else {})
-            atlasae.compress(source, folder / f"{way}{i}.root", **given)
+            compress(source, folder / f"{way}{i}.root", **given)
     return folder
 
 
@@ -155,7 +155,7 @@ def test_weights_profiles_labels_and_dimensions_are_summed(tmp_path):
     }
     for i in range(2):
         write_objects(tmp_path / f"{i}.root", w, objects)
-        atlasae.compress(tmp_path / f"{i}.root", tmp_path / f"c{i}.root", pack="all")
+        compress(tmp_path / f"{i}.root", tmp_path / f"c{i}.root", pack="all")
     merge([tmp_path / f"c{i}.root" for i in range(2)], tmp_path / "all.root")
     with uproot.open(tmp_path / "0.root") as one, uproot.open(tmp_path / "all.root") as file:
         for name in ("weighted", "plane", "space", "labels"):
@@ -194,15 +194,13 @@ def test_what_does_not_match_is_refused(parts, tmp_path):
             "branch isGood, stored, is bool here and missing there",
         ),
     ):
-        atlasae.compress(
-            parts / "source1.root", tmp_path / "b.root", pack="all", force=True, **options
-        )
+        compress(parts / "source1.root", tmp_path / "b.root", pack="all", force=True, **options)
         refused(tmp_path / "b.root", message)
     counts = np.full(3, 2)
     source = write_events(tmp_path / "a.root", make_jets(6), counts)
     with uproot.update(source) as file:
         file.mktree("extra", {"x": np.dtype("f4")}).extend({"x": np.ones(3, "f4")})
-    atlasae.compress(source, tmp_path / "b.root", pack="all", force=True)
+    compress(source, tmp_path / "b.root", pack="all", force=True)
     refused(tmp_path / "b.root", r"b\.root: the trees are .*extra, those of .* are")
 
 
@@ -214,10 +212,10 @@ def test_histograms_that_do_not_match_are_refused(tmp_path):
         "it is a TH2D, in another file it is a TH1D": axes.Reg(2, 0, 1, name="y").Double(),
     }
     write_objects(tmp_path / "0.root", [1, 2], {"h": first})
-    atlasae.compress(tmp_path / "0.root", tmp_path / "c0.root", pack="all")
+    compress(tmp_path / "0.root", tmp_path / "c0.root", pack="all")
     for message, item in others.items():
         write_objects(tmp_path / "1.root", [1, 2], {"h": item})
-        atlasae.compress(tmp_path / "1.root", tmp_path / "c1.root", pack="all", force=True)
+        compress(tmp_path / "1.root", tmp_path / "c1.root", pack="all", force=True)
         with pytest.raises(InputError, match=rf"c1\.root: histogram 'h': .*{message}"):
             merge([tmp_path / "c0.root", tmp_path / "c1.root"], tmp_path / "all.root")
     assert not (tmp_path / "all.root").exists()
@@ -234,7 +232,7 @@ def test_weights_in_one_file_only_are_summed_as_hadd_does(tmp_path, root, order)
     ]
     for i in range(2):
         write_objects(tmp_path / f"{i}.root", w, objects[i])
-        atlasae.compress(tmp_path / f"{i}.root", tmp_path / f"c{i}.root", pack="all")
+        compress(tmp_path / f"{i}.root", tmp_path / f"c{i}.root", pack="all")
     merge([tmp_path / f"c{i}.root" for i in order], tmp_path / "all.root")
     merger = root.TFileMerger(False)
     merger.OutputFile(str(tmp_path / "hadd.root"), "RECREATE")
@@ -262,7 +260,7 @@ def test_profiles_with_weights_in_one_file_only(tmp_path, root, order):
         file.Close()
         with uproot.update(tmp_path / f"{i}.root") as out:
             out.mktree("t", {"x": np.dtype("f4")}).extend({"x": np.ones(3, "f4")})
-        atlasae.compress(tmp_path / f"{i}.root", tmp_path / f"c{i}.root", pack="all")
+        compress(tmp_path / f"{i}.root", tmp_path / f"c{i}.root", pack="all")
     merge([tmp_path / f"c{i}.root" for i in order], tmp_path / "all.root")
     with uproot.open(tmp_path / "all.root") as file:
         members = file["profile"].all_members

@@ -15,7 +15,7 @@ from atlasae import Codec, Selection
 from atlasae.errors import DamagedFileError
 from atlasae.root.io.branch import BranchInfo
 from atlasae.root.io.file import Trees, make_tree, open_root
-from tests.helpers import make_jets, write_events
+from tests.helpers import compress, make_jets, write_events
 
 COUNTS = [2, 0, 3, 1] * 25
 
@@ -26,7 +26,7 @@ def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("strangers")
     jets = make_jets(sum(COUNTS))
     write_events(path / "plain.root", jets, np.array(COUNTS))
-    atlasae.compress(path / "plain.root", path / "small.root", codec=Codec.bounded().fit(jets))
+    compress(path / "plain.root", path / "small.root", codec=Codec.bounded().fit(jets))
     return path
 
 
@@ -76,7 +76,7 @@ def test_a_tree_that_was_filtered_is_refused(folder, tmp_path):
 
 def test_a_branch_that_stands_twice_is_refused(folder, tmp_path):
     packed = tmp_path / "packed.root"
-    atlasae.compress(folder / "plain.root", packed, pack="all")
+    compress(folder / "plain.root", packed, pack="all")
     for source in (folder / "small.root", packed):
         rewritten(source, tmp_path / "twice.root", extra=["Jet_pt"])
         assert_refused(tmp_path / "twice.root", "Jet_pt compressed and not compressed: ")
@@ -85,7 +85,7 @@ def test_a_branch_that_stands_twice_is_refused(folder, tmp_path):
 def test_counters_of_kept_branches_may_stand_beside_packed_ones(folder, tmp_path):
     select = Selection(keep="Jet_isTight")
     target = tmp_path / "small.root"
-    atlasae.compress(folder / "plain.root", target, pack="all", select=select)
+    compress(folder / "plain.root", target, pack="all", select=select)
     assert atlasae.check(folder / "plain.root", target).good
 
 
@@ -118,9 +118,7 @@ def test_a_counter_with_values_of_its_own_is_believed_by_nothing(tmp_path, root)
     tree.SetEntries(50)
     tree.Write()
     file.Close()
-    contents = atlasae.compress(
-        tmp_path / "own.root", tmp_path / "small.root", drop_unwritable=True
-    )
+    contents = compress(tmp_path / "own.root", tmp_path / "small.root", drop_unwritable=True)
     assert contents.left_out.keys() == {"Events:nJet"}
     with atlasae.open(tmp_path / "small.root") as small:
         assert ak.num(small["Events"]["Jet_pt"].array()).tolist() == [1 + i % 3 for i in range(50)]
@@ -129,7 +127,7 @@ def test_a_counter_with_values_of_its_own_is_believed_by_nothing(tmp_path, root)
 @pytest.mark.parametrize("names", list(permutations(["plain", "small", "packed"], 2)))
 def test_files_compressed_in_other_ways_are_no_pair_for_hadd(root, folder, tmp_path, names):
     if not (folder / "packed.root").exists():
-        atlasae.compress(folder / "plain.root", folder / "packed.root", pack="all")
+        compress(folder / "plain.root", folder / "packed.root", pack="all")
     merger = root.TFileMerger(False)
     merger.OutputFile(str(tmp_path / "merged.root"), "RECREATE")
     for name in names:

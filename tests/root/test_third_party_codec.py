@@ -13,7 +13,7 @@ from atlasae.codecs import registry
 from atlasae.errors import InputError, MissingNameError
 from atlasae.jets.table import Table, to_records, to_table
 from atlasae.root.reading.jets import read_codec, read_latents
-from tests.helpers import make_jets, write_events
+from tests.helpers import compress, make_jets, write_events
 from tests.root.helpers import assert_alike
 
 JETS = ["Jet_pt", "Jet_eta", "Jet_phi", "Jet_mass"]
@@ -84,7 +84,7 @@ def source(tmp_path):
 def test_its_latents_replace_the_jets_and_restore_them(source, tmp_path, to):
     small, back = tmp_path / "small.root", tmp_path / "back.root"
     trained = ScalingCodec(divisor=4.0).fit(atlasae.read_jets(source))
-    contents = atlasae.compress(source, small, codec=trained, to=to, verify=True, step_size=4)
+    contents = compress(source, small, codec=trained, to=to, verify=True, step_size=4)
     (part,) = contents.parts
     assert (part.name, part.codec, part.jets) == ("Jet", "Codec.scaling(divisor=4.0)", 20)
     with uproot.open(small) as file, uproot.open(source) as original:
@@ -109,7 +109,7 @@ def test_its_latents_replace_the_jets_and_restore_them(source, tmp_path, to):
 def test_its_latents_and_itself_are_read_from_the_file(source, tmp_path):
     small = tmp_path / "small.root"
     jets = atlasae.read_jets(source)
-    atlasae.compress(source, small, codec=ScalingCodec().fit(jets))
+    compress(source, small, codec=ScalingCodec().fit(jets))
     stored, latents = read_codec(small), read_latents(small)
     assert isinstance(stored, ScalingCodec)
     assert latents.fields == ["scaled_mass", "scaled_pt", "scaled_phi", "scaled_eta"]
@@ -119,7 +119,7 @@ def test_its_latents_and_itself_are_read_from_the_file(source, tmp_path):
 
 @pytest.mark.usefixtures("registered")
 def test_an_unfitted_one_is_fitted_to_the_jets_of_the_file(source, tmp_path):
-    atlasae.compress(source, tmp_path / "small.root", codec=ScalingCodec(features=("pt", "mass")))
+    compress(source, tmp_path / "small.root", codec=ScalingCodec(features=("pt", "mass")))
     with uproot.open(tmp_path / "small.root") as file:
         names = file["Events"].keys()
     assert {"Jet_scaled_pt", "Jet_scaled_mass", "Jet_eta", "Jet_phi"} < set(names)
@@ -131,7 +131,7 @@ def test_a_file_of_a_codec_that_is_not_installed_names_it(source, tmp_path, monk
     small = tmp_path / "small.root"
     with monkeypatch.context() as patch:
         patch.setattr(registry, "_BUILT_IN", {"scaling": f"{__name__}:ScalingCodec"})
-        atlasae.compress(source, small, codec=ScalingCodec().fit(atlasae.read_jets(source)))
+        compress(source, small, codec=ScalingCodec().fit(atlasae.read_jets(source)))
     with atlasae.open(small) as file:
         tree = file["Events"]
         assert len(tree["nJet"].array()) == tree.num_entries  # what it did not code can be read
@@ -149,7 +149,7 @@ def test_latents_need_different_names(source, tmp_path, monkeypatch, names, mess
     trained = ScalingCodec().fit(atlasae.read_jets(source))
     monkeypatch.setattr(ScalingCodec, "latent_names", names)
     with pytest.raises(InputError, match=message):
-        atlasae.compress(source, tmp_path / "small.root", codec=trained)
+        compress(source, tmp_path / "small.root", codec=trained)
     assert list(tmp_path.iterdir()) == [source]
 
 
@@ -165,7 +165,7 @@ def test_latents_that_float32_cannot_hold_are_refused(source, tmp_path, monkeypa
 
     monkeypatch.setattr(ScalingCodec, "encode_latents", widened)
     with pytest.raises(InputError, match=r"latent 'scaled_\w+' is float64"):
-        atlasae.compress(source, tmp_path / "small.root", codec=trained)
+        compress(source, tmp_path / "small.root", codec=trained)
     assert list(tmp_path.iterdir()) == [source]
 
 
@@ -177,12 +177,12 @@ def test_a_subclass_is_fitted_as_itself(source, tmp_path, monkeypatch):
     targets = registry._BUILT_IN | {"named": f"{__name__}:NamedBoundedCodec"}
     monkeypatch.setattr(registry, "_BUILT_IN", targets)
     codec = NamedBoundedCodec(tolerance=1e-2)
-    contents = atlasae.compress(source, tmp_path / "small.root", codec=codec)
+    contents = compress(source, tmp_path / "small.root", codec=codec)
     assert [part.codec for part in contents.parts] == ["Codec.named(tolerance=0.01)"]
 
 
 def test_one_that_is_not_registered_is_refused_before_the_work(source, tmp_path):
     trained = ScalingCodec().fit(atlasae.read_jets(source))
     with pytest.raises(MissingNameError, match="no codec 'scaling' in the registry"):
-        atlasae.compress(source, tmp_path / "small.root", codec=trained)
+        compress(source, tmp_path / "small.root", codec=trained)
     assert list(tmp_path.iterdir()) == [source]

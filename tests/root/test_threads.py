@@ -14,6 +14,7 @@ from atlasae.root import compress as compressing
 from atlasae.root.check import check
 from atlasae.root.container import part_writers
 from atlasae.threads import THREAD_NAME
+from tests.helpers import compress
 from tests.root.helpers import StoredFile, assert_alike, compress_in_blocks, restored
 
 THREADS = [1, 2, 3]
@@ -65,7 +66,7 @@ def test_pieces_do_not_depend_on_the_step(events_file, tmp_path, monkeypatch):
     stored = []
     for step in (7, 120, 10_000):
         path = tmp_path / f"{step}.root"
-        atlasae.compress(events_file, path, codec=trained, step_size=step)
+        compress(events_file, path, codec=trained, step_size=step)
         stored.append(StoredFile.of(path))
     assert len(stored[0].payloads) > 4
     assert stored[0].payloads == stored[1].payloads == stored[2].payloads
@@ -113,7 +114,7 @@ def test_files_and_trees_keep_their_number_when_pickled(files):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda path, target: atlasae.compress(path, target, threads=0),
+        lambda path, target: compress(path, target, threads=0),
         lambda path, target: atlasae.decompress(path, target, threads=0),
         lambda path, _: atlasae.check(path, path, threads=0),
         lambda path, _: atlasae.open(path, threads=0),

@@ -12,6 +12,7 @@ import uproot
 import atlasae
 from atlasae.errors import InputError
 from atlasae.root.io.file import Trees, open_root
+from tests.helpers import compress
 
 WAYS = [{"pack": "all"}, {"pack": "none"}, {"pack": "all", "to": "rntuple"}]
 
@@ -39,7 +40,7 @@ def way_there_and_back(source, tmp_path, **options):
     small, back = tmp_path / "small.root", tmp_path / "back.root"
     if options.get("pack") == "none":
         options = options | {"codec": atlasae.Codec.bounded(tolerance="lossless")}
-    contents = atlasae.compress(source, small, verify=True, force=True, **options)
+    contents = compress(source, small, verify=True, force=True, **options)
     assert atlasae.check(source, small).good
     atlasae.decompress(small, back, force=True)
     return contents, back
@@ -64,8 +65,8 @@ def test_a_branch_with_other_entries_is_named_with_both_counts(root, tmp_path):
     for counted in (0, 5):
         write_one_by_one(root, source, counted, x=5, y=5, short=3, long=7)
         with pytest.raises(InputError, match=r"t:short: holds 3 entries, its tree 5; t:long"):
-            atlasae.compress(source, small, pack="all")
-        contents = atlasae.compress(
+            compress(source, small, pack="all")
+        contents = compress(
             source, small, pack="all", drop_unwritable=True, verify=True, force=True
         )
         assert contents.left_out == {
@@ -80,7 +81,7 @@ def test_a_branch_with_other_entries_is_named_with_both_counts(root, tmp_path):
 def test_a_branch_without_entries_does_not_empty_its_tree(root, tmp_path):
     source = tmp_path / "a.root"
     write_one_by_one(root, source, 0, x=5, none=0, nothing=0)
-    contents = atlasae.compress(source, tmp_path / "b.root", pack="all", drop_unwritable=True)
+    contents = compress(source, tmp_path / "b.root", pack="all", drop_unwritable=True)
     assert contents.left_out.keys() == {"t:none", "t:nothing"}
     with atlasae.open(tmp_path / "b.root") as file:
         assert file["t"]["x"].array().tolist() == [i / 3 for i in range(5)]
@@ -169,7 +170,7 @@ def test_a_counter_with_values_of_its_own_is_carried_or_named(tmp_path):
     assert data.count(stored) == 1
     source.write_bytes(data.replace(stored, other))
     why = "its values are not the lengths of Jet_x, first in entry 2"
-    changed = atlasae.compress(source, small, pack="all", verify=True).changed
+    changed = compress(source, small, pack="all", verify=True).changed
     assert changed["t:nJet"].startswith(f"packed only ({why}): read it with atlasae.open, or")
     with atlasae.open(small) as file:
         assert file["t"]["nJet"].array().tolist() == [1, 0, 2, 7]
@@ -182,10 +183,8 @@ def test_a_counter_with_values_of_its_own_is_carried_or_named(tmp_path):
     notes = atlasae.decompress(small, back, force=True, drop_unwritable=True)
     assert notes.left_out == {"t:nJet": why}
     with pytest.raises(InputError, match=f"t:nJet: {why}"):
-        atlasae.compress(
-            source, small, force=True, select=atlasae.Selection(keep="Jet_*,nJet"), pack="all"
-        )
-    contents = atlasae.compress(
+        compress(source, small, force=True, select=atlasae.Selection(keep="Jet_*,nJet"), pack="all")
+    contents = compress(
         source,
         small,
         pack="all",

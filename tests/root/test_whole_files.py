@@ -12,7 +12,7 @@ from atlasae import Codec, Selection
 from atlasae.errors import DamagedFileError, InputError, MissingNameError
 from atlasae.root.container import part_writers as parts_module
 from atlasae.root.io.file import Trees, open_root
-from tests.helpers import make_jets
+from tests.helpers import compress, make_jets
 from tests.root.helpers import assert_same_tree
 
 VECTOR = ("pt", "eta", "phi", "m")
@@ -57,7 +57,7 @@ def parts(contents):
 
 
 def test_every_collection_is_compressed_and_named(nano, tmp_path):
-    contents = atlasae.compress(nano, tmp_path / "a.root")
+    contents = compress(nano, tmp_path / "a.root")
     assert parts(contents) == {
         "Jet": ["Jet_eta", "Jet_m", "Jet_phi", "Jet_pt"],
         "Photon": ["Photon_eta", "Photon_phi", "Photon_pt"],
@@ -71,9 +71,7 @@ def test_every_collection_is_compressed_and_named(nano, tmp_path):
 def test_the_choice_is_narrowed(nano, tmp_path):
     def compressed(codec=None, **selected):
         select = Selection(**selected)
-        contents = atlasae.compress(
-            nano, tmp_path / "a.root", codec=codec, select=select, force=True
-        )
+        contents = compress(nano, tmp_path / "a.root", codec=codec, select=select, force=True)
         kept = {branch.name for branch in contents.kept}
         return parts(contents), kept, contents.left_out
 
@@ -106,13 +104,13 @@ def test_names_that_are_not_there(nano, tmp_path):
         ({"codec": Codec.bounded(tolerance="mas=0.1")}, "no feature 'mas'"),
     ):
         with pytest.raises(MissingNameError, match=rf"nano\.root: {message}"):
-            atlasae.compress(nano, target, **options)
+            compress(nano, target, **options)
     with pytest.raises(InputError, match="pack='al' must be one of none, all; did you mean 'all'"):
-        atlasae.compress(nano, target, pack="al")
+        compress(nano, target, pack="al")
     with pytest.raises(InputError, match=r"to='tree' must be one of .*did you mean 'ttree'"):
-        atlasae.compress(nano, target, to="tree")
+        compress(nano, target, to="tree")
     with pytest.raises(InputError, match=r"select must be an atlasae.Selection, not 'Jet'"):
-        atlasae.compress(nano, target, select="Jet")
+        compress(nano, target, select="Jet")
     assert Selection(collections="Jet, Muon ,").collections == ("Jet", "Muon")
     assert Selection(collections="", keep=[]) == Selection()
 
@@ -135,7 +133,7 @@ def test_a_selection_of_nothing_is_not_one_of_all(selected, message):
 
 def test_a_tree_without_a_name_is_not_any_tree(nano, tmp_path):
     with pytest.raises(MissingNameError, match="no tree ''"):
-        atlasae.compress(nano, tmp_path / "a.root", select=Selection(tree=""))
+        compress(nano, tmp_path / "a.root", select=Selection(tree=""))
     with pytest.raises(MissingNameError, match="no tree ''"):
         atlasae.read_jets(nano, tree="")
     assert list(tmp_path.iterdir()) == []
@@ -143,14 +141,14 @@ def test_a_tree_without_a_name_is_not_any_tree(nano, tmp_path):
 
 def test_an_autoencoder_goes_to_the_jets(nano, tmp_path):
     codec = Codec.autoencoder(hidden=(8,), epochs=1).fit(ak.flatten(atlasae.read_jets(nano)))
-    contents = atlasae.compress(nano, tmp_path / "a.root", codec=codec)
+    contents = compress(nano, tmp_path / "a.root", codec=codec)
     assert list(parts(contents)) == ["Jet"]
 
 
 @pytest.mark.parametrize("to", ["ttree", "rntuple"])
 def test_everything_packed_comes_back_bit_for_bit(nano, tmp_path, to):
     small, back = tmp_path / "small.root", tmp_path / "back.root"
-    contents = atlasae.compress(nano, small, pack="all", to=to)
+    contents = compress(nano, small, pack="all", to=to)
     assert contents.kept == ()
     assert (contents.changed, contents.left_out) == ({}, {})
     with uproot.open(small) as file:
@@ -167,8 +165,8 @@ def test_everything_packed_comes_back_bit_for_bit(nano, tmp_path, to):
 
 
 def test_packed_with_a_tolerance_is_smaller_and_keeps_it(nano, tmp_path):
-    lossless = atlasae.compress(nano, tmp_path / "a.root", pack="all")
-    lossy = atlasae.compress(
+    lossless = compress(nano, tmp_path / "a.root", pack="all")
+    lossy = compress(
         nano,
         tmp_path / "b.root",
         codec=Codec.bounded(tolerance=0.1),
@@ -187,7 +185,7 @@ def test_packed_with_a_tolerance_is_smaller_and_keeps_it(nano, tmp_path):
 
 def test_a_tree_becomes_an_rntuple_and_a_tree_again(nano, tmp_path):
     small, back = tmp_path / "small.root", tmp_path / "back.root"
-    atlasae.compress(nano, small, to="rntuple", codec=Codec.bounded(tolerance="lossless"))
+    compress(nano, small, to="rntuple", codec=Codec.bounded(tolerance="lossless"))
     with uproot.open(small) as file:
         assert file["Events"].classname == file["Runs"].classname == "ROOT::RNTuple"
     atlasae.decompress(small, back)
@@ -213,7 +211,7 @@ def test_what_a_tree_cannot_hold_goes_into_an_rntuple_or_blocks(tmp_path, monkey
         file.mkrntuple("Events", entries.layout.form).extend(entries)
     small, back = tmp_path / "b.root", tmp_path / "c.root"
     for options in ({}, {"pack": "all"}, {"pack": "all", "to": "ttree"}):
-        contents = atlasae.compress(source, small, force=True, **options)
+        contents = compress(source, small, force=True, **options)
         noted = {name for name, note in contents.changed.items() if "--to rntuple" in note}
         assert noted == ({"Events:tracks", "Events:words"} if "to" in options else set())
         atlasae.decompress(small, back, force=True)
@@ -222,7 +220,7 @@ def test_what_a_tree_cannot_hold_goes_into_an_rntuple_or_blocks(tmp_path, monkey
         for name in ("tracks", "words"):
             assert after[name].tolist() == entries[name].tolist()
     with pytest.raises(InputError, match=r"cannot write Events:tracks.*Events:words.*--to rntuple"):
-        atlasae.compress(source, small, force=True, to="ttree")
+        compress(source, small, force=True, to="ttree")
     with pytest.raises(InputError, match="cannot write") as raised:
         atlasae.decompress(small, back, force=True, to="ttree")
     assert "--to rntuple" in str(raised.value)
@@ -233,7 +231,7 @@ def test_what_a_tree_cannot_hold_goes_into_an_rntuple_or_blocks(tmp_path, monkey
 
 def test_fields_that_show_a_collection_are_written_once(shared_data, tmp_path):
     source = shared_data / "root/Run2012BC_DoubleMuParked_Muons_1000evts_rntuple_v1-0-0-0.root"
-    contents = atlasae.compress(source, tmp_path / "a.root")
+    contents = compress(source, tmp_path / "a.root")
     assert parts(contents) == {"Muon": ["Muon_eta", "Muon_mass", "Muon_phi", "Muon_pt"]}
     assert "written as Muon_pt" in contents.changed["Events:_collection0"]
     atlasae.decompress(tmp_path / "a.root", tmp_path / "b.root", to="ttree")
@@ -251,9 +249,7 @@ def test_collections_whose_vectors_differ_in_length(tmp_path):
     with uproot.recreate(tmp_path / "a.root") as file:
         types = dict.fromkeys(columns, "var * float32")
         file.mktree("t", types, counter_name=lambda n: f"n{n}").extend(columns)
-    contents = atlasae.compress(
-        tmp_path / "a.root", tmp_path / "b.root", select=Selection(all_floats=True)
-    )
+    contents = compress(tmp_path / "a.root", tmp_path / "b.root", select=Selection(all_floats=True))
     assert parts(contents) == {"jet": ["jet_eta", "jet_m", "jet_phi", "jet_pt"]}
 
 
@@ -262,7 +258,7 @@ def test_collections_whose_vectors_differ_in_length(tmp_path):
 )
 def test_real_files_packed_without_loss(shared_data, tmp_path, name):
     source = shared_data / "root" / name
-    contents = atlasae.compress(source, tmp_path / "small.root", pack="all")
+    contents = compress(source, tmp_path / "small.root", pack="all")
     assert contents.file_bytes <= 0.60 * source.stat().st_size
     with open_root(source) as a, open_root(tmp_path / "small.root") as b:
         from atlasae.root.container.restored_tree import open_trees
@@ -279,7 +275,7 @@ def test_real_files_packed_without_loss(shared_data, tmp_path, name):
 
 def test_what_was_written_is_verified_before_it_appears(nano, tmp_path, monkeypatch):
     target = tmp_path / "a.root"
-    atlasae.compress(nano, target, verify=True, pack="all")
+    compress(nano, target, verify=True, pack="all")
     target.unlink()
     write = parts_module.pack
 
@@ -289,7 +285,7 @@ def test_what_was_written_is_verified_before_it_appears(nano, tmp_path, monkeypa
     monkeypatch.setattr(parts_module, "pack", wrong)
     monkeypatch.setattr(parts_module, "same_bits", lambda *_: True)
     with pytest.raises(DamagedFileError, match="does not agree: Events:MET_pt differs"):
-        atlasae.compress(nano, target, verify=True, pack="all")
+        compress(nano, target, verify=True, pack="all")
     with pytest.raises(InputError, match="cannot compare files with --order free"):
-        atlasae.compress(nano, target, verify=True, codec=Codec.bounded(order="free"))
+        compress(nano, target, verify=True, codec=Codec.bounded(order="free"))
     assert list(tmp_path.iterdir()) == []

@@ -28,6 +28,7 @@ from atlasae.quantization.serialization import read_lattices, write_lattices
 from atlasae.quantization.tolerance import (
     LOSSLESS,
     check_spec,
+    of_collection,
     restricted,
     spec_from_json,
     spec_to_json,
@@ -131,16 +132,19 @@ class BoundedCodec(Codec):
     def fits_each_collection(self) -> bool:
         return not self.is_fitted and self.features is None
 
-    def loses_nothing(self, names: Sequence[str]) -> bool:
-        promised = tolerances(self.tolerance, names).values()
+    def loses_nothing(self, collection: str, names: Sequence[str]) -> bool:
+        promised = tolerances(self._tolerance_of(collection, names), names).values()
         return not (self.is_fitted or self.reorders) and set(promised) == {LOSSLESS}
 
-    def for_collection(self, names: Sequence[str]) -> Self:
+    def _tolerance_of(self, collection: str, names: Sequence[str]) -> ToleranceSpec:
+        return restricted(of_collection(self.tolerance, collection, names), names)
+
+    def for_collection(self, collection: str, names: Sequence[str]) -> Self:
         config = self.get_config()
         if self.features is None:
             if len(names) > len(four_vector(names) or names):
                 config["features"] = list(names)
-            config["tolerance"] = spec_to_json(restricted(self.tolerance, names))
+            config["tolerance"] = spec_to_json(self._tolerance_of(collection, names))
         return self.from_config(config)
 
     def preserving_order(self) -> Self:

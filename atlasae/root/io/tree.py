@@ -58,6 +58,11 @@ class TreeReader(ABC):
         return int(self.tree.num_entries)
 
     @property
+    def represented_entries(self) -> int:
+        """Number of entries that it stands for: more than its own, if it is a sample."""
+        return self.num_entries
+
+    @property
     @abstractmethod
     def title(self) -> str:
         """Title of a TTree, description of an RNTuple."""

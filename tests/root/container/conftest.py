@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 import uproot
 
-import atlasae
 from atlasae import Codec
 from atlasae.coding import blocks
 from atlasae.root.container import part_writers
-from tests.helpers import make_jets, write_events
+from tests.helpers import compress, make_jets, write_events
 
 EVENTS = 300
 STEP = 100  # entries a block
@@ -31,8 +30,6 @@ def folder(tmp_path_factory):
                     file.mktree(name, {"x": np.dtype("f4")}).extend(
                         {"x": np.random.default_rng(i).normal(size=EVENTS).astype("f4")}
                     )
-            atlasae.compress(
-                source, path / f"packed{i}.root", codec=trained, pack="all", step_size=STEP
-            )
-            atlasae.compress(source, path / f"kept{i}.root", codec=trained, step_size=STEP)
+            compress(source, path / f"packed{i}.root", codec=trained, pack="all", step_size=STEP)
+            compress(source, path / f"kept{i}.root", codec=trained, step_size=STEP)
     return path

@@ -9,6 +9,7 @@ import pytest
 import uproot
 
 import atlasae
+from tests.helpers import compress
 
 LEVEL_OF_FILE = slice(33, 37)  # fCompress in the header
 
@@ -34,7 +35,7 @@ def test_a_compression_that_uproot_does_not_know_becomes_the_nearest(tmp_path, s
     data = bytearray(source.read_bytes())
     data[LEVEL_OF_FILE] = struct.pack(">i", stored)
     source.write_bytes(data)
-    atlasae.compress(source, small, pack="all")
+    compress(source, small, pack="all")
     atlasae.decompress(small, back)
     for path in (small, back):
         with uproot.open(path) as file:

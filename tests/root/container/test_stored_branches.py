@@ -15,7 +15,7 @@ from atlasae.root.container import stored_branches
 from atlasae.root.container.manifest import Manifest
 from atlasae.root.io.ttree import TTreeReader
 from atlasae.root.merge import merge
-from tests.helpers import make_jets, write_events
+from tests.helpers import compress, make_jets, write_events
 from tests.root.helpers import StoredFile, assert_true_or_error, restored
 
 EVENTS = 400
@@ -41,7 +41,7 @@ def folder(tmp_path_factory, codec):
                 "rntuple": {"codec": bounded, "to": "rntuple"},
                 "latents": {"codec": codec},
             }.items():
-                atlasae.compress(source, path / f"{name}_{kind}.root", step_size=STEP, **options)
+                compress(source, path / f"{name}_{kind}.root", step_size=STEP, **options)
     return path
 
 

@@ -11,7 +11,7 @@ import atlasae
 from atlasae import Codec, Selection
 from atlasae.errors import InputError
 from atlasae.root.io.rntuple_fields import field_names, is_field_name
-from tests.helpers import make_jets
+from tests.helpers import compress, make_jets
 
 PREFIX = "AnalysisJetsAuxDyn."
 OTHERS = ["a.b", "a:b", "a b", "run", "a\tb"]
@@ -53,7 +53,7 @@ def test_names_are_different_and_do_not_depend_on_the_order():
 def test_root_opens_what_is_written(root, tmp_path, options):
     source = dotted(tmp_path / "a.root")
     small, back, tree = (tmp_path / f"{name}.root" for name in ("small", "back", "tree"))
-    contents = atlasae.compress(source, small, to="rntuple", **options)
+    contents = compress(source, small, to="rntuple", **options)
     assert contents.changed[f"CollectionTree:{PREFIX}Jvt"].endswith(
         "ROOT takes no such name: AnalysisJetsAuxDyn:Jvt"
     )
@@ -78,11 +78,9 @@ def test_root_opens_what_is_written(root, tmp_path, options):
 def test_members_and_trees_are_refused_by_name(tmp_path):
     source = dotted(tmp_path / "a.root", tree="my.tree")
     with pytest.raises(InputError, match=r"no RNTuple of the name of tree 'my\.tree'"):
-        atlasae.compress(source, tmp_path / "small.root", to="rntuple")
+        compress(source, tmp_path / "small.root", to="rntuple")
     records = ak.zip({"x": ak.Array([{"p.x": 1.0}, {"p.x": 2.0}])}, depth_limit=1)
     with uproot.recreate(tmp_path / "b.root") as file:
         file.mkrntuple("t", records.layout.form).extend(records)
     with pytest.raises(InputError, match=r"ROOT takes no field 'p\.x'"):
-        atlasae.compress(
-            tmp_path / "b.root", tmp_path / "c.root", pack="all", select=Selection(keep="x")
-        )
+        compress(tmp_path / "b.root", tmp_path / "c.root", pack="all", select=Selection(keep="x"))

@@ -12,7 +12,7 @@ import atlasae
 from atlasae.errors import AtlasaeError, DamagedFileError
 from atlasae.root.io.file import make_tree
 from atlasae.root.io.mark import PLACEHOLDER, marked
-from tests.helpers import make_jets, write_events
+from tests.helpers import compress, make_jets, write_events
 from tests.root.helpers import StoredFile, assert_true_or_error, restored
 
 KINDS = {
@@ -28,7 +28,7 @@ def small(request, tmp_path_factory, codec):
     folder = tmp_path_factory.mktemp("marks")
     source = write_events(folder / "source.root", make_jets(90), [3] * 30)
     given = {"codec": codec} if request.param.startswith("kept") else {}
-    atlasae.compress(source, folder / "small.root", **given, **KINDS[request.param])
+    compress(source, folder / "small.root", **given, **KINDS[request.param])
     return folder / "small.root"
 
 
@@ -40,7 +40,7 @@ READERS = {
     "read_jets": atlasae.read_jets,
     "iterate": lambda path: list(atlasae.iterate(f"{path}:Events")),
     "concatenate": lambda path: atlasae.concatenate(f"{path}:Events"),
-    "compress": lambda path: atlasae.compress(path, path.with_suffix(".again"), pack="all"),
+    "compress": lambda path: compress(path, path.with_suffix(".again"), pack="all"),
     "check": lambda path: atlasae.check(path, path),
 }
 

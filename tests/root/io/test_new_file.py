@@ -11,6 +11,7 @@ import atlasae
 from atlasae.root.io.new_file import new_file
 from atlasae.root.io.new_rntuple import new_rntuple
 from atlasae.root.io.new_ttree import NewTTree
+from tests.helpers import compress
 
 NUMBERS = np.arange(10, dtype="f4")
 FORM = ak.forms.RecordForm([ak.forms.NumpyForm("float32")], ["x"])
@@ -130,7 +131,7 @@ def test_beyond_two_gigabytes(tmp_path, root):
 
 def test_every_file_of_atlasae_has_them(events_file, tmp_path):
     small, back, merged = (tmp_path / f"{name}.root" for name in ("small", "back", "merged"))
-    atlasae.compress(events_file, small, pack="all", codec=atlasae.BoundedCodec("lossless"))
+    compress(events_file, small, pack="all", codec=atlasae.BoundedCodec("lossless"))
     atlasae.decompress(small, back)
     atlasae.merge([small, small], merged)
     for path in (small, back, merged):

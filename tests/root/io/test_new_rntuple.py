@@ -9,7 +9,7 @@ import uproot
 
 import atlasae
 from atlasae import Codec
-from tests.helpers import make_jets
+from tests.helpers import compress, make_jets
 
 COUNTS = [2, 0, 3, 1] * 25
 
@@ -29,7 +29,7 @@ def files(tmp_path_factory):
             file.mktree("Events", types, counter_name=lambda _: "nJet").extend(columns)
         small = folder / f"small{i}.root"
         codec = Codec.bounded(tolerance="lossless").fit(jets)
-        atlasae.compress(source, small, codec=codec, to="rntuple", step_size=40)
+        compress(source, small, codec=codec, to="rntuple", step_size=40)
         atlasae.decompress(small, folder / f"back{i}.root", to="rntuple", step_size=40)
     return folder
 

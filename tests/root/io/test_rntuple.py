@@ -11,7 +11,7 @@ import uproot
 
 import atlasae
 from atlasae.root.io.file import Trees, open_root
-from tests.helpers import make_jets
+from tests.helpers import compress, make_jets
 from tests.root.helpers import copy_tree
 
 
@@ -68,7 +68,7 @@ def test_descriptions_of_fields_are_carried(root, tmp_path, options):
     entries = ak.zip(described, depth_limit=1)
     with uproot.recreate(source) as file:
         file.mkrntuple("t", entries.layout.form, description="events").extend(entries)
-    contents = atlasae.compress(source, small, drop_unwritable=True, **options)
+    contents = compress(source, small, drop_unwritable=True, **options)
     assert "without its descriptions of hits.x" in contents.changed["t"]
     atlasae.decompress(small, back)
     with uproot.open(back) as file:

@@ -9,6 +9,7 @@ import uproot
 
 import atlasae
 from atlasae.root.io.file import Trees, open_root
+from tests.helpers import compress
 
 ENTRIES = 500
 _MAKERS = """
@@ -131,7 +132,7 @@ def test_numbers_are_what_root_reads(made, tmp_path, name):
     np.testing.assert_array_equal(whole, expected, strict=True)
     np.testing.assert_array_equal(whole[-len(late) :], late)
     assert " bits becomes " in note
-    atlasae.compress(source, small, pack="all")
+    compress(source, small, pack="all")
     atlasae.decompress(small, back)
     np.testing.assert_array_equal(read_by_root(made, back, name), expected, strict=True)
     assert atlasae.check(source, back).good
@@ -141,7 +142,7 @@ def test_a_collection_that_is_shown_in_part_is_kept(made, tmp_path):
     for shown, names in ((True, ["Jet_pt", "Jet_id"]), (False, ["_jets", "Jet_pt"])):
         source, small = tmp_path / "source.root", tmp_path / "small.root"
         made.projected(str(source), shown)
-        atlasae.compress(source, small, pack="all", force=True)
+        compress(source, small, pack="all", force=True)
         with atlasae.open(small) as file:
             tree = file["Events"]
             assert tree.keys() == names

@@ -11,6 +11,7 @@ from atlasae.errors import InputError, MissingPackageError
 from atlasae.lossless.columns import same_bits
 from atlasae.root.io import cpp, root_branches
 from atlasae.root.io.branch import BranchInfo
+from tests.helpers import compress
 
 WRITER = """
 #include <TLorentzVector.h>
@@ -108,7 +109,7 @@ def objects(root, tmp_path_factory):
 @pytest.fixture(scope="module")
 def packed(objects):
     small = objects.with_name("small.root")
-    atlasae.compress(objects, small, pack="all")
+    compress(objects, small, pack="all")
     return small
 
 
@@ -139,7 +140,7 @@ def test_objects_come_back(root, objects, packed, tmp_path):
 def test_a_tree_of_objects_alone_comes_back(root, objects, tmp_path):
     small, back = tmp_path / "small.root", tmp_path / "back.root"
     select = atlasae.Selection(drop=["plain", "n", "m", "y", "x", "z"])
-    atlasae.compress(objects, small, pack="all", select=select)
+    compress(objects, small, pack="all", select=select)
     atlasae.decompress(small, back)
     with uproot.open(objects) as source, uproot.open(back) as restored:
         assert restored["more/t"].num_entries == 30
@@ -153,7 +154,7 @@ def test_an_rntuple_becomes_a_ttree(root, tmp_path):
     with uproot.recreate(source) as file:
         entries = ak.zip(columns, depth_limit=1)
         file.mkrntuple("t", entries.layout.form).extend(entries)
-    atlasae.compress(source, small, pack="all")
+    compress(source, small, pack="all")
     atlasae.decompress(small, back, to="ttree")
     with uproot.open(back) as file:
         assert file["t"].classname == "TTree"

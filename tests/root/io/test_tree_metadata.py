@@ -9,6 +9,7 @@ import uproot
 import atlasae
 from atlasae.root.io.file import Trees, open_root
 from atlasae.root.io.tree_metadata import TreeMetadata
+from tests.helpers import compress
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ TITLES = {"nJet": "how many jets", "Jet_pt": "pt with é, in [GeV]"}
 @pytest.mark.parametrize("pack", ["none", "all"])
 def test_what_root_says_comes_back(described, tmp_path, root, pack):
     small, whole, back = (tmp_path / f"{step}.root" for step in ("small", "whole", "back"))
-    contents = atlasae.compress(
+    contents = compress(
         described, small, pack="all", select=atlasae.Selection(keep="*" if pack == "none" else "")
     )
     assert contents.changed["Events"] == (
@@ -70,7 +71,7 @@ def test_what_root_says_comes_back(described, tmp_path, root, pack):
 
 
 def test_a_branch_keeps_its_compression(described, tmp_path):
-    atlasae.compress(described, tmp_path / "small.root", pack="all")
+    compress(described, tmp_path / "small.root", pack="all")
     atlasae.decompress(tmp_path / "small.root", tmp_path / "back.root")
     for path in (described, tmp_path / "back.root"):
         with uproot.open(path) as file:
@@ -82,7 +83,7 @@ def test_a_branch_keeps_its_compression(described, tmp_path):
 
 def test_an_rntuple_names_what_it_cannot_hold(described, tmp_path):
     small = tmp_path / "small.root"
-    atlasae.compress(described, small, pack="all")
+    compress(described, small, pack="all")
     notes = atlasae.decompress(small, tmp_path / "back.root", to="rntuple")
     assert notes.changed["Events"].endswith("without its aliases, weight")
     with uproot.open(tmp_path / "back.root") as file:

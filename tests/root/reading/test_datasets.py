@@ -7,7 +7,7 @@ import uproot
 
 import atlasae
 from atlasae import Codec
-from tests.helpers import make_jets
+from tests.helpers import compress, make_jets
 from tests.root.helpers import assert_alike
 
 
@@ -40,6 +40,6 @@ def test_a_file_with_one_tree_needs_no_name(tmp_path):
     with uproot.recreate(tmp_path / "a.root") as file:
         columns = {name: values[:50] for name, values in make_jets(50).items()}
         file.mktree("jets", {n: v.dtype for n, v in columns.items()}).extend(columns)
-    atlasae.compress(tmp_path / "a.root", tmp_path / "b.root", codec=Codec.bounded())
+    compress(tmp_path / "a.root", tmp_path / "b.root", codec=Codec.bounded())
     assert len(atlasae.concatenate(tmp_path / "b.root")) == 50
     assert len(list(atlasae.iterate([tmp_path / "a.root", tmp_path / "b.root"]))) == 2

@@ -18,7 +18,7 @@ from atlasae.errors import (
 )
 from atlasae.root.io.file import open_root
 from atlasae.root.reading import file
-from tests.helpers import REPOSITORY
+from tests.helpers import REPOSITORY, compress
 from tests.root.helpers import assert_alike
 
 EXAMPLE = REPOSITORY / "examples" / "dijet_mass.py"
@@ -66,7 +66,7 @@ def test_a_path_may_name_the_object(small_file, events_file):
 
 
 def test_an_rntuple_stays_one_whatever_holds_it(ntuple_file, tmp_path):
-    atlasae.compress(ntuple_file, tmp_path / "small.root", to="ttree")
+    compress(ntuple_file, tmp_path / "small.root", to="ttree")
     with uproot.open(tmp_path / "small.root") as file:
         assert file.classnames()["Events;1"] == "TTree"
     with atlasae.open(tmp_path / "small.root") as file:
@@ -125,7 +125,7 @@ def test_the_example_runs_on_either_file(tmp_path, monkeypatch, capsys):
         types = {name: array.type.content for name, array in arrays.items() if name != "nJet"}
         tree = file.mktree("Events", types, counter_name=lambda _: "nJet")
         tree.extend({name: arrays[name] for name in types})
-    atlasae.compress(original, small)
+    compress(original, small)
     masses = runpy.run_path(str(EXAMPLE))["dijet_masses"]
     (before, weights), (after, same_weights) = masses(original), masses(small)
     np.testing.assert_allclose(after, before, rtol=5e-3)

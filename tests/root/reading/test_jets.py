@@ -12,7 +12,7 @@ import atlasae
 from atlasae.errors import (
     MissingNameError,
 )
-from tests.helpers import make_jets
+from tests.helpers import compress, make_jets
 
 
 def test_collections_are_momenta(small_file, events_file):
@@ -52,7 +52,7 @@ def test_features_that_are_no_coordinates_keep_out_of_the_way(tmp_path):
 def test_objects_of_root_are_momenta(shared_data, tmp_path, compressed):
     path = shared_data / "root" / "uproot-HZZ-objects.root"
     if compressed:
-        atlasae.compress(path, tmp_path / "small.root", pack="all")
+        compress(path, tmp_path / "small.root", pack="all")
         path = tmp_path / "small.root"
     with atlasae.open(path) as file:
         tree = file["events"]

@@ -20,7 +20,7 @@ from atlasae.errors import (
 )
 from atlasae.root.io.file import Trees, make_tree, open_root
 from atlasae.root.reading.jets import read_codec, read_latents
-from tests.helpers import make_jets, write_events
+from tests.helpers import compress, make_jets, write_events
 from tests.root.helpers import assert_alike
 
 QUESTIONS = {
@@ -130,7 +130,7 @@ def test_latents_are_decoded(compressed_file, events_file, tmp_path):
 
 
 def test_within_the_tolerance(events_file, tmp_path):
-    atlasae.compress(events_file, tmp_path / "small.root")
+    compress(events_file, tmp_path / "small.root")
     with atlasae.open(tmp_path / "small.root") as ours, uproot.open(events_file) as theirs:
         decoded, original = (
             ak.flatten(file["Events"]["Jet_pt"].array()) for file in (ours, theirs)
@@ -169,7 +169,7 @@ def test_chunks_pass_over_the_seams_of_merged_files(events_file, tmp_path):
     others = [write_events(tmp_path / f"{n}.root", make_jets(3 * n), np.full(n, 3)) for n in (7, 8)]
     small = [tmp_path / f"small{i}.root" for i in range(2)]
     for source, target in zip(others, small, strict=True):
-        atlasae.compress(source, target, codec=Codec.bounded(tolerance="lossless"))
+        compress(source, target, codec=Codec.bounded(tolerance="lossless"))
     with uproot.recreate(tmp_path / "merged.root") as out:
         with open_root(small[0]) as file:
             paths = list(Trees(file))
@@ -192,9 +192,7 @@ def test_chunks_pass_over_the_seams_of_merged_files(events_file, tmp_path):
 def test_counters_have_the_type_of_the_source(shared_data, tmp_path):
     """In NanoAOD they are uint32; a TTree that uproot writes holds them as int32."""
     source, small = shared_data / "root/nanoAOD_2015_CMS_Open_Data_ttbar.root", tmp_path / "b.root"
-    atlasae.compress(
-        source, small, drop_unwritable=True, select=Selection(drop=["[!Jn]*", "n[!J]*"])
-    )
+    compress(source, small, drop_unwritable=True, select=Selection(drop=["[!Jn]*", "n[!J]*"]))
     with atlasae.open(small) as ours, uproot.open(source) as theirs, uproot.open(small) as stored:
         assert_alike(ours["Events/nJet"].array(), theirs["Events/nJet"].array())
         assert stored["Events/nJet"].array().type != theirs["Events/nJet"].array().type
@@ -206,7 +204,7 @@ def test_deep_branches_have_no_numpy_form(tmp_path):
     with uproot.recreate(tmp_path / "a.root") as file:
         record = ak.zip({**jets, "deep": deep}, depth_limit=1)
         file.mkrntuple("Events", record.layout.form).extend(record)
-    atlasae.compress(tmp_path / "a.root", tmp_path / "b.root", pack="all")
+    compress(tmp_path / "a.root", tmp_path / "b.root", pack="all")
     with atlasae.open(f"{tmp_path / 'b.root'}:Events") as tree:
         assert tree["deep"].array().tolist() == deep.tolist()
         with pytest.raises(InputError, match=r"'deep' is .*no form in numpy"):
@@ -290,7 +288,7 @@ def test_the_table_of_branches_is_that_of_uproot(small_file, events_file, capsys
 
 
 def test_branches_of_an_rntuple_are_described(ntuple_file, tmp_path):
-    atlasae.compress(ntuple_file, tmp_path / "small.root")
+    compress(ntuple_file, tmp_path / "small.root")
     with atlasae.open(tmp_path / "small.root") as ours, uproot.open(ntuple_file) as theirs:
         fields = {name: field.typename for name, field in theirs["Events"].items(recursive=False)}
         assert ours["Events"].typenames() == fields

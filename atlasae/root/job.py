@@ -1,0 +1,73 @@
+"""What ``compress`` and ``plan`` are asked for, checked before any work."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from atlasae.codecs import Codec
+from atlasae.codecs.bounded.codec import BoundedCodec
+from atlasae.codecs.registry import codec_class
+from atlasae.errors import InputError, require_choice
+from atlasae.root.io.tree import check_step_size
+from atlasae.root.plan import PACKS, TARGETS, Selection
+from atlasae.threads import thread_count
+
+if TYPE_CHECKING:
+    from atlasae.types import PathLike
+
+
+@dataclass(frozen=True)
+class Job:
+    """How to compress a file; the attributes have the names of the arguments of ``compress``."""
+
+    template: Codec
+    select: Selection
+    pack: str
+    to: str
+    drop_unwritable: bool
+    step_size: str | int
+    threads: int
+    progress: bool
+
+    @classmethod
+    def checked(
+        cls,
+        codec: Codec | PathLike | None,
+        select: Selection | None,
+        pack: str,
+        to: str,
+        drop_unwritable: bool,
+        step_size: str | int,
+        threads: int | None,
+        progress: bool,
+    ) -> Job:
+        """The job of these arguments of ``compress``.
+
+        Raises:
+            InputError: one of them cannot be used.
+            MissingFileError, DamagedFileError: there is no such codec, or it cannot be read.
+        """
+        check_step_size(step_size)
+        require_choice("pack", pack, PACKS)
+        require_choice("to", to, TARGETS)
+        select = Selection() if select is None else select
+        if not isinstance(select, Selection):
+            raise InputError(f"select must be an atlasae.Selection, not {select!r}")
+        many = thread_count(threads)
+        return cls(_template(codec), select, pack, to, drop_unwritable, step_size, many, progress)
+
+
+def _template(codec: Codec | PathLike | None) -> Codec:
+    if codec is None:
+        return BoundedCodec()
+    if not isinstance(codec, Codec):
+        if not isinstance(codec, str | os.PathLike):
+            raise InputError(
+                "codec must be a Codec, such as Codec.bounded(tolerance=1e-3), or the path of a"
+                f" saved one, not {codec!r}"
+            )
+        return Codec.load(codec)
+    codec_class(codec.codec_id)  # one that is not registered could write what nobody can read
+    return codec
