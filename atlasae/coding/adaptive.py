@@ -163,7 +163,7 @@ def encode(symbols: Classes, depth: int, contexts: Contexts) -> bytes:
     """
     expect(_SECONDS * len(symbols) * depth * len(contexts))
     coded = np.empty(2 * len(symbols) * depth + 8, np.uint8)  # a bit costs at most 12
-    size = encode_bits(symbols, depth, *_arguments(contexts, depth), coded)
+    size = encode_bits(symbols, depth, *_arguments(contexts, depth, coded))
     return coded[:size].tobytes()
 
 
@@ -174,11 +174,11 @@ def decode(coded: bytes | memoryview, depth: int, contexts: Contexts) -> Classes
     symbols = np.zeros(count, np.uint8)
     padded = np.zeros(len(coded) + 4, np.uint8)  # what is read beyond the end is zero
     padded[: len(coded)] = np.frombuffer(coded, np.uint8)
-    decode_bits(symbols, depth, *_arguments(contexts, depth), padded)
+    decode_bits(symbols, depth, *_arguments(contexts, depth, padded))
     return symbols
 
 
-def _arguments(contexts: Contexts, depth: int) -> tuple[Any, ...]:
+def _arguments(contexts: Contexts, depth: int, coded: Classes) -> tuple[Any, ...]:
     return (
         contexts.cells,
         contexts.bases(depth),
@@ -188,6 +188,7 @@ def _arguments(contexts: Contexts, depth: int) -> tuple[Any, ...]:
         contexts.rows,
         *logistic_tables(),
         *_State.start(contexts, depth),
+        coded,
     )
 
 

@@ -85,7 +85,8 @@ class _Order:
         Else each column would decode those that it needs: a chain of them can be longer than the
         stack.
         """
-        found, waiting = set(), [slot]
+        found: set[int] = set()
+        waiting = [slot]
         while waiting:
             more = self._needed(waiting.pop()) - self._done - found
             more = {each for each in more if each in self._places}

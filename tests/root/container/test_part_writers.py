@@ -22,7 +22,7 @@ GOOD = ak.Array([[1.5], [], [2.5, -0.0]])
 def written(columns, types, out):
     branches = [BranchInfo(name, entry_type) for name, entry_type in types.items()]
     with BlockTreeWriter(out, threads=1) as blocks:
-        writer = ColumnWriter("", branches, blocks, "segment")
+        writer = ColumnWriter(branches, b"", blocks, "segment")
         writer.add(columns)
         writer.finish()
 
