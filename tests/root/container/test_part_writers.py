@@ -59,6 +59,6 @@ def test_what_would_not_come_back_is_named_and_nothing_is_written(bad, entry_typ
 
 def test_other_values_are_not_written(monkeypatch):
     changed = ak.Array([[1.5], [], [2.5, 0.0]])
-    monkeypatch.setattr(part_writers, "pack", lambda columns: pack(columns | {"b": changed}))
+    monkeypatch.setattr(part_writers, "pack", lambda columns, learned: pack(columns | {"b": changed}, learned))
     with uproot.recreate(io.BytesIO()) as out, pytest.raises(InputError, match="branch 'b'"):
         written({"a": GOOD, "b": GOOD}, {"a": "var * float64", "b": "var * float64"}, out)
