@@ -26,7 +26,7 @@ from atlasae.exact_math import exp2, log2
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from atlasae.types import Classes, Integers, Integers32
+    from atlasae.types import Classes, Floats, Integers, Integers32
 
 OCTAVE = 128  # of odds, in the logistic domain
 CENTER = 2048  # its numbers lie from -2047 to 2047
@@ -61,7 +61,7 @@ def logistic_tables() -> LogisticTables:
     """The tables, computed once."""
     logarithms = (np.arange(2 * CENTER) - CENTER) / OCTAVE
     squash = np.clip(np.rint(65536 / (1 + exp2(-logarithms))), 16, 65520)
-    middles = np.arange(4096) + 0.5
+    middles: Floats = np.arange(4096, dtype=np.float64) + 0.5
     stretch = np.clip(np.rint(OCTAVE * (log2(middles) - log2(4096 - middles))), -2047, 2047)
     counts = np.arange(MOST_COUNT + 1)
     rates, confidences = 655_360 // (10 * counts + 14), 1280 * counts // (5 * counts + 1)
@@ -160,29 +160,37 @@ def encode(symbols: Classes, depth: int, contexts: Contexts) -> bytes:
         symbols: shape (n,), below 2^depth.
         depth: bits of a symbol, at most ``MOST_DEPTH``.
         contexts: of the symbols.
+
+    Raises:
+        DamagedFileError: the contexts have more than ``MOST_CELLS`` nodes.
     """
     expect(_SECONDS * len(symbols) * depth * len(contexts))
     coded = np.empty(2 * len(symbols) * depth + 8, np.uint8)  # a bit costs at most 12
-    size = encode_bits(
-        symbols, depth, *_arguments(contexts, depth), *_State.start(contexts, depth), coded
-    )
+    size = encode_bits(symbols, depth, *_arguments(contexts, depth, coded))
     return coded[:size].tobytes()
 
 
 def decode(coded: bytes | memoryview, depth: int, contexts: Contexts) -> Classes:
-    """Decode what ``encode`` gave, from untrusted bytes."""
+    """Decode what ``encode`` gave, from untrusted bytes: other bytes give other symbols.
+
+    Args:
+        coded: the bytes.
+        depth: bits of a symbol, at most ``MOST_DEPTH``.
+        contexts: of the symbols.
+
+    Raises:
+        DamagedFileError: the contexts have more than ``MOST_CELLS`` nodes.
+    """
     count = contexts.cells.shape[1]
     expect(_SECONDS * count * depth * len(contexts))
     symbols = np.zeros(count, np.uint8)
     padded = np.zeros(len(coded) + 4, np.uint8)  # what is read beyond the end is zero
     padded[: len(coded)] = np.frombuffer(coded, np.uint8)
-    decode_bits(
-        symbols, depth, *_arguments(contexts, depth), *_State.start(contexts, depth), padded
-    )
+    decode_bits(symbols, depth, *_arguments(contexts, depth, padded))
     return symbols
 
 
-def _arguments(contexts: Contexts, depth: int) -> tuple[Any, ...]:
+def _arguments(contexts: Contexts, depth: int, coded: Classes) -> tuple[Any, ...]:
     return (
         contexts.cells,
         contexts.bases(depth),
@@ -191,6 +199,8 @@ def _arguments(contexts: Contexts, depth: int) -> tuple[Any, ...]:
         contexts.shifts,
         contexts.rows,
         *logistic_tables(),
+        *_State.start(contexts, depth),
+        coded,
     )
 
 

@@ -85,7 +85,8 @@ class _Order:
         Else each column would decode those that it needs: a chain of them can be longer than the
         stack.
         """
-        found, waiting = set(), [slot]
+        found: set[int] = set()
+        waiting = [slot]
         while waiting:
             more = self._needed(waiting.pop()) - self._done - found
             more = {each for each in more if each in self._places}
@@ -147,9 +148,11 @@ class KnownColumns:
 
     def _narrow(self, slot: int, whole: Integers | Integers32) -> Integers32:
         fixed = self._models[slot].low.fixed
-        if whole.dtype == np.int32:
-            return whole >> fixed if fixed else whole
-        return np.clip(whole >> fixed, LEAST, MOST).astype(np.int32)
+        high = whole >> fixed if fixed else whole
+        if high.dtype != np.int32:
+            high = np.clip(high, LEAST, MOST)
+        narrow: Integers32 = high.astype(np.int32, copy=False)
+        return narrow
 
     def cells(self, slot: int) -> tuple[Classes, int]:
         """The bins of a column that contexts are about, and how many there are."""

@@ -64,7 +64,7 @@ class _Scored:
 
     bits: float
     feature: Feature
-    cells: Integers
+    cells: Integers | Integers32
     size: int
 
 
@@ -121,9 +121,9 @@ def _together(
         if not both_own and size << depth <= MOST_CELLS >> 2:
             cells = best.cells * other.size + other.cells
             pairs.append((adaptive_bits(classes, kinds, cells, size), other.feature))
-    for _, other in sorted(pairs, key=lambda pair: pair[0])[:2]:
-        yield best.feature, other
-        yield (other,)
+    for _, feature in sorted(pairs, key=lambda pair: pair[0])[:2]:
+        yield best.feature, feature
+        yield (feature,)
 
 
 def _tried(

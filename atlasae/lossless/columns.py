@@ -186,8 +186,8 @@ def unpack(
         columns, first = {}, 0
         for (name, datashape), column in zip(types.items(), slots, strict=True):
             if wanted is None or name in wanted:
-                numbers = iter(range(first, first + len(column)))
-                build = partial(_build, next_buffer=lambda n, i=numbers: block.take(next(i), n))
+                own = iter(range(first, first + len(column)))
+                build = partial(_build, next_buffer=partial(block.take_next, own))
                 columns[name] = ak.Array(build(parse_datashape(datashape), entries))
             first += len(column)
     except (KeyboardInterrupt, SystemExit):
@@ -206,13 +206,13 @@ class _StoredBuffers(BlockBuffers):
         self._decode_learned = learned.decoder(self)
         self._decoded: dict[int, Values] = {}
 
-    def take(self, slot: int, length: int) -> Values:
-        """The numbers of a slot, which must be as many.
+    def take_next(self, slots: Iterator[int], length: int) -> Values:
+        """The numbers of the next slot, which must be as many.
 
         Raises:
             DamagedFileError: they are not.
         """
-        values = self.buffer(slot)
+        values = self.buffer(next(slots))
         if len(values) != length:
             raise DamagedFileError(f"a buffer has {len(values)} numbers, its column has {length}")
         return values
