@@ -31,18 +31,23 @@ from atlasae import Codec
 from atlasae.codecs import serialization
 from atlasae.codecs.bounded import payload
 from atlasae.coding.blocks import Block, join_blocks
+from atlasae.columns.serialization import MAGIC, read_block_model, write_block_model
 from atlasae.errors import DamagedFileError, InputError, MissingNameError, VersionError
 from atlasae.jets.table import to_records
 from atlasae.lossless import columns, streams
+from atlasae.lossless.slots import slots_of
 from atlasae.root import info
 from atlasae.root.container import container
 from atlasae.root.container.restored_tree import CompressedTrees
 from atlasae.root.io.file import open_root
+from tests.columns.blocks import events as events_of_columns
+from tests.columns.blocks import fitted
 from tests.helpers import compress, make_jets, write_events
 
 EXPECTED = (DamagedFileError, InputError, MissingNameError, VersionError)
 SECONDS = 20  # a case may take
 MEMORY = 3 << 30  # bytes of addresses, beyond what is there at the start
+LEAST_MODEL = len(MAGIC) + 8  # bytes of stored models before their numbers
 NUMBERS = (0, 1, -1, 2, 7, 255, 2**16, 2**31 - 1, 2**31, 2**32, 2**53, 2**63, 2**64, -(2**63))
 VALUES = (*NUMBERS, 0.5, 1e-320, 1e308, float("nan"), float("inf"), None, True, "", "x", "float32",
           "var * float32", "pt", "é\0", [], [0], {}, {"x": 1}, ["pt", "pt"], [[1]], [None])  # fmt: skip
@@ -192,6 +197,9 @@ class Targets:
             "smooth": ak.Array(np.arange(50) ** 2),
         }
         self.packed = columns.pack(self.columns)
+        self.events = events_of_columns(1, 60)
+        self.model = fitted(self.events)
+        self.learned = columns.pack(self.events, self.model)
 
     def streams(self, rng):
         """Whole streams."""
@@ -227,6 +235,23 @@ class Targets:
         for array in columns.unpack(data, types, entries).values():
             assert len(array) == entries, "other numbers of entries"
             array.to_list() if entries < 1000 else None
+
+    def learned_columns(self, rng):
+        """Packed columns that are learned from one another, and their models, with their digest."""
+        types = {name: str(array.type.content) for name, array in self.events.items()}
+        data, model, entries = self.learned, self.model, 60
+        if rng.random() < 0.5:
+            stored = mutated_bytes(write_block_model(model)[LEAST_MODEL:], rng)
+            seal = MAGIC + hashlib.sha256(stored).digest()[: LEAST_MODEL - len(MAGIC)]
+            dtypes = [slot.dtype for column in slots_of(types.values()) for slot in column]
+            model = read_block_model(seal + stored, dtypes)
+        if rng.random() < 0.6:
+            data = mutated_bytes(data, rng)
+        if rng.random() < 0.2:
+            entries = abs(int(NUMBERS[rng.integers(len(NUMBERS))]))
+        wanted = list(rng.permutation(list(types))[: rng.integers(1, 4)])
+        for array in columns.unpack(data, types, entries, wanted, model).values():
+            assert len(array) == entries, "other numbers of entries"
 
     def codecs_(self, rng):
         """Stored codecs, header and tensors, with the digest they need."""

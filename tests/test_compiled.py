@@ -13,8 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import atlasae.codecs.bounded.codec  # noqa: F401  imports every function that has a kernel
+import atlasae.codecs.bounded.codec
+import atlasae.columns.column_model  # noqa: F401  these import every function that has a kernel
 from atlasae import compiled, kernel_compiler, machine_code
+from atlasae.coding import adaptive
+from atlasae.coding.adaptive import MOST_DEPTH, NO_ORIGIN, Contexts
 from atlasae.coding.rans import LOWEST, MOST_LANES, Tables
 from atlasae.density.bins import MOST_BINS, Bins
 from atlasae.density.feature_layout import LARGEST
@@ -67,6 +70,33 @@ def decode_symbols(rng):
     words = rng.integers(0, 2**32, len(rows) + MOST_LANES).astype(np.uint32)
     arrays = tables.entries, tables.slots
     return rows, *arrays, states, first, words, 0, symbols
+
+
+def adaptive_arguments(rng):
+    depth, contexts = int(rng.integers(1, MOST_DEPTH + 1)), int(rng.integers(1, 5))
+    n, origins = int(rng.integers(0, 60)), int(rng.integers(0, 3))
+    sizes = rng.integers(1, 5, contexts)
+    rows = rng.integers(-1, np.maximum(np.arange(n), 0), (origins, n)).astype(np.int32)
+    own = Contexts(
+        rng.integers(0, sizes[:, None], (contexts, n)).astype(np.int32), sizes,
+        rng.integers(NO_ORIGIN, origins, contexts), rng.integers(0, depth + 1, contexts), rows,
+    )  # fmt: skip
+    coded = np.frombuffer(rng.bytes(2 * n * depth + 8), np.uint8).copy()
+    arguments = adaptive._arguments(own, depth, coded)
+    *_, probabilities, counts, _, _ = arguments
+    probabilities[:] = rng.integers(0, 1 << 16, len(probabilities))
+    counts[:] = rng.integers(0, 256, len(counts))
+    symbols = rng.integers(0, 1 << depth, n).astype(np.uint8)
+    return symbols, depth, *arguments
+
+
+def encode_bits(rng):
+    return adaptive_arguments(rng)
+
+
+def decode_bits(rng):
+    *arguments, coded = adaptive_arguments(rng)
+    return *arguments, coded[: rng.integers(4, 200)].copy()
 
 
 def find_bins(rng):
@@ -176,13 +206,14 @@ def sum_of(rng):
 
 
 GENERATORS = {
-    f"atlasae.{module}.kernels:{generator.__name__}": generator
+    f"atlasae.{module}:{generator.__name__}": generator
     for module, generators in {
-        "coding": (write_bits, read_bits, encode_symbols, decode_symbols),
-        "density": (
+        "coding.kernels": (write_bits, read_bits, encode_symbols, decode_symbols),
+        "coding.adaptive_kernels": (encode_bits, decode_bits),
+        "density.kernels": (
             find_bins, cut_row, find_leaves, rank_jets, gather, scatter, add_ratios,
         ),
-        "quantization": (
+        "quantization.kernels": (
             relative_values, relative_integers, absolute_values, absolute_integers, find_breaks,
             sum_of,
         ),

@@ -26,7 +26,7 @@ from atlasae.exact_math import exp2, log2
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from atlasae.types import Classes, Integers, Integers32
+    from atlasae.types import Classes, Floats, Integers, Integers32
 
 OCTAVE = 128  # of odds, in the logistic domain
 CENTER = 2048  # its numbers lie from -2047 to 2047
@@ -160,6 +160,9 @@ def encode(symbols: Classes, depth: int, contexts: Contexts) -> bytes:
         symbols: shape (n,), below 2^depth.
         depth: bits of a symbol, at most ``MOST_DEPTH``.
         contexts: of the symbols.
+
+    Raises:
+        DamagedFileError: the contexts have more than ``MOST_CELLS`` nodes.
     """
     expect(_SECONDS * len(symbols) * depth * len(contexts))
     coded = np.empty(2 * len(symbols) * depth + 8, np.uint8)  # a bit costs at most 12
@@ -168,7 +171,16 @@ def encode(symbols: Classes, depth: int, contexts: Contexts) -> bytes:
 
 
 def decode(coded: bytes | memoryview, depth: int, contexts: Contexts) -> Classes:
-    """Decode what ``encode`` gave, from untrusted bytes."""
+    """Decode what ``encode`` gave, from untrusted bytes: other bytes give other symbols.
+
+    Args:
+        coded: the bytes.
+        depth: bits of a symbol, at most ``MOST_DEPTH``.
+        contexts: of the symbols.
+
+    Raises:
+        DamagedFileError: the contexts have more than ``MOST_CELLS`` nodes.
+    """
     count = contexts.cells.shape[1]
     expect(_SECONDS * count * depth * len(contexts))
     symbols = np.zeros(count, np.uint8)

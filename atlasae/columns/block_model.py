@@ -148,7 +148,10 @@ class KnownColumns:
 
     def _narrow(self, slot: int, whole: Integers | Integers32) -> Integers32:
         fixed = self._models[slot].low.fixed
-        narrow: Integers32 = np.clip(whole >> fixed, LEAST, MOST).astype(np.int32, copy=False)
+        high = whole >> fixed if fixed else whole
+        if high.dtype != np.int32:
+            high = np.clip(high, LEAST, MOST)
+        narrow: Integers32 = high.astype(np.int32, copy=False)
         return narrow
 
     def cells(self, slot: int) -> tuple[Classes, int]:

@@ -160,7 +160,10 @@ class ColumnModel:
             inputs = _Questions(self.coder.terms, known.rows(self.slot), known)
             high = self.coder.density.code(decoder, None, length, inputs)
         else:
-            size, at = decode_varint(coded, 0)
+            try:
+                size, at = decode_varint(coded, 0)
+            except IndexError as error:
+                raise DamagedFileError("a column is cut off") from error
             depth = depth_of(self.bins, escapes=self.coder.escapes)
             symbols = adaptive.decode(coded[at : at + size], depth, self.contexts(known))
             if len(symbols) and int(symbols.max()) >= len(self.bins):

@@ -98,6 +98,8 @@ def _damaged() -> Iterator[None]:
     """Numbers that say nothing are damage."""
     try:
         yield
+    except DamagedFileError:
+        raise
     except (ValueError, IndexError, ZeroDivisionError, StopIteration) as error:
         raise DamagedFileError("the stored models of columns are damaged") from error
 
