@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,10 +58,10 @@ def write_block_model(model: BlockModel) -> bytes:
     heads = NumberWriter()
     _write_heads(heads, columns)
     stacks = [heads.to_bytes()]
-    for first in range(0, len(columns), _PER_STACK):
+    for places in _in_stacks([_kind_of(column) for column in columns]):
         writer = NumberWriter()
-        for column in columns[first : first + _PER_STACK]:
-            _write_body(writer, column)
+        for place in places:
+            _write_body(writer, columns[place])
         stacks.append(writer.to_bytes())
     data = join_stacks(stacks)
     return MAGIC + _digest(data) + data
@@ -83,9 +84,25 @@ def read_block_model(stored: bytes, dtypes: Sequence[DType]) -> BlockModel:
     stacks = split_stacks(data)
     with _damaged():
         heads = _Heads(NumberReader(stacks[0]), dtypes)
-    if len(stacks) - 1 != -(-len(heads.slots) // _PER_STACK):
+    models = _StoredModels(heads, stacks[1:])
+    if len(stacks) - 1 != len(models.in_stacks):
         raise DamagedFileError("the stored models of columns are damaged: some are missing")
-    return BlockModel(_StoredModels(heads, stacks[1:]))
+    return BlockModel(models)
+
+
+def _in_stacks(kinds: Sequence[int]) -> list[range]:
+    """The places of the models of each stack: models with tables, which are large, have their own."""
+    starts = [
+        place
+        for place, kind in enumerate(kinds)
+        if place == 0 or kind == _TABULATED or kinds[place - 1] == _TABULATED
+    ]
+    spans = pairwise([*starts, len(kinds)])
+    return [
+        range(first, min(first + _PER_STACK, stop))
+        for start, stop in spans
+        for first in range(start, stop, _PER_STACK)
+    ]
 
 
 def is_block_model(stored: bytes) -> bool:
@@ -237,10 +254,16 @@ def _write_body(writer: NumberWriter, column: ColumnModel) -> None:
 
 
 class _StoredModels(Mapping[int, ColumnModel]):
-    """The models by slot, in the order of coding; a stack is read when one of its models is."""
+    """The models by slot, in the order of coding; a stack is read when one of its models is.
+
+    Attributes:
+        in_stacks: the places of the models of each stack.
+    """
 
     def __init__(self, heads: _Heads, stacks: Sequence[bytes]) -> None:
         self._heads, self._stacks = heads, stacks
+        self.in_stacks = _in_stacks(heads.kinds)
+        self._stack_of = [number for number, own in enumerate(self.in_stacks) for _ in own]
         self._places = {slot: place for place, slot in enumerate(heads.slots.tolist())}
         self._read: dict[int, ColumnModel] = {}
 
@@ -256,11 +279,10 @@ class _StoredModels(Mapping[int, ColumnModel]):
     def __getitem__(self, slot: int) -> ColumnModel:
         place = self._places[slot]
         if place not in self._read:
-            number = place // _PER_STACK
+            number = self._stack_of[place]
             reader = NumberReader(self._stacks[number])
-            first = number * _PER_STACK
             with _damaged():
-                for each in range(first, min(first + _PER_STACK, len(self))):
+                for each in self.in_stacks[number]:
                     self._read[each] = self._model(reader, each)
         return self._read[place]
 
