@@ -26,7 +26,7 @@ from atlasae.exact_math import exp2, log2
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from atlasae.types import Classes, Floats, Integers, Integers32
+    from atlasae.types import Classes, Integers, Integers32
 
 OCTAVE = 128  # of odds, in the logistic domain
 CENTER = 2048  # its numbers lie from -2047 to 2047
