@@ -234,9 +234,14 @@ class ColumnWriter(PartWriter):
 
 
 def _packed(columns: Arrays, types: Mapping[str, str], learned: Learned) -> list[Block]:
-    """The block of some columns, which decodes to them with these types."""
+    """The block of some columns, which decodes to them with these types.
+
+    What does not come back as it is learned is packed without.
+    """
     payload = pack(columns, learned)
     if bad := _not_restored(payload, columns, types, learned):
+        if learned is not NOTHING_LEARNED:
+            return _packed(columns, types, NOTHING_LEARNED)
         raise CannotPackError(
             f"branch {', '.join(map(repr, bad))} would not come back bit for bit if it was packed"
         )

@@ -59,6 +59,24 @@ def test_what_would_not_come_back_is_named_and_nothing_is_written(bad, entry_typ
 
 def test_other_values_are_not_written(monkeypatch):
     changed = ak.Array([[1.5], [], [2.5, 0.0]])
-    monkeypatch.setattr(part_writers, "pack", lambda columns, learned: pack(columns | {"b": changed}, learned))
+    monkeypatch.setattr(
+        part_writers, "pack", lambda columns, learned: pack(columns | {"b": changed}, learned)
+    )
     with uproot.recreate(io.BytesIO()) as out, pytest.raises(InputError, match="branch 'b'"):
         written({"a": GOOD, "b": GOOD}, {"a": "var * float64", "b": "var * float64"}, out)
+
+
+class _Wrong:
+    """Codes every buffer, and gives other numbers."""
+
+    def encode(self, block):
+        return {slot: b"?" for slot in range(len(block.slots)) if block.source(slot) == slot}
+
+    def decoder(self, block):
+        return lambda slot, _, length: np.ones(length, block.slots[slot].dtype)
+
+
+def test_what_does_not_come_back_as_it_is_learned_is_packed_without():
+    columns, types = {"a": GOOD}, {"a": "var * float64"}
+    (block,) = part_writers._packed(columns, types, _Wrong())
+    assert block.payload == pack(columns)
