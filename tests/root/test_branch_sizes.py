@@ -35,7 +35,7 @@ def source(tmp_path_factory, jets, counts):
 @pytest.fixture(scope="module")
 def packed(source, tmp_path_factory):
     path = tmp_path_factory.mktemp("packed") / "small.root"
-    atlasae.compress(source, path, codec=Codec.bounded(tolerance="lossless"), pack="all")
+    atlasae.compress(source, path, codec=Codec.bounded(tolerance="lossless"))
     return path
 
 
