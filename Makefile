@@ -44,6 +44,7 @@ lean: env  ## the core alone, in its own environment: its size, and the sample c
 # Jets and events that the rates are measured on; benchmarks/rates.py describes them.
 JETS ?= ../shared/data/all_jets_test_4D_100_percent.pkl
 EVENTS ?= ../shared/data/pythia_dijets_60k.root
+FILES ?= $(addprefix ../shared/data/root/,nanoAOD_2015_CMS_Open_Data_ttbar.root Run2012B_SingleMu_1000.root)
 
 bench: env  ## hwcounter needs a C compiler; without it the cycles are marked as estimated
 	-$(PIP) -e '.[cycles]'
@@ -51,6 +52,7 @@ bench: env  ## hwcounter needs a C compiler; without it the cycles are marked as
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.rates $(JETS) $(EVENTS)
 	$(BIN)/python -m benchmarks.reading $(EVENTS)
+	$(BIN)/python -m benchmarks.whole_files $(FILES)
 	$(BIN)/python -m benchmarks.bars
 
 figures: env  ## draw the image baselines of the tests anew

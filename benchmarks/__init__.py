@@ -2,6 +2,7 @@
 
 ``python -m benchmarks`` measures cycles per jet, ``benchmarks.rates`` bits per jet and speed,
 ``benchmarks.reading`` the reading of a branch, ``benchmarks.scale`` millions of jets,
-``benchmarks.variants`` the autoencoders and ``benchmarks.formats`` whole files. ``benchmarks.bars``
-prints what of it has to be reached; ``benchmarks.readme`` makes the tables of the documents.
+``benchmarks.variants`` the autoencoders, ``benchmarks.whole_files`` whole files and their columns by
+kind, and ``benchmarks.formats`` files of all layouts. ``benchmarks.bars`` prints what of it has to be
+reached; ``benchmarks.readme`` makes the tables of the documents.
 """

@@ -1,6 +1,7 @@
-"""``python -m benchmarks.bars``: what the bounded codec has to reach, beside what was measured.
+"""``python -m benchmarks.bars``: what atlasae has to reach, beside what was measured.
 
-The results of ``benchmarks.rates``, ``benchmarks.reading`` and ``benchmarks.scale`` are read.
+The results of ``benchmarks.rates``, ``benchmarks.reading``, ``benchmarks.scale`` and
+``benchmarks.whole_files`` are read.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from benchmarks import cases
 from benchmarks.output import RESULTS, table_console
 from benchmarks.reading import ALL, SOME
 from benchmarks.speed import ATLASAE
+from benchmarks.whole_files import DEFAULT, GENERATED, LOSSLESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,7 +109,48 @@ def _peak(result: dict[str, Any]) -> float:
     return float(max(row["peak_bytes"] for row in result["rows"]) / 1e6)
 
 
+def _of_source(file: str, setting: str, other: str = "") -> Callable[[dict[str, Any]], float]:
+    """The bytes of a compressed file over those of its source, or of another setting."""
+
+    def ratio(result: dict[str, Any]) -> float:
+        row = _row(result, file)
+        return float(
+            row["bytes"][setting] / (row["bytes"][other] if other else row["source_bytes"])
+        )
+
+    return ratio
+
+
+def _of_alone(result: dict[str, Any]) -> float:
+    """The generated file, everything counted, over its columns each alone."""
+    row = _row(result, GENERATED)
+    return float(row["bytes"][LOSSLESS] / sum(kind["alone"] for kind in row["kinds"]))
+
+
+def _whole_file_speed(key: str) -> Callable[[dict[str, Any]], float]:
+    return lambda result: float(result["speed"][key])
+
+
+def _memory(result: dict[str, Any]) -> float:
+    """Megabytes over the start, of the larger file."""
+    return float(max(row["peak"] - row["before"] for row in result["speed"]["memory"]) / 1e6)
+
+
+_TTBAR, _MUONS = "nanoAOD_2015_CMS_Open_Data_ttbar.root", "Run2012B_SingleMu_1000.root"
+_WHOLE = "whole_files"
+
 BARS = (
+    Bar("ttbar of 2015, of its source", _WHOLE, _of_source(_TTBAR, LOSSLESS), 0.45, 0.41),
+    Bar("muons of 2012, of their source", _WHOLE, _of_source(_MUONS, LOSSLESS), 0.55, 0.5),
+    *(
+        Bar(f"{name}, default over lossless", _WHOLE, _of_source(file, DEFAULT, LOSSLESS), 1)
+        for name, file in (("ttbar", _TTBAR), ("muons", _MUONS), ("generated", GENERATED))
+    ),
+    Bar("generated, of its columns each alone", _WHOLE, _of_alone, 0.85),
+    Bar("pack it, times zlib-6's speed", _WHOLE, _whole_file_speed("pack_ratio"), 0.5, 1, True),
+    Bar("read it, times zlib-6's speed", _WHOLE, _whole_file_speed("read_ratio"), 0.5, 1, True),
+    Bar("restore it, times uproot's time", _WHOLE, _whole_file_speed("restore_ratio"), 1.3),
+    Bar("compress it, MB of memory", _WHOLE, _memory, 600),
     Bar("bits per jet, pickle, 1e-3", "rates", _of_case(cases.PICKLE, "bits"), 41.35, 41.29),
     Bar("bits per jet, pickle, 1e-2", "rates", _of_case("pickle, 0.01", "bits"), 28.10, 28.03),
     Bar("bits per jet, pickle, 1e-4", "rates", _of_case("pickle, 0.0001", "bits"), 54.65, 54.58),
@@ -146,7 +189,7 @@ def main() -> None:
         for source in sorted({bar.source for bar in BARS})
         if (RESULTS / f"{source}.json").exists()
     }
-    printed = Table(title="Bars of the bounded codec")
+    printed = Table(title="Bars")
     printed.add_column("bar")
     for heading in ("must", "aim", "seen", "met"):
         printed.add_column(heading, justify="right")

@@ -124,9 +124,14 @@ def _pcodec(column: Column) -> Iterator[Trial]:
 
 
 def _openzl(column: Column) -> Iterator[Trial]:
+    narrow, back = _narrow(column)
+    for trial in openzl_trials(narrow):
+        yield Trial(trial.settings, trial.pack, trial.unpack, back)
+
+
+def openzl_trials(words: Values) -> Iterator[Trial]:
     """Graphs that suit integers without repetitions, and the tool's own choice."""
     zl = package("openzl.ext")
-    narrow, back = _narrow(column)
 
     def pack(name: str, level: int) -> bytes:
         compressor = zl.Compressor()
@@ -135,14 +140,14 @@ def _openzl(column: Column) -> Iterator[Trial]:
         compressor.select_starting_graph(_openzl_graph(zl, compressor, name))
         context = zl.CCtx()
         context.ref_compressor(compressor)
-        return context.compress([zl.Input(zl.Type.Numeric, narrow)])  # type: ignore[no-any-return]
+        return context.compress([zl.Input(zl.Type.Numeric, words)])  # type: ignore[no-any-return]
 
     def unpack(data: bytes) -> Values:
         return np.asarray(zl.DCtx().decompress(data)[0].content.as_nparray())
 
-    graphs = ("bytes apart", "tokens") if narrow.itemsize > 1 else ()
+    graphs = ("bytes apart", "tokens") if words.itemsize > 1 else ()
     for name, level in [*((name, 1) for name in graphs), ("generic", 1), ("generic", 9)]:
-        yield Trial(f"{name}, level {level}", partial(pack, name, level), unpack, back)
+        yield Trial(f"{name}, level {level}", partial(pack, name, level), unpack, np.asarray)
 
 
 def _openzl_graph(zl: Any, compressor: Any, name: str) -> Any:
@@ -159,7 +164,7 @@ def _openzl_graph(zl: Any, compressor: Any, name: str) -> Any:
 
 def _lzma_integers(column: Column) -> Iterator[Trial]:
     narrow, back = _narrow(column)
-    for trial in _lzma(narrow):
+    for trial in lzma_trials(narrow):
         yield Trial(trial.settings, trial.pack, trial.unpack, _after(trial.restore, back))
 
 
@@ -230,11 +235,14 @@ def _root(name: str, **options: int) -> Callable[[Column], Iterator[Trial]]:
     return trials
 
 
-def _lzma(values: Values) -> Iterator[Trial]:
+def lzma_trials(values: Values) -> Iterator[Trial]:
+    """Layouts of the bytes and parameters of LZMA-9."""
     width = values.itemsize.bit_length() - 1
     for layout, (data, back) in _layouts(values).items():
+        window = max(len(data), 1 << 12)  # that of the preset takes 700 MB
+        preset = {"id": lzma.FILTER_LZMA1, "preset": 9, "dict_size": window}
         for lc, lp, pb in {(3, 0, 2), (0, 0, 0), (0, width, width)}:
-            chain = [{"id": lzma.FILTER_LZMA1, "preset": 9, "lc": lc, "lp": lp, "pb": pb}]
+            chain = [preset | {"lc": lc, "lp": lp, "pb": pb}]
             pack = partial(lzma.compress, data, lzma.FORMAT_ALONE, filters=chain)
             yield Trial(f"{layout}, lc={lc} lp={lp} pb={pb}", pack, lzma.decompress, back)
 
@@ -301,7 +309,7 @@ TOOLS: dict[str, Callable[[Column], Iterator[Trial]]] = {
     "LZMA-9 on the same integers": _lzma_integers,
     "SZ3": _sz3,
     "zfp": _zfp,
-    "mantissa truncation, LZMA-9": _truncated(_lzma),
+    "mantissa truncation, LZMA-9": _truncated(lzma_trials),
     "mantissa truncation, ZSTD": _truncated(_zstd),
     "ROOT, lossless, LZMA-9": _root("lzma", preset=9),
     "ROOT, lossless, ZSTD-5": _root("zstandard", level=5),

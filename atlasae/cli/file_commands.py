@@ -251,16 +251,23 @@ def merge(sources: tuple[str, ...], target: str, step_size: str, force: bool) ->
 
 @options.command("Show what a compressed file holds.", "atlasae info small.root --json")
 @options.source
+@click.option("--branches", is_flag=True, help="The size of each branch too; reads all blocks.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
-def info(source: str, as_json: bool) -> None:
+def info(source: str, branches: bool, as_json: bool) -> None:
     """Show what the compressed file SOURCE holds, and the size of each part."""
-    from atlasae.cli.output import print_contents
+    from atlasae.cli.output import print_branches, print_contents
+    from atlasae.root.branch_sizes import branch_sizes
     from atlasae.root.container.container import open_as
 
     open_as(source, compressed=True).close()
     _logger.info("reading %s", printable(source))
     contents = atlasae.info(source)
+    sizes = branch_sizes(source) if branches else []
     if as_json:
-        click.echo(json.dumps(asdict(contents) | {"ratio": contents.ratio}, indent=2))
-    else:
-        print_contents(contents)
+        by_branch = {"branches": [asdict(size) for size in sizes]} if branches else {}
+        values = asdict(contents) | {"ratio": contents.ratio} | by_branch
+        click.echo(json.dumps(values, indent=2))
+        return
+    print_contents(contents)
+    if branches:
+        print_branches(sizes)

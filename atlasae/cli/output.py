@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from atlasae.jets.metrics import Residuals
     from atlasae.root.check import Check
-    from atlasae.root.info import Contents
+    from atlasae.root.info import BranchSize, Contents
     from atlasae.root.preview import Plan
 
 SHOWN_BRANCHES = 20  # the largest of the kept branches
@@ -153,6 +153,18 @@ def print_residuals(name: str, results: Mapping[str, Residuals]) -> None:
                 f"{result.undefined:,} jets have no residual in {printable(result.feature)}: the original is"
                 " zero, or a value is not finite"
             )
+
+
+def print_branches(sizes: Iterable[BranchSize]) -> None:
+    """Print the size of each branch before and after, the largest first."""
+    table = Table()
+    table.add_column("branch")
+    table.add_column("bytes before", justify="right")
+    table.add_column("after", justify="right")
+    for size in sorted(sizes, key=lambda size: -max(size.before, size.after)):
+        name = f"{size.tree}: {size.name}"
+        table.add_row(printable(name), _known(size.before), _number(size.after))
+    _Console().print_table("branches", table)
 
 
 def print_files(title: str, files: Iterable[tuple[str, int, str]]) -> None:

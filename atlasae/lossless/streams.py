@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import zlib
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -112,10 +113,13 @@ class BufferReader:
         self._decoder, at = wrapped.FileDecompressor.new(data)
         index, at = _read_stream(data, at, 1, _INDEX_BYTES * len(dtypes))
         solid, remaining = {}, self._largest
+        self._stream_sizes = {}
         for width in WIDTHS:
+            start = at
             raw, at = _read_stream(data, at, width, remaining)
             remaining -= len(raw)
             solid[width] = BytesIO(raw)
+            self._stream_sizes[width] = at - start
         alone = BytesIO(data[at:])
         kinds, at = _read_numbers(index, 0, len(dtypes))
         sizes, at = _read_numbers(index, at, sum(kind < _AGAIN for kind in kinds))
@@ -144,6 +148,26 @@ class BufferReader:
             raise DamagedFileError(f"{size:,} bytes are more than a block of this size holds")
         if stored.itemsize != (_BITS if dtype == BOOL else dtype).itemsize:
             raise DamagedFileError(f"a buffer has words of {stored.itemsize} bytes, not {dtype}")
+
+    def sizes(self) -> list[float]:
+        """Bytes that the buffer of each slot takes; none where an earlier one is the same.
+
+        The size of a stream is shared out by what zlib makes of each of its buffers.
+        """
+        sizes = [0.0] * len(self._slots)
+        shares: dict[int, dict[int, int]] = {width: {} for width in WIDTHS}
+        for slot, (_, kind, words, piece) in enumerate(self._slots):
+            if self.sources[slot] != slot:
+                continue
+            if kind in (_ALONE, _LEARNED):
+                sizes[slot] = len(piece)
+            else:
+                shares[words.itemsize][slot] = len(zlib.compress(piece, 1))
+        for width, of_slots in shares.items():
+            unit = self._stream_sizes[width] / max(sum(of_slots.values()), 1)
+            for slot, share in of_slots.items():
+                sizes[slot] = share * unit
+        return sizes
 
     def learned(self, slot: int) -> bytes | None:
         """The bytes of a buffer that is coded elsewhere."""

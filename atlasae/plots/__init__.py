@@ -25,6 +25,7 @@ with needs_extra("plot", "atlasae.plots"):
         residual_profile,
         residual_sizes,
     )
+    from atlasae.plots.sizes import branch_sizes
     from atlasae.plots.style import ATLAS, EXPERIMENTS, PLAIN, Style
     from atlasae.plots.training import learning_rates, training
 
@@ -34,6 +35,7 @@ __all__ = [
     "PLAIN",
     "Rate",
     "Style",
+    "branch_sizes",
     "corner",
     "dijet_mass_shift",
     "distribution",

@@ -30,6 +30,14 @@ def stacked() -> Sequence[Axes]:
     return list(axes)
 
 
+def of_rows(count: int) -> Axes:
+    """Axes of a new figure, as high as so many named rows need, with room for a label above."""
+    inches = 0.3 * count + 1.6
+    figure, ax = plt.subplots(figsize=(9, inches))
+    figure.subplots_adjust(left=0.4, right=0.96, bottom=0.85 / inches, top=1 - 0.65 / inches)
+    return ax
+
+
 def beside() -> Sequence[Axes]:
     """Axes of a new figure, side by side, with a common y axis."""
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.8), sharey=True)

@@ -18,6 +18,7 @@ from atlasae.jets.observables import OBSERVABLES, observables
 from atlasae.jets.table import Table, joined, to_records, to_table
 from atlasae.quantization.tolerance import LOSSLESS, Tolerance
 from atlasae.report.event_matching import in_order_of, require_same_jets
+from atlasae.root.branch_sizes import branch_sizes
 from atlasae.root.container.part_readers import LatentReader, part_reader
 from atlasae.root.container.restored_tree import CompressedTrees, open_trees
 from atlasae.root.info import info
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from atlasae.codecs.base import Codec
     from atlasae.root.container.container import Segment
     from atlasae.root.container.manifest import Part
-    from atlasae.root.info import Contents
+    from atlasae.root.info import BranchSize, Contents
     from atlasae.root.io.branch import BranchInfo
     from atlasae.root.io.tree import TreeReader
     from atlasae.root.known_layouts import Collection
@@ -77,6 +78,7 @@ class DecodedFile(JetFile):
             as restored files do.
         codecs: the codecs, ready to decode; empty for columns packed without one.
         latents: of an autoencoder, as records; None for other codecs.
+        branches: sizes in the original and in this file; empty for restored files.
         residuals: by feature.
         observables: from ``atlasae.jets.observables``; empty for flat jets.
     """
@@ -85,6 +87,7 @@ class DecodedFile(JetFile):
     codec: str
     codecs: tuple[Codec, ...]
     latents: ak.Array | None
+    branches: tuple[BranchSize, ...]
     residuals: dict[str, Residuals]
     observables: dict[str, Floats]
 
@@ -243,10 +246,11 @@ def _decoded(
         trees = open_trees(file)
         source, jet_collection = find_collection(trees, tree, collection)
         after = _jets_in(path, file, source, jet_collection, features)
-        coding = _Coding("", after.jet_bytes)
+        coding, sizes = _Coding("", after.jet_bytes), []
         if isinstance(trees, CompressedTrees):
             branches = {branch.name for branch in _branches(jet_collection, features)}
             coding = _coding(trees, info(path), tree, branches)
+            sizes = branch_sizes(path)
     with located(f"{os.fspath(path)} against {os.fspath(original.path)}"):
         moved = any(codec.reorders for codec in coding.codecs)
         jets = in_order_of(original.event_numbers, after.event_numbers, after.jets, moved=moved)
@@ -262,6 +266,7 @@ def _decoded(
         codec=coding.calls,
         codecs=coding.codecs,
         latents=coding.latents,
+        branches=tuple(sizes),
         residuals=results,
         observables=_observables(jets, unit),
     )

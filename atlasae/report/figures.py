@@ -33,6 +33,7 @@ SUFFIXES = (".png", ".pdf")
 _LONGEST_STEM = 100  # characters of the name of a figure's file
 RESOLUTION = 150  # of the PNG, in dots per inch
 SECTIONS = {
+    "branches": "Sizes of the branches",
     "features": "Features of the jets",
     "residuals": "Residuals per jet",
     "derived": "Observables derived from the jets",
@@ -85,6 +86,7 @@ def figures_of(comparison: Comparison, published: Sequence[Rate] = ()) -> Iterat
 
 def _all_figures(comparison: Comparison, published: Sequence[Rate]) -> Iterator[Figure]:
     """The figures; names of files and features, of any characters, are part of their names."""
+    yield from _branches(comparison)
     yield from _features(comparison)
     yield from _residuals(comparison)
     if comparison.observables:
@@ -103,6 +105,29 @@ def save(figure: Figure, directory: Path, style: Style) -> list[Path]:
                 drawn.savefig(unfinished, dpi=RESOLUTION, format=path.suffix[1:])
         plt.close(drawn)
     return written
+
+
+def _branches(comparison: Comparison) -> Iterator[Figure]:
+    for file in comparison.files:
+        if file.branches:
+            yield Figure(
+                f"branch_sizes_{file.name}",
+                "branches",
+                f"{file.name}: size of the largest branches in the original and in the compressed file."
+                " Branches that a codec takes together are one. A codec and what else all branches"
+                " share are not counted.",
+                partial(plots.branch_sizes, _sizes_by_name(file)),
+                wide=True,
+            )
+
+
+def _sizes_by_name(file: DecodedFile) -> dict[str, tuple[int, int]]:
+    """Bytes before and after, by branch; if there are several trees, with the tree's name."""
+    several = len({size.tree for size in file.branches}) > 1
+    return {
+        f"{size.tree}: {size.name}" if several else size.name: (size.before, size.after)
+        for size in file.branches
+    }
 
 
 def _features(comparison: Comparison) -> Iterator[Figure]:

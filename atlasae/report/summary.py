@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
+from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -74,6 +75,7 @@ def _file(comparison: Comparison, file: DecodedFile) -> dict[str, Any]:
         "ratio": original.file_bytes / file.file_bytes,
         "jet_bytes": file.jet_bytes,
         "bits_per_jet": file.bits,
+        "branches": [asdict(size) for size in file.branches],
         "features": {name: _feature(original.jets, file, name) for name in file.residuals},
         "correlation": {
             "features": list(file.residuals),

@@ -66,6 +66,15 @@ def test_compress_info_decompress_compare(run, events_file, codec_file, tmp_path
     assert summary["command"].endswith("--experiment CMS")
 
 
+def test_info_of_branches(run, compressed_file):
+    rows = json.loads(run("info", compressed_file, "--branches", "--json").stdout)["branches"]
+    assert "branches" not in json.loads(run("info", compressed_file, "--json").stdout)
+    shown = run("info", compressed_file, "--branches").output
+    for row in rows:
+        name = re.escape(f"{row['tree']}: {row['name']}")
+        assert re.search(rf"{name} .* {row['after']:,} ", shown)
+
+
 def test_train_and_decode(run, events_file, tmp_path):
     codec, array = tmp_path / "c.safetensors", tmp_path / "reduced_features.npy"
     shown = run(

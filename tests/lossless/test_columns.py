@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from atlasae.errors import DamagedFileError, InputError
 from atlasae.lossless import streams
-from atlasae.lossless.columns import pack, size_of, unpack
+from atlasae.lossless.columns import pack, packed_sizes, size_of, unpack
 from atlasae.lossless.slots import can_pack
 
 DTYPES = [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)] + [
@@ -347,3 +347,31 @@ def test_kinds_that_cannot_be_packed():
 
 def test_no_columns():
     assert unpack(pack({}), {}, 5) == {}
+
+
+def test_packed_sizes_share_out_what_is_stored_together():
+    rng = np.random.default_rng(5)
+    counts = rng.poisson(2, 3000)
+    pt = rng.normal(size=counts.sum())
+    arrays = {
+        "noise": ak.Array(rng.integers(0, 256, 3000).astype(np.uint8)),  # in one stream of LZMA
+        "rare": ak.Array((rng.random(3000) < 0.01).astype(np.uint8)),
+        "pt": ak.unflatten(pt, counts),
+        "again": ak.unflatten(pt, counts),
+        "year": ak.Array(np.full(3000, 2012)),
+    }
+    data = pack(arrays)
+    sizes = packed_sizes(data, types_of(arrays))
+    assert 0.97 * len(data) < sum(map(sum, sizes.values())) < len(data)
+    assert sizes["noise"][0] > 20 * sizes["rare"][0] > 0
+    assert sizes["pt"][1] > sizes["pt"][0] > 0
+    assert sizes["again"] == [0, 0]
+    assert sizes["year"][0] < 50
+
+
+def test_packed_sizes_of_other_bytes_are_refused():
+    arrays = {"x": ak.Array(np.arange(100.0))}
+    data = pack(arrays)
+    for damaged in (b"", data[:10], data + b"x"):
+        with pytest.raises(DamagedFileError):
+            packed_sizes(damaged, types_of(arrays))

@@ -171,6 +171,37 @@ def test_rate_distortion():
     return drawn(plots.rate_distortion, measured, published)
 
 
+@pytest.fixture
+def sizes():
+    before = (5e6 * 0.8 ** np.arange(30)).astype(int).tolist()
+    return {f"Jet_branch{i}": (size, size * (i + 2) // 40) for i, size in enumerate(before)}
+
+
+@compared
+def test_branch_sizes(sizes):
+    return drawn(plots.branch_sizes, sizes)
+
+
+def test_the_largest_branches_are_drawn_and_the_others_summed(sizes):
+    ax = drawn(plots.branch_sizes, sizes).axes[0]
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names == [*(f"Jet_branch{i}" for i in range(20)), "10 other branches"]
+    before, after = (np.array([bar.get_width() for bar in bars]) for bars in ax.containers)
+    assert before.sum() == pytest.approx(sum(one for one, _ in sizes.values()) / 1e6)
+    assert after.sum() == pytest.approx(sum(other for _, other in sizes.values()) / 1e6)
+
+
+@pytest.mark.parametrize(("size", "unit"), [(12, "bytes"), (12_000, "kB"), (12_000_000_000, "GB")])
+def test_sizes_have_a_unit_that_suits_them(size, unit):
+    figure = drawn(plots.branch_sizes, {"x": (size, 0)})
+    assert f"Size [{unit}]" in words(figure)
+
+
+def test_no_branches_are_not_drawn():
+    with pytest.raises(InputError, match="no branches"):
+        plots.branch_sizes({})
+
+
 @compared
 def test_training(history):
     return drawn(plots.training, history)

@@ -86,6 +86,20 @@ def chi_square(first, second):
     return (((scale * table[0] - table[1] / scale) ** 2) / table.sum(axis=0)).sum()
 
 
+def test_sizes_of_branches_are_in_the_report(comparison, summary, events_file, tmp_path):
+    figures = {figure.name: figure for figure in figures_of(comparison)}
+    assert {"branch_sizes_tight", "branch_sizes_small"} <= figures.keys()
+    for written, file in zip(summary["files"], comparison.files, strict=True):
+        sizes = {row["name"]: row["after"] for row in written["branches"]}
+        assert sizes["run"] > 0
+        assert sizes["Jet (4 branches)"] == file.jet_bytes
+    back = tmp_path / "back.root"
+    atlasae.decompress(comparison.files[0].path, back)
+    restored = read_comparison(events_file, [back])
+    assert not restored.files[0].branches
+    assert not any(figure.section == "branches" for figure in figures_of(restored))
+
+
 def test_derived_numbers_are_those_of_vector(comparison, summary, events_file, bounded_file):
     for number, path in enumerate((None, bounded_file)):
         jets = atlasae.read_jets(path or events_file)
@@ -130,7 +144,13 @@ def every_figure(_):
 
 
 def one_figure_per_section(figure):
-    return figure.name in ("distribution_pt", "residual_phi_small", "m_jj", "latent_pairs_small")
+    return figure.name in (
+        "distribution_pt",
+        "branch_sizes_small",
+        "residual_phi_small",
+        "m_jj",
+        "latent_pairs_small",
+    )
 
 
 @pytest.mark.parametrize(

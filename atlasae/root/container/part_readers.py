@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import awkward as ak
 import numpy as np
 
-from atlasae.errors import DamagedFileError
+from atlasae.errors import DamagedFileError, located
 from atlasae.jets.table import Table, to_table
-from atlasae.lossless.columns import NOTHING_LEARNED, Learned, unpack
+from atlasae.lossless.columns import NOTHING_LEARNED, Learned, packed_sizes, unpack
 from atlasae.root.container.stored_branches import StoredBranches
 
 if TYPE_CHECKING:
@@ -130,6 +130,15 @@ class BlockReader(PartReader):
                     self.blocks[i], self.identity, begin - self.start, flat=self.part.flat
                 )
                 yield partial(self._entries, i, block, wanted, entries, remember=i == last - 1)
+
+    def column_sizes(self) -> Iterator[dict[str, list[float]]]:
+        """Bytes of the buffers of each branch, block by block; of columns that no codec takes."""
+        for i, number in enumerate(self.blocks):
+            first = int(self.edges[i]) - self.start
+            block = self.tree.block(number, self.identity, first, flat=self.part.flat)
+            with located(block.name):
+                block.check()
+                yield packed_sizes(block.payload, self.types)
 
     def _entries(
         self, i: int, block: Block, names: tuple[str, ...], entries: slice, *, remember: bool
