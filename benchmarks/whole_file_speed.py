@@ -67,10 +67,14 @@ _MEMORY = (
     _START
     + """
 import resource
-unit = 1 if sys.platform == "darwin" else 1024
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+def peak():
+    if os.path.exists("/proc/self/status"):  # ru_maxrss would be that of the parent, if it is larger
+        with open("/proc/self/status") as status:
+            return 1024 * int(status.read().split("VmHWM:")[1].split()[0])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
 atlasae.compress(source, small, force=True, **lossless)
-print(json.dumps([before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit]))
+print(json.dumps([before, peak()]))
 """
 )
 
