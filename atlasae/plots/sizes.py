@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -45,7 +45,7 @@ def branch_sizes(
     unit, scale = next(one for one in reversed(_UNITS) if largest >= one[1] or one[1] == 1)
     places = np.arange(len(rows))
     before, after = np.array(list(rows.values())).T / scale
-    look = {"height": 0.4, "align": "edge"}
+    look: dict[str, Any] = {"height": 0.4, "align": "edge"}
     artists: Artists = [
         *ax.barh(places - 0.4, before, color=ORIGINAL, alpha=0.35, label="Before", **look),
         *ax.barh(places, after, color=series(0)["color"], label="After", **look),
