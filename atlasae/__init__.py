@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from atlasae.root.check import check
     from atlasae.root.compress import compress
     from atlasae.root.decompress import decompress
+    from atlasae.root.file_codecs import FileCodecs
     from atlasae.root.info import info
     from atlasae.root.merge import merge
     from atlasae.root.plan import Selection
@@ -65,6 +66,7 @@ __all__ = [
     "BoundedCodec",
     "Codec",
     "DamagedFileError",
+    "FileCodecs",
     "FileError",
     "InputError",
     "LargerTargetError",
@@ -100,6 +102,7 @@ __all__ = [
 _LAZY = {
     "AutoencoderCodec": "codecs.autoencoder.codec",
     "BoundedCodec": "codecs.bounded.codec",
+    "FileCodecs": "root.file_codecs",
     "Selection": "root.plan",
     "abs_": "quantization.tolerance",
     "check": "root.check",

@@ -11,8 +11,8 @@ import pytest
 import atlasae
 
 PUBLIC = [
-    "AtlasaeError", "AutoencoderCodec", "BoundedCodec", "Codec", "DamagedFileError", "FileError", "InputError",
-    "LargerTargetError", "MissingFileError",
+    "AtlasaeError", "AutoencoderCodec", "BoundedCodec", "Codec", "DamagedFileError", "FileCodecs", "FileError",
+    "InputError", "LargerTargetError", "MissingFileError",
     "MissingNameError", "MissingPackageError", "NotFittedError", "Selection", "TargetExistsError",
     "UnsafePickleError", "VersionError", "__version__", "abs_", "check", "compare", "compress", "concatenate", "cycles",
     "decompress", "info", "iterate", "merge", "metrics", "open", "plan", "plots", "read_jets",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,43 +11,85 @@ import atlasae
 from atlasae.atomic_write import check_target
 from atlasae.cli import options
 from atlasae.codecs.autoencoder.hyperparameters import CHOICES, UNITS
-from atlasae.errors import located
+from atlasae.errors import InputError, located
+from atlasae.source_files import is_pickle
 from atlasae.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _logger = logging.getLogger(__name__)
 
 
 @options.command(
-    "Fit a bounded codec to the jets of a file.",
-    "atlasae fit events.root jets.safetensors --tolerance 1e-3",
-    "atlasae compress events.root small.root --codec jets.safetensors",
+    "Fit codecs to files, or one codec to the jets of a file.",
+    "atlasae fit A.root B.root codecs.safetensors --tolerance 1e-3",
+    "atlasae compress C.root small.root --codec codecs.safetensors",
 )
-@options.source
+@click.argument("sources", type=click.Path(), nargs=-1, required=True)
 @options.target
 @options.one_collection
 @click.option("--tolerance", default="1e-3", show_default=True, help=options.TOLERANCE_HELP)
 @options.force
 def fit(
-    source: str, target: str, tree: str | None, collection: str | None, tolerance: str, force: bool
+    sources: tuple[str, ...],
+    target: str,
+    tree: str | None,
+    collection: str | None,
+    tolerance: str,
+    force: bool,
 ) -> None:
-    """Fit a bounded codec to the jets of SOURCE (a ROOT file or a pickle of jets).
+    """Learn codecs of all collections and columns from SOURCES, ROOT files of one kind.
 
-    The codec is written to TARGET. With compress --codec it serves many files of one kind.
+    They are written to TARGET. With compress --codec they serve many files, and nothing is trained.
+    With --collection, or from a pickle of jets, one bounded codec is fitted to the jets of one file.
     """
     from atlasae.jets.table import to_table
     from atlasae.quantization.tolerance import check_spec, of_collection
 
     check_spec(tolerance)
-    options.require_jets(source)
-    check_target(target, force=force, sources=[source])
-    jets = options.read_jets(source, tree, collection)
-    with located(source):
+    for source in sources:
+        options.require_jets(source)
+    check_target(target, force=force, sources=sources)
+    if collection is None and not any(map(is_pickle, sources)):
+        _fit_files(sources, target, tree, tolerance, force)
+        return
+    if len(sources) > 1:
+        raise InputError(
+            f"one codec is fitted to one file, not {len(sources)}: without --collection, codecs of"
+            " all collections are fitted to many ROOT files"
+        )
+    jets = options.read_jets(sources[0], tree, collection)
+    with located(sources[0]):
         names = list(to_table(jets).columns)
     codec = atlasae.BoundedCodec(tolerance=of_collection(tolerance, collection or "Jet", names))
-    _fit(codec, jets, source)
+    codec.collection = collection or ""
+    _fit(codec, jets, sources[0])
     codec.save(target, force=force)
-    bits = sum(codec.bits_.values())
-    options.print_line(f"{target}: {codec.call}, {bits:.2f} bits per jet on held-out jets")
+    options.print_line(f"{target}: {_rate(codec)}")
+
+
+def _fit_files(
+    sources: Sequence[str], target: str, tree: str | None, tolerance: str, force: bool
+) -> None:
+    codecs = atlasae.FileCodecs.fit(
+        sources,
+        tolerance=tolerance,
+        select=atlasae.Selection(tree),
+        progress=options.shows_progress(),
+    )
+    codecs.save(target, force=force)
+    for path, learned in codecs.trees.items():
+        for name, one in learned.collections.items():
+            options.print_line(f"{path}: {name}: {_rate(one)}")
+        if learned.columns:
+            options.print_line(f"{path}: {len(learned.columns):,} other branches learned")
+    options.print_line(f"{target} written")
+
+
+def _rate(codec: atlasae.Codec) -> str:
+    assert isinstance(codec, atlasae.BoundedCodec)
+    return f"{codec.call}, {sum(codec.bits_.values()):.2f} bits per jet on held-out jets"
 
 
 def _fit(codec: atlasae.Codec, jets: Any, source: str) -> None:
@@ -111,6 +153,7 @@ def train(
     fixed size per jet; fit makes the codec that keeps a tolerance.
     """
     codec = atlasae.AutoencoderCodec(hidden=options.parse_widths(hidden), **hyperparameters)
+    codec.collection = collection or ""
     options.require_jets(source)
     check_target(target, force=force, sources=[source])
     jets = options.read_jets(source, tree, collection)

@@ -33,7 +33,11 @@ _PACK_HELP = (
 )
 @options.source
 @click.argument("target", type=click.Path(), required=False)
-@click.option("--codec", type=click.Path(), help="File of a codec from atlasae fit or train.")
+@click.option(
+    "--codec",
+    type=click.Path(),
+    help="File of atlasae fit or train, or a compressed file: its codecs are used, none is trained.",
+)
 @click.option("--tolerance", help=f"{options.TOLERANCE_HELP}  [default: 1e-3]")
 @options.choice("--order", ORDERS, "preserved", "free: the order of the entries may change.")
 @click.option(
@@ -185,6 +189,7 @@ def decode(
     """
     from atlasae.jets.table import save_matrix
     from atlasae.root.container.container import open_as
+    from atlasae.root.file_codecs import FileCodecs, load_codecs
 
     read = [source] if codec is None else [source, codec]
     if codec is None:
@@ -195,7 +200,8 @@ def decode(
     _logger.info("reading the jets of %s", printable(source))
     jets = options.read_jets(source, tree, collection)
     if codec is not None:
-        trained = atlasae.Codec.load(codec)
+        loaded = load_codecs(codec)
+        trained = loaded.codec(collection) if isinstance(loaded, FileCodecs) else loaded
         _logger.info("encoding and decoding them with %s", trained.call)
         with located(source):
             jets = trained.decode(trained.encode(jets))
@@ -253,9 +259,10 @@ def merge(sources: tuple[str, ...], target: str, step_size: str, force: bool) ->
 @options.source
 @click.option("--branches", is_flag=True, help="The size of each branch too; reads all blocks.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
-def info(source: str, branches: bool, as_json: bool) -> None:
+@click.option("--columns", is_flag=True, help="Show how each column is coded, and given what.")
+def info(source: str, branches: bool, columns: bool, as_json: bool) -> None:
     """Show what the compressed file SOURCE holds, and the size of each part."""
-    from atlasae.cli.output import print_branches, print_contents
+    from atlasae.cli.output import print_branches, print_columns, print_contents
     from atlasae.root.branch_sizes import branch_sizes
     from atlasae.root.container.container import open_as
 
@@ -271,3 +278,5 @@ def info(source: str, branches: bool, as_json: bool) -> None:
     print_contents(contents)
     if branches:
         print_branches(sizes)
+    if columns:
+        print_columns(contents.columns)

@@ -12,10 +12,11 @@ from atlasae.root.preview import KEPT
 from atlasae.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from atlasae.jets.metrics import Residuals
     from atlasae.root.check import Check
+    from atlasae.root.column_coding import ColumnCoding
     from atlasae.root.info import BranchSize, Contents
     from atlasae.root.preview import Plan
 
@@ -56,6 +57,24 @@ def print_contents(contents: Contents) -> None:
         console.print(f"{printable(tree)}: {entries:,} entries")
     console.print(f"ratio {contents.ratio:.3f}, codecs included", style="bold")
     print_notes(contents.changed, contents.left_out)
+
+
+def print_columns(columns: Sequence[ColumnCoding]) -> None:
+    """Print how columns are coded, a row for each."""
+    table = Table()
+    for heading in ("column", "coded", "compared with", "given"):
+        table.add_column(heading)
+    table.add_column("depth", justify="right")
+    several = len({column.tree for column in columns}) > 1
+    for column in columns:
+        table.add_row(
+            _name(column.tree, column.branch, several),
+            column.coded,
+            printable(column.compared),
+            printable(", ".join(column.given)),
+            str(column.depth),
+        )
+    _Console().print(table)
 
 
 def _size_table(contents: Contents) -> Table:

@@ -59,6 +59,8 @@ class Codec(ABC):
         features_: the fitted columns, in order.
         tolerances_: largest error of each feature; empty if the codec promises none.
         history_: losses of the training by epoch; None if there are none.
+        collection: name of the collection that it is for, which ``save`` keeps; ``compress`` uses it
+            for no other. Empty if it is not known.
 
     Example:
         >>> import atlasae
@@ -77,6 +79,7 @@ class Codec(ABC):
     features_: tuple[str, ...]
     tolerances_: Mapping[str, Tolerance] = MappingProxyType({})
     history_: History | None = None
+    collection: str = ""
     __signature__: ClassVar[inspect.Signature]
     _fingerprint: bytes | None = None  # once computed; ``fit`` sets it to None again
 
@@ -309,17 +312,21 @@ class Codec(ABC):
         """The inverse of ``to_bytes``, for any codec; the bytes need not be trusted.
 
         Raises:
-            InputError: it is not bytes.
+            InputError: it is not bytes, or those of codecs of whole files.
             DamagedFileError: these bytes are not a codec.
             VersionError: another version of atlasae wrote them, in a form this one cannot read.
             MissingNameError: no codec of this kind is installed.
         """
         require_bytes(data, "stored codecs")
         header, tensors = unpack(data)
+        if "trees" in header:
+            raise InputError("these are the codecs of whole files: FileCodecs.load reads them")
         try:
+            collection = str(header.pop("collection", ""))
             codec: Codec = codec_class(header["codec"]).from_config(header["config"])
             codec._restore(header["state"], tensors)
             codec._fingerprint = fingerprint(header, tensors)[:FINGERPRINT_BYTES]
+            codec.collection = collection
         except (MissingNameError, VersionError):
             raise
         except (
@@ -343,7 +350,8 @@ class Codec(ABC):
         """
         self.require_fitted()
         state, tensors = self._state()
-        data = pack_plain(self._header(state), tensors)
+        made_for = {"collection": self.collection} if self.collection else {}
+        data = pack_plain(self._header(state) | made_for, tensors)
         with atomic_write(path, force=force) as unfinished:
             unfinished.write_bytes(data)
 
@@ -355,6 +363,7 @@ class Codec(ABC):
             MissingFileError: there is no such file.
             FileError: it cannot be read.
             DamagedFileError: it is not a codec.
+            InputError: it holds the codecs of whole files.
             VersionError: another version of atlasae wrote it, in a form this one cannot read.
             MissingNameError: no codec of this kind is installed.
         """

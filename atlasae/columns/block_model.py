@@ -30,6 +30,14 @@ class BlockModel:
     def __init__(self, by_slot: Mapping[int, ColumnModel]) -> None:
         self.by_slot = by_slot
 
+    @property
+    def depths(self) -> dict[int, int]:
+        """How many columns have to be decoded before each, one after another, by slot."""
+        depths: dict[int, int] = {}
+        for slot, column in self.by_slot.items():
+            depths[slot] = depth_given(column, depths)
+        return depths
+
     def encode(self, block: BlockBuffers) -> Mapping[int, bytes]:
         """The bytes of the buffers that can be coded, by slot."""
         known, order = KnownColumns(self.by_slot, block), _Order(self.by_slot, block)
@@ -104,6 +112,11 @@ class _Order:
                 needed.add(parent)
                 parent = self._block.slots[parent].parent
         return {self._block.source(each) for each in needed}
+
+
+def depth_given(column: ColumnModel, depths: Mapping[int, int]) -> int:
+    """The depth of a column, given the depths of those that it needs."""
+    return max((depths[needed] + 1 for needed in column.slots), default=0)
 
 
 class KnownColumns:

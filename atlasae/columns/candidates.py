@@ -39,21 +39,21 @@ class Candidates:
         self._targets = {i: t for i in slots if (t := self._target(i, slots)) is not None}
         self._with_mothers = {t for i, t in self._targets.items() if t == block.domain(i)}
         self._order = sorted(slots, key=self._priority)
-        self._before: list[int] = []
 
     def __iter__(self) -> Iterator[int]:
-        """The slots in the order of coding; what comes before is known."""
-        for slot in self._order:
-            yield slot
-            self._before.append(slot)
-            self._in_domain[self._block.domain(slot)].append(slot)
+        """The slots in the order of coding."""
+        return iter(self._order)
+
+    def offer(self, slot: int) -> None:
+        """Let the columns that come after a slot be given it."""
+        self._in_domain[self._block.domain(slot)].append(slot)
 
     def same(self, slot: int) -> list[int]:
-        """The known columns of the same rows."""
+        """The columns of the same rows that were offered."""
         return self._in_domain[self._block.domain(slot)]
 
     def links(self, slot: int) -> list[tuple[int, list[int]]]:
-        """The known indices in the rows of a column, each with the known columns it points to.
+        """The indices in the rows of a column, each with the columns it points to, as offered.
 
         Where it points to rows of the same list, the column itself is among these.
         """

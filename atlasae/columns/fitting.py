@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from atlasae.columns.block_model import BlockModel, KnownColumns
+from atlasae.columns.block_model import BlockModel, KnownColumns, depth_given
 from atlasae.columns.candidates import Candidates, linked_term
 from atlasae.columns.coder_fitting import Given, fit_adaptive, fit_tabulated
 from atlasae.columns.column_model import LEAST, MOST, ColumnModel
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from atlasae.lossless.slots import BlockBuffers
     from atlasae.types import Integers, Integers32, Values
 
+MOST_DEPTH = 6  # columns that have to be decoded before a column, one after another; see the design
 _MOST_BINS = 250
 _BIN = 8.0  # bits that a bin costs to store and to learn
 _CELL_BINS, _CELL_BIN = 24, 60.0  # of columns that others know and that are coded as differences
@@ -54,6 +55,7 @@ def fit_block_model(names: Sequence[str], block: BlockBuffers, uses: float = 1.0
     models: dict[int, ColumnModel] = {}
     known = KnownColumns(models, block)
     pools: dict[tuple[int, ...], FeaturePool] = {}
+    depths: dict[int, int] = {}
     for slot in candidates:
         domain = block.domain(slot)
         if domain not in pools:
@@ -66,7 +68,10 @@ def fit_block_model(names: Sequence[str], block: BlockBuffers, uses: float = 1.0
                 term = linked_term(other, slot, index)
                 own.append(term) if term.is_own else pool.add(term)
         given = Given(known.rows(slot), known, pool, own)
-        models[slot] = _Fit(slot, block, given, candidates, uses).best()
+        models[slot] = model = _Fit(slot, block, given, candidates, uses).best()
+        depths[slot] = depth_given(model, depths)
+        if depths[slot] < MOST_DEPTH:
+            candidates.offer(slot)
     return BlockModel(models)
 
 

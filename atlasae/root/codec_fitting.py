@@ -1,4 +1,4 @@
-"""Codecs for the collections of a file: the one given, or one fitted to each collection."""
+"""Codecs fitted to the collections of trees."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from atlasae.columns.candidates import linked_collections
 from atlasae.errors import located
 from atlasae.jets.table import to_table
 from atlasae.root.column_fitting import fit_columns, learned_columns
-from atlasae.root.entry_sample import read_sample
+from atlasae.root.entry_sample import read_samples
 from atlasae.root.io.branch import grouped_alike
-from atlasae.root.known_layouts import Collection, preferred_collection
 from atlasae.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import awkward as ak
 
     from atlasae.codecs.base import Codec
     from atlasae.root.io.branch import BranchInfo
+    from atlasae.root.known_layouts import Collection
     from atlasae.root.plan import TreePlan
 
 _logger = logging.getLogger(__name__)
@@ -51,11 +51,13 @@ class TreeCodecs:
         collections: those that codecs compress.
         packed: the other branches that are packed.
         model: bytes of the models of their columns; empty if each is packed alone.
+        notes: what the user should know of this choice.
     """
 
     collections: list[CodedCollection]
     packed: list[BranchInfo]
     model: bytes
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def packing(cls, plan: TreePlan) -> TreeCodecs:
@@ -69,18 +71,8 @@ class TreeCodecs:
         return [*codecs, self.model] if self.model else codecs
 
 
-def keep_one_collection(plans: Sequence[TreePlan]) -> None:
-    """Leave one collection to be coded, ``Jet`` or the first: for a codec made for one kind."""
-    first = next((plan for plan in plans if plan.collections), None)
-    if first is None:
-        return
-    wanted = preferred_collection([collection.name for collection in first.collections])
-    for plan in plans:
-        plan.collections = [c for c in plan.collections if plan is first and c.name == wanted]
-
-
 def fit_codecs(plans: Sequence[TreePlan], template: Codec, *, progress: bool) -> list[TreeCodecs]:
-    """What each tree is compressed with: the codec given if it is fitted, else one each collection.
+    """What each tree is compressed with: copies of a codec, one fitted to each collection.
 
     Collections with fewer than two jets are left to be kept or packed.
 
@@ -95,67 +87,86 @@ def fit_codecs(plans: Sequence[TreePlan], template: Codec, *, progress: bool) ->
 
 def _fit_tree(plan: TreePlan, template: Codec, progress: bool) -> TreeCodecs:
     coded: list[CodedCollection] = []
-    linked = linked_collections(branch.name for branch in plan.branches)
-    for collection in plan.collections:
-        loses_nothing = template.loses_nothing(collection.name, list(collection.vector))
-        if plan.packs and loses_nothing and collection.name.lower() in linked:
-            continue  # its columns are learned with those of the rows that it points to
-        with located(f"tree {plan.source.path!r}: collection {collection.name!r}"):
-            codec = _codec_for(plan, collection, template, progress)
+    for collection in collections_to_code(plan, template):
+        read = min(plan.source.num_entries, TRAINING_ENTRIES)
+        uses = plan.source.represented_entries / max(read, 1)
+        codec = fit_collection([plan], collection, template, uses, progress=progress)
         if codec is not None:
             coded.append(CodedCollection(collection, codec))
             template = template.preserving_order()  # the first collection sets the order of all
     packed = plan.branches_to_pack([branch for one in coded for branch in one.branches])
-    return TreeCodecs(coded, packed, fit_columns(plan.source, packed) if packed else b"")
+    return TreeCodecs(coded, packed, fit_columns([plan.source], packed) if packed else b"")
 
 
-def _codec_for(
-    plan: TreePlan, collection: Collection, template: Codec, progress: bool
+def collections_to_code(plan: TreePlan, template: Codec) -> Iterator[Collection]:
+    """The collections of a tree for which a codec can be better than columns learned together."""
+    linked = linked_collections(branch.name for branch in plan.branches)
+    for collection in plan.collections:
+        loses_nothing = template.loses_nothing(collection.name, list(collection.vector))
+        if not (plan.packs and loses_nothing and collection.name.lower() in linked):
+            yield collection  # else it is learned with the rows that it points to
+
+
+def fit_collection(
+    plans: Sequence[TreePlan],
+    collection: Collection,
+    template: Codec,
+    uses: float,
+    *,
+    progress: bool,
 ) -> Codec | None:
-    """The fitted codec for a collection; None to leave it to be kept or packed."""
-    if template.is_fitted:
-        chosen = collection.choose(template.features_)  # raises if one is missing
-        template.require_dtypes({name: branch.dtype or "" for name, branch in chosen.items()})
-        return template
-    codec, jets = _training_jets(plan, collection, template)
-    if len(to_table(jets)) < 2:
-        return None
-    codec.select_features(jets)  # raises before it is said that the work starts
-    source = plan.source
-    share = min(source.num_entries, TRAINING_ENTRIES) / source.represented_entries
-    where = printable(f"{plan.source.path}: {collection.name}")
-    _logger.info("fitting %s to %s jets of %s", codec.call, f"{len(to_table(jets)):,}", where)
-    codec.fit(jets, uses=1 / share, progress=progress)
+    """A codec for a collection, fitted to jets of one tree or of several that have it.
+
+    Args:
+        plans: of the trees, alike.
+        collection: as the first of them has it.
+        template: an unfitted codec.
+        uses: how many jets will be coded for each jet that is read.
+        progress: show a progress bar.
+
+    Returns:
+        None to leave the collection to be kept or packed.
+    """
+    plan = plans[0]
+    with located(f"tree {plan.source.path!r}: collection {collection.name!r}"):
+        codec, jets = _training_jets(plans, collection, template)
+        if len(to_table(jets)) < 2:
+            return None
+        codec.select_features(jets)  # raises before it is said that the work starts
+        where = printable(f"{plan.source.path}: {collection.name}")
+        _logger.info("fitting %s to %s jets of %s", codec.call, f"{len(to_table(jets)):,}", where)
+        codec.fit(jets, uses=uses, progress=progress)
     # columns are packed without loss, so they can stand in for a codec that bounds the error
     can_pack = plan.packs and codec.tolerances_ and codec.storage == "blocks"
-    if can_pack and not _saves(codec, jets, share):
+    if can_pack and not _saves(codec, jets, uses):
         return None
     return codec
 
 
 def _training_jets(
-    plan: TreePlan, collection: Collection, template: Codec
+    plans: Sequence[TreePlan], collection: Collection, template: Codec
 ) -> tuple[Codec, dict[str, Any]]:
     """An unfitted codec for a collection, and jets to fit it to."""
-    names = list(collection.vector)
-    if plan.select.all_floats:
+    names, all_floats = list(collection.vector), plans[0].select.all_floats
+    if all_floats:
         names += [name for name, branch in collection.others.items() if branch.is_float]
     codec = template.for_collection(collection.name, names)
     chosen = collection.choose(codec.features or names)
-    sample = read_sample(plan.source, [b.name for b in chosen.values()], TRAINING_ENTRIES)
+    sources = [plan.source for plan in plans]
+    sample = read_samples(sources, [b.name for b in chosen.values()], TRAINING_ENTRIES)
     jets = {feature: sample[branch.name] for feature, branch in chosen.items()}
-    if plan.select.all_floats:  # vectors of one prefix can differ in length
+    if all_floats:  # vectors of one prefix can differ in length
         first = jets[names[0]]
         jets = {name: values for name, values in jets.items() if grouped_alike(first, values)}
         codec = template.for_collection(collection.name, list(jets))
     return codec, jets
 
 
-def _saves(codec: Codec, jets: Mapping[str, ak.Array], share: float) -> bool:
+def _saves(codec: Codec, jets: Mapping[str, ak.Array], uses: float) -> bool:
     """Whether a codec with what it codes takes less than the columns learned without loss."""
     entries = len(jets[codec.features_[0]])
     part = {name: jets[name][:_COMPARED_ENTRIES] for name in codec.features_}
-    uses = entries / share / min(entries, _COMPARED_ENTRIES)
+    uses *= entries / min(entries, _COMPARED_ENTRIES)
     coded = len(codec.encode(part)) * uses + len(codec.decoder_bytes())
     model, packed = learned_columns(part, uses)
     return coded < packed * uses + len(model)

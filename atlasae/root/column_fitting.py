@@ -9,7 +9,7 @@ from atlasae.columns.fitting import fit_block_model
 from atlasae.columns.serialization import write_block_model
 from atlasae.lossless.columns import CollectedBuffers, pack
 from atlasae.lossless.slots import slots_of
-from atlasae.root.entry_sample import read_sample
+from atlasae.root.entry_sample import read_samples
 from atlasae.text import printable
 
 if TYPE_CHECKING:
@@ -23,16 +23,26 @@ _logger = logging.getLogger(__name__)
 _SAMPLE = "16 MB"  # of values that are read
 
 
-def fit_columns(source: TreeReader, branches: Sequence[BranchInfo]) -> bytes:
-    """The bytes of models for the columns of branches; empty if they would save nothing."""
+def fit_columns(
+    sources: Sequence[TreeReader], branches: Sequence[BranchInfo], uses: float | None = None
+) -> bytes:
+    """The bytes of models for the columns of branches; empty if they would save nothing.
+
+    Args:
+        sources: a tree, or several that have these branches.
+        branches: to learn.
+        uses: how many numbers will be coded for each number that is read; by default the entries of
+            the trees, divided by those that are read.
+    """
     types = {branch.name: branch.type for branch in branches}
-    entries = min(source.entries_for(_SAMPLE, list(types)), source.num_entries)
-    sample = read_sample(source, list(types), entries)
-    where = printable(source.path)
+    total = sum(source.represented_entries for source in sources)
+    sample = read_samples(sources, list(types), sources[0].entries_for(_SAMPLE, list(types)))
+    entries = len(next(iter(sample.values())))
+    where = printable(sources[0].path)
     _logger.info(
         "learning %s columns of %s from %s entries", f"{len(types):,}", where, f"{entries:,}"
     )
-    model, _ = learned_columns(sample, source.represented_entries / max(entries, 1))
+    model, _ = learned_columns(sample, total / max(entries, 1) if uses is None else uses)
     return model
 
 

@@ -14,7 +14,6 @@ import numpy as np
 import uproot
 
 from atlasae.atomic_write import atomic_write
-from atlasae.codecs import Codec
 from atlasae.errors import (
     DamagedFileError,
     InputError,
@@ -23,12 +22,13 @@ from atlasae.errors import (
 )
 from atlasae.progress import progress_bar
 from atlasae.root.check import check
-from atlasae.root.codec_fitting import TreeCodecs, fit_codecs, keep_one_collection
+from atlasae.root.codec_fitting import TreeCodecs
 from atlasae.root.container.block_tree import BlockTreeWriter
 from atlasae.root.container.container import compression_like, open_as, write_container
 from atlasae.root.container.manifest import REORDERED, Manifest, add_notes, notes_of
 from atlasae.root.container.part_writers import ColumnWriter, PartWriter, codec_writer
 from atlasae.root.container.stored_branches import ClusterWriter
+from atlasae.root.given_codecs import codecs_for
 from atlasae.root.info import Contents, info
 from atlasae.root.io.file import Trees, make_tree, older_cycles, title_of
 from atlasae.root.io.mark import PLACEHOLDER, marked
@@ -43,7 +43,9 @@ from atlasae.text import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from atlasae.codecs import Codec
     from atlasae.root.container.manifest import Cluster
+    from atlasae.root.file_codecs import FileCodecs
     from atlasae.root.io.branch import BranchInfo
     from atlasae.root.plan import Selection
     from atlasae.types import PathLike
@@ -55,7 +57,7 @@ def compress(
     source: PathLike,
     target: PathLike,
     *,
-    codec: Codec | PathLike | None = None,
+    codec: Codec | FileCodecs | PathLike | None = None,
     select: Selection | None = None,
     pack: str = "all",
     to: str = "same",
@@ -76,11 +78,13 @@ def compress(
     Args:
         source: the ROOT file to read.
         target: the ROOT file to write; it appears only when it is complete.
-        codec: a fitted codec, the path of a saved one, or an unfitted codec, a copy of which is
-            fitted to each collection. By default ``Codec.bounded()``, with tolerance 1e-3; give
-            ``Codec.bounded(tolerance="lossless")`` to keep every bit. A fitted codec, an
-            autoencoder, or one with ``features`` is used for one collection: the selected one,
-            else ``Jet``, else the first.
+        codec: an unfitted codec, a copy of which is fitted to each collection; by default
+            ``Codec.bounded()``, with tolerance 1e-3; give ``Codec.bounded(tolerance="lossless")``
+            to keep every bit. Or what was fitted before, so that nothing is trained: ``FileCodecs``
+            or the path of saved ones or of a compressed file, where each collection takes the codec
+            that was made for it; or a fitted codec or the path of a saved one. That one, an
+            autoencoder, or one with ``features`` is used for one collection: its own if that is
+            known, else the selected one, else ``Jet``, else the first.
         select: which trees, collections and branches to compress; by default all collections
             with a momentum.
         pack: ``all`` to pack all other branches, column by column and without loss, or ``none`` to
@@ -117,7 +121,7 @@ def compress(
         >>> [part.name for part in contents.parts]
         ['Jet']
     """
-    read = [source] if codec is None or isinstance(codec, Codec) else [source, codec]
+    read = [source, codec] if isinstance(codec, str | os.PathLike) else [source]
     job = Job.checked(codec, select, pack, to, drop_unwritable, step_size, threads, progress)
     if verify and job.template.reorders:
         raise InputError(
@@ -151,11 +155,9 @@ def write_compressed(file: Any, trees: Trees, path: PathLike, job: Job) -> None:
     older = dict.fromkeys(older_cycles(file), "an older cycle")
     while True:  # until no branch makes it fail
         plans = plan_trees(trees, job.select, pack=job.pack, to=job.to)
-        if not job.template.fits_each_collection and not job.select.collections:
-            keep_one_collection(plans)
         left_out = older | check_writable(plans, unwritable, drop=job.drop_unwritable)
         try:
-            coded = fit_codecs(plans, job.template, progress=job.progress)
+            coded = codecs_for(plans, job.template, progress=job.progress)
             with new_file(path, compression_like(file)) as out:
                 manifests = _write_trees(file, out, plans, coded, job)
                 for name, item in objects.items():
@@ -227,6 +229,8 @@ def _write_trees(
             writers = _part_writers(plan, codecs, blocks, identity)
             clusters = _write_tree(plan, writers, out, job.step_size, job.progress)
             manifest = _manifest(file, plan, identity, writers, clusters)
+            for note in codecs.notes:
+                add_notes(manifest.changed, {source.path: note})
             if any(one.codec.reorders for one in codecs.collections):
                 add_notes(manifest.changed, {source.path: REORDERED})
             manifests.append(manifest)

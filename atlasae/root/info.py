@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from atlasae.errors import DamagedFileError
+from atlasae.root.column_coding import ColumnCoding, column_codings
 from atlasae.root.container.container import (
     Container,
     codec_bytes,
@@ -70,6 +71,7 @@ class Contents:
         file_bytes: size of the file.
         changed: path or ``path:branch`` to what changed other than values.
         left_out: path or ``path:branch`` to why it was left out.
+        columns: how each column of the packed branches is coded, and given what.
     """
 
     path: str
@@ -82,6 +84,7 @@ class Contents:
     file_bytes: int
     changed: dict[str, str]
     left_out: dict[str, str]
+    columns: tuple[ColumnCoding, ...] = ()
 
     @property
     def ratio(self) -> float:
@@ -131,6 +134,7 @@ def info(path: PathLike) -> Contents:
             file_bytes=int(file.file.source.num_bytes),
             changed={k: v for manifest in manifests for k, v in manifest.changed.items()},
             left_out={k: v for manifest in manifests for k, v in manifest.left_out.items()},
+            columns=tuple(column_codings(container)),
         )
 
 

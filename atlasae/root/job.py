@@ -10,6 +10,7 @@ from atlasae.codecs import Codec
 from atlasae.codecs.bounded.codec import BoundedCodec
 from atlasae.codecs.registry import codec_class
 from atlasae.errors import InputError, require_choice
+from atlasae.root.file_codecs import FileCodecs, load_codecs
 from atlasae.root.io.tree import check_step_size
 from atlasae.root.plan import PACKS, TARGETS, Selection
 from atlasae.threads import thread_count
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class Job:
     """How to compress a file; the attributes have the names of the arguments of ``compress``."""
 
-    template: Codec
+    template: Codec | FileCodecs
     select: Selection
     pack: str
     to: str
@@ -34,7 +35,7 @@ class Job:
     @classmethod
     def checked(
         cls,
-        codec: Codec | PathLike | None,
+        codec: Codec | FileCodecs | PathLike | None,
         select: Selection | None,
         pack: str,
         to: str,
@@ -59,15 +60,17 @@ class Job:
         return cls(_template(codec), select, pack, to, drop_unwritable, step_size, many, progress)
 
 
-def _template(codec: Codec | PathLike | None) -> Codec:
+def _template(codec: Codec | FileCodecs | PathLike | None) -> Codec | FileCodecs:
     if codec is None:
         return BoundedCodec()
+    if isinstance(codec, FileCodecs):
+        return codec
     if not isinstance(codec, Codec):
         if not isinstance(codec, str | os.PathLike):
             raise InputError(
-                "codec must be a Codec, such as Codec.bounded(tolerance=1e-3), or the path of a"
-                f" saved one, not {codec!r}"
+                "codec must be a Codec, such as Codec.bounded(tolerance=1e-3), FileCodecs, or the"
+                f" path of saved ones, not {codec!r}"
             )
-        return Codec.load(codec)
+        return load_codecs(codec)
     codec_class(codec.codec_id)  # one that is not registered could write what nobody can read
     return codec

@@ -19,6 +19,7 @@ from atlasae.root.sampled_trees import SampledTrees
 
 if TYPE_CHECKING:
     from atlasae.codecs import Codec
+    from atlasae.root.file_codecs import FileCodecs
     from atlasae.root.info import Contents
     from atlasae.root.plan import Selection
     from atlasae.types import PathLike
@@ -86,7 +87,7 @@ class Plan:
 def plan(
     source: PathLike,
     *,
-    codec: Codec | PathLike | None = None,
+    codec: Codec | FileCodecs | PathLike | None = None,
     select: Selection | None = None,
     pack: str = "all",
     to: str = "same",

@@ -99,6 +99,29 @@ def test_fit_once_and_compress_with_it(run, events_file, tmp_path):
     run("fit", events_file, codec, code=2)
 
 
+def test_fit_codecs_of_many_files(run, events_file, tmp_path):
+    codecs, small = tmp_path / "codecs.safetensors", tmp_path / "small.root"
+    shown = run("fit", events_file, events_file, codecs).output
+    assert re.search(r"Events: Jet: Codec.bounded\(.*\), [\d.]+ bits per jet on held-out", shown)
+    assert f"{codecs} written" in shown
+    run("compress", events_file, small, "--codec", codecs, "--verify")
+    run("compress", events_file, tmp_path / "again.root", "--codec", small)
+    shown = run("info", small, "--columns").output
+    assert re.search("event .* alone", shown)
+    columns = json.loads(run("info", small, "--json").stdout)["columns"]
+    assert {"tree": "Events", "branch": "event", "coded": "alone"}.items() <= columns[0].items()
+    shown = run("fit", events_file, events_file, codecs, "--collection", "Jet", "--force", code=2)
+    assert "one codec is fitted to one file, not 2" in shown.stderr
+    shown = run("fit", events_file, small, events_file, "--force", code=2).stderr
+    assert "same file" in shown
+
+
+def test_a_codec_of_one_collection_knows_it(run, events_file, tmp_path):
+    codec = tmp_path / "jets.safetensors"
+    run("fit", events_file, codec, "--collection", "Jet")
+    assert Codec.load(codec).collection == "Jet"
+
+
 def test_decode_a_compressed_file(run, compressed_file, tmp_path):
     array = tmp_path / "a.npy"
     shown = run("decode", compressed_file, "--npy", array).output

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import uproot
 
-from atlasae.root.codec_fitting import _read_sample
+from atlasae.root.entry_sample import read_sample
 from atlasae.root.io import clusters
 from atlasae.root.io.clusters import ClusterReader
 from atlasae.root.io.file import Trees, open_root
@@ -108,10 +108,9 @@ def test_a_single_range_is_all_that_is_read(tree, reads):
     assert reads == [("met", 10, 20), ("met", 0, 250)]
 
 
-def test_the_sample_of_a_long_cluster_takes_one_read(tree, reads, monkeypatch):
-    monkeypatch.setattr("atlasae.root.codec_fitting.TRAINING_ENTRIES", 100)
+def test_the_sample_of_a_long_cluster_takes_one_read(tree, reads):
     reader, arrays = tree
-    sample = _read_sample(reader, {"met": reader.schema["met"]})
+    sample = read_sample(reader, ["met"], 100)
     assert [stop for _, _, stop in reads] == [700, 1000]
     windows = [arrays["met"][start : start + 5] for start in np.linspace(0, 995, 20).astype(int)]
     assert sample["met"].tolist() == np.concatenate(windows).tolist()
