@@ -91,7 +91,8 @@ def adaptive_arguments(rng):
 
 
 def encode_bits(rng):
-    return adaptive_arguments(rng)
+    *arguments, coded = adaptive_arguments(rng)
+    return *arguments, np.zeros_like(coded)
 
 
 def decode_bits(rng):
