@@ -38,7 +38,7 @@ FEATURE = 12.0  # bits that a feature takes to store
 _WORTH_GIVING = 48.0  # bits of a column that may be given something
 _MOST_TRIED = 12  # features that are tried together with the best
 _MOST_QUESTIONED = 8  # terms that a tree may ask about
-_MOST_TRIAL = 1 << 16  # symbols that contexts are tried on
+_MOST_TRIAL = 1 << 12  # symbols that contexts are tried on
 
 
 @dataclass(frozen=True)

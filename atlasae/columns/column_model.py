@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from atlasae.types import Classes, Integers, Integers32, Values
 
 MOST_CONTEXTS, MOST_FEATURES = 8, 4  # of a column, and of a context
-MOST_ADAPTIVE = 1 << 21  # numbers in a block that are coded with contexts
+MOST_ADAPTIVE = 1 << 18  # numbers in a block that are coded with contexts
 MOST_PLACES = 16  # ranks and counts that contexts tell apart
 LEAST, MOST = -(1 << 31), (1 << 31) - 1
 
