@@ -96,7 +96,7 @@ class Tables:
     def slots(self) -> Classes:
         """The symbol that owns each slot, shape (tables * 4096,), uint8."""
         symbols = np.arange(self.cumulative.shape[1] - 1).astype(np.uint8)
-        return np.concatenate([np.repeat(symbols, row) for row in self.counts])
+        return np.repeat(np.tile(symbols, len(self.counts)), self.counts.ravel())
 
     def shares(self) -> Floats:
         """Probability of each symbol, exactly, shape (tables, symbols)."""
