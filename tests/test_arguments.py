@@ -91,7 +91,10 @@ def test_a_codec_without_hyperparameters_takes_none():
         (lambda: Codec.bounded(features=3), "features=3 must be a list of names"),
         (lambda: Codec.bounded(features=[1]), "must be a list of names"),
         (lambda: atlasae.compress("a.root", "b.root", codec=1e-3), "codec must be a Codec"),
-        (lambda: atlasae.compress("a.root", "b.root", codec=Codec.bounded), "or the path of a"),
+        (
+            lambda: atlasae.compress("a.root", "b.root", codec=Codec.bounded),
+            "or the path of saved ones",
+        ),
         (lambda: atlasae.compress("a.root", "b.root", step_size=None), "step size None"),
         (lambda: atlasae.compress("a.root", "b.root", step_size=1.5), "step size 1.5"),
         (

@@ -118,8 +118,8 @@ def compress(
         >>> codec = atlasae.Codec.bounded(tolerance=1e-3)
         >>> codec = codec.fit(atlasae.read_jets(source, entry_stop=300))
         >>> contents = atlasae.compress(source, target, codec=codec)
-        >>> [part.name for part in contents.parts]
-        ['Jet']
+        >>> [part.name or "other branches" for part in contents.parts]
+        ['Jet', 'other branches']
     """
     read = [source, codec] if isinstance(codec, str | os.PathLike) else [source]
     job = Job.checked(codec, select, pack, to, drop_unwritable, step_size, threads, progress)

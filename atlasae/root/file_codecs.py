@@ -116,11 +116,11 @@ class FileCodecs:
         >>> import atlasae, os, tempfile
         >>> codecs = FileCodecs.fit([atlasae.sample()], tolerance=1e-2)
         >>> codecs
-        <FileCodecs: tree 'Events': codecs of Jet>
+        <FileCodecs: tree 'Events': codecs of Jet and models of 4 columns>
         >>> path = os.path.join(tempfile.mkdtemp(), "codecs.safetensors")
         >>> codecs.save(path)
         >>> FileCodecs.load(path)
-        <FileCodecs: tree 'Events': codecs of Jet>
+        <FileCodecs: tree 'Events': codecs of Jet and models of 4 columns>
     """
 
     trees: Mapping[str, LearnedTree]

@@ -181,7 +181,8 @@ def test_a_limit_on_the_size_of_files(folder, tmp_path):
 
 # the command, held up when it has written entries
 HALF_WAY = """
-import time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in the background
 from atlasae.root.io.ttree import TTreeWriter
 extend = TTreeWriter.extend
 def extend_and_wait(self, arrays):

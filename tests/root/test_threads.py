@@ -76,11 +76,11 @@ def test_pieces_do_not_depend_on_the_step(events_file, tmp_path, monkeypatch):
 def test_the_error_of_a_thread_is_that_of_one(events_file, tmp_path, monkeypatch, threads):
     pack, done = part_writers.pack, []
 
-    def full(columns):
+    def full(columns, learned):
         done.append(1)
         if len(done) == 5:
             raise InputError("the fifth block")
-        return pack(columns)
+        return pack(columns, learned)
 
     monkeypatch.setattr(part_writers, "pack", full)
     with pytest.raises(InputError, match="the fifth block"):

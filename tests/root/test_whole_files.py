@@ -279,8 +279,9 @@ def test_what_was_written_is_verified_before_it_appears(nano, tmp_path, monkeypa
     target.unlink()
     write = parts_module.pack
 
-    def wrong(columns):
-        return write({n: v * 2 if n == "MET_pt" else v for n, v in columns.items()})
+    def wrong(columns, learned):
+        changed = {n: v * 2 if n == "MET_pt" else v for n, v in columns.items()}
+        return write(changed, learned)
 
     monkeypatch.setattr(parts_module, "pack", wrong)
     monkeypatch.setattr(parts_module, "same_bits", lambda *_: True)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from atlasae.root.known_layouts import Collection
 
 _COLUMN_BYTES = 32_000_000  # of columns packed into one block, about
-_MOST_COLUMN_BYTES = LARGEST // 2  # where more are read at a time
+_MOST_COLUMN_BYTES = LARGEST * 3 // 4  # where more are read at a time
 
 
 class PartWriter(ABC):
@@ -274,11 +274,13 @@ def _pieces(columns: Arrays, entries: int) -> Iterator[Arrays]:
 
     They are small enough to be unpacked from a block of any size.
     """
-    if entries < 2 or size_of(columns) <= _MOST_COLUMN_BYTES:
+    size = size_of(columns)
+    if entries < 2 or size <= _MOST_COLUMN_BYTES:
         yield {name: ak.to_packed(array) for name, array in columns.items()}
         return
-    half = entries // 2
-    for start, stop in ((0, half), (half, entries)):
+    number = min(size // _MOST_COLUMN_BYTES + 1, entries)
+    edges = [entries * i // number for i in range(number + 1)]
+    for start, stop in pairwise(edges):  # one with large entries is cut again
         piece = {name: array[start:stop] for name, array in columns.items()}
         yield from _pieces(piece, stop - start)
 

@@ -36,6 +36,9 @@ _SIZED = {"Double32_t": Encoding(), "Float16_t": Encoding(bits=12)}  # those tha
 class AsWrittenStrings(uproot.AsStrings):  # type: ignore[misc]  # has no types
     """Interprets strings by their own lengths: ROOT writes no byte for an empty ``/C`` string."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), ()  # uproot's state cannot be pickled
+
     def basket_array(self, data: Any, byte_offsets: Any, *context: Any) -> Any:
         if byte_offsets is None:  # each has a length
             return super().basket_array(data, byte_offsets, *context)
@@ -68,6 +71,8 @@ def correct_interpretations(tree: Any) -> None:
         except Exception as error:
             path = branch.file.file_path
             interpretation = UnknownInterpretation(first_line(error), path, branch.object_path)
+        if type(interpretation) is uproot.AsStrings:  # cannot be pickled: uproot makes it anew
+            interpretation = None
         branch._interpretation = interpretation  # noqa: SLF001  (uproot has no other way)
 
 
