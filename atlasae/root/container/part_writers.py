@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from atlasae.root.known_layouts import Collection
 
 _COLUMN_BYTES = 32_000_000  # of columns packed into one block, about
-_MOST_COLUMN_BYTES = LARGEST * 3 // 4  # where more are read at a time
+_MOST_COLUMN_BYTES = LARGEST * 5 // 8  # where more are read at a time
 
 
 class PartWriter(ABC):
