@@ -35,6 +35,7 @@ _FEWEST = 16  # numbers of a column that is learned
 _COLUMN = 40.0  # bits that a model takes without its bins,
 _STORED_BIN = 8.0  # and each bin
 _MOST_ADAPTIVE = 150_000  # numbers of a column that is learned on the way, which takes longer
+_MOST_ADAPTIVE_ENTRIES = 40_000  # and has less to gain, as earlier rows say little of an entry
 _MOST_ALONE = 1 << 14  # numbers that are coded alone, to compare
 _MOST_REFERENCES = 80
 _MODELLED = 5  # bits of a difference that are not plain, where its reference says how fine it is
@@ -203,7 +204,9 @@ class _Fit:
             widths = low.widths_by(numbers, self.given.rows.of(coordinate.reference), self.code)
         high = low.split(coordinates, widths)[0].astype(np.int32)
         model = ColumnModel(self.slot, self.code, low, coordinate, _NO_BINS, None, None)
-        fit = self._tabulated if len(high) * self.uses > _MOST_ADAPTIVE else self._adaptive
+        in_lists = len(self.block.domain(self.slot)) > 1
+        most = _MOST_ADAPTIVE if in_lists else _MOST_ADAPTIVE_ENTRIES
+        fit = self._tabulated if len(high) * self.uses > most else self._adaptive
         choice = fit(model, high)
         choice.bits += int(widths.sum(dtype=np.int64)) + _COLUMN / self.uses
         return choice

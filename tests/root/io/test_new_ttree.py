@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import uproot
 
+from atlasae.root.io import new_ttree
 from atlasae.root.io.new_ttree import NewTTree
 
 BRANCHES = 60
@@ -95,3 +96,19 @@ def test_a_tree_that_is_not_finished_is_not_there():
     with uproot.recreate(io.BytesIO()) as out:
         NewTTree(out, "t", {"x": np.dtype("f4")}).extend({"x": np.ones(3, "f4")})
         assert out.keys() == []
+
+
+def test_many_values_come_in_clusters(tmp_path, monkeypatch):
+    monkeypatch.setattr(new_ttree, "_CLUSTER_BYTES", 10_000)
+    columns = {
+        "x": ak.Array(np.arange(3000.0)),
+        "y": ak.unflatten(ak.Array(np.arange(4500, dtype=np.float32)), [1, 2] * 1500),
+    }
+    with uproot.recreate(tmp_path / "many.root") as out:
+        tree = NewTTree(out, "t", {"x": np.dtype("f8"), "y": "var * float32"})
+        tree.extend(columns)
+        tree.finish()
+    with uproot.open(tmp_path / "many.root:t") as tree:
+        assert 4 <= tree["x"].num_baskets == tree["y"].num_baskets <= 8
+        for name, values in columns.items():
+            assert tree[name].array().to_list() == values.to_list()
