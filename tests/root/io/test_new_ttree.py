@@ -108,7 +108,7 @@ def test_many_values_come_in_clusters(tmp_path, monkeypatch):
         tree = NewTTree(out, "t", {"x": np.dtype("f8"), "y": "var * float32"})
         tree.extend(columns)
         tree.finish()
-    with uproot.open(tmp_path / "many.root:t") as tree:
+    with uproot.open(f"{tmp_path}/many.root:t") as tree:
         assert 4 <= tree["x"].num_baskets == tree["y"].num_baskets <= 8
         for name, values in columns.items():
             assert tree[name].array().to_list() == values.to_list()
