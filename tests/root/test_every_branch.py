@@ -23,6 +23,8 @@ MISREAD = {  # by uproot alone, not by ROOT
     "by_root/str2.root": "Events:str:",
     "traps/tbase.root": "tree:d1:",
     "by_root/rnt_real32_quant32.root": "Events:dt:",
+    # it has two branches Particle: by this path uproot finds the members of the first
+    "uproot-issue513.root": "Delphes:Particle/Particle.",
 }
 GROUPED = uproot.interpretation.grouped.AsGrouped
 
