@@ -83,7 +83,7 @@ class NewTTree:
     def extend(self, arrays: Mapping[str, Any]) -> None:
         """Append entries, in a basket for each branch and cluster.
 
-        ROOT's clusters are of about as many bytes; LZMA takes half as long again for larger baskets.
+        ROOT's clusters are of about as many bytes; LZMA takes longer for larger baskets.
         """
         entries = min(map(len, arrays.values()), default=0)
         size = sum(each.nbytes for each in arrays.values())
