@@ -149,14 +149,12 @@ class KnownColumns:
         """The numbers of a column."""
         return self.block.buffer(slot)
 
-    def whole(self, slot: int) -> Integers:
-        """The integers of a column."""
-        return self._models[slot].code.whole(self.block.buffer(slot))
-
     def integers(self, slot: int) -> Integers32:
         """The integers of a column that questions are about."""
         if slot not in self._integers:
-            self._integers[slot] = self._narrow(slot, self.whole(slot))
+            self._integers[slot] = self._narrow(
+                slot, self._models[slot].code.whole(self.values(slot))
+            )
         return self._integers[slot]
 
     def _narrow(self, slot: int, whole: Integers | Integers32) -> Integers32:

@@ -21,6 +21,7 @@ from atlasae.columns.feature_pool import shifts_of
 from atlasae.columns.scores import adaptive_bits
 from atlasae.columns.terms import NO_ROW
 from atlasae.density.conditional import Conditional
+from atlasae.density.event_inputs import ColumnInputs
 from atlasae.density.fitting import fit_given_bins, table_bins
 from atlasae.density.serialization import stored_bits
 from atlasae.density.trees import Tree
@@ -168,7 +169,7 @@ def fit_tabulated(high: Integers32, given: Given, uses: float) -> tuple[Tabulate
     rows = [term_integers(term, given.rows, given.known)[pool.judged] for term in terms]
     inputs = np.stack(rows) if rows else np.zeros((0, len(values)), np.int32)
     density = fit_given_bins(values, bins, inputs, uses)
-    total = density.bits(values, _Rows(inputs)) * uses + stored_bits(density)
+    total = density.bits(values, ColumnInputs(rows)) * uses + stored_bits(density)
     return _asking_only(density, terms), total / uses * len(high) / len(values)
 
 
@@ -180,17 +181,3 @@ def _asking_only(density: Conditional, terms: Sequence[Term]) -> Tabulated:
     return Tabulated(
         [terms[index] for index in asked], Conditional(density.bins, tree, density.leaves)
     )
-
-
-class _Rows:
-    """Inputs at hand."""
-
-    def __init__(self, rows: Integers32) -> None:
-        self._rows = rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def row(self, index: int) -> Integers32:
-        row: Integers32 = self._rows[index]
-        return row

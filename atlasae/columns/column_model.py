@@ -36,9 +36,6 @@ class Known(Protocol):
     def rows(self, slot: int) -> Rows:
         """The rows of a slot."""
 
-    def whole(self, slot: int) -> Integers:
-        """The integers of a column."""
-
     def integers(self, slot: int) -> Integers32:
         """The integers of a column that questions are about."""
 
@@ -187,15 +184,14 @@ class ColumnModel:
         """
         if not self.code.holds(values):
             return None
-        coordinates: Integers | None = self.code.whole(values)
+        whole = self.code.whole(values)
+        coordinates: Integers | None = whole
         reference = self._reference(known)
         widths = self._widths(len(values), reference)
         if reference is not None:
             rows, numbers = reference
-            whole = self.code.whole(values)
-            coordinates = self.coordinate.of(
-                whole, rows, whole if numbers is None else numbers, self.code
-            )
+            known_numbers = whole if numbers is None else numbers
+            coordinates = self.coordinate.of(whole, rows, known_numbers, self.code)
         if coordinates is None:
             return None
         high, low = self.low.split(coordinates, widths)

@@ -135,15 +135,10 @@ class _Fit:
 
     def _promise(self, term: Term) -> tuple[float, float, float, Term] | None:
         """What a reference promises: bits of a difference a number, and the share that is equal."""
-        numbers = self._numbers(term)
-        if numbers is None:
+        judged = self._judged(term)
+        if judged is None:
             return None
-        judged = self.given.pool.judged
-        rows = self.given.rows.of(term)[judged]
-        there = rows != NO_ROW
-        if not there.any():
-            return None
-        own, other, share = self.whole[judged[there]], numbers[rows[there]], np.mean(there)
+        own, other, share = judged
         equal = float(np.mean(own == other)) * share
         gain = (_log_spread(own, np.median(own)) - _log_spread(own, other)) * share
         return float(max(gain, 6 * equal)), float(gain), float(equal), term
@@ -163,6 +158,15 @@ class _Fit:
                 if self.block.slots[other].dtype.kind == "f":
                     yield Term(Kind.SAME, other)
 
+    def _judged(self, term: Term) -> tuple[Integers, Integers, float] | None:
+        """The integers of judged rows and of a reference, and the share of rows that have one."""
+        numbers, judged = self._numbers(term), self.given.pool.judged
+        rows = self.given.rows.of(term)[judged]
+        there = rows != NO_ROW
+        if numbers is None or not there.any():
+            return None
+        return self.whole[judged[there]], numbers[rows[there]], float(np.mean(there))
+
     def _numbers(self, term: Term) -> Integers | None:
         """The integers of a reference in the code of the column; None for another kind."""
         if term.is_own:
@@ -180,28 +184,29 @@ class _Fit:
         """
         if self.code.dtype.kind != "f" or term.is_own:
             return 0
-        judged, numbers = self.given.pool.judged, self._numbers(term)
-        assert numbers is not None
-        rows = self.given.rows.of(term)[judged]
-        there = rows != NO_ROW
-        other = numbers[rows[there]]
+        judged = self._judged(term)
+        assert judged is not None
+        own, other, _ = judged
         exponents = self.code.exponents(other)
-        bits = np.log2(1 + np.abs(self.whole[judged[there]].astype(np.float64) - other))
+        bits = np.log2(1 + np.abs(own.astype(np.float64) - other))
         return max(int(np.median(exponents + bits)) - _MODELLED, 0)
 
     def _choice(self, coordinate: Coordinate, exponent: int) -> _Choice | None:
-        coordinates = self._coordinates_of(coordinate)
+        coordinates: Integers | None = self.whole
+        rows = numbers = None
+        if coordinate.reference is not None:
+            rows = self.given.rows.of(coordinate.reference)
+            numbers = self._numbers(coordinate.reference)
+            assert numbers is not None
+            coordinates = coordinate.of(self.whole, rows, numbers, self.code)
         if coordinates is None:
             return None
         low = LowBits(_low_bits(coordinates), exponent)
         if low.fixed + (MOST_FINE if exponent else 0) > MOST_LOW:
             return None
         widths = low.widths(len(coordinates))
-        if exponent:
-            assert coordinate.reference is not None
-            numbers = self._numbers(coordinate.reference)
-            assert numbers is not None
-            widths = low.widths_by(numbers, self.given.rows.of(coordinate.reference), self.code)
+        if rows is not None and numbers is not None:
+            widths = low.widths_by(numbers, rows, self.code)
         high = low.split(coordinates, widths)[0].astype(np.int32)
         model = ColumnModel(self.slot, self.code, low, coordinate, _NO_BINS, None, None)
         in_lists = len(self.block.domain(self.slot)) > 1
@@ -222,14 +227,6 @@ class _Fit:
     def _tabulated(self, model: ColumnModel, high: Integers32) -> _Choice:
         coder, bits = fit_tabulated(high, self.given, self.uses)
         return _Choice(bits, replace(model, bins=coder.density.bins, coder=coder))
-
-    def _coordinates_of(self, coordinate: Coordinate) -> Integers | None:
-        if coordinate.reference is None:
-            return self.whole
-        numbers = self._numbers(coordinate.reference)
-        assert numbers is not None
-        rows = self.given.rows.of(coordinate.reference)
-        return coordinate.of(self.whole, rows, numbers, self.code)
 
 
 _NO_BINS = Bins(np.zeros(1, np.int64), np.zeros(1, np.uint8))

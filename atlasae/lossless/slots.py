@@ -91,6 +91,16 @@ def slots_of(types: Iterable[str]) -> list[list[Slot]]:
     return columns
 
 
+def dtypes_of(types: Iterable[str]) -> list[DType]:
+    """The dtypes of all slots of columns of these types.
+
+    Example:
+        >>> [dtype.name for dtype in dtypes_of(["int32", "var * float32"])]
+        ['int32', 'uint32', 'float32']
+    """
+    return [slot.dtype for column in slots_of(types) for slot in column]
+
+
 @lru_cache(maxsize=1024)
 def _slots_of_column(datashape: str) -> tuple[Slot, ...]:
     """The slots of a column, numbered from 0."""

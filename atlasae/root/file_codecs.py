@@ -6,7 +6,6 @@ import logging
 import os
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from atlasae.codecs.serialization import pack_plain, unpack
 from atlasae.columns.renumbering import renumbered
 from atlasae.columns.serialization import read_block_model, write_block_model
 from atlasae.errors import DamagedFileError, InputError, MissingNameError, located
-from atlasae.lossless.slots import slots_of
+from atlasae.lossless.slots import dtypes_of, slots_of
 from atlasae.root.codec_fitting import collections_to_code, fit_collection
 from atlasae.root.column_fitting import fit_columns
 from atlasae.root.container.container import read_container
@@ -89,8 +88,7 @@ class LearnedTree:
         Raises:
             DamagedFileError: the bytes are none, or those of other columns.
         """
-        slots = chain.from_iterable(slots_of(self.columns.values()))
-        return read_block_model(self.model, [slot.dtype for slot in slots])
+        return read_block_model(self.model, dtypes_of(self.columns.values()))
 
 
 def _numbers(types: Mapping[str, str]) -> dict[str, range]:

@@ -9,7 +9,7 @@ from atlasae.columns.serialization import read_block_model
 from atlasae.errors import InputError, MissingNameError, located
 from atlasae.jets.table import to_table
 from atlasae.lossless.columns import pack
-from atlasae.lossless.slots import slots_of
+from atlasae.lossless.slots import dtypes_of
 from atlasae.root.codec_fitting import CodedCollection, TreeCodecs, fit_codecs
 from atlasae.root.entry_sample import read_sample
 from atlasae.root.file_codecs import FileCodecs, LearnedTree
@@ -162,8 +162,8 @@ def _saves(plan: TreePlan, packed: Sequence[BranchInfo], model: bytes) -> bool:
     types = {branch.name: branch.type for branch in packed}
     sample = read_sample(plan.source, list(types), _COMPARED_COLUMNS)
     scale = plan.source.num_entries / max(len(next(iter(sample.values()))), 1)
-    dtypes = [slot.dtype for slots in slots_of(types.values()) for slot in slots]
-    saved = len(pack(sample)) - len(pack(sample, read_block_model(model, dtypes)))
+    learned = read_block_model(model, dtypes_of(types.values()))
+    saved = len(pack(sample)) - len(pack(sample, learned))
     return saved * scale > len(model)
 
 

@@ -21,7 +21,7 @@ import uproot
 from atlasae.codecs.base import Codec
 from atlasae.columns.serialization import is_block_model, read_block_model
 from atlasae.errors import DamagedFileError, InputError, located
-from atlasae.lossless.slots import slots_of
+from atlasae.lossless.slots import dtypes_of
 from atlasae.root.container.block_tree import BLOCKS, BlockTreeReader
 from atlasae.root.container.manifest import Manifest
 from atlasae.root.io.errors import read_errors
@@ -134,9 +134,8 @@ class Container:
         Raises:
             DamagedFileError: they are damaged.
         """
-        dtypes = [slot.dtype for column in slots_of(types) for slot in column]
         with located(self.codecs.path):
-            return read_block_model(self.models[part.model], dtypes)
+            return read_block_model(self.models[part.model], dtypes_of(types))
 
     @property
     def manifests(self) -> list[Manifest]:

@@ -15,7 +15,7 @@ from atlasae.columns.serialization import read_block_model
 from atlasae.errors import CannotPackError, DamagedFileError, InputError
 from atlasae.jets.table import Table, joined, to_table
 from atlasae.lossless.columns import NOTHING_LEARNED, Learned, pack, same_bits, size_of, unpack
-from atlasae.lossless.slots import slots_of
+from atlasae.lossless.slots import dtypes_of
 from atlasae.lossless.streams import LARGEST
 from atlasae.root.container.container import digest
 from atlasae.root.container.manifest import Part
@@ -206,8 +206,7 @@ class ColumnWriter(PartWriter):
         self.blocks = blocks.part(segment, self.model, {b.name: b for b in branches})
         self.learned: Learned = NOTHING_LEARNED
         if model:
-            dtypes = [slot.dtype for column in slots_of(self.types.values()) for slot in column]
-            self.learned = read_block_model(model, dtypes)
+            self.learned = read_block_model(model, dtypes_of(self.types.values()))
         self._held_back: list[Arrays] = []
 
     def add(self, arrays: Arrays) -> Arrays:
