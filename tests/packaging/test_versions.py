@@ -51,7 +51,7 @@ def test_each_pin_is_of_one_version():
 
 
 def test_all_has_what_a_user_may_need():
-    assert PROJECT["optional-dependencies"]["all"] == ["atlasae[autoencoder,http,plot]"]
+    assert PROJECT["optional-dependencies"]["all"] == ["atlasae[autoencoder,coffea,dask,http,plot]"]
 
 
 def test_ci_runs_the_python_releases_that_are_promised():
