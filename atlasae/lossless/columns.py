@@ -9,13 +9,11 @@ columns have in common.
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
-from atlasae.datashape import parse_datashape
 from atlasae.errors import CannotPackError, DamagedFileError
 from atlasae.lossless.slots import COUNT, BlockBuffers, GivenBuffers, Slot, can_pack, slots_of
 from atlasae.lossless.streams import (
@@ -25,6 +23,7 @@ from atlasae.lossless.streams import (
     reduce_buffer,
     write_buffers,
 )
+from atlasae.lossless.unpacked import UnpackedColumns, joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -167,6 +166,17 @@ def unpack(
     wanted: Collection[str] | None = None,
     learned: Learned = NOTHING_LEARNED,
 ) -> dict[str, ak.Array]:
+    """The arrays of packed columns, from untrusted bytes; as ``unpack_buffers``."""
+    return joined([unpack_buffers(data, types, entries, wanted, learned)])
+
+
+def unpack_buffers(
+    data: bytes,
+    types: Mapping[str, str],
+    entries: int,
+    wanted: Collection[str] | None = None,
+    learned: Learned = NOTHING_LEARNED,
+) -> UnpackedColumns:
     """Unpack columns, from untrusted bytes.
 
     Args:
@@ -180,23 +190,19 @@ def unpack(
     Raises:
         DamagedFileError: the bytes are not packed columns of these types and this length.
     """
-    import awkward as ak
-
     try:
         slots = slots_of(types.values())
         block = _StoredBuffers(data, list(chain.from_iterable(slots)), entries, learned)
         columns, first = {}, 0
-        for (name, datashape), column in zip(types.items(), slots, strict=True):
+        for name, column in zip(types, slots, strict=True):
             if wanted is None or name in wanted:
-                numbers = iter(range(first, first + len(column)))
-                take = partial(block.take_next, numbers)
-                columns[name] = ak.Array(_build(parse_datashape(datashape), entries, take))
+                columns[name] = [block.buffer(first + i) for i in range(len(column))]
             first += len(column)
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as error:  # awkward and lzma raise anything, pcodec panics
+    except BaseException as error:  # lzma raises anything, pcodec panics
         raise DamagedFileError(f"packed columns are damaged: {error}") from error
-    return columns
+    return UnpackedColumns({name: types[name] for name in columns}, columns, entries, 0, entries)
 
 
 def packed_sizes(data: bytes, types: Mapping[str, str]) -> dict[str, list[float]]:
@@ -235,17 +241,6 @@ class _StoredBuffers(BlockBuffers):
         self._decode_learned = learned.decoder(self)
         self._decoded: dict[int, Values] = {}
 
-    def take_next(self, slots: Iterator[int], length: int) -> Values:
-        """The numbers of the next of some slots, which must be as many.
-
-        Raises:
-            DamagedFileError: they are not.
-        """
-        values = self.buffer(next(slots))
-        if len(values) != length:
-            raise DamagedFileError(f"a buffer has {len(values)} numbers, its column has {length}")
-        return values
-
     def buffer(self, slot: int) -> Values:
         if slot not in self._decoded:
             self._decoded[slot] = self._decode(slot, self.length(slot))
@@ -253,13 +248,20 @@ class _StoredBuffers(BlockBuffers):
 
     def _decode(self, slot: int, length: int) -> Values:
         self._reader.require(slot, self.slots[slot].unpacked_size(length))
-        coded = self._reader.learned(slot)
-        if coded is None:
-            return self._reader.buffer(slot, length)
-        source = self.source(slot)
-        if source == slot:
-            return self._decode_learned(slot, coded, length)
-        return self.buffer(source).view(self.slots[slot].dtype)
+        source, dtype = self.source(slot), self.slots[slot].dtype
+        if source != slot and not self._reader.is_constant(slot):
+            values = self.buffer(source)
+            if values.dtype != dtype:
+                if len(values) and BOOL in (values.dtype, dtype):  # a bit is no byte
+                    raise DamagedFileError("a buffer of flags is said to be one of numbers")
+                values = values.view(dtype)
+        elif (coded := self._reader.learned(slot)) is not None:
+            values = self._decode_learned(slot, coded, length)
+        else:
+            values = self._reader.buffer(slot, length)
+        if len(values) != length:
+            raise DamagedFileError(f"a buffer has {len(values)} numbers, its column has {length}")
+        return values
 
     def source(self, slot: int) -> int:
         return self._reader.sources[slot]
@@ -309,36 +311,3 @@ def buffers(layout: Any) -> Iterator[Values]:
     elif layout.is_record:
         for content in layout.contents:
             yield from buffers(content)
-
-
-def _build(entry: Any, length: int, next_buffer: Callable[[int], Values]) -> Any:
-    """The layout of ``length`` entries; ``next_buffer`` returns its buffers in their order."""
-    import awkward as ak
-
-    parameters = entry.parameters
-    match entry:
-        case ak.types.NumpyType():
-            return ak.contents.NumpyArray(next_buffer(length), parameters=parameters)
-        case ak.types.ListType():
-            counts = next_buffer(length)
-            offsets = np.zeros(length + 1, np.int64)
-            np.cumsum(counts, out=offsets[1:])
-            content = _build(entry.content, int(offsets[-1]), next_buffer)
-            index = ak.index.Index64(offsets)
-            return ak.contents.ListOffsetArray(index, content, parameters=parameters)
-        case ak.types.OptionType():
-            valid = next_buffer(length)
-            content = _build(entry.content, int(valid.sum()), next_buffer)
-            index = ak.index.Index64(np.where(valid, np.cumsum(valid) - 1, -1))
-            return ak.contents.IndexedOptionArray(index, content, parameters=parameters)
-        case ak.types.RegularType():
-            content = _build(entry.content, length * entry.size, next_buffer)
-            return ak.contents.RegularArray(content, entry.size, length, parameters=parameters)
-        case ak.types.RecordType():
-            contents = [_build(content, length, next_buffer) for content in entry.contents]
-            fields = None if entry.is_tuple else entry.fields
-            return ak.contents.RecordArray(contents, fields, length, parameters=parameters)
-        case _:
-            if length:
-                raise DamagedFileError("a list of unknown type is not empty")
-            return ak.contents.EmptyArray()

@@ -169,6 +169,10 @@ class BufferReader:
                 sizes[slot] = share * unit
         return sizes
 
+    def is_constant(self, slot: int) -> bool:
+        """Whether all numbers of a buffer are the same one, so that its length is not stored."""
+        return self._slots[slot][1] == _CONSTANT
+
     def learned(self, slot: int) -> bytes | None:
         """The bytes of a buffer that is coded elsewhere."""
         _, kind, _, piece = self._slots[slot]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from atlasae.root.container.part_readers import BlockReader
+from atlasae.root.container.part_readers import ColumnReader
 from atlasae.root.container.restored_tree import CompressedTrees
 from atlasae.root.info import PACKED, BranchSize, info
 from atlasae.root.io.file import open_root
@@ -64,7 +64,7 @@ def buffer_sizes(path: PathLike) -> dict[tuple[str, str], list[float]]:
     return sizes
 
 
-def _readers(path: PathLike) -> Iterator[tuple[str, BlockReader]]:
+def _readers(path: PathLike) -> Iterator[tuple[str, ColumnReader]]:
     """The readers of packed columns, with the path of their tree."""
     with open_root(path) as file:
         container = CompressedTrees(file).container
@@ -72,7 +72,7 @@ def _readers(path: PathLike) -> Iterator[tuple[str, BlockReader]]:
             for segment in segments:
                 for part in segment.manifest.parts:
                     if not part.codec and segment.blocks[part.number]:
-                        yield tree, BlockReader(container, segment, part)
+                        yield tree, ColumnReader(container, segment, part)
 
 
 def _packed(path: PathLike, contents: Contents) -> list[BranchSize]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import awkward as ak
 import numpy as np
 
 from atlasae.errors import DamagedFileError, located
 from atlasae.jets.table import Table, to_table
-from atlasae.lossless.columns import NOTHING_LEARNED, Learned, packed_sizes, unpack
+from atlasae.lossless.columns import NOTHING_LEARNED, Learned, packed_sizes, unpack_buffers
+from atlasae.lossless.unpacked import UnpackedColumns, joined
 from atlasae.root.container.stored_branches import StoredBranches
+from atlasae.root.io.branch import Arrays, concatenated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -21,19 +23,17 @@ if TYPE_CHECKING:
     from atlasae.root.container.block_tree import BlockTreeReader
     from atlasae.root.container.container import Container, Segment
     from atlasae.root.container.manifest import Part
-    from atlasae.root.io.branch import Arrays
     from atlasae.root.io.tree import TreeReader
 
 
-class PartReader(ABC):
+Piece = TypeVar("Piece")
+
+
+class PartReader(ABC, Generic[Piece]):
     """Decodes the branches of a part, in the entries of one segment of a tree."""
 
-    def __init__(self, segment: Segment, part: Part) -> None:
-        self.part = part
-        self.dtypes = {b.name: b.dtype for b in segment.manifest.branches if b.dtype is not None}
-
     @abstractmethod
-    def tasks(self, start: int, stop: int, names: Sequence[str]) -> Iterator[Callable[[], Arrays]]:
+    def tasks(self, start: int, stop: int, names: Sequence[str]) -> Iterator[Callable[[], Piece]]:
         """Work that gives the named branches of the part, each for the next entries.
 
         The file is read when a task is taken; what a task does can be done by another thread.
@@ -44,18 +44,14 @@ class PartReader(ABC):
             names: of branches, of this part or not.
         """
 
-    def branches(self, table: Table, names: Sequence[str]) -> Arrays:
-        """Decoded jets as the named branches, in the dtypes of the source."""
-        return {
-            branch: ak.values_astype(table.array(feature), self.dtypes[branch])
-            for feature, branch in self.part.features.items()
-            if branch in names
-        }
+    @abstractmethod
+    def joined(self, pieces: Sequence[Piece]) -> Arrays:
+        """The branches of what tasks gave, one after another."""
 
 
 def part_reader(
     container: Container, segment: Segment, part: Part, tree: TreeReader, end: int
-) -> PartReader:
+) -> PartReader[Any]:
     """The reader of a part.
 
     Args:
@@ -67,16 +63,40 @@ def part_reader(
     """
     if part.latents:
         return LatentReader(container, segment, part, tree, end)
-    return BlockReader(container, segment, part)
+    return (
+        JetReader(container, segment, part)
+        if part.codec
+        else ColumnReader(container, segment, part)
+    )
 
 
-class LatentReader(PartReader):
+class _DecodedJets(PartReader[Arrays]):
+    """Gives the jets that a codec decodes as branches."""
+
+    def __init__(self, segment: Segment, part: Part) -> None:
+        self._features = part.features
+        self._dtypes = {b.name: b.dtype for b in segment.manifest.branches if b.dtype is not None}
+
+    def branches(self, table: Table, names: Sequence[str]) -> Arrays:
+        """Decoded jets as the named branches, in the dtypes of the source."""
+        return {
+            branch: ak.values_astype(table.array(feature), self._dtypes[branch])
+            for feature, branch in self._features.items()
+            if branch in names
+        }
+
+    def joined(self, pieces: Sequence[Arrays]) -> Arrays:
+        return {name: concatenated([piece[name] for piece in pieces]) for name in pieces[0]}
+
+
+class LatentReader(_DecodedJets):
     """Decodes latents that are stored as branches of the tree."""
 
     def __init__(
         self, container: Container, segment: Segment, part: Part, tree: TreeReader, end: int
     ) -> None:
         super().__init__(segment, part)
+        self.part = part
         self.codec = container.codec(part)
         self.stored = StoredBranches(tree, segment, part.latents, end)
 
@@ -96,84 +116,108 @@ class LatentReader(PartReader):
         yield partial(self.branches, table, names)
 
 
-class BlockReader(PartReader):
+class _BlockReader(PartReader[Piece]):
     """Decodes the blocks that hold the requested entries; the last one is remembered."""
 
     def __init__(self, container: Container, segment: Segment, part: Part) -> None:
-        super().__init__(segment, part)
         assert container.blocks is not None
+        self.part = part
         self.tree: BlockTreeReader = container.blocks
-        self.codec = container.codec(part) if part.codec else None
-        types = {branch.name: branch.type for branch in segment.manifest.branches}
-        self.types = {name: types[name] for name in part.features.values()}
-        self.learned: Learned = NOTHING_LEARNED
-        if part.model:
-            self.learned = container.block_model(part, self.types.values())
         self.blocks = segment.blocks[part.number]
         sizes = [self.tree.entries(number) for number in self.blocks]
         self.edges = segment.start + np.append(0, np.cumsum(sizes)).astype(np.int64)
         self.identity = segment.manifest.part_identity(part)
         self.start = segment.start
-        self._last: tuple[int, tuple[str, ...], Arrays] = (-1, (), {})
+        self._last: tuple[int, tuple[str, ...], Piece] | None = None
 
-    def tasks(self, start: int, stop: int, names: Sequence[str]) -> Iterator[Callable[[], Arrays]]:
+    @abstractmethod
+    def _decode(self, block: Block, names: tuple[str, ...], entries: int) -> Piece:
+        """All entries of a block, which must be as many as said."""
+
+    @abstractmethod
+    def _cut(self, piece: Piece, start: int, stop: int) -> Piece:
+        """Some of the entries of a block."""
+
+    def tasks(self, start: int, stop: int, names: Sequence[str]) -> Iterator[Callable[[], Piece]]:
         wanted = tuple(name for name in self.part.features.values() if name in names)
         first = int(np.searchsorted(self.edges, start, side="right")) - 1
         last = int(np.searchsorted(self.edges, stop, side="left"))
         for i in range(first, last):
             begin = int(self.edges[i])
-            entries = slice(max(start - begin, 0), stop - begin)
-            if self._last[:2] == (i, wanted):
-                yield partial(_cut, self._last[2], entries)
+            entries = max(start - begin, 0), stop - begin
+            if self._last is not None and self._last[:2] == (i, wanted):
+                yield partial(self._cut, self._last[2], *entries)
             else:
-                block = self.tree.block(
-                    self.blocks[i], self.identity, begin - self.start, flat=self.part.flat
+                block = self._block(i)
+                yield partial(self._entries, i, block, wanted, *entries, remember=i == last - 1)
+
+    def _block(self, i: int) -> Block:
+        first = int(self.edges[i]) - self.start
+        return self.tree.block(self.blocks[i], self.identity, first, flat=self.part.flat)
+
+    def _entries(
+        self, i: int, block: Block, names: tuple[str, ...], start: int, stop: int, *, remember: bool
+    ) -> Piece:
+        """Some entries of a block."""
+        piece = self._decode(block, names, self.tree.entries(self.blocks[i]))
+        if remember:
+            self._last = i, names, piece
+        return self._cut(piece, start, stop)
+
+
+class JetReader(_DecodedJets, _BlockReader[Arrays]):
+    """Decodes the blocks of a codec."""
+
+    def __init__(self, container: Container, segment: Segment, part: Part) -> None:
+        _DecodedJets.__init__(self, segment, part)
+        _BlockReader.__init__(self, container, segment, part)
+        self.codec = container.codec(part)
+
+    def _decode(self, block: Block, names: tuple[str, ...], entries: int) -> Arrays:
+        wanted = [feature for feature, name in self.part.features.items() if name in names]
+        table = self.codec.decode_blocks(iter([block]), wanted, threads=1)
+        arrays = self.branches(table, names)
+        for name, array in arrays.items():
+            if len(array) != entries:
+                raise DamagedFileError(
+                    f"{block.name} holds {len(array)} entries of branch {name!r}, not {entries}"
                 )
-                yield partial(self._entries, i, block, wanted, entries, remember=i == last - 1)
+        return arrays
+
+    def _cut(self, piece: Arrays, start: int, stop: int) -> Arrays:
+        return {name: array[start:stop] for name, array in piece.items()}
+
+
+class ColumnReader(_BlockReader[UnpackedColumns]):
+    """Decodes blocks of columns that are packed without loss."""
+
+    def __init__(self, container: Container, segment: Segment, part: Part) -> None:
+        super().__init__(container, segment, part)
+        types = {branch.name: branch.type for branch in segment.manifest.branches}
+        self.types = {name: types[name] for name in part.features.values()}
+        self.learned: Learned = NOTHING_LEARNED
+        if part.model:
+            self.learned = container.block_model(part, self.types.values())
 
     def column_sizes(self) -> Iterator[dict[str, list[float]]]:
-        """Bytes of the buffers of each branch, block by block; of columns that no codec takes."""
-        for i, number in enumerate(self.blocks):
-            first = int(self.edges[i]) - self.start
-            block = self.tree.block(number, self.identity, first, flat=self.part.flat)
+        """Bytes of the buffers of each branch, block by block."""
+        for i in range(len(self.blocks)):
+            block = self._block(i)
             with located(block.name):
                 block.check()
                 yield packed_sizes(block.payload, self.types)
 
-    def _entries(
-        self, i: int, block: Block, names: tuple[str, ...], entries: slice, *, remember: bool
-    ) -> Arrays:
-        """Some entries of a block."""
-        arrays = self._decode(i, block, names)
-        if remember:
-            self._last = i, names, arrays
-        return _cut(arrays, entries)
-
-    def _decode(self, i: int, block: Block, names: tuple[str, ...]) -> Arrays:
-        decode = self._unpack if self.codec is None else self._decode_jets
-        arrays = decode(block, names)
-        expected = self.tree.entries(self.blocks[i])
-        for name, array in arrays.items():
-            if len(array) != expected:
-                raise DamagedFileError(
-                    f"{block.name} holds {len(array)} entries of branch {name!r}, not {expected}"
-                )
-        return arrays
-
-    def _decode_jets(self, block: Block, names: tuple[str, ...]) -> Arrays:
-        assert self.codec is not None
-        wanted = [feature for feature, name in self.part.features.items() if name in names]
-        return self.branches(self.codec.decode_blocks(iter([block]), wanted, threads=1), names)
-
-    def _unpack(self, block: Block, names: tuple[str, ...]) -> Arrays:
-        entries = block.events
-        assert entries is not None
+    def _decode(self, block: Block, names: tuple[str, ...], entries: int) -> UnpackedColumns:
+        if block.events != entries:
+            raise DamagedFileError(f"{block.name} holds {block.events} entries, not {entries}")
         try:
             block.check()
-            return unpack(block.payload, self.types, entries, names, self.learned)
+            return unpack_buffers(block.payload, self.types, entries, names, self.learned)
         except DamagedFileError as error:
             raise DamagedFileError(f"{block.name} does not decode: {error}") from error
 
+    def _cut(self, piece: UnpackedColumns, start: int, stop: int) -> UnpackedColumns:
+        return piece.cut(start, stop)
 
-def _cut(arrays: Arrays, entries: slice) -> Arrays:
-    return {name: array[entries] for name, array in arrays.items()}
+    def joined(self, pieces: Sequence[UnpackedColumns]) -> Arrays:
+        return joined(pieces)

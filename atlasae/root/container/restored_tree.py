@@ -162,12 +162,16 @@ class _SegmentReader:
 
     def read(self, start: int, stop: int) -> Arrays:
         arrays = self.kept.read(start, stop)
-        tasks = (task for part in self.readers for task in part.tasks(start, stop, self.names))
-        pieces: dict[str, list[ak.Array]] = {}
-        for piece in ordered_map(lambda task: task(), tasks, self.threads):
-            for name, array in piece.items():
-                pieces.setdefault(name, []).append(array)
-        arrays |= {name: concatenated(of_branch) for name, of_branch in pieces.items()}
+        pieces: list[list[Any]] = [[] for _ in self.readers]
+        tasks = (
+            (of_part, task)
+            for of_part, reader in zip(pieces, self.readers, strict=True)
+            for task in reader.tasks(start, stop, self.names)
+        )
+        for of_part, piece in ordered_map(lambda each: (each[0], each[1]()), tasks, self.threads):
+            of_part.append(piece)
+        for reader, of_part in zip(self.readers, pieces, strict=True):
+            arrays |= reader.joined(of_part) if of_part else {}
         for name, counter in self.counters.items():
             counts = np.asarray(ak.num(arrays[name]))
             if not np.array_equal(counts, np.asarray(arrays[counter])):
