@@ -83,9 +83,8 @@ def adaptive_arguments(rng):
     )  # fmt: skip
     coded = np.frombuffer(rng.bytes(2 * n * depth + 8), np.uint8).copy()
     arguments = adaptive._arguments(own, depth, coded)
-    *_, probabilities, counts, _, _ = arguments
-    probabilities[:] = rng.integers(0, 1 << 16, len(probabilities))
-    counts[:] = rng.integers(0, 256, len(counts))
+    *_, nodes, _, _, _ = arguments
+    nodes[:] = rng.integers(0, 1 << 24, len(nodes))
     symbols = rng.integers(0, 1 << depth, n).astype(np.uint8)
     return symbols, depth, *arguments
 

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 OCTAVE = 128  # of odds, in the logistic domain
 CENTER = 2048  # its numbers lie from -2047 to 2047
-MOST_COUNT = 255
+COUNT_BITS = 8  # of a node
+MOST_COUNT = (1 << COUNT_BITS) - 1
 MOST_DEPTH = 8  # bits of a symbol
 LEARNING, EARLY_LEARNING, EARLY = 14, 30, 100  # rate of the weights; more in the first symbols
 MOST_CELLS = 1 << 21  # nodes of all cells of all contexts
@@ -139,18 +140,25 @@ class Contexts:
 
 
 class _State(NamedTuple):
-    """What is learned: probabilities and counts of all nodes, and weights by bit and context."""
+    """What is learned, and room for what is known of the symbol under way.
 
-    probabilities: NDArray[np.uint16]
-    counts: NDArray[np.uint8]
+    Attributes:
+        nodes: of all cells: the probability of a one in the upper 16 bits of 24, and the count.
+        weights: by bit and context.
+        room: the first node of each context, and its logarithm, shape (2 * contexts,).
+    """
+
+    nodes: NDArray[np.uint32]
     weights: Integers
+    room: Integers
 
     @classmethod
     def start(cls, contexts: Contexts, depth: int) -> _State:
-        nodes = int(contexts.bases(depth)[-1]) << depth
+        number = int(contexts.bases(depth)[-1]) << depth
         weight = min(_MOST_WEIGHT, _ALL_WEIGHTS // len(contexts)) if len(contexts) > 1 else 1 << 16
         weights = np.full(depth * len(contexts), weight, np.int64)
-        return cls(np.full(nodes, 1 << 15, np.uint16), np.zeros(nodes, np.uint8), weights)
+        nodes = np.full(number, 1 << 15 + COUNT_BITS, np.uint32)
+        return cls(nodes, weights, np.zeros(2 * len(contexts), np.int64))
 
 
 def encode(symbols: Classes, depth: int, contexts: Contexts) -> bytes:
@@ -218,9 +226,9 @@ def encode_bits(
     stretch: NDArray[np.int16],
     rates: NDArray[np.uint16],
     confidences: NDArray[np.uint16],
-    probabilities: NDArray[np.uint16],
-    counts: NDArray[np.uint8],
+    nodes: NDArray[np.uint32],
     weights: Integers,
+    room: Integers,
     coded: Classes,
 ) -> int:
     """Code all bits of all symbols into ``coded``; the number of bytes.
@@ -230,7 +238,7 @@ def encode_bits(
     """
     mixer = _Mixer(
         LogisticTables(squash, stretch, rates, confidences),
-        _State(probabilities, counts, weights),
+        _State(nodes, weights, room),
     )
     find = _CellFinder(cells, bases, own_sizes, origins, shifts, rows)
     low, high, size = 0, 0xFFFFFFFF, 0
@@ -274,15 +282,15 @@ def decode_bits(
     stretch: NDArray[np.int16],
     rates: NDArray[np.uint16],
     confidences: NDArray[np.uint16],
-    probabilities: NDArray[np.uint16],
-    counts: NDArray[np.uint8],
+    nodes: NDArray[np.uint32],
     weights: Integers,
+    room: Integers,
     coded: Classes,
 ) -> None:
     """Undo ``encode_bits``, into ``symbols``; ``coded`` has four zeros more."""
     mixer = _Mixer(
         LogisticTables(squash, stretch, rates, confidences),
-        _State(probabilities, counts, weights),
+        _State(nodes, weights, room),
     )
     find = _CellFinder(cells, bases, own_sizes, origins, shifts, rows)
     data = iter(coded.tolist())
@@ -342,38 +350,39 @@ class _Mixer:
     def __init__(self, tables: LogisticTables, state: _State) -> None:
         views: list[Any] = [each.data for each in (*tables, *state)]
         self._squash, self._stretch, self._rates, self._confidences, *views = views
-        self._probabilities, self._counts, self._weights = views
+        self._nodes, self._weights, self._room = views
+        self._contexts = len(state.room) // 2
         self._mixed = 0
 
     def enter(self, i: int, firsts: list[int]) -> None:
         """Start with a symbol: the first nodes of its cells."""
-        self._firsts, self._node = firsts, 1
+        for context, first in enumerate(firsts):
+            self._room[context] = first
+        self._node = 1
         self._rate = LEARNING + EARLY_LEARNING * EARLY // (EARLY + i)
 
     def mixed(self, place: int) -> int:
         """The probability that the next bit is one, in 2^-16."""
-        node, stretch, confidences = self._node, self._stretch, self._confidences
-        probabilities, counts, weights = self._probabilities, self._counts, self._weights
-        self._nodes = [first + node for first in self._firsts]
-        self._inputs = [
-            stretch[probabilities[at] >> 4] * confidences[counts[at]] >> 8 for at in self._nodes
-        ]
-        first = place * len(self._nodes)
-        total = 0
-        for at, own in enumerate(self._inputs, first):
-            total += weights[at] * own
+        stretch, confidences, room = self._stretch, self._confidences, self._room
+        number, total = self._contexts, 0
+        self._known = [self._nodes[room[context] + self._node] for context in range(number)]
+        for context, known in enumerate(self._known):
+            own = stretch[known >> COUNT_BITS + 4] * confidences[known & MOST_COUNT] >> 8
+            room[number + context] = own
+            total += self._weights[place * number + context] * own
         self._mixed = int(self._squash[min(max(total >> 16, -2047), 2047) + CENTER])
         return self._mixed
 
     def learn(self, place: int, bit: int) -> None:
         """Move weights and probabilities towards a bit, and go to the node below."""
-        probabilities, counts, weights = self._probabilities, self._counts, self._weights
+        nodes, weights, room, number = self._nodes, self._weights, self._room, self._contexts
         step = ((bit << 16) - self._mixed) * self._rate
-        first = place * len(self._nodes)
-        for context, (at, own) in enumerate(zip(self._nodes, self._inputs, strict=True), first):
-            weights[context] += own * step >> 18
-            known, count = probabilities[at], counts[at]
-            rate = self._rates[count]
-            probabilities[at] += (65535 - known) * rate >> 16 if bit else -(known * rate >> 16)
-            counts[at] = min(count + 1, MOST_COUNT)
+        for context, known in enumerate(self._known):
+            weights[place * number + context] += room[number + context] * step >> 18
+            probability, count = known >> COUNT_BITS, known & MOST_COUNT
+            far = (65535 - probability if bit else probability) * self._rates[count] >> 16
+            probability += far if bit else -far
+            nodes[room[context] + self._node] = (
+                probability << COUNT_BITS | min(count + 1, MOST_COUNT)
+            )
         self._node = self._node << 1 | bit
