@@ -382,7 +382,7 @@ class _Mixer:
             probability, count = known >> COUNT_BITS, known & MOST_COUNT
             far = (65535 - probability if bit else probability) * self._rates[count] >> 16
             probability += far if bit else -far
-            nodes[room[context] + self._node] = (
-                probability << COUNT_BITS | min(count + 1, MOST_COUNT)
+            nodes[room[context] + self._node] = probability << COUNT_BITS | min(
+                count + 1, MOST_COUNT
             )
         self._node = self._node << 1 | bit

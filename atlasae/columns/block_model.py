@@ -13,10 +13,10 @@ from atlasae.errors import DamagedFileError
 from atlasae.lossless.slots import NO_PARENT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from atlasae.columns.column_model import ColumnModel
-    from atlasae.lossless.slots import BlockBuffers
+    from atlasae.lossless.slots import BlockBuffers, Slot
     from atlasae.types import Classes, Integers, Integers32, Values
 
 
@@ -29,6 +29,7 @@ class BlockModel:
 
     def __init__(self, by_slot: Mapping[int, ColumnModel]) -> None:
         self.by_slot = by_slot
+        self._needed: dict[int, frozenset[int]] = {}
 
     @property
     def depths(self) -> dict[int, int]:
@@ -40,7 +41,7 @@ class BlockModel:
 
     def encode(self, block: BlockBuffers) -> Mapping[int, bytes]:
         """The bytes of the buffers that can be coded, by slot."""
-        known, order = KnownColumns(self.by_slot, block), _Order(self.by_slot, block)
+        known, order = KnownColumns(self.by_slot, block), _Order(self, block)
         coded = {}
         for slot, column in self.by_slot.items():
             if block.source(slot) == slot and order.allows(slot):
@@ -52,7 +53,7 @@ class BlockModel:
 
     def decoder(self, block: BlockBuffers) -> Callable[[int, bytes, int], Values]:
         """What gives a buffer of a block, from its slot, its bytes and its length."""
-        known, order = KnownColumns(self.by_slot, block), _Order(self.by_slot, block)
+        known, order = KnownColumns(self.by_slot, block), _Order(self, block)
 
         def decode(slot: int, coded: bytes, length: int) -> Values:
             if slot not in self.by_slot:
@@ -65,6 +66,23 @@ class BlockModel:
 
         return decode
 
+    def needed(self, slot: int, slots: Sequence[Slot]) -> frozenset[int]:
+        """The slots that a column needs, with the counts of their lists and of its own.
+
+        Args:
+            slot: of the column.
+            slots: of all blocks of this model.
+        """
+        if slot not in self._needed:
+            needed = set(self.by_slot[slot].slots)
+            for each in (slot, *needed):
+                parent = slots[each].parent
+                while parent != NO_PARENT:
+                    needed.add(parent)
+                    parent = slots[parent].parent
+            self._needed[slot] = frozenset(needed)
+        return self._needed[slot]
+
 
 class _Order:
     """The order in which the columns of a block are decoded.
@@ -73,13 +91,13 @@ class _Order:
     block. So what a column needs may be stored as a column that comes after it.
 
     Args:
-        models: of columns, by slot.
+        model: of the columns.
         block: their buffers.
     """
 
-    def __init__(self, models: Mapping[int, ColumnModel], block: BlockBuffers) -> None:
-        self._models, self._block = models, block
-        self._places = {slot: place for place, slot in enumerate(models)}
+    def __init__(self, model: BlockModel, block: BlockBuffers) -> None:
+        self._model, self._block = model, block
+        self._places = {slot: place for place, slot in enumerate(model.by_slot)}
         self._done: set[int] = set()
 
     def allows(self, slot: int) -> bool:
@@ -104,14 +122,8 @@ class _Order:
         return sorted(found - {slot}, key=self._places.__getitem__)
 
     def _needed(self, slot: int) -> set[int]:
-        """The slots that what a column needs is stored as, with the counts of its lists."""
-        needed = set(self._models[slot].slots)
-        for each in (slot, *needed):
-            parent = self._block.slots[each].parent
-            while parent != NO_PARENT:
-                needed.add(parent)
-                parent = self._block.slots[parent].parent
-        return {self._block.source(each) for each in needed}
+        """The slots that what a column needs is stored as."""
+        return set(map(self._block.source, self._model.needed(slot, self._block.slots)))
 
 
 def depth_given(column: ColumnModel, depths: Mapping[int, int]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -108,13 +109,13 @@ class ColumnModel:
     cell_bins: Bins | None
     coder: Adaptive | Tabulated | None
 
-    @property
-    def slots(self) -> set[int]:
+    @cached_property
+    def slots(self) -> frozenset[int]:
         """The slots of all columns that it needs."""
         terms = [] if self.coder is None else list(self.coder.terms)
         if self.coordinate.reference is not None:
             terms.append(self.coordinate.reference)
-        return {slot for term in terms for slot in term.slots}
+        return frozenset(slot for term in terms for slot in term.slots)
 
     def encode(self, values: Values, known: Known) -> bytes | None:
         """Encode numbers; None if they cannot be coded so."""
@@ -151,7 +152,6 @@ class ColumnModel:
         if self.coder is None:
             raise DamagedFileError("a column is coded that its model does not code")
         reference = self._reference(known)
-        widths = self._widths(length, reference)
         if isinstance(self.coder, Tabulated):
             decoder = EntropyDecoder(coded)
             inputs = _Questions(self.coder.terms, known.rows(self.slot), known)
@@ -169,6 +169,7 @@ class ColumnModel:
             high = decoder.bits(symbols, self.bins.kinds, None)
         coordinates: Integers | Integers32 = high
         if self.low.is_any:
+            widths = self._widths(length, reference)
             coordinates = self.low.joined(high, decoder.bits(widths, KINDS, None), widths)
         if not decoder.is_done:
             raise DamagedFileError("a column is damaged: it is longer than its rows")

@@ -9,6 +9,7 @@ columns have in common.
 
 from __future__ import annotations
 
+import hashlib
 from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -121,12 +122,8 @@ class CollectedBuffers:
         for slot, one in enumerate(values):
             constant, words = reduce_buffer(one)
             bits = len(one) if one.dtype == BOOL and not constant else 0  # of the last byte too
-            key = (
-                constant,
-                bits,
-                words.itemsize,
-                words.tobytes(),
-            )  # whatever the type of the numbers
+            content = hashlib.blake2b(np.ascontiguousarray(words).data, digest_size=16).digest()
+            key = constant, bits, words.itemsize, content  # whatever the type of the numbers
             index = known.setdefault(key, len(self._distinct))
             if index == len(self._distinct):
                 self._distinct.append((constant, words))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # What a block may unpack to: memory in proportion to its size. Only constant columns, and a single
 # entry of more than LARGEST bytes, could come near the ratio.
-LARGEST = 1 << 26  # bytes of the buffers of a small block
+LARGEST = 1 << 27  # bytes of the buffers of a small block
 _LARGEST_RATIO = 1 << 10
 WIDTHS = (1, 2, 4, 8)  # bytes of a word
 BOOL, _BITS = np.dtype(bool), np.dtype(np.uint8)

@@ -19,7 +19,7 @@ from atlasae.lossless.slots import dtypes_of
 from atlasae.lossless.streams import LARGEST
 from atlasae.root.container.container import digest
 from atlasae.root.container.manifest import Part
-from atlasae.root.io.branch import Arrays, BranchInfo, free_name
+from atlasae.root.io.branch import Arrays, BranchInfo, concatenated, free_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -217,14 +217,12 @@ class ColumnWriter(PartWriter):
         return arrays
 
     def _flush(self) -> None:
-        if self._held_back:
-            columns = {
-                name: ak.concatenate([chunk[name] for chunk in self._held_back])
-                for name in self.names
-            }
-            for piece in _pieces(columns, _entries(columns)):
-                self.blocks.add(partial(_packed, piece, self.types, self.learned))
-        self._held_back = []
+        chunks, self._held_back = self._held_back, []
+        if not chunks:
+            return
+        columns = {name: concatenated([chunk.pop(name) for chunk in chunks]) for name in self.names}
+        for piece in _pieces(columns, _entries(columns)):
+            self.blocks.add(partial(_packed, piece, self.types, self.learned))
 
     def finish(self) -> Part:
         self._flush()
