@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from atlasae.columns.column_model import LEAST, MOST
-from atlasae.columns.terms import Rows
+from atlasae.columns.terms import LEAST, MOST, Rows
 from atlasae.errors import DamagedFileError
 from atlasae.lossless.slots import NO_PARENT
 

@@ -13,7 +13,7 @@ from atlasae.coding.adaptive import MOST_CELLS, NO_ORIGIN, Contexts
 from atlasae.coding.entropy import NO_SYMBOLS, EntropyDecoder, EntropyEncoder
 from atlasae.coding.varint import decode_varint, encode_varint
 from atlasae.columns.low_bits import KINDS, LowBits
-from atlasae.columns.terms import NO_ROW, Kind, Rows, Term
+from atlasae.columns.terms import LEAST, MOST, NO_ROW, Kind, Rows, Term
 from atlasae.errors import DamagedFileError
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 MOST_CONTEXTS, MOST_FEATURES = 8, 4  # of a column, and of a context
 MOST_ADAPTIVE = 1 << 18  # numbers in a block that are coded with contexts
 MOST_PLACES = 16  # ranks and counts that contexts tell apart
-LEAST, MOST = -(1 << 31), (1 << 31) - 1
 
 
 class Known(Protocol):
@@ -298,9 +297,4 @@ def term_integers(term: Term, rows: Rows, known: Known) -> Integers32:
     integers = known.integers(term.slot)
     if term.kind == Kind.SAME and rows.are_those_of(term.slot):
         return integers
-    at = rows.of(term)
-    if not len(integers):
-        return np.full(len(at), LEAST, np.int32)
-    if term.kind == Kind.LINKED:
-        return np.where(at == NO_ROW, np.int32(LEAST), integers[np.maximum(at, 0)])
-    return integers[at]
+    return rows.taken(term, integers)

@@ -11,12 +11,12 @@ import numpy as np
 from atlasae.columns.block_model import BlockModel, KnownColumns, depth_given
 from atlasae.columns.candidates import Candidates, linked_term
 from atlasae.columns.coder_fitting import Given, fit_adaptive, fit_tabulated
-from atlasae.columns.column_model import LEAST, MOST, ColumnModel
+from atlasae.columns.column_model import ColumnModel
 from atlasae.columns.coordinates import Against, Coordinate
 from atlasae.columns.feature_pool import FeaturePool
 from atlasae.columns.integers import IntegerCode
 from atlasae.columns.low_bits import MOST_FINE, MOST_LOW, LowBits
-from atlasae.columns.terms import NO_ROW, Kind, Term
+from atlasae.columns.terms import LEAST, MOST, NO_ROW, Kind, Term
 from atlasae.density.bin_fitting import fit_bins
 from atlasae.density.bins import Bins
 

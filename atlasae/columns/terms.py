@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
@@ -14,9 +15,11 @@ from atlasae.lossless.slots import NO_PARENT
 
 if TYPE_CHECKING:
     from atlasae.lossless.slots import BlockBuffers
-    from atlasae.types import Integers
+    from atlasae.types import Integers, Integers32
 
 NO_ROW = -1
+LEAST, MOST = -(1 << 31), (1 << 31) - 1
+_KEPT = 8  # terms
 
 
 class Kind(IntEnum):
@@ -72,6 +75,7 @@ class Rows:
         self.slot = slot
         self.count = block.length(slot)
         self._found: dict[tuple[int, tuple[int, ...]], Integers] = {}
+        self._taken: OrderedDict[Term, tuple[Integers32, Integers32]] = OrderedDict()
 
     @cached_property
     def lists(self) -> Integers:
@@ -116,6 +120,25 @@ class Rows:
                 return self._linked(term.index, term.slot)
             case _:
                 return self._up(term.slot)
+
+    def taken(self, term: Term, integers: Integers32) -> Integers32:
+        """The integers of a term in each row, from those of its column; the least where there is none.
+
+        A few are kept: columns after one another are often given the same.
+        """
+        source, found = self._taken.pop(term, (None, None))
+        if found is None or source is not integers:
+            at = self.of(term)
+            if not len(integers):
+                found = np.full(len(at), LEAST, np.int32)
+            elif term.kind == Kind.LINKED:
+                found = np.where(at == NO_ROW, np.int32(LEAST), integers[np.maximum(at, 0)])
+            else:
+                found = integers[at]
+        self._taken[term] = integers, found
+        if len(self._taken) > _KEPT:
+            self._taken.popitem(last=False)
+        return found
 
     def are_those_of(self, other: int) -> bool:
         """Whether another column has the same rows."""

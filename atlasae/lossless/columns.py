@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     import awkward as ak
 
-    from atlasae.types import Values
+    from atlasae.types import DType, Values
 
     Decoder: TypeAlias = Callable[[int, bytes, int], Values]
 
@@ -237,6 +237,7 @@ class _StoredBuffers(BlockBuffers):
         self._reader = BufferReader(data, [slot.dtype for slot in slots])
         self._decode_learned = learned.decoder(self)
         self._decoded: dict[int, Values] = {}
+        self._shared: dict[tuple[int, DType], Values] = {}
 
     def buffer(self, slot: int) -> Values:
         if slot not in self._decoded:
@@ -247,11 +248,7 @@ class _StoredBuffers(BlockBuffers):
         self._reader.require(slot, self.slots[slot].unpacked_size(length))
         source, dtype = self.source(slot), self.slots[slot].dtype
         if source != slot and not self._reader.is_constant(slot):
-            values = self.buffer(source)
-            if values.dtype != dtype:
-                if len(values) and BOOL in (values.dtype, dtype):  # a bit is no byte
-                    raise DamagedFileError("a buffer of flags is said to be one of numbers")
-                values = values.view(dtype)
+            values = self._viewed(source, dtype)
         elif (coded := self._reader.learned(slot)) is not None:
             values = self._decode_learned(slot, coded, length)
         else:
@@ -259,6 +256,15 @@ class _StoredBuffers(BlockBuffers):
         if len(values) != length:
             raise DamagedFileError(f"a buffer has {len(values)} numbers, its column has {length}")
         return values
+
+    def _viewed(self, source: int, dtype: DType) -> Values:
+        """A decoded buffer as one of another dtype; the same array each time."""
+        values = self.buffer(source)
+        if values.dtype == dtype:
+            return values
+        if len(values) and BOOL in (values.dtype, dtype):  # a bit is no byte
+            raise DamagedFileError("a buffer of flags is said to be one of numbers")
+        return self._shared.setdefault((source, dtype), values.view(dtype))
 
     def source(self, slot: int) -> int:
         return self._reader.sources[slot]
