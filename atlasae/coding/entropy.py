@@ -210,7 +210,7 @@ class EntropyDecoder(EntropyCoder):
 
     def bits(self, classes: Classes, kinds: BitClasses, values: Integers32 | None) -> Integers32:
         assert values is None
-        decoded = np.zeros(len(classes), np.int32)
+        decoded = np.empty(len(classes), np.int32)
         self._positions[2] = read_bits(
             classes, kinds.lows, kinds.widths, self._plain, int(self._positions[2]), decoded
         )

@@ -88,9 +88,7 @@ class Coordinate:
 
 def _taken(known: Integers, rows: Integers) -> Integers:
     """Integers by row, 0 where there is none."""
-    if not len(known):
-        return np.zeros(len(rows), np.int64)
-    return np.where(rows == NO_ROW, 0, known[np.maximum(rows, 0)])
+    return np.append(known, 0)[rows]  # NO_ROW is the last
 
 
 def _roots(rows: Integers) -> Integers:

@@ -51,8 +51,11 @@ class IntegerCode:
     def whole(self, values: Values) -> Integers:
         """The integers of numbers, int64; those of uint64 from 2^63 on are negative."""
         if self.dtype.kind == "f":
+            patterns = self._patterns(values)
             sizes = self._sizes(values) >> self.shift
-            return np.where(self._patterns(values) < 0, ~sizes, sizes)
+            sizes ^= patterns >> self._bits - 1  # all bits of a negative one: its complement
+            whole: Integers = sizes.astype(np.int64, copy=False)
+            return whole
         return values.astype(np.int64)
 
     def whole_of_other(self, values: Values) -> Integers:
@@ -75,7 +78,7 @@ class IntegerCode:
     def exponents(self, whole: Integers) -> Integers:
         """The biased exponents of floats, from their integers."""
         mantissa = 23 if self.dtype.itemsize == 4 else 52
-        return np.where(whole < 0, ~whole, whole) >> max(mantissa - self.shift, 0)
+        return (whole ^ whole >> 63) >> max(mantissa - self.shift, 0)
 
     @property
     def _bits(self) -> int:
@@ -86,7 +89,9 @@ class IntegerCode:
         return patterns
 
     def _sizes(self, values: Values) -> Integers:
-        return self._patterns(values).astype(np.int64) & (1 << self._bits - 1) - 1
+        patterns = self._patterns(values)
+        sizes: Integers = patterns & np.iinfo(patterns.dtype).max
+        return sizes
 
     def differences(self, whole: Integers, reference: Integers) -> Integers:
         """What ``sums`` takes from a reference to integers; int32 holds it, but for 64-bit dtypes."""

@@ -128,13 +128,7 @@ class Rows:
         """
         source, found = self._taken.pop(term, (None, None))
         if found is None or source is not integers:
-            at = self.of(term)
-            if not len(integers):
-                found = np.full(len(at), LEAST, np.int32)
-            elif term.kind == Kind.LINKED:
-                found = np.where(at == NO_ROW, np.int32(LEAST), integers[np.maximum(at, 0)])
-            else:
-                found = integers[at]
+            found = np.append(integers, np.int32(LEAST))[self.of(term)]  # NO_ROW is the last
         self._taken[term] = integers, found
         if len(self._taken) > _KEPT:
             self._taken.popitem(last=False)
