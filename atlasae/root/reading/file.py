@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import uproot
 
-from atlasae.errors import FileError, InputError, MissingNameError
+from atlasae.errors import FileError, MissingNameError
 from atlasae.root.container.restored_tree import CompressedTrees, open_trees
 from atlasae.root.io.branch import RNTUPLE, TTREE
 from atlasae.root.io.errors import read_errors
 from atlasae.root.io.file import Trees, open_root, tree_reader
 from atlasae.root.io.mark import require_unmarked
+from atlasae.root.reading.chain import chained_files, chained_tree
 from atlasae.root.reading.expressions import NameFilter, name_filter
 from atlasae.root.reading.jets import read_collection
-from atlasae.root.reading.named_items import NamedItems
-from atlasae.root.reading.paths import absolute_path, split_object
+from atlasae.root.reading.named_items import NamedItems, without_cycles
+from atlasae.root.reading.paths import Files, absolute_path, one_file, same_objects
 from atlasae.root.reading.tree import Tree
-from atlasae.source_files import path_name
 from atlasae.threads import thread_count
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from collections.abc import Mapping
 
-    from atlasae.types import PathLike
+    from typing_extensions import Self
 
 #: C++ class of each kind of tree.
 CLASSNAMES = {TTREE: "TTree", RNTUPLE: "ROOT::RNTuple"}
-_CYCLE = re.compile(r";\d+(?=/|$)")
 
 
 class File(NamedItems[Any]):
@@ -137,7 +134,7 @@ class File(NamedItems[Any]):
             try:
                 item = self._directory[where]
             except uproot.KeyInFileError as error:
-                names = [_CYCLE.sub("", key) for key in error.keys or self]
+                names = [without_cycles(key) for key in error.keys or self]
                 raise MissingNameError.of("object", error.key, self.file_path, names) from error
         if isinstance(item, uproot.ReadOnlyDirectory):
             return File(item, self._trees)
@@ -154,7 +151,7 @@ class File(NamedItems[Any]):
 
     def _path(self, where: str) -> str:
         """The path from the root of the file, without cycles."""
-        parts = [*self._directory.path, *_CYCLE.sub("", where).split("/")]
+        parts = [*self._directory.path, *without_cycles(where).split("/")]
         return "/".join(filter(None, parts))
 
     @property
@@ -173,14 +170,14 @@ class File(NamedItems[Any]):
         self.close()
 
 
-def open_file(
-    path: PathLike | Mapping[str, str | None], *, threads: int | None = None, **options: Any
-) -> Any:
-    """Open a ROOT file, compressed or not, and read it as with uproot.
+def open_file(files: Files, *, threads: int | None = None, **options: Any) -> Any:
+    """Open a ROOT file, or several, compressed or not, and read it as with uproot.
 
     Args:
-        path: path of the file, or an address that uproot reads from. ``file.root:Events``, or
-            ``{"file.root": "Events"}``, opens an object in the file.
+        files: path of the file, or an address that uproot reads from. ``file.root:Events``, or
+            ``{"file.root": "Events"}``, opens an object in the file. A list, a pattern such as
+            ``data/*.root``, or a directory, which stands for the ``.root`` files in it, opens
+            several files, whose trees read as one.
         threads: how many decode blocks at a time, where several are read; by default one for each
             core, fewer where there is little memory.
         options: options of ``uproot.open``.
@@ -189,13 +186,14 @@ def open_file(
         A ``File``, or the object named in the path. Objects that atlasae did not compress are those
         of uproot; TTrees and RNTuples have ``collection`` as one more method, and are read as ROOT
         reads them where uproot would give other values, such as those of a Double32_t with a range.
+        Of several files, ``ChainedFiles``, or a ``ChainedTree`` where each names its tree.
 
     Raises:
-        MissingFileError: the file does not exist.
-        FileError: the file may not be read, or is a directory.
+        MissingFileError: the file does not exist, or no file matches.
+        FileError: the file may not be read.
         DamagedFileError: it is not a ROOT file, or it is damaged.
         MissingNameError: the object is not in the file; the message names the nearest.
-        InputError: more than one file is given, or fewer threads than one.
+        InputError: a tree is named for some of the files only, or fewer threads than one.
         MissingPackageError: reading this kind of address needs a package that is not installed.
 
     Example:
@@ -206,12 +204,13 @@ def open_file(
         >>> len(jets), jets.mass.ndim
         (100, 2)
     """
-    if not isinstance(path, Mapping):
-        path = path_name(path)
-    elif len(path) != 1:
-        raise InputError(f"one file is opened at a time, not {len(path)}")
     thread_count(threads)  # raises if it is below one
-    ((file_path, object_path),) = split_object(path)
+    if (one := one_file(files)) is None:
+        paths, objects = same_objects(files)
+        if objects is None:
+            return chained_files(paths, threads, options)
+        return chained_tree(paths, objects, threads, options)
+    file_path, object_path = one
     directory = open_root(file_path, **options)
     try:
         file = File(directory, open_trees(directory, threads))

@@ -13,11 +13,13 @@ from atlasae.jets.names import COORDINATES, plain_name
 from atlasae.jets.table import joined, to_records, to_table
 from atlasae.root.container.container import read_container
 from atlasae.root.container.part_readers import LatentReader, part_reader
-from atlasae.root.container.restored_tree import CompressedTrees, open_trees
+from atlasae.root.container.restored_tree import CompressedTrees
 from atlasae.root.io.branch import Arrays, BranchInfo, free_name, grouped_alike
 from atlasae.root.io.file import open_root
 from atlasae.root.io.tree import STEP_SIZE, TreeReader
 from atlasae.root.known_layouts import Collection, find_collection, find_collections
+from atlasae.root.reading.chained_reader import ChainedReader, OpenFiles
+from atlasae.root.reading.paths import Files, same_objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,20 +36,23 @@ _MOMENTA = ({"fX", "fY", "fZ"}, {"fPt", "fEta", "fPhi"})
 
 
 def read_jets(
-    path: PathLike,
+    files: Files,
     *,
     tree: str | None = None,
     collection: str | None = None,
     entry_start: int = 0,
     entry_stop: int | None = None,
 ) -> ak.Array:
-    """Read the momenta of a collection from a ROOT file, compressed or not.
+    """Read the momenta of a collection from ROOT files, compressed or not.
 
     Args:
-        path: path of the file, or an address that uproot reads from.
-        tree: path of the tree; by default ``Events``, else the first with a collection.
+        files: path of a file, or an address that uproot reads from; or a list of them, a pattern
+            such as ``data/*.root``, or a directory: then all files have the tree and collection.
+        tree: path of the tree; by default that of ``file.root:Events``, else ``Events``, else the
+            first with a collection.
         collection: name of the collection; by default ``Jet``, else the first by name.
-        entry_start: the first entry. Only the blocks with the requested entries are decoded.
+        entry_start: the first entry, of all files together. Only the blocks with the requested
+            entries are decoded.
         entry_stop: the entry after the last; by default all entries are read.
 
     Returns:
@@ -56,9 +61,10 @@ def read_jets(
         file.
 
     Raises:
-        MissingFileError, FileError, DamagedFileError: the file is missing or cannot be read.
+        MissingFileError, FileError, DamagedFileError: a file is missing or cannot be read.
         MissingNameError: there is no such tree or collection; the message names the nearest.
-        InputError: the file has no collection with momenta, or no such entries.
+        InputError: there is no collection with momenta, there are no such entries, or files do not
+            match.
 
     Example:
         >>> import atlasae
@@ -66,8 +72,13 @@ def read_jets(
         >>> len(jets), jets.fields
         (100, ['mass', 'pt', 'phi', 'eta'])
     """
-    with open_root(path) as file, located(os.fspath(path)):
-        reader, chosen = find_collection(open_trees(file), tree, collection)
+    paths, objects = same_objects(files)
+    with OpenFiles(paths) as opened, located(opened.where):
+        named = objects[0] if objects and tree is None else tree
+        reader, chosen = find_collection(opened.trees(0), named, collection)
+        if len(paths) > 1:
+            trees = objects if objects and tree is None else [reader.path] * len(paths)
+            reader = ChainedReader(opened, trees)
         return momenta(reader, chosen, entry_start, entry_stop)
 
 

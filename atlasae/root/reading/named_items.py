@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -9,6 +10,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Item = TypeVar("Item")
+_CYCLE = re.compile(r";\d+(?=/|$)")
+
+
+def without_cycles(key: str) -> str:
+    """The path of an object, from its key.
+
+    Example:
+        >>> without_cycles("more;1/Runs;2")
+        'more/Runs'
+    """
+    return _CYCLE.sub("", key)
 
 
 class NamedItems(ABC, Generic[Item]):

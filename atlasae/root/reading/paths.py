@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from glob import escape as glob_escape
 from glob import glob
 from typing import Any, TypeAlias
 
 import fsspec
 
-from atlasae.errors import MissingFileError
+from atlasae.errors import FileError, InputError, MissingFileError
 from atlasae.optional import missing_for_address
 from atlasae.source_files import path_name
 from atlasae.types import PathLike
@@ -27,10 +28,12 @@ def expand_files(files: Files) -> list[tuple[str, str | None]]:
     """Expand patterns into files, each with the path of the object in it, if one is named.
 
     Args:
-        files: ``"a*.root:Events"``, ``{"a*.root": "Events"}``, or a list of them.
+        files: ``"a*.root:Events"``, ``{"a*.root": "Events"}``, or a list of them. A directory stands
+            for the ``.root`` files in it.
 
     Raises:
         MissingFileError: no file matches.
+        FileError: a server does not list its files.
 
     Example:
         >>> expand_files(["a.root:Events", "b.root"])
@@ -44,6 +47,40 @@ def expand_files(files: Files) -> list[tuple[str, str | None]]:
     if not expanded:
         raise MissingFileError(f"no file matches {files!r}")
     return list(dict.fromkeys(expanded))
+
+
+def one_file(files: Files) -> tuple[str, str | None] | None:
+    """The file that a path names, and the object in it; None of a list, pattern or directory.
+
+    Example:
+        >>> one_file("events.root:Events"), one_file(["events.root"]), one_file("data/*.root")
+        (('events.root', 'Events'), None, None)
+    """
+    if isinstance(files, Mapping) and len(files) != 1:
+        return None
+    if isinstance(files, Iterable) and not isinstance(files, str | bytes | Mapping):
+        return None
+    ((path, object_path),) = split_object(files)
+    return None if _is_pattern(path) or os.path.isdir(path) else (path, object_path)  # noqa: PTH112
+
+
+def same_objects(files: Files) -> tuple[list[str], list[str] | None]:
+    """The files, and the object named in each; None if none is.
+
+    Raises:
+        MissingFileError: no file matches.
+        InputError: one is named for some of the files only.
+
+    Example:
+        >>> same_objects(["a.root:Events", "b.root:Events"])
+        (['a.root', 'b.root'], ['Events', 'Events'])
+    """
+    expanded = expand_files(files)
+    paths, objects = [path for path, _ in expanded], [name for _, name in expanded if name]
+    if objects and len(objects) != len(paths):
+        lacking = next(path for path, name in expanded if not name)
+        raise InputError(f"name the tree of each file, or of none: {lacking}:{objects[0]}")
+    return paths, objects or None
 
 
 def split_object(files: Files) -> Iterator[tuple[str, str | None]]:
@@ -66,12 +103,21 @@ def split_object(files: Files) -> Iterator[tuple[str, str | None]]:
             yield from split_object(entry)
 
 
+def _is_pattern(path: str) -> bool:
+    """Whether a path or address may stand for several; ? and [ are part of many addresses."""
+    if "://" in path:
+        return "*" in path
+    return bool(_GLOB.search(path)) and not os.path.exists(path)  # noqa: PTH110
+
+
 def _matches(pattern: str) -> list[str]:
     """Paths or addresses that match a glob; the pattern itself if it is not a glob."""
-    if "://" in pattern:  # ? and [ are part of many addresses
-        return _remote_matches(pattern) if "*" in pattern else [pattern]
-    if not _GLOB.search(pattern):
+    if os.path.isdir(pattern):  # noqa: PTH112
+        pattern = os.path.join(glob_escape(pattern), "*.root")  # noqa: PTH118
+    if not _is_pattern(pattern):
         return [pattern]
+    if "://" in pattern:
+        return _remote_matches(pattern)
     return sorted(glob(os.path.expanduser(pattern)))  # noqa: PTH111, PTH207  (relative paths stay relative)
 
 
@@ -80,6 +126,8 @@ def _remote_matches(pattern: str) -> list[str]:
         return [file.full_name for file in fsspec.open_files(pattern)]
     except ImportError as error:
         raise missing_for_address(pattern, error) from error
+    except OSError as error:
+        raise FileError(f"cannot list {pattern!r}: {error}; name each file") from error
 
 
 def absolute_path(path: str) -> str:
