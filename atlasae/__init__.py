@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from atlasae.root.merge import merge
     from atlasae.root.plan import Selection
     from atlasae.root.preview import plan
+    from atlasae.root.reading.dask_collection import open_dask as dask
     from atlasae.root.reading.datasets import concatenate, iterate
     from atlasae.root.reading.file import open_file as open  # noqa: A004  (as uproot calls it)
     from atlasae.root.reading.jets import read_jets
@@ -85,6 +86,7 @@ __all__ = [
     "compress",
     "concatenate",
     "cycles",
+    "dask",
     "decompress",
     "info",
     "iterate",
@@ -109,6 +111,7 @@ _LAZY = {
     "compare": "report.compare",
     "compress": "root.compress",
     "concatenate": "root.reading.datasets",
+    "dask": "root.reading.dask_collection",
     "decompress": "root.decompress",
     "info": "root.info",
     "iterate": "root.reading.datasets",
@@ -120,13 +123,14 @@ _LAZY = {
     "rel": "quantization.tolerance",
     "sample": "samples",
 }
+_RENAMED = {"dask": "open_dask", "open": "open_file"}  # names that mean something else inside
 _MODULES = {"cycles": "cycles", "metrics": "jets.metrics", "plots": "plots"}
 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         module = import_module(f"atlasae.{_LAZY[name]}")
-        return getattr(module, "open_file" if name == "open" else name)
+        return getattr(module, _RENAMED.get(name, name))
     if name in _MODULES:
         return import_module(f"atlasae.{_MODULES[name]}")
     raise AttributeError(f"module 'atlasae' has no attribute {name!r}")

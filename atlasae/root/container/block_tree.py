@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from atlasae.root.io.branch import BranchInfo
+    from atlasae.types import Integers
 
 BLOCKS = "atlasae/blocks"
 # Stored in one branch: in a small file a branch takes more room than what it holds.
@@ -202,6 +203,10 @@ class BlockTreeReader:
     def entries(self, number: int) -> int:
         """Number of entries in a block."""
         return int(self.numbers["entries"][number])
+
+    def edges(self, numbers: list[int]) -> Integers:
+        """Where blocks that follow one another start, and where the last ends, in entries."""
+        return np.append(0, np.cumsum(self.numbers["entries"][numbers])).astype(np.int64)
 
     def size(self, number: int) -> int:
         """Size of the payload of a block, bytes."""

@@ -124,8 +124,7 @@ class _BlockReader(PartReader[Piece]):
         self.part = part
         self.tree: BlockTreeReader = container.blocks
         self.blocks = segment.blocks[part.number]
-        sizes = [self.tree.entries(number) for number in self.blocks]
-        self.edges = segment.start + np.append(0, np.cumsum(sizes)).astype(np.int64)
+        self.edges = segment.start + self.tree.edges(self.blocks)
         self.identity = segment.manifest.part_identity(part)
         self.start = segment.start
         self._last: tuple[int, tuple[str, ...], Piece] | None = None

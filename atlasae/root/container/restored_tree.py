@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from atlasae.root.io.tree_metadata import TreeMetadata
+    from atlasae.types import Integers
 
 _MERGED = (
     "it was merged with a file that is not compressed alike; compress each, then use atlasae merge"
@@ -96,6 +97,17 @@ class RestoredTree(TreeReader):
 
     def _bytes_of(self, names: Sequence[str]) -> float:  # noqa: ARG002
         return sum(segment.manifest.source_bytes for segment in self.segments) * _EXPANSION
+
+    @property
+    def block_ends(self) -> Integers:
+        blocks = self.container.blocks
+        ends = [
+            segment.start + blocks.edges(own)[1:]
+            for segment in self.segments
+            for own in segment.blocks.values()
+            if blocks
+        ]
+        return np.unique(np.concatenate([np.empty(0, np.int64), *ends]))
 
     @property
     def _entries_in_block(self) -> int:

@@ -96,6 +96,9 @@ class TreeSchema:
         """A branch by its name."""
         return self._by_name[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
+
     @cached_property
     def _by_name(self) -> dict[str, BranchInfo]:
         return {branch.name: branch for branch in self.branches}

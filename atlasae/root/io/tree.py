@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
+import numpy as np
 
 from atlasae.datashape import parse_datashape
 from atlasae.errors import InputError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from atlasae.root.io.branch import Arrays, TreeSchema
+    from atlasae.types import Integers
 
 STEP_SIZE = "100 MB"
 _MEMORY_SIZE = re.compile(
@@ -61,6 +63,11 @@ class TreeReader(ABC):
     def represented_entries(self) -> int:
         """Number of entries that it stands for: more than its own, if it is a sample."""
         return self.num_entries
+
+    @property
+    def block_ends(self) -> Integers:
+        """The entries where blocks end, in ascending order; none where there are no blocks."""
+        return np.empty(0, np.int64)
 
     @property
     @abstractmethod

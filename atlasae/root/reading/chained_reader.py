@@ -13,6 +13,8 @@ from atlasae.root.container.restored_tree import open_trees
 from atlasae.root.io.branch import Arrays, concatenated
 from atlasae.root.io.file import Trees, open_root
 from atlasae.root.io.tree import TreeReader
+from atlasae.root.known_layouts import PREFERRED_TREE
+from atlasae.root.reading.paths import Files, same_objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -162,9 +164,20 @@ class ChainedReader(TreeReader):
         self, number: int, names: Sequence[str], end: int
     ) -> Callable[[int, int], Arrays]:
         """What reads branches from one of the files."""
+        self.require_alike(number, names)
+        begin, stop = map(int, self.edges[number : number + 2])
+        return self.reader(number).range_reader(names, min(end, stop) - begin)
+
+    def require_alike(self, number: int, names: Sequence[str]) -> None:
+        """Raise an error unless a file has branches of the first, with the same types.
+
+        Raises:
+            MissingNameError: it lacks one.
+            InputError: one has another type.
+        """
         reader = self.reader(number)
         for name in names:
-            if name not in reader.schema.names:
+            if name not in reader.schema:
                 raise MissingNameError.of("branch", name, reader.where, reader.schema.names)
             found, expected = reader.schema[name].type, self.schema[name].type
             if found != expected:
@@ -172,5 +185,32 @@ class ChainedReader(TreeReader):
                     f"{reader.where}: branch {name!r} is {found}, and {expected} in"
                     f" {self.files.paths[0]}"
                 )
-        begin, stop = map(int, self.edges[number : number + 2])
-        return reader.range_reader(names, min(end, stop) - begin)
+
+
+def chained_reader(files: Files, threads: int | None = None) -> ChainedReader:
+    """Open the trees of files, one or several, to read them as one.
+
+    Args:
+        files: as ``open`` takes them. Where no tree is named, it is ``Events``, else the only one of
+            the first file.
+        threads: as in ``open``.
+
+    Raises:
+        InputError: there are several other trees, and none is named.
+        AtlasaeError: as ``open``.
+    """
+    paths, objects = same_objects(files)
+    opened = OpenFiles(paths, threads)
+    try:
+        if objects is None:
+            trees = list(opened.trees(0))
+            if PREFERRED_TREE not in trees and len(trees) != 1:
+                raise InputError(
+                    f"{paths[0]}: {len(trees)} trees ({', '.join(trees)}); name one, as in"
+                    f" {paths[0]}:{trees[0] if trees else PREFERRED_TREE}"
+                )
+            objects = [PREFERRED_TREE if PREFERRED_TREE in trees else trees[0]] * len(paths)
+        return ChainedReader(opened, objects)
+    except BaseException:
+        opened.close()
+        raise

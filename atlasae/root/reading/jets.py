@@ -156,14 +156,20 @@ def read_collection(
     return to_records(to_table(columns))
 
 
-def _collection_columns(
-    reader: TreeReader, collection: Collection, start: int, stop: int, all_features: bool
-) -> Arrays:
-    """Columns of the momenta, and of other features if asked for, by feature."""
+def branches_of(collection: Collection, all_features: bool) -> dict[str, str]:
+    """Names of the branches of a collection, by the fields of its records."""
     branches = {plain_name(feature): branch.name for feature, branch in collection.vector.items()}
     if all_features:
         for feature, branch in collection.others.items():
             branches[free_name(feature, {*branches, *COORDINATES})] = branch.name
+    return branches
+
+
+def _collection_columns(
+    reader: TreeReader, collection: Collection, start: int, stop: int, all_features: bool
+) -> Arrays:
+    """Columns of the momenta, and of other features if asked for, by feature."""
+    branches = branches_of(collection, all_features)
     arrays = reader.read(list(branches.values()), start, stop)
     first = arrays[collection.first.name]
     return {

@@ -11,11 +11,7 @@ import pytest
 import uproot
 
 import atlasae
-from atlasae.errors import (
-    InputError,
-    MissingFileError,
-    MissingNameError,
-)
+from atlasae.errors import MissingFileError, MissingNameError
 from atlasae.root.io.file import open_root
 from atlasae.root.reading import file
 from tests.helpers import REPOSITORY, compress
@@ -104,8 +100,6 @@ def test_names_that_are_not_there(blocks_file, events_file):
         file["Events"]["Jet_Pt"]
     with pytest.raises(MissingFileError, match="no file"):
         atlasae.open(f"{events_file.parent / 'none.root'}:Events")
-    with pytest.raises(InputError, match="one file is opened at a time, not 2"):
-        atlasae.open({"a.root": "Events", "b.root": "Events"})
 
 
 def test_a_file_is_closed_where_the_object_is_not_in_it(blocks_file, monkeypatch):
