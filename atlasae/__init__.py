@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from atlasae.root.merge import merge
     from atlasae.root.plan import Selection
     from atlasae.root.preview import plan
+    from atlasae.root.reading.coffea_events import nanoevents
     from atlasae.root.reading.dask_collection import open_dask as dask
     from atlasae.root.reading.datasets import concatenate, iterate
     from atlasae.root.reading.file import open_file as open  # noqa: A004  (as uproot calls it)
@@ -92,6 +93,7 @@ __all__ = [
     "iterate",
     "merge",
     "metrics",
+    "nanoevents",
     "open",
     "plan",
     "plots",
@@ -116,6 +118,7 @@ _LAZY = {
     "info": "root.info",
     "iterate": "root.reading.datasets",
     "merge": "root.merge",
+    "nanoevents": "root.reading.coffea_events",
     "open": "root.reading.file",
     "plan": "root.preview",
     "read_jets": "root.reading.jets",

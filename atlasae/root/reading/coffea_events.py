@@ -1,0 +1,220 @@
+"""NanoEvents of coffea over files: columns are read, and decoded, when an analysis uses them."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import awkward as ak
+
+from atlasae.datashape import parse_datashape
+from atlasae.errors import InputError, MissingPackageError
+from atlasae.optional import needs_extra
+from atlasae.root.io.typenames import typename
+from atlasae.root.reading.chained_reader import ChainedReader, chained_reader
+from atlasae.text import printable
+
+with needs_extra("coffea", "atlasae.nanoevents"):
+    import coffea
+    from coffea.nanoevents import BaseSchema, NanoAODSchema, NanoEventsFactory
+    from coffea.nanoevents.mapping import UprootSourceMapping
+    from coffea.nanoevents.util import quote, tuple_to_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from atlasae.root.reading.paths import Files
+
+_logger = logging.getLogger(__name__)
+
+# what is used of coffea, beside the names that are imported
+_USED: dict[Any, set[str]] = {
+    NanoEventsFactory: {"schema", "mapping", "partition_key", "mode"},
+    UprootSourceMapping: {"fileopener", "start", "stop", "cache", "access_log", "virtual"},
+    UprootSourceMapping.extract_column: {"columnhandle", "start", "stop", "allow_missing"},
+    UprootSourceMapping.get_column_handle: {"columnsource", "name", "allow_missing"},
+}
+
+
+def nanoevents(
+    files: Files,
+    *,
+    schemaclass: Callable[..., Any] = NanoAODSchema,
+    entry_start: int | None = None,
+    entry_stop: int | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    access_log: list[Any] | None = None,
+    threads: int | None = None,
+) -> Any:
+    """The events of files, compressed or not, as NanoEvents of coffea.
+
+    A column is read when it is used: ``events.Jet.pt`` takes the numbers of jets and their pt.
+
+    Args:
+        files: as ``open`` takes them: one or several, whose entries follow one another. Where no tree
+            is named, it is ``Events``, else the only one of the first file; that of PHYSLITE is named
+            as ``file.root:CollectionTree``.
+        schemaclass: a schema of coffea, such as ``NanoAODSchema`` or ``PHYSLITESchema``.
+        entry_start: the first entry; a negative one counts from the end.
+        entry_stop: the entry after the last.
+        metadata: to find in ``events.metadata``.
+        access_log: a list that takes what is read, as in coffea.
+        threads: as in ``open``.
+
+    Returns:
+        NanoEvents, as ``NanoEventsFactory.from_root(...).events()`` gives them. The files are closed
+        when nothing needs them any more.
+
+    Raises:
+        MissingFileError, FileError, DamagedFileError: a file is missing or cannot be read.
+        MissingNameError: there is no such tree.
+        InputError: the schema is none, or no tree is named and there are several.
+        MissingPackageError: coffea is not installed, or is a version with another interface.
+
+    Example:
+        >>> import atlasae
+        >>> from coffea.nanoevents import BaseSchema
+        >>> events = atlasae.nanoevents(atlasae.sample(), schemaclass=BaseSchema, entry_stop=100)
+        >>> len(events), events.Jet_pt.ndim
+        (100, 2)
+    """
+    _require_known_coffea()
+    if not callable(schemaclass):
+        raise InputError(f"schemaclass={schemaclass!r} is no schema, such as NanoAODSchema")
+    reader = chained_reader(files, threads)
+    try:
+        schema = schemaclass(_base_form(reader, metadata))
+        if not isinstance(schema, BaseSchema):
+            raise InputError(f"schemaclass={schemaclass!r} is no schema, such as NanoAODSchema")
+        start, stop = reader.span(entry_start, entry_stop)
+        source = reader.files.where, f"/{reader.path}"
+        mapping = Columns(reader, source, start, stop, access_log)
+    except BaseException:
+        reader.files.close()
+        raise
+    key = tuple_to_key((*source, f"{start}-{stop}"))
+    return NanoEventsFactory(schema, mapping, key, mode="virtual").events()
+
+
+class Columns(UprootSourceMapping):  # type: ignore[misc]  # has no types
+    """The columns of a tree, read when coffea asks for them; the last one is remembered.
+
+    Args:
+        reader: of the tree.
+        source: what the file and the tree are called in keys.
+        start: the first entry.
+        stop: the entry after the last.
+        access_log: takes what is read.
+    """
+
+    def __init__(
+        self,
+        reader: ChainedReader,
+        source: tuple[str, str],
+        start: int,
+        stop: int,
+        access_log: list[Any] | None,
+    ) -> None:
+        super().__init__(None, start, stop, cache={}, access_log=access_log, virtual=True)
+        self.preload_column_source(*source, reader)
+        self._last: tuple[str, Any] = ("", None)
+        weakref.finalize(self, reader.files.close)
+
+    def get_column_handle(
+        self, columnsource: ChainedReader, name: str, allow_missing: bool
+    ) -> tuple[ChainedReader, str]:
+        del allow_missing  # a schema knows the branches there are
+        return columnsource, name
+
+    def extract_column(
+        self,
+        columnhandle: tuple[ChainedReader, str],
+        start: int,
+        stop: int,
+        allow_missing: bool,
+        **_: Any,
+    ) -> Any:
+        del allow_missing
+        reader, name = columnhandle
+        if self._last[0] != name:
+            array = reader.read([name], start, stop)[name]
+            self._last = name, ak.Array(_as_typed(array.layout))
+        return self._last[1]
+
+
+def _require_known_coffea() -> None:
+    """Raise MissingPackageError unless coffea has what is used of it."""
+    for function, used in _USED.items():
+        if not used <= inspect.signature(function).parameters.keys():
+            raise MissingPackageError(
+                f"atlasae.nanoevents works with coffea 2026.9, not with {coffea.__version__}, where"
+                f" {function.__qualname__} is another; pip install 'coffea==2026.9.*', or give arrays"
+                " to NanoEventsFactory.from_preloaded"
+            )
+
+
+def _base_form(reader: ChainedReader, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The form of the entries as schemas take it, with what to read for each buffer."""
+    forms, titles, names = {}, reader.metadata.titles, reader.schema.names
+    for branch in reader.schema.branches:
+        try:
+            if {",", "!"} & set(branch.name):
+                raise InputError("its name has a comma or an exclamation mark")
+            form = ak.forms.from_type(parse_datashape(branch.type)).to_dict()
+            described = {
+                "__doc__": titles.get(branch.name, branch.name),
+                "typename": typename(branch, reader.kind, names),
+            }
+            forms[branch.name] = _keyed(form, f"{branch.name},!load", described)
+        except InputError as error:
+            _logger.warning("%s: not in NanoEvents: %s", printable(branch.name), error)
+    return {
+        "class": "RecordArray",
+        "fields": list(forms),
+        "contents": list(forms.values()),
+        "parameters": {"__doc__": reader.title, "metadata": dict(metadata or {})},
+        "form_key": None,
+    }
+
+
+def _keyed(form: dict[str, Any], key: str, described: Mapping[str, str]) -> dict[str, Any]:
+    """A form whose keys say how coffea finds its buffers: load the branch, then go into it."""
+    kind, inside = form["class"], form.get("content")
+    form = {**form, "parameters": dict(form["parameters"])}  # schemas change it in place
+    if kind == "ListOffsetArray":  # coffea adds !offsets
+        content = _keyed(inside, f"{key},!content", described)
+        return {**form, "content": content, "form_key": quote(key)}
+    form["parameters"] |= described
+    if kind == "RecordArray":
+        fields = form["fields"]
+        if any({",", "!"} & set(field) for field in fields):
+            raise InputError("a member has a comma or an exclamation mark in its name")
+        members = zip(fields, form["contents"], strict=True)
+        contents = [_keyed(content, f"{key},{name},!item", {}) for name, content in members]
+        return {**form, "contents": contents}
+    if kind == "RegularArray":
+        return {**form, "content": _keyed(inside, f"{key},!content", described)}
+    if kind == "IndexedOptionArray":
+        content = _keyed(inside, f"{key},!content", described)
+        return {**form, "content": content, "form_key": quote(f"{key},!index")}
+    if kind != "NumpyArray":
+        raise InputError(f"it is a {kind.removesuffix('Array').lower()}")
+    return {**form, "form_key": quote(key)}
+
+
+def _as_typed(layout: Any) -> Any:
+    """A layout in the form that ``ak.forms.from_type`` gives for its type."""
+    if layout.is_numpy:
+        return layout.to_RegularArray()
+    if layout.is_record:
+        contents = [_as_typed(content[: layout.length]) for content in layout.contents]
+        return layout.copy(contents=contents)
+    if layout.is_regular or layout.is_option or layout.is_list:
+        if layout.is_option:
+            layout = layout.to_IndexedOptionArray64()
+        elif layout.is_list and not layout.is_regular:
+            layout = layout.to_ListOffsetArray64(True)
+        return layout.copy(content=_as_typed(layout.content))
+    return layout
