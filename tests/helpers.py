@@ -73,3 +73,32 @@ def write_events(path, jets, counts, **options):
         file["cutflow"] = np.histogram(data["MET_pt"], bins=10, range=(0, 100))
         file["note"] = "made by a test"
     return path
+
+
+def write_nanoaod(path, events, seed=0):
+    """A file in NanoAOD's layout whose jets know their generator jets, every second of which is lost."""
+    rng = np.random.default_rng(seed)
+    counts = rng.poisson(2, events)
+    jets = make_jets(int(counts.sum()), seed)
+    partners = ak.local_index(ak.unflatten(jets["pt"], counts))
+    features = {"pt": "pt", "eta": "eta", "phi": "phi", "mass": "m"}
+    data = {
+        "run": np.ones(events, np.uint32),
+        "luminosityBlock": np.full(events, seed, np.uint32),
+        "event": np.arange(events, dtype=np.uint64),
+        "genWeight": rng.normal(1, 0.1, events).astype(np.float32),
+        **{f"Jet_{n}": ak.unflatten(jets[f], counts) for n, f in features.items()},
+        "Jet_genJetIdx": ak.values_astype(ak.where(partners % 2 == 0, partners, -1), np.int32),
+    }
+    data["GenPart_pdgId"] = ak.values_astype(data["Jet_genJetIdx"], np.int32)
+    for kind in ("GenJet", "GenPart"):
+        for name in features:
+            data[f"{kind}_{name}"] = data[f"Jet_{name}"] * np.float32(1.01)
+    types = {
+        name: f"var * {values.type.content.content}" if name.count("_") else values.dtype
+        for name, values in data.items()
+    }
+    with uproot.recreate(path) as file:
+        tree = file.mktree("Events", types, counter_name=lambda name: f"n{name.partition('_')[0]}")
+        tree.extend(data)
+    return path

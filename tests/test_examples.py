@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import sys
 
@@ -12,7 +13,7 @@ import pytest
 from nbclient import NotebookClient
 
 import atlasae
-from tests.helpers import REPOSITORY
+from tests.helpers import REPOSITORY, compress, write_nanoaod
 
 EXAMPLES = REPOSITORY / "examples"
 LONGEST = 60  # lines
@@ -31,7 +32,9 @@ def run(monkeypatch, capsys):
     return invoke
 
 
-@pytest.mark.parametrize("name", ["train_variants", "nanoaod_compress", "custom_features"])
+@pytest.mark.parametrize(
+    "name", ["train_variants", "nanoaod_compress", "custom_features", "coffea_dijets"]
+)
 def test_the_examples_are_short(name):
     assert len((EXAMPLES / f"{name}.py").read_text().splitlines()) < LONGEST
 
@@ -62,6 +65,25 @@ def test_seven_features_keep_their_tolerances(run):
     assert "multiplicity" in shown[6]
     assert "all within 0 " in shown[6]
     assert shown[7].endswith("bits per jet")
+
+
+@pytest.mark.filterwarnings("ignore:Branch .* already exists:RuntimeWarning")
+def test_coffea_runs_on_the_original_and_on_the_compressed_file(run, tmp_path):
+    pytest.importorskip("coffea", reason="NanoEvents need the extra coffea")
+    source, small = write_nanoaod(tmp_path / "nano.root", 300), tmp_path / "small.root"
+    compress(source, small, codec=atlasae.Codec.bounded(tolerance=1e-3))
+    before, after, both = (
+        re.findall(r"(\w+): (\d+), mean ([\d.]+)", run("coffea_dijets.py", *files))
+        for files in ([source], [small], [source, small])
+    )
+    assert [name for name, *_ in before] == ["masses", "responses"]
+    for (name, number, mean), (_, same, near), (_, twice, _) in zip(
+        before, after, both, strict=True
+    ):
+        assert int(number) > 100, name
+        assert int(same) == pytest.approx(int(number), abs=2)  # one may leave the axis
+        assert float(near) == pytest.approx(float(mean), rel=0.01)
+        assert int(twice) == int(number) + int(same)
 
 
 @pytest.fixture

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from atlasae.errors import MissingNameError
-from atlasae.root.reading.chained_reader import ChainedReader, OpenFiles
+from atlasae.root.reading.chained_reader import ChainedReader, OpenFiles, closed_after_errors
 from atlasae.root.reading.expressions import NameFilter, name_filter
 from atlasae.root.reading.named_items import NamedItems, without_cycles
 from atlasae.root.reading.paths import absolute_path
 from atlasae.root.reading.tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from typing_extensions import Self
 
@@ -127,20 +126,11 @@ class ChainedFiles(NamedItems[Any]):
         self.close()
 
 
-@contextmanager
-def _closing_after_errors(files: OpenFiles) -> Iterator[OpenFiles]:
-    try:
-        yield files
-    except BaseException:
-        files.close()
-        raise
-
-
 def chained_files(
     paths: Sequence[str], threads: int | None, options: Mapping[str, Any]
 ) -> ChainedFiles:
     """Open several files, whose trees read as one each."""
-    with _closing_after_errors(OpenFiles(paths, threads, options)) as files:
+    with closed_after_errors(OpenFiles(paths, threads, options)) as files:
         return ChainedFiles(files)
 
 
@@ -151,5 +141,5 @@ def chained_tree(
     options: Mapping[str, Any],
 ) -> ChainedTree:
     """Open a tree in each of several files, which read as one."""
-    with _closing_after_errors(OpenFiles(paths, threads, options)) as files:
+    with closed_after_errors(OpenFiles(paths, threads, options)) as files:
         return ChainedTree(ChainedReader(files, tree_paths))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from atlasae.root.known_layouts import PREFERRED_TREE
 from atlasae.root.reading.paths import Files, same_objects
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from typing_extensions import Self
 
@@ -83,6 +84,16 @@ class OpenFiles:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@contextmanager
+def closed_after_errors(files: OpenFiles) -> Iterator[OpenFiles]:
+    """Close files at the end of a ``with`` block that an error ends."""
+    try:
+        yield files
+    except BaseException:
+        files.close()
+        raise
 
 
 class ChainedReader(TreeReader):
@@ -200,8 +211,7 @@ def chained_reader(files: Files, threads: int | None = None) -> ChainedReader:
         AtlasaeError: as ``open``.
     """
     paths, objects = same_objects(files)
-    opened = OpenFiles(paths, threads)
-    try:
+    with closed_after_errors(OpenFiles(paths, threads)) as opened:
         if objects is None:
             trees = list(opened.trees(0))
             if PREFERRED_TREE not in trees and len(trees) != 1:
@@ -211,6 +221,3 @@ def chained_reader(files: Files, threads: int | None = None) -> ChainedReader:
                 )
             objects = [PREFERRED_TREE if PREFERRED_TREE in trees else trees[0]] * len(paths)
         return ChainedReader(opened, objects)
-    except BaseException:
-        opened.close()
-        raise

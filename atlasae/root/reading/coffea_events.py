@@ -13,7 +13,7 @@ from atlasae.datashape import parse_datashape
 from atlasae.errors import InputError, MissingPackageError
 from atlasae.optional import needs_extra
 from atlasae.root.io.typenames import typename
-from atlasae.root.reading.chained_reader import ChainedReader, chained_reader
+from atlasae.root.reading.chained_reader import ChainedReader, chained_reader, closed_after_errors
 from atlasae.text import printable
 
 with needs_extra("coffea", "atlasae.nanoevents"):
@@ -23,12 +23,13 @@ with needs_extra("coffea", "atlasae.nanoevents"):
     from coffea.nanoevents.util import quote, tuple_to_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from atlasae.root.reading.paths import Files
 
 _logger = logging.getLogger(__name__)
 
+_KINDS = {"IndexedOptionArray", "ListOffsetArray", "NumpyArray", "RecordArray", "RegularArray"}
 # what is used of coffea, beside the names that are imported
 _USED: dict[Any, set[str]] = {
     NanoEventsFactory: {"schema", "mapping", "partition_key", "mode"},
@@ -41,7 +42,7 @@ _USED: dict[Any, set[str]] = {
 def nanoevents(
     files: Files,
     *,
-    schemaclass: Callable[..., Any] = NanoAODSchema,
+    schemaclass: Any = NanoAODSchema,
     entry_start: int | None = None,
     entry_stop: int | None = None,
     metadata: Mapping[str, Any] | None = None,
@@ -81,19 +82,14 @@ def nanoevents(
         (100, 2)
     """
     _require_known_coffea()
-    if not callable(schemaclass):
-        raise InputError(f"schemaclass={schemaclass!r} is no schema, such as NanoAODSchema")
     reader = chained_reader(files, threads)
-    try:
-        schema = schemaclass(_base_form(reader, metadata))
+    with closed_after_errors(reader.files):
+        schema = schemaclass(_base_form(reader, metadata)) if callable(schemaclass) else None
         if not isinstance(schema, BaseSchema):
             raise InputError(f"schemaclass={schemaclass!r} is no schema, such as NanoAODSchema")
         start, stop = reader.span(entry_start, entry_stop)
         source = reader.files.where, f"/{reader.path}"
         mapping = Columns(reader, source, start, stop, access_log)
-    except BaseException:
-        reader.files.close()
-        raise
     key = tuple_to_key((*source, f"{start}-{stop}"))
     return NanoEventsFactory(schema, mapping, key, mode="virtual").events()
 
@@ -157,19 +153,17 @@ def _require_known_coffea() -> None:
 
 def _base_form(reader: ChainedReader, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
     """The form of the entries as schemas take it, with what to read for each buffer."""
-    forms, titles, names = {}, reader.metadata.titles, reader.schema.names
+    forms = {}
     for branch in reader.schema.branches:
-        try:
-            if {",", "!"} & set(branch.name):
-                raise InputError("its name has a comma or an exclamation mark")
-            form = ak.forms.from_type(parse_datashape(branch.type)).to_dict()
-            described = {
-                "__doc__": titles.get(branch.name, branch.name),
-                "typename": typename(branch, reader.kind, names),
-            }
-            forms[branch.name] = _keyed(form, f"{branch.name},!load", described)
-        except InputError as error:
-            _logger.warning("%s: not in NanoEvents: %s", printable(branch.name), error)
+        form = ak.forms.from_type(parse_datashape(branch.type)).to_dict()
+        if why := _why_unknown(branch.name, form):
+            _logger.warning("%s: not in NanoEvents: %s", printable(branch.name), why)
+            continue
+        described = {
+            "__doc__": reader.metadata.titles.get(branch.name, branch.name),
+            "typename": typename(branch, reader.kind, reader.schema.names),
+        }
+        forms[branch.name] = _keyed(form, f"{branch.name},!load", described)
     return {
         "class": "RecordArray",
         "fields": list(forms),
@@ -179,29 +173,35 @@ def _base_form(reader: ChainedReader, metadata: Mapping[str, Any] | None) -> dic
     }
 
 
-def _keyed(form: dict[str, Any], key: str, described: Mapping[str, str]) -> dict[str, Any]:
+def _why_unknown(name: str, form: Mapping[str, Any]) -> str:
+    """Why coffea has no way to a branch, or to what is in it; empty if it has."""
+    if {",", "!"} & set(name):
+        return f"the name {name!r} has a comma or an exclamation mark"
+    if form["class"] not in _KINDS:
+        return f"it holds a {form['class'].removesuffix('Array').lower()}"
+    if form["class"] == "RecordArray" and form["fields"] is None:
+        return "it holds a tuple"
+    inside = [(name, form["content"])] if "content" in form else []
+    inside += zip(form.get("fields") or (), form.get("contents", ()), strict=True)
+    return next(filter(None, (_why_unknown(*one) for one in inside)), "")
+
+
+def _keyed(form: Mapping[str, Any], key: str, described: Mapping[str, str]) -> dict[str, Any]:
     """A form whose keys say how coffea finds its buffers: load the branch, then go into it."""
-    kind, inside = form["class"], form.get("content")
-    form = {**form, "parameters": dict(form["parameters"])}  # schemas change it in place
-    if kind == "ListOffsetArray":  # coffea adds !offsets
-        content = _keyed(inside, f"{key},!content", described)
-        return {**form, "content": content, "form_key": quote(key)}
-    form["parameters"] |= described
+    kind = form["class"]
+    is_list = kind == "ListOffsetArray"
+    own = {} if is_list else described
+    keyed = {**form, "parameters": {**form["parameters"], **own}}  # schemas change it in place
     if kind == "RecordArray":
-        fields = form["fields"]
-        if any({",", "!"} & set(field) for field in fields):
-            raise InputError("a member has a comma or an exclamation mark in its name")
-        members = zip(fields, form["contents"], strict=True)
-        contents = [_keyed(content, f"{key},{name},!item", {}) for name, content in members]
-        return {**form, "contents": contents}
-    if kind == "RegularArray":
-        return {**form, "content": _keyed(inside, f"{key},!content", described)}
-    if kind == "IndexedOptionArray":
-        content = _keyed(inside, f"{key},!content", described)
-        return {**form, "content": content, "form_key": quote(f"{key},!index")}
-    if kind != "NumpyArray":
-        raise InputError(f"it is a {kind.removesuffix('Array').lower()}")
-    return {**form, "form_key": quote(key)}
+        members = zip(form["fields"], form["contents"], strict=True)
+        keyed["contents"] = [_keyed(one, f"{key},{name},!item", {}) for name, one in members]
+    elif kind != "NumpyArray":
+        keyed["content"] = _keyed(form["content"], f"{key},!content", described)
+    if is_list or kind == "NumpyArray":  # coffea adds !offsets
+        keyed["form_key"] = quote(key)
+    elif kind == "IndexedOptionArray":
+        keyed["form_key"] = quote(f"{key},!index")
+    return keyed
 
 
 def _as_typed(layout: Any) -> Any:

@@ -26,7 +26,9 @@ with needs_extra("dask", "atlasae.dask"):
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Partition = tuple[str, str, str, int, int]  # file, its uuid, tree, first entry, the one after the last
+Partition = tuple[
+    str, str, str, int, int
+]  # file, its uuid, tree, first entry, the one after the last
 
 
 def open_dask(
@@ -141,6 +143,19 @@ class PartitionReader(ColumnProjectionMixin):  # type: ignore[misc]  # has no ty
         import vector
 
         return vector.backends.awkward.behavior
+
+    def necessary_columns(self, report: Any, state: Any) -> frozenset[str]:
+        """The paths of the columns that a graph needs.
+
+        Awkward reads the values of a mask such as ``jets.isTight``, and reports that its shape is
+        needed alone: so booleans are read where their shape is needed.
+        """
+        keys = [key.removesuffix("-data") for key in report.shape_touched if key.endswith("-data")]
+        masks = [
+            k for k in keys if getattr(state["form_key_to_form"][k], "primitive", "") == "bool"
+        ]
+        paths = frozenset(".".join(state["form_key_to_path"][key]) for key in masks)
+        return paths | super().necessary_columns(report, state)
 
     def project_columns(self, columns: frozenset[str]) -> PartitionReader:
         """The reader of fewer fields; ``columns`` are paths, as ``field.member``."""
