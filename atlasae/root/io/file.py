@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import fsspec
 import uproot
 
-from atlasae.errors import DamagedFileError, FileError, MissingFileError, MissingNameError
+from atlasae.errors import (
+    AtlasaeError,
+    DamagedFileError,
+    FileError,
+    MissingFileError,
+    MissingNameError,
+)
 from atlasae.optional import missing_for_address
+from atlasae.root.io.addresses import AddressSource, require_ranges
 from atlasae.root.io.branch import RNTUPLE, BranchInfo
 from atlasae.root.io.classes import private_classes
 from atlasae.root.io.element_counts import bound_element_counts
@@ -58,8 +64,14 @@ def open_root(path: PathLike, **options: Any) -> Any:
     require_ordinary_file(name)
     require_kind(name, ROOT)
     _require_whole(name)
+    defaults: dict[str, Any] = {"custom_classes": private_classes()}
+    if "://" in name and not name.startswith("file://"):
+        defaults["handler"] = AddressSource
     try:
-        file = uproot.open(name, **{"custom_classes": private_classes()} | options)
+        require_ranges(name)
+        file = uproot.open(name, **defaults | options)
+    except AtlasaeError:
+        raise
     except FileNotFoundError as error:
         raise MissingFileError(f"no file {name!r}") from error
     except PermissionError as error:
@@ -82,11 +94,7 @@ def open_root(path: PathLike, **options: Any) -> Any:
 
 def _not_opened(name: str, error: Exception) -> FileError:
     """What to say of a file that uproot could not open."""
-    if name.startswith(("http://", "https://")) and _sends_whole_files(name):
-        return FileError(
-            f"cannot read {name!r}: its server sends whole files only, no byte ranges; download it"
-        )
-    if "://" in name and isinstance(error, OSError):
+    if "://" in name and isinstance(error, OSError | ValueError):
         return FileError(f"cannot read {name!r}: {first_line(error)}")
     head = beginning(name, 8)
     if head and not head.startswith(ROOT.starts):
@@ -108,15 +116,6 @@ def _truncated(name: str, size: int, end: int) -> DamagedFileError:
     return DamagedFileError(
         f"{name} is truncated: it has {size} bytes, its header says {end}; copy it again"
     )
-
-
-def _sends_whole_files(address: str) -> bool:
-    """Whether a server answers, and cannot send a range of the bytes of a file."""
-    filesystem, path = fsspec.core.url_to_fs(address)
-    try:
-        return not filesystem.info(path).get("partial")
-    except OSError:
-        return False
 
 
 def _check_whole(file: Any) -> None:

@@ -126,7 +126,7 @@ def _remote_matches(pattern: str) -> list[str]:
         return [file.full_name for file in fsspec.open_files(pattern)]
     except ImportError as error:
         raise missing_for_address(pattern, error) from error
-    except OSError as error:
+    except Exception as error:  # each package for a protocol has its own
         raise FileError(f"cannot list {pattern!r}: {error}; name each file") from error
 
 

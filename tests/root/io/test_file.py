@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -41,34 +38,6 @@ def test_files_that_cannot_be_opened(tmp_path):
         pass
     with pytest.raises(FileError), open_root(f"{text}:Events"):
         pass
-
-
-@pytest.fixture
-def server(tmp_path):
-    """The address of a server that sends whole files only."""
-    handler = partial(QuietHandler, directory=tmp_path)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-class QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
-def test_a_server_without_byte_ranges_is_named(server, tmp_path, events_file):
-    pytest.importorskip("aiohttp", reason="http needs the extra of that name")
-    (tmp_path / "events.root").write_bytes(events_file.read_bytes())
-    with pytest.raises(FileError, match="sends whole files only, no byte ranges; download it"):
-        open_root(f"{server}/events.root")
-    with pytest.raises(MissingFileError):
-        open_root(f"{server}/none.root")
-    with pytest.raises(FileError, match=r"cannot read 'http://127.0.0.1:1/a.root': Cannot connect"):
-        open_root("http://127.0.0.1:1/a.root")
 
 
 @pytest.mark.parametrize(
