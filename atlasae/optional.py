@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _BY_PROTOCOL = {  # the package that reads it, and what pip has to install
     "http": ("aiohttp", "'atlasae[http]'"),
     "https": ("aiohttp", "'atlasae[http]'"),
-    "root": ("fsspec-xrootd", "fsspec-xrootd"),
+    "root": ("fsspec-xrootd", "'atlasae[xrootd]'"),
     "s3": ("s3fs", "s3fs"),
 }
 

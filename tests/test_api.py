@@ -15,7 +15,7 @@ PUBLIC = [
     "InputError", "LargerTargetError", "MissingFileError",
     "MissingNameError", "MissingPackageError", "NotFittedError", "Selection", "TargetExistsError",
     "UnsafePickleError", "VersionError", "__version__", "abs_", "check", "compare", "compress", "concatenate", "cycles",
-    "decompress", "info", "iterate", "merge", "metrics", "open", "plan", "plots", "read_jets",
+    "dask", "decompress", "info", "iterate", "merge", "metrics", "nanoevents", "open", "plan", "plots", "read_jets",
     "read_pickle", "rel", "sample",
 ]  # fmt: skip
 

@@ -15,8 +15,8 @@ import atlasae
 from atlasae.optional import needs_extra
 
 BLOCKED = (
-    "aiohttp", "boost_histogram", "fastai", "hist", "matplotlib", "mplhep", "pandas",
-    "pytorch_optimizer", "scipy", "torch",
+    "aiohttp", "boost_histogram", "coffea", "dask", "dask_awkward", "distributed", "fastai",
+    "fsspec_xrootd", "hist", "matplotlib", "mplhep", "pandas", "pytorch_optimizer", "scipy", "torch",
 )  # fmt: skip
 BLOCK = f"""
 import sys
@@ -118,8 +118,26 @@ main(sys.argv[1:])
             "atlasae.read_jets('https://localhost:9/*.root')",
             "https:// needs {}: pip install 'atlasae[http]'",
         ),
+        (
+            "atlasae.dask(atlasae.sample())",
+            "atlasae.dask needs {}: pip install 'atlasae[dask]'",
+        ),
+        (
+            "atlasae.nanoevents(atlasae.sample())",
+            "atlasae.nanoevents needs {}: pip install 'atlasae[coffea]'",
+        ),
     ],
-    ids=["plots", "compare", "agreement", "fit", "lr_find", "http", "http pattern"],
+    ids=[
+        "plots",
+        "compare",
+        "agreement",
+        "fit",
+        "lr_find",
+        "http",
+        "http pattern",
+        "dask",
+        "coffea",
+    ],
 )
 def test_a_missing_extra_is_named_in_one_line(statement, message):
     printed = run_lean(FAILS.format(statement=statement))

@@ -170,5 +170,7 @@ def test_xrootd_needs_its_package():
     if importlib.util.find_spec("fsspec_xrootd"):
         pytest.skip("fsspec-xrootd is installed")
     for address in ("root://eos.cern.ch//a.root", "root://eos.cern.ch//*.root"):
-        with pytest.raises(MissingPackageError, match="root:// needs fsspec-xrootd: pip install"):
+        with pytest.raises(
+            MissingPackageError, match=r"needs fsspec-xrootd: pip install 'atlasae\[xrootd\]'"
+        ):
             atlasae.read_jets(address)
