@@ -25,11 +25,12 @@ from atlasae.root.container.restored_tree import open_trees
 from atlasae.root.io.file import open_root
 from atlasae.root.known_layouts import preferred_collection
 from atlasae.root.plan import Selection, TreePlan, plan_trees
+from atlasae.root.reading.paths import expand_paths
 from atlasae.source_files import ROOT, file_kind, read_whole_file
 from atlasae.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from atlasae.codecs.serialization import Tensors
     from atlasae.columns.block_model import BlockModel
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from atlasae.root.container.manifest import Manifest
     from atlasae.root.io.branch import BranchInfo
     from atlasae.root.known_layouts import Collection
+    from atlasae.root.reading.paths import Files
     from atlasae.types import PathLike
 
 _logger = logging.getLogger(__name__)
@@ -149,7 +151,7 @@ class FileCodecs:
     @classmethod
     def fit(
         cls,
-        sources: Iterable[PathLike],
+        sources: Files,
         *,
         tolerance: Tolerance | Mapping[str, Any] | float | str = "default",
         select: Selection | None = None,
@@ -158,8 +160,8 @@ class FileCodecs:
         """Learn from a sample of the entries of many files.
 
         Args:
-            sources: ROOT files of one kind, compressed or not; each gives the same number of entries,
-                or all it has.
+            sources: ROOT files of one kind, compressed or not: a list, a pattern such as
+                ``data/*.root``, or a directory. Each gives the same number of entries, or all it has.
             tolerance: of the momenta, as ``Codec.bounded`` takes it. All else is learned without
                 loss.
             select: which trees, collections and branches to learn; by default all.
@@ -168,12 +170,12 @@ class FileCodecs:
         Raises:
             MissingFileError, FileError, DamagedFileError: a file is missing or cannot be read.
             MissingNameError: there is no such tree, collection, branch or feature.
-            InputError: no file is given, or there is nothing to learn.
+            InputError: an object in a file is named, or there is nothing to learn.
         """
         template = BoundedCodec(tolerance=tolerance)
         plans: dict[str, list[TreePlan]] = {}
         with ExitStack() as opened:
-            for source in sources:
+            for source in expand_paths(sources):
                 file = opened.enter_context(open_root(source))
                 with located(os.fspath(source)):
                     trees = open_trees(file)

@@ -232,8 +232,16 @@ def test_damaged_codecs_of_files(codecs, tmp_path):
 
 
 def test_nothing_to_learn(tmp_path):
-    with pytest.raises(InputError, match="nothing to learn"):
+    with pytest.raises(InputError, match="no file is given"):
         FileCodecs.fit([])
+    with pytest.raises(InputError, match="nothing to learn"):
+        with uproot.recreate(tmp_path / "empty.root") as file:
+            file.mktree("Events", {"x": np.dtype("f4")})
+        FileCodecs.fit(tmp_path)
+    with pytest.raises(
+        InputError, match=r"a\.root:Events names an object in a file; give the file"
+    ):
+        FileCodecs.fit("a.root:Events")
     with pytest.raises(MissingNameError, match="no feature 'btag'"):
         FileCodecs.fit([write_nano(tmp_path / "a.root", 1)], tolerance="btag=0")
 

@@ -44,6 +44,8 @@ def require_ranges(address: str) -> None:
 class AddressSource(FSSpecSource):  # type: ignore[misc]  # uproot has no types
     """The bytes of a file at an address; what goes wrong on the way is a FileError."""
 
+    _fs: Any
+
     def _open(self) -> None:
         super()._open()
         if self._async_impl and not isinstance(self._fs, CachingFileSystem):
@@ -66,8 +68,8 @@ class _Ranges:
 
     async def _cat_ranges(
         self, paths: Sequence[str], starts: Sequence[int], ends: Sequence[int]
-    ) -> list[bytes]:
-        results: list[bytes] = await self._filesystem._cat_ranges(paths, starts, ends)  # noqa: SLF001  (as uproot does)
+    ) -> list[Any]:
+        results: list[Any] = await self._filesystem._cat_ranges(paths, starts, ends)  # noqa: SLF001  (as uproot does)
         with _way_errors(self._address):
             for result in results:
                 if isinstance(result, BaseException):

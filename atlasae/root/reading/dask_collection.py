@@ -154,8 +154,8 @@ class PartitionReader(ColumnProjectionMixin):  # type: ignore[misc]  # has no ty
         masks = [
             k for k in keys if getattr(state["form_key_to_form"][k], "primitive", "") == "bool"
         ]
-        paths = frozenset(".".join(state["form_key_to_path"][key]) for key in masks)
-        return paths | super().necessary_columns(report, state)
+        paths = {".".join(state["form_key_to_path"][key]) for key in masks}
+        return frozenset(paths | super().necessary_columns(report, state))
 
     def project_columns(self, columns: frozenset[str]) -> PartitionReader:
         """The reader of fewer fields; ``columns`` are paths, as ``field.member``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import sys
 from typing import TYPE_CHECKING, Any
 
 import uproot
@@ -33,8 +33,8 @@ def iterate(
     """Read trees of several files, compressed or not, in chunks of entries.
 
     Args:
-        files: ``"a*.root:Events"``, ``{"a*.root": "Events"}``, or a list of them. A file with only
-            one tree needs no name of the tree.
+        files: ``"a*.root:Events"``, ``{"a*.root": "Events"}``, or a list of them; a directory stands
+            for the ``.root`` files in it. A file with only one tree needs no name of the tree.
         expressions: names, or expressions of them; by default all branches.
         cut: an expression, such as ``nJet > 1``; entries that fail it are left out.
         step_size: number of entries per chunk, or its size such as ``100 MB``.
@@ -103,24 +103,31 @@ def concatenate(
         100
     """
     require_choice("library", library, LIBRARIES)
-    with ExitStack() as stack:
-        trees = [
-            stack.enter_context(_open_tree(name, path, threads))
-            for name, path in expand_files(files)
-        ]
-        entries = sum(tree.num_entries for tree in trees)
-        start, stop, _ = slice(entry_start, entry_stop).indices(entries)
-        offset = 0
-        pieces: list[Any] = []
-        for tree in trees:
+    named = expand_files(files)
+    entries = sys.maxsize
+    if min(entry_start or 0, entry_stop or 0) < 0:  # counted from the end of the last file
+        entries = sum(_entries(name, path) for name, path in named)
+    start, stop, _ = slice(entry_start, entry_stop).indices(entries)
+    offset = 0
+    pieces: list[Any] = []
+    for name, path in named:
+        if offset >= stop and pieces:
+            break
+        with _open_tree(name, path, threads) as tree:
             first, last = (min(max(edge - offset, 0), tree.num_entries) for edge in (start, stop))
-            if first < last or (tree is trees[-1] and not pieces):  # no entries: one empty array
+            if first < last or ((name, path) == named[-1] and not pieces):  # one empty array
                 arrays = tree.arrays(
                     expressions, cut, entry_start=first, entry_stop=last, library=library, **options
                 )
                 pieces.append(LIBRARIES[library].global_index(arrays, offset))
             offset += tree.num_entries
-        return LIBRARIES[library].concatenate(pieces)
+    return LIBRARIES[library].concatenate(pieces)
+
+
+def _entries(name: str, path: str | None) -> int:
+    """Number of entries of a tree of a file."""
+    with _open_tree(name, path, None) as tree:
+        return int(tree.num_entries)
 
 
 def _open_tree(name: str, path: str | None, threads: int | None) -> Any:

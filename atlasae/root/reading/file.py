@@ -176,8 +176,8 @@ def open_file(files: Files, *, threads: int | None = None, **options: Any) -> An
     Args:
         files: path of the file, or an address that uproot reads from. ``file.root:Events``, or
             ``{"file.root": "Events"}``, opens an object in the file. A list, a pattern such as
-            ``data/*.root``, or a directory, which stands for the ``.root`` files in it, opens
-            several files, whose trees read as one.
+            ``data/*.root``, or a directory, which stands for the ``.root`` files in it at any
+            depth, opens several files, whose trees read as one.
         threads: how many decode blocks at a time, where several are read; by default one for each
             core, fewer where there is little memory.
         options: options of ``uproot.open``.

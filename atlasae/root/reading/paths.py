@@ -29,20 +29,22 @@ def expand_files(files: Files) -> list[tuple[str, str | None]]:
 
     Args:
         files: ``"a*.root:Events"``, ``{"a*.root": "Events"}``, or a list of them. A directory stands
-            for the ``.root`` files in it.
+            for the ``.root`` files in it, at any depth.
 
     Raises:
         MissingFileError: no file matches.
+        InputError: no file is given.
         FileError: a server does not list its files.
 
     Example:
         >>> expand_files(["a.root:Events", "b.root"])
         [('a.root', 'Events'), ('b.root', None)]
     """
+    patterns = list(split_object(files))
+    if not patterns:
+        raise InputError("no file is given: name files, patterns of files or directories")
     expanded = [
-        (match, object_path)
-        for pattern, object_path in split_object(files)
-        for match in _matches(pattern)
+        (match, object_path) for pattern, object_path in patterns for match in _matches(pattern)
     ]
     if not expanded:
         raise MissingFileError(f"no file matches {files!r}")
@@ -62,6 +64,24 @@ def one_file(files: Files) -> tuple[str, str | None] | None:
         return None
     ((path, object_path),) = split_object(files)
     return None if _is_pattern(path) or os.path.isdir(path) else (path, object_path)  # noqa: PTH112
+
+
+def expand_paths(files: Files) -> list[str]:
+    """Expand patterns and directories into files.
+
+    Raises:
+        MissingFileError: no file matches.
+        InputError: an object in a file is named.
+
+    Example:
+        >>> expand_paths(["a.root", "b.root"])
+        ['a.root', 'b.root']
+    """
+    expanded = expand_files(files)
+    for path, object_path in expanded:
+        if object_path is not None:
+            raise InputError(f"{path}:{object_path} names an object in a file; give the file alone")
+    return [path for path, _ in expanded]
 
 
 def same_objects(files: Files) -> tuple[list[str], list[str] | None]:
@@ -113,12 +133,15 @@ def _is_pattern(path: str) -> bool:
 def _matches(pattern: str) -> list[str]:
     """Paths or addresses that match a glob; the pattern itself if it is not a glob."""
     if os.path.isdir(pattern):  # noqa: PTH112
-        pattern = os.path.join(glob_escape(pattern), "*.root")  # noqa: PTH118
+        inside = glob(os.path.join(glob_escape(pattern), "**", "*.root"), recursive=True)  # noqa: PTH118, PTH207
+        if not inside:
+            raise MissingFileError(f"no ROOT file (*.root) in the directory {pattern!r}")
+        return sorted(inside)
     if not _is_pattern(pattern):
         return [pattern]
     if "://" in pattern:
         return _remote_matches(pattern)
-    return sorted(glob(os.path.expanduser(pattern)))  # noqa: PTH111, PTH207  (relative paths stay relative)
+    return sorted(glob(os.path.expanduser(pattern), recursive=True))  # noqa: PTH111, PTH207  (relative paths stay relative)
 
 
 def _remote_matches(pattern: str) -> list[str]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import pytest
 import uproot
 
 from atlasae import Codec
+from atlasae.lossless import columns
+from atlasae.root.container import part_readers
 from atlasae.root.io.file import Trees, make_tree, open_root
 from tests.root.helpers import compress_in_blocks
 
@@ -51,3 +55,35 @@ def folder(tmp_path_factory, events_file, ntuple_file, blocks_file):
     for i, source in enumerate((events_file, blocks_file, ntuple_file)):
         (path / f"part{i}.root").write_bytes(source.read_bytes())
     return path
+
+
+@dataclass
+class Decoded:
+    """What is decoded of blocks: branches that were asked for, and buffers of packed columns."""
+
+    branches: set[str] = field(default_factory=set)
+    buffers: set[int] = field(default_factory=set)
+
+    def clear(self):
+        self.branches.clear()
+        self.buffers.clear()
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """What is decoded of blocks during a test, in this process."""
+    found = Decoded()
+
+    def recording(owner, record):
+        decode = owner._decode
+
+        def wrapped(self, *arguments):
+            record(*arguments)
+            return decode(self, *arguments)
+
+        monkeypatch.setattr(owner, "_decode", wrapped)
+
+    for reader in (part_readers.JetReader, part_readers.ColumnReader):
+        recording(reader, lambda *given: found.branches.update(given[1]))
+    recording(columns._StoredBuffers, lambda *given: found.buffers.add(given[0]))
+    return found

@@ -132,7 +132,9 @@ def test_files_that_do_not_match(tmp_path, events_file):
     with pytest.raises(MissingFileError, match=r"no file 'none\.root'"):
         atlasae.open([events_file, "none.root"])["Events"]
     (tmp_path / "empty").mkdir()
-    with pytest.raises(MissingFileError, match=r"no file matches .*empty"):
+    with pytest.raises(
+        MissingFileError, match=r"no ROOT file \(\*\.root\) in the directory .*empty"
+    ):
         atlasae.open(tmp_path / "empty")
 
 
