@@ -234,9 +234,9 @@ def test_damaged_codecs_of_files(codecs, tmp_path):
 def test_nothing_to_learn(tmp_path):
     with pytest.raises(InputError, match="no file is given"):
         FileCodecs.fit([])
+    with uproot.recreate(tmp_path / "empty.root") as file:
+        file.mktree("Events", {"x": np.dtype("f4")})
     with pytest.raises(InputError, match="nothing to learn"):
-        with uproot.recreate(tmp_path / "empty.root") as file:
-            file.mktree("Events", {"x": np.dtype("f4")})
         FileCodecs.fit(tmp_path)
     with pytest.raises(
         InputError, match=r"a\.root:Events names an object in a file; give the file"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import awkward as ak
 import numpy as np
 import pytest
@@ -13,7 +15,6 @@ from tests.helpers import compress, make_jets, write_events
 
 dak = pytest.importorskip("dask_awkward", reason="Dask collections need the extra dask")
 
-import dask
 import hist
 import hist.dask
 import vector
@@ -93,6 +94,17 @@ def test_a_collection_with_one_momentum_an_entry(tmp_path):
     assert ak.to_list(flat.pt.compute(**HERE)) == muons["pt"].tolist()
 
 
+def test_what_workers_get_is_small_and_reads_the_same(files):
+    jets = atlasae.dask(files, collection="Jet", step_size=300)
+    (layer,) = jets.dask.layers.values()
+    reader = pickle.loads(pickle.dumps(layer.io_func.project_columns(frozenset({"pt"}))))
+    assert len(pickle.dumps(reader)) < 2000
+    part = reader(layer.inputs[1])
+    assert ak.array_equal(part.pt, jets.partitions[1].pt.compute(**HERE))
+    assert isinstance(part, vector.backends.awkward.MomentumArray4D)
+
+
+@pytest.mark.slow
 def test_two_worker_processes_fill_the_same_histogram(files):
     jets = atlasae.dask(files, collection="Jet", step_size=300)
     filled = hist.dask.Hist.new.Reg(20, 0, 200, name="pt").Int64()
@@ -100,7 +112,6 @@ def test_two_worker_processes_fill_the_same_histogram(files):
     eager = hist.Hist.new.Reg(20, 0, 200, name="pt").Int64()
     eager.fill(ak.flatten(atlasae.read_jets(files).pt))
     with (
-        dask.config.set({"distributed.worker.memory.terminate": False}),
         LocalCluster(
             n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
         ) as cluster,
