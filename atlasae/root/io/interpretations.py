@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from atlasae.root.io.reduced_floats import Encoding, fixed_shape, reduced_float
 from atlasae.root.io.typenames import VECTOR_HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 _NUMBERS = {  # classes of leaves
     "TLeafO": "?",
@@ -61,7 +62,7 @@ def correct_interpretations(tree: Any) -> None:
 
     A branch that cannot be interpreted gets an exception in place of it, as in uproot.
     """
-    misread = misread_classes(tree.file.streamers)
+    misread = cache(lambda: misread_classes(tree.file.streamers))  # takes 10 ms, and few need it
     branches = list(tree.itervalues(recursive=True))
     for branch in reversed(branches):  # parents after their members, which theirs depend on
         try:
@@ -96,16 +97,20 @@ def _field(leaf: Any) -> tuple[str, np.dtype[Any], tuple[int, ...]]:
     return leaf.member("fName"), dtype, fixed_shape(leaf.member("fTitle"), leaf.member("fLen"))
 
 
-def _of_objects(branch: Any, misread: Collection[str]) -> Any:
+def _of_objects(branch: Any, misread: Callable[[], Collection[str]]) -> Any:
     """The interpretation of a branch of objects, or any other.
 
     ROOT writes a header into objects of classes without a version; uproot takes it for values.
+
+    Args:
+        branch: by uproot.
+        misread: gives ``misread_classes`` of the file.
 
     Raises:
         ValueError: uproot reads other values than ROOT.
     """
     objects, is_vector = branch.interpretation, False
-    if isinstance(objects, uproot.AsObjects) and names_one(branch.typename, misread):
+    if isinstance(objects, uproot.AsObjects) and names_one(branch.typename, misread()):
         raise ValueError(
             f"{branch.typename} has a Double32_t or Float16_t that uproot reads to other values"
         )

@@ -175,31 +175,31 @@ class ChainedReader(TreeReader):
         self, number: int, names: Sequence[str], end: int
     ) -> Callable[[int, int], Arrays]:
         """What reads branches from one of the files."""
-        self.require_alike(number, names)
-        begin, stop = map(int, self.edges[number : number + 2])
-        return self.reader(number).range_reader(names, min(end, stop) - begin)
-
-    def require_alike(self, number: int, names: Sequence[str]) -> None:
-        """Raise an error unless a file has branches of the first, with the same types.
-
-        Raises:
-            MissingNameError: it lacks one.
-            InputError: one has another type.
-        """
         reader = self.reader(number)
-        for name in names:
-            if name not in reader.schema:
-                raise MissingNameError.of("branch", name, reader.where, reader.schema.names)
-            found, expected = reader.schema[name].type, self.schema[name].type
-            if found != expected:
-                raise InputError(
-                    f"{reader.where}: branch {name!r} is {found}, and {expected} in"
-                    f" {self.files.paths[0]}"
-                )
+        require_alike(reader, self, names)
+        begin, stop = map(int, self.edges[number : number + 2])
+        return reader.range_reader(names, min(end, stop) - begin)
 
 
-def chained_reader(files: Files, threads: int | None = None) -> ChainedReader:
-    """Open the trees of files, one or several, to read them as one.
+def require_alike(reader: TreeReader, first: TreeReader, names: Sequence[str]) -> None:
+    """Raise an error unless a tree has branches of the first one, with the same types.
+
+    Raises:
+        MissingNameError: it lacks one.
+        InputError: one has another type.
+    """
+    for name in names:
+        if name not in reader.schema:
+            raise MissingNameError.of("branch", name, reader.where, reader.schema.names)
+        found, expected = reader.schema[name].type, first.schema[name].type
+        if found != expected:
+            raise InputError(
+                f"{reader.where}: branch {name!r} is {found}, and {expected} in {first.file_path}"
+            )
+
+
+def open_trees_of(files: Files, threads: int | None = None) -> tuple[OpenFiles, list[str]]:
+    """Open files, one or several, and find the path of a tree in each.
 
     Args:
         files: as ``open`` takes them. Where no tree is named, it is ``Events``, else the only one of
@@ -220,4 +220,4 @@ def chained_reader(files: Files, threads: int | None = None) -> ChainedReader:
                     f" {paths[0]}:{trees[0] if trees else PREFERRED_TREE}"
                 )
             objects = [PREFERRED_TREE if PREFERRED_TREE in trees else trees[0]] * len(paths)
-        return ChainedReader(opened, objects)
+        return opened, objects

@@ -13,7 +13,7 @@ from atlasae.datashape import parse_datashape
 from atlasae.errors import InputError, MissingPackageError
 from atlasae.optional import needs_extra
 from atlasae.root.io.typenames import typename
-from atlasae.root.reading.chained_reader import ChainedReader, chained_reader, closed_after_errors
+from atlasae.root.reading.chained_reader import ChainedReader, closed_after_errors, open_trees_of
 from atlasae.text import printable
 
 with needs_extra("coffea", "atlasae.nanoevents"):
@@ -82,13 +82,14 @@ def nanoevents(
         (100, 2)
     """
     _require_known_coffea()
-    reader = chained_reader(files, threads)
-    with closed_after_errors(reader.files):
+    opened, trees = open_trees_of(files, threads)
+    with closed_after_errors(opened):
+        reader = ChainedReader(opened, trees)
         schema = schemaclass(_base_form(reader, metadata)) if callable(schemaclass) else None
         if not isinstance(schema, BaseSchema):
             raise InputError(f"schemaclass={schemaclass!r} is no schema, such as NanoAODSchema")
         start, stop = reader.span(entry_start, entry_stop)
-        source = reader.files.where, f"/{reader.path}"
+        source = opened.where, f"/{reader.path}"
         mapping = Columns(reader, source, start, stop, access_log)
     key = tuple_to_key((*source, f"{start}-{stop}"))
     return NanoEventsFactory(schema, mapping, key, mode="virtual").events()

@@ -13,7 +13,7 @@ from atlasae.jets.table import to_records, to_table
 from atlasae.optional import needs_extra
 from atlasae.root.io.tree import STEP_SIZE, TreeReader, check_step_size
 from atlasae.root.known_layouts import find_collections
-from atlasae.root.reading.chained_reader import OpenFiles, chained_reader
+from atlasae.root.reading.chained_reader import OpenFiles, open_trees_of, require_alike
 from atlasae.root.reading.expressions import NameFilter, name_filter
 from atlasae.root.reading.jets import branches_of
 from atlasae.root.reading.paths import Files, absolute_path
@@ -76,21 +76,22 @@ def open_dask(
     check_step_size(step_size)
     if collection is not None and filter_name is not None:
         raise InputError("filter_name chooses branches; leave it out where you give a collection")
-    chain = chained_reader(files, threads=1)
-    with chain.files:
+    partitions: list[Partition] = []
+    opened, trees = open_trees_of(files, threads=1)
+    with opened:
+        first = opened.trees(0)[trees[0]]
         if collection is None:
             passes = name_filter(filter_name)
-            columns = {name: name for name in chain.schema.names if passes(name)}
+            columns = {name: name for name in first.schema.names if passes(name)}
         else:
-            found = find_collections(chain.schema)
+            found = find_collections(first.schema)
             if collection not in found:
-                raise MissingNameError.of("collection", collection, chain.where, found)
+                raise MissingNameError.of("collection", collection, first.where, found)
             columns = branches_of(found[collection], all_features)
-        reader = PartitionReader(_form(chain, columns, collection is not None), columns)
-        partitions: list[Partition] = []
-        for number, (path, tree) in enumerate(zip(chain.files.paths, chain.paths, strict=True)):
-            chain.require_alike(number, list(columns.values()))
-            part = chain.reader(number)
+        reader = PartitionReader(_form(first, columns, collection is not None), columns)
+        for number, (path, tree) in enumerate(zip(opened.paths, trees, strict=True)):
+            part = opened.trees(number)[tree]
+            require_alike(part, first, list(columns.values()))
             for start, stop in pairwise(partition_edges(part, step_size)):
                 partitions.append((absolute_path(path), _uuid(part), tree, start, stop))
     lengths = [stop - start for *_, start, stop in partitions]

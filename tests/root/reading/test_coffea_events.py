@@ -159,12 +159,12 @@ def test_another_coffea_is_refused(small, monkeypatch):
 
 def test_files_are_closed_when_nothing_needs_them(small, monkeypatch):
     opened = []
-    chained = coffea_events.chained_reader
+    find = coffea_events.open_trees_of
     monkeypatch.setattr(
-        coffea_events, "chained_reader", lambda *a: opened.append(chained(*a)) or opened[0]
+        coffea_events, "open_trees_of", lambda *a: opened.append(find(*a)) or opened[0]
     )
     events = atlasae.nanoevents(small)
-    files, jets = opened.pop().files, events.Jet
+    files, jets = opened.pop()[0], events.Jet
     gone = weakref.ref(events)
     del events
     assert len(jets.pt) == 300
