@@ -135,10 +135,11 @@ class Columns(UprootSourceMapping):  # type: ignore[misc]  # has no types
     ) -> Any:
         del allow_missing
         reader, name = columnhandle
-        if self._last[0] != name:
-            array = reader.read([name], start, stop)[name]
-            self._last = name, ak.Array(_as_typed(array.layout))
-        return self._last[1]
+        last, array = self._last  # another thread may read another column meanwhile
+        if last != name:
+            array = ak.Array(_as_typed(reader.read([name], start, stop)[name].layout))
+            self._last = name, array
+        return array
 
 
 def _require_known_coffea() -> None:
