@@ -62,7 +62,8 @@ def correct_interpretations(tree: Any) -> None:
 
     A branch that cannot be interpreted gets an exception in place of it, as in uproot.
     """
-    misread = cache(lambda: misread_classes(tree.file.streamers))  # takes 10 ms, and few need it
+    # found for the first branch of objects: to read the descriptions of all classes takes long
+    misread = cache(lambda: misread_classes(tree.file.streamers))
     branches = list(tree.itervalues(recursive=True))
     for branch in reversed(branches):  # parents after their members, which theirs depend on
         try:
@@ -101,10 +102,6 @@ def _of_objects(branch: Any, misread: Callable[[], Collection[str]]) -> Any:
     """The interpretation of a branch of objects, or any other.
 
     ROOT writes a header into objects of classes without a version; uproot takes it for values.
-
-    Args:
-        branch: by uproot.
-        misread: gives ``misread_classes`` of the file.
 
     Raises:
         ValueError: uproot reads other values than ROOT.

@@ -16,6 +16,8 @@ import uproot
 from uproot.writing._cascade import RawStreamerInfo
 from uproot.writing._cascadetree import Tree
 
+from atlasae.datashape import parse_datashape
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -39,7 +41,7 @@ class NewTTree:
     Args:
         out: the file.
         path: of the tree.
-        types: of the branches, as ``mktree`` of uproot takes them.
+        types: of the branches: types of numpy, or names of types of awkward.
         title: of the tree.
         counter_name: gives the name of the counter of a jagged branch.
 
@@ -69,7 +71,8 @@ class NewTTree:
             place,
             name,
             title,
-            types,
+            # uproot would build a parser for each type that it gets as text
+            {n: parse_datashape(t) if isinstance(t, str) else t for n, t in types.items()},
             place.freesegments,
             counter_name,
             "{}_{}".format,
