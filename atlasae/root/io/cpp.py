@@ -121,8 +121,12 @@ def _declare(name: str, members: tuple[str, ...]) -> None:
 
 
 def make_dictionaries(typenames: Collection[str]) -> None:
-    """Compile what ROOT needs to write containers of these types; it takes about ten seconds."""
+    """Compile what ROOT needs to write containers of these types, and has not yet: ten seconds."""
     root = interpreter()
+    known = {name: root.TClass.GetClass(name) for name in typenames}
+    typenames = [name for name, of in known.items() if not (of and of.HasDictionary())]
+    if not typenames:
+        return
     classes = {word for name in typenames for word in re.findall(r"[\w:]+", name)}
     found = filter(None, (root.TClass.GetClass(c) for c in classes if _CLASS.fullmatch(c)))
     headers = {*_HEADERS, *(str(one.GetDeclFileName()) for one in found)}
