@@ -77,10 +77,15 @@ def _count(ordered: Integers, depth: int) -> list[_Level]:
     cells, counts = np.unique(ordered, return_counts=True)
     levels = [_Level(cells, counts, np.arange(len(cells)), np.ones_like(cells))]
     for _ in range(depth):
-        wider = levels[-1].cells >> 1
-        firsts = np.flatnonzero(np.append(True, np.diff(wider) > 0))
-        counts = np.add.reduceat(levels[-1].counts, firsts)
-        distinct = np.add.reduceat(levels[-1].distinct, firsts)
+        below, wider = levels[-1], levels[-1].cells >> 1
+        is_first = np.ones(len(wider), bool)
+        np.not_equal(wider[1:], wider[:-1], out=is_first[1:])
+        firsts = np.flatnonzero(is_first)
+        if len(firsts) == len(wider):  # as it is for the narrow ones: nothing to add up
+            levels.append(_Level(wider, below.counts, firsts, below.distinct))
+            continue
+        counts = np.add.reduceat(below.counts, firsts)
+        distinct = np.add.reduceat(below.distinct, firsts)
         levels.append(_Level(wider[firsts], counts, firsts, distinct))
     return levels
 
@@ -95,11 +100,16 @@ def _best_ranges(
         whole = level.counts * (np.log2(total / level.counts) + width) + price
         if width == 32:  # wider than a bin can be
             whole[:] = np.inf
-        halves = np.full(len(whole), np.inf)
-        if width:
-            empty = 2 - np.diff(np.append(level.firsts, len(best)))
-            has_bin = (width <= bulk) & ~level.is_spike
-            halves = np.add.reduceat(best, level.firsts) + empty * price * has_bin
+        if not width:
+            best = whole
+            halved.append(np.zeros(len(whole), bool))
+            continue
+        halves = np.add.reduceat(best, level.firsts)
+        if width <= bulk:  # an empty half has a bin
+            empty = np.full(len(whole), 2)
+            empty[:-1] -= level.firsts[1:] - level.firsts[:-1]
+            empty[-1] -= len(best) - level.firsts[-1]
+            halves += empty * price * ~level.is_spike
         halved.append(halves < whole)
         best = np.minimum(whole, halves)
     return _collect(levels, halved, bulk)
@@ -111,6 +121,8 @@ def _collect(
     lows, widths = [], []
     cells, has_bin = np.zeros(1, np.int64), np.zeros(1, bool)
     for width in range(len(levels) - 1, -1, -1):
+        if not len(cells):  # all ranges are chosen
+            break
         level = levels[width]
         at = np.minimum(np.searchsorted(level.cells, cells), len(level.cells) - 1)
         is_filled = level.cells[at] == cells
