@@ -6,6 +6,7 @@ import logging
 import os
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from atlasae.root.io.file import open_root
 from atlasae.root.known_layouts import preferred_collection
 from atlasae.root.plan import Selection, TreePlan, plan_trees
 from atlasae.root.reading.paths import expand_paths
+from atlasae.root.trial import leave_out_failing, may_be_of_a_branch
 from atlasae.source_files import ROOT, file_kind, read_whole_file
 from atlasae.text import printable
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from atlasae.root.container.container import Container
     from atlasae.root.container.manifest import Manifest
     from atlasae.root.io.branch import BranchInfo
+    from atlasae.root.io.file import Trees
     from atlasae.root.known_layouts import Collection
     from atlasae.root.reading.paths import Files
     from atlasae.types import PathLike
@@ -159,6 +162,8 @@ class FileCodecs:
     ) -> FileCodecs:
         """Learn from a sample of the entries of many files.
 
+        Branches that cannot be read are not learned, and named by a warning.
+
         Args:
             sources: ROOT files of one kind, compressed or not: a list, a pattern such as
                 ``data/*.root``, or a directory. Each gives the same number of entries, or all it has.
@@ -173,19 +178,27 @@ class FileCodecs:
             InputError: an object in a file is named, or there is nothing to learn.
         """
         template = BoundedCodec(tolerance=tolerance)
-        plans: dict[str, list[TreePlan]] = {}
+        files: dict[PathLike, Trees] = {}
         with ExitStack() as opened:
             for source in expand_paths(sources):
                 file = opened.enter_context(open_root(source))
                 with located(os.fspath(source)):
-                    trees = open_trees(file)
-                    for plan in plan_trees(trees, select or Selection(), pack="all", to="same"):
-                        if plan.source.num_entries:
-                            plans.setdefault(plan.source.path, []).append(plan)
-            every = [c for of in plans.values() for plan in of for c in plan.collections]
-            if names := [name for c in every for name in (*c.vector, *c.others)]:
-                template.require_features(names)
-            learned = {path: _learn_tree(of, template, progress) for path, of in plans.items()}
+                    files[source] = open_trees(file)
+            while True:  # until no branch makes it fail
+                plans = _plans(files, select or Selection())
+                every = [c for of in plans.values() for plan in of for c in plan.collections]
+                if names := [name for c in every for name in (*c.vector, *c.others)]:
+                    template.require_features(names)
+                try:
+                    learned = {p: _learn_tree(of, template, progress) for p, of in plans.items()}
+                    break
+                except Exception as error:  # uproot raises anything
+                    tried = list(chain(*plans.values()))
+                    may_go_on = may_be_of_a_branch(error)
+                    if not (
+                        may_go_on and leave_out_failing(tried, _learn_alone, progress=progress)
+                    ):
+                        raise
         trees_learned = {path: t for path, t in learned.items() if t.collections or t.model}
         if not trees_learned:
             raise InputError("there is nothing to learn: give ROOT files whose trees have entries")
@@ -266,6 +279,22 @@ def _summary(tree: LearnedTree) -> str:
     return " and ".join([*codecs, *columns])
 
 
+def _plans(files: Mapping[PathLike, Trees], select: Selection) -> dict[str, list[TreePlan]]:
+    """What to learn of the trees that have entries, by path."""
+    plans: dict[str, list[TreePlan]] = {}
+    for source, trees in files.items():
+        with located(os.fspath(source)):
+            for plan in plan_trees(trees, select, pack="all", to="same"):
+                if plan.source.num_entries:
+                    plans.setdefault(plan.source.path, []).append(plan)
+    return plans
+
+
+def _learn_alone(plan: TreePlan) -> None:
+    """Learn the branches of a tree that no codec takes, to see whether they can be read."""
+    fit_columns([plan.source], plan.branches, _COLUMN_USES)
+
+
 def _learn_tree(plans: Sequence[TreePlan], template: Codec, progress: bool) -> LearnedTree:
     """Learn from trees of one path."""
     codecs, coded = {}, set()
@@ -280,6 +309,10 @@ def _learn_tree(plans: Sequence[TreePlan], template: Codec, progress: bool) -> L
             coded |= {branch.name for branch in first.choose(codec.features_).values()}
     columns = _shared([plan.branches_to_pack(coded) for plan in plans])
     model = fit_columns([p.source for p in plans], columns, _COLUMN_USES) if columns else b""
+    for plan in plans:
+        if plan.unwritable:
+            listed = "; ".join(f"{name}: {why}" for name, why in plan.unwritable.items())
+            _logger.warning("not learned of %s: %s", plan.source.where, printable(listed))
     return LearnedTree(codecs, {b.name: b.type for b in columns} if model else {}, model)
 
 

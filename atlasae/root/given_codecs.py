@@ -150,10 +150,15 @@ def _models(
     model, notes = learned.model_for(packed), []
     if model and not _saves(plan, packed, model):
         model = b""
-        notes.append("the models of columns would save nothing here: all are packed alone")
+        notes.append(
+            "what was learned of columns would save nothing here: they are packed one by one"
+        )
     elif without := [b.name for b in packed if learned.columns.get(b.name) != b.type]:
         listed = ", ".join(without[:_LISTED]) + (", ..." if len(without) > _LISTED else "")
-        notes.append(f"{len(without):,} branches without a model are packed alone: {listed}")
+        why = "nothing was learned of them"
+        if learned.collections and not learned.columns:
+            why = f"the codec given is of {', '.join(learned.collections)} alone"
+        notes.append(f"{len(without):,} branches are packed one by one ({why}): {listed}")
     return model, notes
 
 

@@ -150,6 +150,15 @@ class StoredFile:
             container.write_rows(out, container.MANIFESTS, self.manifests)
 
 
+def damage(path, tree, branch, basket):
+    """Overwrite a compressed basket of a file."""
+    data = bytearray(path.read_bytes())
+    with uproot.open(path) as file:
+        seek = file[tree][branch].member("fBasketSeek")[basket]
+    data[seek + 90 : seek + 110] = b"\xff" * 20
+    path.write_bytes(data)
+
+
 def restored(path):
     """All branches of all trees of a file, as they were before compression."""
     found = {}

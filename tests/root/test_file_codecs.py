@@ -19,6 +19,7 @@ from atlasae.root.container.container import stored_codecs
 from atlasae.root.file_codecs import load_codecs
 from atlasae.root.info import PACKED
 from tests.helpers import make_jets
+from tests.root.helpers import damage
 
 EVENTS = 900
 
@@ -138,7 +139,7 @@ def test_a_collection_without_a_codec_is_packed_and_named(sources, other, caplog
     assert [part.name for part in contents.parts if part.codec != PACKED] == ["Jet"]
     note = contents.changed["Events"]
     assert "collection 'Muon' has no codec (none was made for it) and is packed" in note
-    assert "5 branches without a model are packed alone: Muon_mass, Muon_pt," in note
+    assert "5 branches are packed one by one (nothing was learned of them): Muon_mass," in note
     assert "collection 'Muon' has no codec" in caplog.text
     kept = atlasae.compress(other, other.with_name("kept.root"), codec=codecs, pack="none")
     assert "and is kept as it is" in kept.changed["Events"]
@@ -162,7 +163,10 @@ def test_models_depend_on_the_branches_alone(codecs, tmp_path):
     small = [compress(path, codecs) for path in files]
     assert set(codec_bytes(small[0][0])) == set(codec_bytes(small[1][0]))
     assert codecs.trees["Events"].model not in codec_bytes(small[0][0])
-    assert "1 branches without a model are packed alone: more" in small[0][1].changed["Events"]
+    assert (
+        "1 branches are packed one by one (nothing was learned of them): more"
+        in small[0][1].changed["Events"]
+    )
     # complete in themselves
     assert atlasae.decompress(small[0][0], tmp_path / "back.root").left_out == {}
 
@@ -195,7 +199,10 @@ def test_a_codec_of_one_collection_is_used_for_its_own(other, tmp_path):
     assert Codec.load(path).fingerprint == codec.fingerprint
     _, contents = compress(other, path)
     assert [part.name for part in contents.parts if part.codec != PACKED] == ["Muon"]
-    assert "packed alone: nJet, Jet_mass, " in contents.changed["Events"]
+    assert (
+        "packed one by one (the codec given is of Muon alone): nJet, Jet_mass, "
+        in contents.changed["Events"]
+    )
     with pytest.raises(InputError, match="made for collection 'Muon', not for Jet"):
         atlasae.compress(
             other, tmp_path / "x.root", codec=path, select=Selection(collections="Jet")
@@ -263,3 +270,17 @@ def test_info_shows_what_columns_depend_on(codecs, other):
         assert column.coded != ALONE or not column.given
     _, alone = compress(other, codecs.codec(), force=True)
     assert {column.coded for column in alone.columns} == {ALONE}
+
+
+def test_branches_that_cannot_be_read_are_named(sources, codecs, tmp_path, caplog):
+    damaged = tmp_path / "damaged.root"
+    damaged.write_bytes(sources[0].read_bytes())
+    damage(damaged, "Events", "HT", 0)
+    damage(damaged, "Events", "Muon_mass", 0)
+    with caplog.at_level(logging.WARNING):
+        learned = FileCodecs.fit([damaged], tolerance=1e-2).trees["Events"]
+    assert codecs.trees["Events"].columns.keys() - learned.columns.keys() == {"HT"}
+    assert learned.collections["Muon"].features_ == ("pt", "phi", "eta")
+    assert "damaged.root: tree 'Events': " in caplog.text
+    assert "HT: " in caplog.text
+    assert "Muon_mass: " in caplog.text
