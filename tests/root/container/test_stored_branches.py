@@ -21,7 +21,7 @@ from tests.root.helpers import StoredFile, assert_true_or_error, restored
 EVENTS = 400
 STEP = 50
 COMPRESSIONS = {"zstd": uproot.ZSTD(5), "zlib": uproot.ZLIB(1)}  # without a checksum, and with one
-FLIPS = 30
+FLIPS = 8
 
 
 @pytest.fixture(scope="module")
