@@ -359,6 +359,12 @@ def test_names_are_drawn_as_text(original, decoded, results, name):
     jets, back = ({**each, name: each["pt"]} for each in (original, decoded["bounded"]))
     shown = words(drawn(plots.distribution, jets, {name: back}, name))
     assert shown.count(plain_text(name).strip()) == 2  # on the axis and in the legend
+    plt.close("all")
+
+
+def test_every_figure_takes_any_name(original, decoded, results):
+    name = "_hidden\n$\\frac{$ <b>\ud800"
+    jets, back = ({**each, name: each["pt"]} for each in (original, decoded["bounded"]))
     result = metrics.Residuals(name, False, results["bounded"]["eta"].values)
     drawn(plots.residual, result, name=name)
     drawn(plots.residual_sizes, {name: result})

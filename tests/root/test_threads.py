@@ -17,7 +17,7 @@ from atlasae.threads import THREAD_NAME
 from tests.helpers import compress
 from tests.root.helpers import StoredFile, assert_alike, compress_in_blocks, restored
 
-THREADS = [1, 2, 3]
+THREADS = [1, 3]
 KINDS = {
     "kept": {},
     "packed": {"codec": Codec.bounded(tolerance="lossless"), "pack": "all"},
@@ -27,7 +27,7 @@ KINDS = {
 
 @pytest.fixture(scope="module", params=KINDS)
 def files(request, events_file, tmp_path_factory):
-    """The same file, compressed by one, two and three threads."""
+    """The same file, compressed by one thread and by three."""
     folder = tmp_path_factory.mktemp("threads")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compressing.secrets, "token_hex", lambda _: "one for all files")
@@ -38,10 +38,9 @@ def files(request, events_file, tmp_path_factory):
 
 
 def test_what_is_written_does_not_depend_on_their_number(files):
-    first, *others = map(StoredFile.of, files)
-    assert len(first.payloads) > 4
-    assert first in others
-    assert all(other == first for other in others)
+    one, three = map(StoredFile.of, files)
+    assert len(one.payloads) > 4
+    assert one == three
 
 
 @pytest.mark.parametrize("threads", THREADS)
@@ -54,7 +53,7 @@ def test_what_is_read_does_not_depend_on_their_number(files, tmp_path, threads):
             chunk = next(chunk for chunk in chunks if len(chunk) == count)
             assert_alike(chunk[name], true[f"Events:{name}"][start:count])
     back = tmp_path / "back.root"
-    atlasae.decompress(files[2], back, threads=threads)
+    atlasae.decompress(files[1], back, threads=threads)
     assert check(files[0], back, tolerance="lossless", threads=threads).good
 
 

@@ -253,6 +253,7 @@ def test_collections_whose_vectors_differ_in_length(tmp_path):
     assert parts(contents) == {"jet": ["jet_eta", "jet_m", "jet_phi", "jet_pt"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["nanoAOD_2015_CMS_Open_Data_ttbar.root", "Run2012B_SingleMu_1000.root"]
 )

@@ -44,9 +44,13 @@ def test_half_latents_are_half_as_wide_and_nearly_as_good(jets):
     assert errors[0] == pytest.approx(errors[1], rel=0.02)
 
 
-@pytest.mark.parametrize("activation", ["tanh", "relu", "leaky_relu", "sigmoid", "softmax"])
-def test_training_brings_jets_back_better_than_their_mean(activation, jets):
-    codec = Codec.autoencoder(activation=activation, **SMALL, epochs=20, lr=0.02, batch_size=64)
+@pytest.mark.parametrize(
+    ("activation", "epochs"),
+    [("tanh", 8), ("relu", 8), ("leaky_relu", 8), ("sigmoid", 20), ("softmax", 20)],
+)
+def test_training_brings_jets_back_better_than_their_mean(activation, epochs, jets):
+    options = {"epochs": epochs, "lr": 0.02, "batch_size": 64}
+    codec = Codec.autoencoder(activation=activation, **SMALL, **options)
     codec.fit(jets)
     decoded = codec.decode(codec.encode(jets))
     assert metrics.standard_rmse(jets, decoded, jets) < 0.8

@@ -21,7 +21,7 @@ WAYS = {
 }
 
 
-@pytest.fixture(scope="module", params=WAYS)
+@pytest.fixture(scope="package", params=WAYS)
 def small_file(request, tmp_path_factory, events_file):
     """The events without loss, in blocks of at most 200 jets."""
     path = tmp_path_factory.mktemp("reader") / "small.root"
@@ -29,14 +29,14 @@ def small_file(request, tmp_path_factory, events_file):
     return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def blocks_file(tmp_path_factory, events_file):
     path = tmp_path_factory.mktemp("reader") / "blocks.root"
     compress_in_blocks(events_file, path, codec=Codec.bounded(tolerance="lossless"))
     return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def ntuple_file(tmp_path_factory, events_file):
     """The events in an RNTuple that nobody compressed."""
     path = tmp_path_factory.mktemp("reader") / "ntuple.root"
@@ -48,7 +48,7 @@ def ntuple_file(tmp_path_factory, events_file):
     return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def folder(tmp_path_factory, events_file, ntuple_file, blocks_file):
     """Three kinds of files with the same events, and a file with two trees."""
     path = tmp_path_factory.mktemp("several")
