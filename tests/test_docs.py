@@ -10,7 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
-from itertools import islice
+from itertools import groupby, islice
 
 import matplotlib.pyplot as plt
 import pytest
@@ -18,6 +18,7 @@ import uproot
 from click.testing import CliRunner
 
 import atlasae
+from atlasae import samples
 from atlasae.cli import main
 from tests.helpers import REPOSITORY
 
@@ -68,7 +69,6 @@ def sample(tmp_path_factory):
 @pytest.fixture
 def directory(tmp_path, monkeypatch, sample):
     """The directory of a reader, with little data and short work."""
-    from atlasae import samples
     from atlasae.codecs.autoencoder import codec
     from atlasae.report import compare
 
@@ -84,20 +84,29 @@ def directory(tmp_path, monkeypatch, sample):
 
 
 def run_shell(code, directory):
-    """Run a shell block: in this process where it is ``atlasae`` alone, else by bash."""
-    code = "\n".join(line for line in code.splitlines() if not line.startswith(INSTALLING))
+    """Run the lines of a shell block: those of ``atlasae`` in this process, the others by bash."""
     lines = [line.partition("  #")[0] for line in code.splitlines() if line.strip()]
-    if all(line.startswith("atlasae ") for line in lines):
-        for line in lines:
+    lines = [line for line in lines if not line.startswith(INSTALLING)]
+    for is_atlasae, group in groupby(lines, lambda line: line.startswith("atlasae ")):
+        if not is_atlasae:
+            run_bash("\n".join(group), directory)
+            continue
+        for line in group:
             result = CliRunner().invoke(main, shlex.split(line)[1:])
             assert result.exit_code == 0, f"{line}\n{result.output}"
-        return
+
+
+def run_bash(code, directory):
+    """Run lines by bash, where ``atlasae`` is that of the tests, and its sample is the short one."""
     command = directory / "bin" / "atlasae"
     command.parent.mkdir(exist_ok=True)
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m atlasae "$@"\n')
     command.chmod(0o755)
+    short = f"from atlasae import samples; samples._DATA = samples.Path({str(samples._DATA)!r})\n"
+    command.with_name("sitecustomize.py").write_text(short)
     script = (
-        f"set -e\nPATH={command.parent}:$PATH\nPYTHONPATH={REPOSITORY}\nexport PYTHONPATH\n{code}"
+        f"set -e\nPATH={command.parent}:$PATH\nPYTHONPATH={command.parent}:{REPOSITORY}\n"
+        f"export PYTHONPATH\n{code}"
     )
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, f"{code}\n{done.stdout}{done.stderr}"

@@ -21,7 +21,7 @@ from atlasae.density.leaf_tables import LeafTables
 from atlasae.density.serialization import read_jet_density, write_jet_density
 from atlasae.density.trees import LEAF, Cut, Tree
 from atlasae.errors import DamagedFileError
-from tests.density.quantized_jets import CASES, KINDS, integers, layout
+from tests.density.quantized_jets import CASES, JETS, KINDS, integers, layout
 
 FITTED = {
     "flat": None,
@@ -69,7 +69,7 @@ def encoded(density, columns, counts, free, use):
         encoder = EntropyEncoder()
         if counts is not None:
             code_counts(encoder, counts, len(counts))
-        dict(code(encoder, counts, columns, 500))
+        dict(code(encoder, counts, columns, JETS))
         return encoder.to_bytes()
 
 
@@ -79,7 +79,7 @@ def decoded(density, data, events, free, use):
     with kernels(use=use):
         decoder = EntropyDecoder(data)
         counts = None if events is None else code_counts(decoder, None, events)
-        columns = dict(code(decoder, counts, None, 500))
+        columns = dict(code(decoder, counts, None, JETS))
         assert decoder.is_done
         return columns, counts
 
@@ -100,13 +100,13 @@ def check(density, columns, counts, free=False):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("case", ["flat", "empty events", "one huge event among small"])
 def test_jets_of_every_kind_come_back(case, kind):
-    check(model("many", kind), integers(500, kind), CASES[case])
+    check(model("many", kind), integers(JETS, kind), CASES[case])
 
 
 @pytest.mark.parametrize("fitted", FITTED)
 @pytest.mark.parametrize("case", CASES)
 def test_a_reader_gives_what_was_written_whatever_was_fitted(case, fitted):
-    columns = integers(500)
+    columns = integers(JETS)
     check(model(fitted), columns, CASES[case])
     assert np.isfinite(sum(model(fitted).bits(columns, CASES[case]).values()))
 
@@ -118,8 +118,8 @@ def test_any_integers_come_back(kind):
     columns = {}
     for name in of.lattices:
         limit = of.circle // 2 if name == of.phi and of.circle else (1 << 28) - 1
-        widths = 2.0 ** rng.uniform(0, np.log2(limit + 1), 500)
-        columns[name] = np.rint(rng.uniform(-1, 1, 500) * (widths - 1)).astype(np.int32)
+        widths = 2.0 ** rng.uniform(0, np.log2(limit + 1), JETS)
+        columns[name] = np.rint(rng.uniform(-1, 1, JETS) * (widths - 1)).astype(np.int32)
         columns[name][:2] = -limit, limit
     check(model("many", kind), columns, CASES["one huge event among small"])
 
@@ -127,16 +127,16 @@ def test_any_integers_come_back(kind):
 @pytest.mark.parametrize("fitted", FITTED)
 @pytest.mark.parametrize("case", CASES)
 def test_jets_without_their_order(case, fitted):
-    density, counts, columns = model(fitted), CASES[case], integers(500)
+    density, counts, columns = model(fitted), CASES[case], integers(JETS)
     order = density.free_order(columns, counts)
     if order is None:
         assert counts is not None
         assert not density.in_events
         return
-    sizes = np.ones(500, np.int64) if counts is None else counts
+    sizes = np.ones(JETS, np.int64) if counts is None else counts
     starts = (np.cumsum(sizes) - sizes)[order]
     rows = np.concatenate([np.arange(a, a + n) for a, n in zip(starts, sizes[order], strict=True)])
-    assert sorted(rows.tolist()) == list(range(500))
+    assert sorted(rows.tolist()) == list(range(JETS))
     columns = {name: values[rows] for name, values in columns.items()}
     check(density, columns, None if counts is None else counts[order], free=True)
 
@@ -172,7 +172,7 @@ def test_damaged_bytes_of_jets_are_an_error_or_other_jets(use):
     rng, counts = np.random.default_rng(0), CASES["empty events"]
     for kind in ("default", "lossless", "relative phi"):
         density = model("many", kind)
-        data = bytearray(encoded(density, integers(500, kind), counts, False, use=False))
+        data = bytearray(encoded(density, integers(JETS, kind), counts, False, use=False))
         for _ in range(60 if use else 6):
             flipped = bytearray(data)
             for place in rng.integers(0, len(data), rng.integers(1, 20)):
@@ -180,10 +180,10 @@ def test_damaged_bytes_of_jets_are_an_error_or_other_jets(use):
             with kernels(use=use):
                 try:
                     decoder = EntropyDecoder(bytes(flipped))
-                    found = dict(density.code(decoder, counts, None, 500))
+                    found = dict(density.code(decoder, counts, None, JETS))
                 except DamagedFileError:
                     continue
-            assert all(len(values) == 500 for values in found.values())
+            assert all(len(values) == JETS for values in found.values())
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -193,6 +193,6 @@ def test_a_stored_density_writes_the_same_bytes(fitted, kind):
     conditionals = write_jet_density(writer, density)
     stored = read_jet_density(NumberReader(writer.to_bytes()), conditionals, layout(kind))
     assert stored.in_events == density.in_events
-    columns, counts = integers(500, kind), CASES["empty events"]
+    columns, counts = integers(JETS, kind), CASES["empty events"]
     data = encoded(density, columns, counts, False, use=True)
     assert encoded(stored, columns, counts, False, use=True) == data

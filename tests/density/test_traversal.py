@@ -8,7 +8,7 @@ import pytest
 from atlasae.density.feature_layout import FeatureLayout
 from atlasae.density.traversal import RankByRank, traverse
 from atlasae.density.visitor import OTHERS, SIGN
-from tests.density.quantized_jets import CASES, KINDS, ORDER, integers, layout
+from tests.density.quantized_jets import CASES, JETS, KINDS, ORDER, integers, layout
 
 
 class Watcher(RankByRank):
@@ -31,15 +31,15 @@ class Watcher(RankByRank):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("case", CASES)
 def test_each_jet_is_visited_once_and_stays_in_its_place(case, kind):
-    counts, columns, watcher = CASES[case], integers(500, kind), Watcher()
-    found = dict(traverse(watcher, layout(kind), counts, columns, 500))
+    counts, columns, watcher = CASES[case], integers(JETS, kind), Watcher()
+    found = dict(traverse(watcher, layout(kind), counts, columns, JETS))
     assert list(found) == list(layout(kind).order)
     for name, values in columns.items():
         np.testing.assert_array_equal(found[name], values)
         visited = sum(len(values) for _, feature, values in watcher.visits if feature == name)
-        assert visited == 500
+        assert visited == JETS
     signs = sum(len(values) for _, feature, values in watcher.visits if feature == SIGN)
-    starts = 500 if counts is None else (-(-counts // 64)).sum()
+    starts = JETS if counts is None else (-(-counts // 64)).sum()
     assert signs == (starts if layout(kind).eta else 0)
     assert all(len(numbers) == 1 for numbers in watcher.rows.values())
 
