@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from atlasae.root.preview import plan
     from atlasae.root.reading.coffea_events import nanoevents
     from atlasae.root.reading.dask_collection import open_dask as dask
+    from atlasae.root.rdataframe import rdataframe
     from atlasae.root.reading.datasets import concatenate, iterate
     from atlasae.root.reading.file import open_file as open  # noqa: A004  (as uproot calls it)
     from atlasae.root.reading.jets import read_jets
@@ -97,6 +98,7 @@ __all__ = [
     "open",
     "plan",
     "plots",
+    "rdataframe",
     "read_jets",
     "read_pickle",
     "rel",
@@ -121,6 +123,7 @@ _LAZY = {
     "nanoevents": "root.reading.coffea_events",
     "open": "root.reading.file",
     "plan": "root.preview",
+    "rdataframe": "root.rdataframe",
     "read_jets": "root.reading.jets",
     "read_pickle": "jets.pickle.reader",
     "rel": "quantization.tolerance",

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from atlasae.atomic_write import atomic_write
 from atlasae.errors import located, require_choice
-from atlasae.progress import progress_bar
 from atlasae.root.container.container import RESERVED, compression_like, open_as
 from atlasae.root.container.manifest import add_notes, notes_of
 from atlasae.root.container.restored_tree import CompressedTrees
-from atlasae.root.io.branch import RNTUPLE, TTREE
-from atlasae.root.io.file import make_tree
+from atlasae.root.copies import add_what_root_writes, copy_trees
+from atlasae.root.io.branch import TTREE
 from atlasae.root.io.new_file import new_file
 from atlasae.root.io.objects import directories_in, objects_in
-from atlasae.root.io.root_branches import add_branches, change
+from atlasae.root.io.root_branches import change
 from atlasae.root.io.tree import STEP_SIZE, check_step_size
 from atlasae.root.plan import TARGETS, TreePlan, check_writable, plan_copy
-from atlasae.text import printable
 from atlasae.threads import thread_count
 
 if TYPE_CHECKING:
     from atlasae.types import PathLike
 
-
-_logger = logging.getLogger(__name__)
 _WITHOUT_BRANCHES = "it has no branch that can be written"
 
 
@@ -112,42 +107,25 @@ def decompress(
             for path in directories_in(file):
                 if path not in RESERVED:
                     out.mkdir(path)
-            for plan in plans:
-                if not (plan.branches or plan.by_root) and plan.kind == TTREE:
-                    notes.left_out[plan.source.path] = _WITHOUT_BRANCHES
-                    continue
-                if plan.branches or plan.kind == RNTUPLE:
-                    _copy(plan, out, step_size, progress)
-                add_notes(notes.changed, notes_of(plan.source.path, plan.changes()))
-                if lost := plan.source.metadata.lost_in(plan.kind):
-                    lost_of_tree = {plan.source.path: f"without its {', '.join(lost)}"}
-                    add_notes(notes.changed, lost_of_tree)
+            copy_trees(plans, out, step_size, progress=progress)
             for path, item in objects.items():
                 out[path] = item
+        add_what_root_writes(plans, unfinished, step_size)
         for plan in plans:
-            if plan.by_root:
-                add_branches(unfinished, plan.source, plan.by_root, step_size)
-                _note_added(notes, plan)
+            _note(notes, plan)
     return notes
 
 
-def _note_added(notes: Notes, plan: TreePlan) -> None:
-    """Say what changes of the branches that ROOT added, in place of what uproot would change."""
-    for branch in plan.by_root:
-        place = f"{plan.source.path}:{branch.name}"
-        notes.changed.pop(place, None)
+def _note(notes: Notes, plan: TreePlan) -> None:
+    """Say what changes of a tree and its branches."""
+    path = plan.source.path
+    if not (plan.branches or plan.by_root) and plan.kind == TTREE:
+        notes.left_out[path] = _WITHOUT_BRANCHES
+        return
+    add_notes(notes.changed, notes_of(path, plan.changes()))
+    if lost := plan.source.metadata.lost_in(plan.kind):
+        add_notes(notes.changed, {path: f"without its {', '.join(lost)}"})
+    for branch in plan.by_root:  # in place of what uproot would change
+        notes.changed.pop(f"{path}:{branch.name}", None)
         if note := change(branch):
-            notes.changed[place] = note
-
-
-def _copy(plan: TreePlan, out: Any, step_size: str | int, progress: bool) -> None:
-    source = plan.source
-    tree = make_tree(out, plan.kind, source.path, source.title, plan.branches, source.metadata)
-    _logger.info("restoring %s: %s entries", printable(source.path), f"{source.num_entries:,}")
-    with progress_bar("entries", shown=progress) as bar:
-        task = bar.add_task(f"restoring {source.path}", total=source.num_entries)
-        for start, arrays in source.iterate([b.name for b in plan.branches], step_size):
-            tree.extend(arrays)
-            bar.update(task, completed=start)
-            _logger.debug("%s: wrote entries from %s on", printable(source.path), f"{start:,}")
-    tree.finish()
+            notes.changed[f"{path}:{branch.name}"] = note

@@ -506,7 +506,7 @@ def test_each_phase_is_a_line_where_there_is_no_terminal(run, events_file, tmp_p
     small, back, both, codec = (tmp_path / name for name in ("a.root", "b.root", "c.root", "c.st"))
     phases = {
         ("compress", events_file, small, "--verify"): ["fitting ", "writing ", "comparing "],
-        ("decompress", small, back): ["restoring ", "restoring "],
+        ("decompress", small, back): ["writing ", "writing "],
         ("merge", small, small, both): ["adding ", "adding "],
         ("fit", events_file, codec): ["fitting "],
         ("decode", small, "--npy", tmp_path / "a.npy"): ["reading "],

@@ -21,12 +21,14 @@ _EMPTY_LIST_BYTES = 21  # all that is written of the descriptions before the fil
 
 
 @contextmanager
-def new_file(path: PathLike, compression: uproot.compression.Compression) -> Iterator[Any]:
+def new_file(
+    path: PathLike, compression: uproot.compression.Compression | None
+) -> Iterator[Any]:
     """Write a ROOT file with uproot; it is complete after the ``with`` block.
 
     Args:
         path: of the file, which is overwritten.
-        compression: of what is written into it.
+        compression: of what is written into it; None for none.
 
     Example:
         >>> import numpy as np, os, tempfile
