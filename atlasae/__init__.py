@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from atlasae.root.check import check
     from atlasae.root.compress import compress
     from atlasae.root.decompress import decompress
+    from atlasae.root.export import export
     from atlasae.root.file_codecs import FileCodecs
     from atlasae.root.info import info
     from atlasae.root.merge import merge
@@ -90,6 +91,7 @@ __all__ = [
     "cycles",
     "dask",
     "decompress",
+    "export",
     "info",
     "iterate",
     "merge",
@@ -117,6 +119,7 @@ _LAZY = {
     "concatenate": "root.reading.datasets",
     "dask": "root.reading.dask_collection",
     "decompress": "root.decompress",
+    "export": "root.export",
     "info": "root.info",
     "iterate": "root.reading.datasets",
     "merge": "root.merge",

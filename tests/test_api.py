@@ -17,6 +17,7 @@ PUBLIC = [
     "UnsafePickleError", "VersionError", "__version__", "abs_", "check", "compare", "compress", "concatenate", "cycles",
     "dask", "decompress", "info", "iterate", "merge", "metrics", "nanoevents", "open", "plan", "plots", "read_jets",
     "decompress", "info", "iterate", "merge", "metrics", "open", "plan", "plots", "rdataframe", "read_jets",
+    "decompress", "export", "info", "iterate", "merge", "metrics", "open", "plan", "plots", "rdataframe", "read_jets",
     "read_pickle", "rel", "sample",
 ]  # fmt: skip
 

@@ -18,7 +18,6 @@ from atlasae.errors import InputError, located
 from atlasae.text import printable
 
 _logger = logging.getLogger(__name__)
-_PATTERNS = "Patterns of branches, such as 'Jet_*,MET_*', "
 _PACK_HELP = (
     "Other branches to pack without loss. none leaves them to plain ROOT: they do not shrink, and"
     " may take more than in SOURCE."
@@ -45,12 +44,7 @@ _PACK_HELP = (
     type=int,
     help=f"Train an autoencoder with this many numbers per jet. {options.COST_OF_LATENTS}",
 )
-@click.option("--tree", help="Path of the tree.  [default: all with collections]")
-@click.option("--collection", default="", help="Names, such as Jet,Muon.  [default: all]")
-@click.option("--branches", default="*", show_default=True, help=f"{_PATTERNS}to compress.")
-@click.option("--keep", default="", help=f"{_PATTERNS}to keep as they are.")
-@click.option("--drop", default="", help=f"{_PATTERNS}to leave out.")
-@click.option("--all-floats", is_flag=True, help="Compress all floats of a collection.")
+@options.selection
 @options.choice("--pack", ("none", "all"), "all", _PACK_HELP)
 @options.to
 @options.drop_unwritable
@@ -168,6 +162,54 @@ def decompress(source: str, target: str, step_size: str, **more: Any) -> None:
     )
     print_notes(notes.changed, notes.left_out)
     options.print_line(f"{target} written")
+
+
+@options.command(
+    "Write an ordinary file with rounded values.",
+    "atlasae export events.root rounded.root --tolerance pt=1e-3,eta=1e-4",
+)
+@options.source
+@options.target
+@click.option("--tolerance", default="1e-3", show_default=True, help=options.TOLERANCE_HELP)
+@options.selection
+@options.to
+@options.drop_unwritable
+@options.threads
+@options.writing
+def export(
+    source: str,
+    target: str,
+    tree: str | None,
+    collection: str,
+    branches: str,
+    keep: str,
+    drop: str,
+    all_floats: bool,
+    step_size: str,
+    **more: Any,
+) -> None:
+    """Write SOURCE to TARGET as an ordinary ROOT file that any program reads, without atlasae.
+
+    The momenta of collections are rounded to the fewest bits that keep the tolerance, so that they
+    take less room; all other values stay as they are. SOURCE may be compressed; what that has lost
+    comes on top. Every value is read back and compared before TARGET appears.
+    """
+    from atlasae.cli.output import print_branches, print_notes
+
+    exported = atlasae.export(
+        source,
+        target,
+        select=atlasae.Selection(tree, collection, branches, keep, drop, all_floats),
+        step_size=options.parse_step_size(step_size),
+        progress=options.shows_progress(),
+        **more,
+    )
+    print_branches(exported.rounded)
+    print_notes({}, exported.left_out)
+    options.print_line(
+        f"{target}: {exported.file_bytes:,} bytes, {source}: {exported.source_bytes:,};"
+        " every value is within its tolerance"
+    )
 
 
 @options.command(

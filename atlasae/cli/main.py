@@ -14,7 +14,7 @@ import atlasae
 from atlasae.cli import options
 from atlasae.cli.codec_commands import fit, train
 from atlasae.cli.exits import exits
-from atlasae.cli.file_commands import check, compress, decode, decompress, info, merge
+from atlasae.cli.file_commands import check, compress, decode, decompress, export, info, merge
 from atlasae.cli.report_commands import compare, demo
 from atlasae.text import printable
 
@@ -64,5 +64,7 @@ def main(context: click.Context) -> None:
     context.call_on_close(lambda: logger.removeHandler(phases))
 
 
-for command in (compress, decompress, info, check, compare, fit, train, merge, decode, demo):
+for command in (
+    compress, decompress, info, check, compare, fit, train, merge, export, decode, demo,
+):  # fmt: skip
     main.add_command(options.verbosity(command))

@@ -25,6 +25,7 @@ COST_OF_LATENTS = (
 )
 _VERBOSITY = f"{__name__}.verbosity"  # which of the two is given, in the context of a command
 _LEVELS = {"quiet": logging.WARNING, "verbose": logging.DEBUG}
+_PATTERNS = "Patterns of branches, such as 'Jet_*,MET_*', "
 STEP_SIZE_HELP = "Amount to read at a time: '50 MB', or a number of entries."
 
 
@@ -98,6 +99,14 @@ writing = combined(step_size, force)
 one_collection = combined(
     click.option("--tree", help="Path of the tree.  [default: Events, else the first with jets]"),
     click.option("--collection", help="Name of the collection.  [default: Jet, else the first]"),
+)
+selection = combined(
+    click.option("--tree", help="Path of the tree.  [default: all with collections]"),
+    click.option("--collection", default="", help="Names, such as Jet,Muon.  [default: all]"),
+    click.option("--branches", default="*", show_default=True, help=f"{_PATTERNS}to compress."),
+    click.option("--keep", default="", help=f"{_PATTERNS}to keep as they are."),
+    click.option("--drop", default="", help=f"{_PATTERNS}to leave out."),
+    click.option("--all-floats", is_flag=True, help="Compress all floats of a collection."),
 )
 to = choice("--to", ("same", "ttree", "rntuple"), "same", "Kind of tree to write.")
 drop_unwritable = click.option(

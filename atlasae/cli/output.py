@@ -182,7 +182,7 @@ def print_branches(sizes: Iterable[BranchSize]) -> None:
     table.add_column("after", justify="right")
     for size in sorted(sizes, key=lambda size: -max(size.before, size.after)):
         name = f"{size.tree}: {size.name}"
-        table.add_row(printable(name), _known(size.before), _number(size.after))
+        table.add_row(printable(name), _known(size.before), _known(size.after))
     _Console().print_table("branches", table)
 
 

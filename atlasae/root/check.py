@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -30,11 +31,15 @@ from atlasae.text import printable
 from atlasae.threads import thread_count
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
-    from atlasae.quantization.tolerance import ToleranceSpec
+    from atlasae.quantization.tolerance import Tolerance, ToleranceSpec
     from atlasae.root.column_comparison import Promise
+    from atlasae.root.io.file import Trees
     from atlasae.types import PathLike
+
+    # ranges of entries of a tree, and what is promised there of the branches that may differ
+    _Promises: TypeAlias = Callable[[TreeReader], Iterator[tuple[int, int, Mapping[str, Promise]]]]
 
 _logger = logging.getLogger(__name__)
 
@@ -150,19 +155,59 @@ def check(
                         f"{REORDERED}: check compares entries one by one; atlasae compare finds"
                         " them by their event numbers"
                     )
-        named = [path for path in old_trees if path in left_out]
-        unreadable = old_trees.leave_out_unreadable(named)
-        findings = [Finding(path, "", LEFT_OUT, left_out[path]) for path in unreadable]
-        for path, old in old_trees.items():
-            if path in new_trees:
-                _logger.info("comparing %s: %s entries", printable(path), f"{old.num_entries:,}")
-                findings += _compare_trees(old, new_trees[path], tolerance, left_out, step_size)
-            else:
-                findings.append(_absent(path, "", left_out))
-        findings += _compare_objects(before, after, {*old_trees, *unreadable}, left_out)
-        findings += [Finding(key, "", LEFT_OUT, "an older cycle") for key in older_cycles(before)]
-        compressed = (is_compressed(before), is_compressed(after))
-        return Check(tuple(findings), compressed)
+        promises = partial(_promises, tolerance=tolerance)
+        return _compared((before, after), (old_trees, new_trees), promises, left_out, step_size)
+
+
+def check_copy(
+    original: PathLike,
+    other: PathLike,
+    promised: Mapping[str, Mapping[str, Tolerance]],
+    left_out: Mapping[str, str],
+    *,
+    step_size: str | int,
+    threads: int,
+) -> Check:
+    """Compare a ROOT file with an ordinary one that was made from it.
+
+    Args:
+        original: a ROOT file.
+        other: the copy.
+        promised: tolerances of the branches that may differ, by path of the tree and name.
+        left_out: why something is not there, by path or ``path:branch``.
+        step_size: how much is read at a time.
+        threads: how many decode blocks at a time.
+    """
+
+    def promises(tree: TreeReader) -> Iterator[tuple[int, int, Mapping[str, Promise]]]:
+        yield 0, tree.num_entries, promised.get(tree.path, {})
+
+    with open_root(original) as before, open_root(other) as after, located(os.fspath(other)):
+        trees = open_trees(before, threads), open_trees(after, threads)
+        return _compared((before, after), trees, promises, left_out, step_size)
+
+
+def _compared(
+    files: tuple[Any, Any],
+    trees: tuple[Trees, Trees],
+    promises: _Promises,
+    left_out: Mapping[str, str],
+    step_size: str | int,
+) -> Check:
+    """How two open files and their trees compare."""
+    (before, after), (old_trees, new_trees) = files, trees
+    named = [path for path in old_trees if path in left_out]
+    unreadable = old_trees.leave_out_unreadable(named)
+    findings = [Finding(path, "", LEFT_OUT, left_out[path]) for path in unreadable]
+    for path, old in old_trees.items():
+        if path in new_trees:
+            _logger.info("comparing %s: %s entries", printable(path), f"{old.num_entries:,}")
+            findings += _compare_trees(old, new_trees[path], promises, left_out, step_size)
+        else:
+            findings.append(_absent(path, "", left_out))
+    findings += _compare_objects(before, after, {*old_trees, *unreadable}, left_out)
+    findings += [Finding(key, "", LEFT_OUT, "an older cycle") for key in older_cycles(before)]
+    return Check(tuple(findings), (is_compressed(before), is_compressed(after)))
 
 
 def _absent(path: str, name: str, left_out: Mapping[str, str], why: str = "") -> Finding:
@@ -175,7 +220,7 @@ def _absent(path: str, name: str, left_out: Mapping[str, str], why: str = "") ->
 def _compare_trees(
     old: TreeReader,
     new: TreeReader,
-    tolerance: ToleranceSpec | None,
+    promises: _Promises,
     left_out: Mapping[str, str],
     step_size: str | int,
 ) -> Iterator[Finding]:
@@ -199,10 +244,10 @@ def _compare_trees(
     step = min(
         old.entries_for(step_size, list(names)), new.entries_for(step_size, list(names.values()))
     )
-    for start, stop, promises in _promises(new, tolerance):
+    for start, stop, promised in promises(new):
         for first, before, after in read_both(old, new, names, step, start, stop):
             for name, comparison in comparisons.items():
-                promise = promises.get(name, LOSSLESS)
+                promise = promised.get(name, LOSSLESS)
                 comparison.add(first, before[name], after[name], promise)
             _logger.debug("%s: compared entries from %s on", printable(old.path), f"{first:,}")
     for name in old.schema.names:
@@ -230,7 +275,7 @@ def _verdict(
 
 def _promises(
     source: TreeReader, tolerance: ToleranceSpec | None
-) -> Iterator[tuple[int, int, dict[str, Promise]]]:
+) -> Iterator[tuple[int, int, Mapping[str, Promise]]]:
     """Ranges of entries, and what is promised there of the branches that may differ."""
     if isinstance(source, RestoredTree):
         for segment in source.segments:

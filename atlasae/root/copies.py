@@ -3,22 +3,61 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from atlasae.progress import progress_bar
+from atlasae.root.container.container import RESERVED, compression_like
 from atlasae.root.io.branch import RNTUPLE
 from atlasae.root.io.file import make_tree
+from atlasae.root.io.new_file import new_file
+from atlasae.root.io.objects import directories_in
 from atlasae.root.io.root_branches import add_branches
 from atlasae.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from atlasae.root.io.branch import Arrays
     from atlasae.root.plan import TreePlan
     from atlasae.types import PathLike
 
+    ChangeArrays: TypeAlias = Callable[[str, Arrays], Arrays]
+
 _logger = logging.getLogger(__name__)
+
+
+def write_copy(
+    file: Any,
+    plans: Sequence[TreePlan],
+    objects: Mapping[str, Any],
+    path: PathLike,
+    step_size: str | int,
+    *,
+    progress: bool,
+    change: ChangeArrays | None = None,
+) -> None:
+    """Write an ordinary copy of an open file.
+
+    Args:
+        file: as uproot opened it.
+        plans: of its trees.
+        objects: histograms and the like, by path.
+        path: of the file to write.
+        step_size: how much is written at a time.
+        progress: show progress bars.
+        change: makes the arrays to write from the path of a tree and its arrays.
+
+    Raises:
+        InputError: ROOT cannot write what is left to it.
+    """
+    with new_file(path, compression_like(file)) as out:
+        for directory in directories_in(file):
+            if directory not in RESERVED:
+                out.mkdir(directory)
+        copy_trees(plans, out, step_size, progress=progress, change=change)
+        for name, item in objects.items():
+            out[name] = item
+    add_what_root_writes(plans, path, step_size)
 
 
 def copy_trees(
@@ -27,7 +66,7 @@ def copy_trees(
     step_size: str | int,
     *,
     progress: bool,
-    change: Callable[[str, Arrays], Arrays] | None = None,
+    change: ChangeArrays | None = None,
 ) -> None:
     """Write what uproot can write of trees into a file being written.
 
@@ -53,9 +92,7 @@ def copy_trees(
         tree.finish()
 
 
-def add_what_root_writes(
-    plans: Sequence[TreePlan], path: PathLike, step_size: str | int
-) -> None:
+def add_what_root_writes(plans: Sequence[TreePlan], path: PathLike, step_size: str | int) -> None:
     """Let ROOT add what uproot cannot write to the trees of a file that uproot has written.
 
     Raises:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 from atlasae.atomic_write import atomic_write
 from atlasae.errors import located, require_choice
-from atlasae.root.container.container import RESERVED, compression_like, open_as
+from atlasae.root.container.container import open_as
 from atlasae.root.container.manifest import add_notes, notes_of
 from atlasae.root.container.restored_tree import CompressedTrees
-from atlasae.root.copies import add_what_root_writes, copy_trees
+from atlasae.root.copies import write_copy
 from atlasae.root.io.branch import TTREE
-from atlasae.root.io.new_file import new_file
-from atlasae.root.io.objects import directories_in, objects_in
+from atlasae.root.io.objects import objects_in
 from atlasae.root.io.root_branches import change
 from atlasae.root.io.tree import STEP_SIZE, check_step_size
 from atlasae.root.plan import TARGETS, TreePlan, check_writable, plan_copy
@@ -103,14 +102,7 @@ def decompress(
             add_notes(notes.changed, manifest.changed)
             add_notes(notes.left_out, manifest.left_out)
         notes.left_out.update(check_writable(plans, unwritable, drop=drop_unwritable))
-        with new_file(unfinished, compression_like(file)) as out:
-            for path in directories_in(file):
-                if path not in RESERVED:
-                    out.mkdir(path)
-            copy_trees(plans, out, step_size, progress=progress)
-            for path, item in objects.items():
-                out[path] = item
-        add_what_root_writes(plans, unfinished, step_size)
+        write_copy(file, plans, objects, unfinished, step_size, progress=progress)
         for plan in plans:
             _note(notes, plan)
     return notes

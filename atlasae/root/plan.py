@@ -186,12 +186,17 @@ def _check_any_branch(plans: Sequence[TreePlan]) -> None:
 def plan_copy(trees: Mapping[str, TreeReader], to: str = "same") -> list[TreePlan]:
     """Plans that compress nothing; what uproot cannot write is left to ROOT, where it is installed."""
     plans = [_plan_tree(tree, Selection(), to, "none", False) for tree in trees.values()]
+    leave_to_root(plans)
+    return plans
+
+
+def leave_to_root(plans: Iterable[TreePlan]) -> None:
+    """Leave what uproot cannot write to ROOT, where it is installed."""
     for plan in plans:
         if candidates := _for_root(plan):
             plan.by_root = addable(candidates) if is_installed() else []
             for branch in plan.by_root:
                 del plan.unwritable[branch.name]
-    return plans
 
 
 def _for_root(plan: TreePlan) -> list[BranchInfo]:

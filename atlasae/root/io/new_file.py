@@ -21,9 +21,7 @@ _EMPTY_LIST_BYTES = 21  # all that is written of the descriptions before the fil
 
 
 @contextmanager
-def new_file(
-    path: PathLike, compression: uproot.compression.Compression | None
-) -> Iterator[Any]:
+def new_file(path: PathLike, compression: uproot.compression.Compression | None) -> Iterator[Any]:
     """Write a ROOT file with uproot; it is complete after the ``with`` block.
 
     Args:
