@@ -47,6 +47,7 @@ _PACK_HELP = (
 @options.selection
 @options.choice("--pack", ("none", "all"), "all", _PACK_HELP)
 @options.to
+@options.writer
 @options.drop_unwritable
 @click.option("--verify", is_flag=True, help="Compare the target with SOURCE at the end.")
 @options.threads
@@ -146,6 +147,7 @@ def _plan(
 @options.source
 @options.target
 @options.to
+@options.writer
 @options.drop_unwritable
 @options.threads
 @options.writing

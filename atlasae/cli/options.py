@@ -109,6 +109,12 @@ selection = combined(
     click.option("--all-floats", is_flag=True, help="Compress all floats of a collection."),
 )
 to = choice("--to", ("same", "ttree", "rntuple"), "same", "Kind of tree to write.")
+writer = choice(
+    "--writer",
+    ("uproot", "root"),
+    "uproot",
+    "root: what is kept is copied by ROOT, of any class, as it is.",
+)
 drop_unwritable = click.option(
     "--drop-unwritable",
     is_flag=True,

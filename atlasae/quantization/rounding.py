@@ -46,7 +46,9 @@ def rounded(values: NDArray[Any], tolerance: Tolerance) -> NDArray[Any]:
         is_enough = ~(error > bound) & finite
         enough = np.where(is_enough, middle, enough)
         too_few = np.where(is_enough, too_few, middle + kind(1))
-    return np.where(finite, _to_bits(bits, enough, width).view(values.dtype), values)
+    result: NDArray[Any] = _to_bits(bits, enough, width).view(values.dtype)
+    result[~finite] = values[~finite]
+    return result
 
 
 def _to_bits(bits: NDArray[Any], kept: NDArray[Any], width: int) -> NDArray[Any]:

@@ -27,26 +27,30 @@ from atlasae.root.container.block_tree import BlockTreeWriter
 from atlasae.root.container.container import compression_like, open_as, write_container
 from atlasae.root.container.manifest import REORDERED, Manifest, add_notes, notes_of
 from atlasae.root.container.part_writers import ColumnWriter, PartWriter, codec_writer
+from atlasae.root.container.restored_tree import READ_BY_ROOT
 from atlasae.root.container.stored_branches import ClusterWriter
+from atlasae.root.copied_by_root import LeftToRoot, clone_of, is_copied
 from atlasae.root.given_codecs import codecs_for
 from atlasae.root.info import Contents, info
 from atlasae.root.io.file import Trees, make_tree, older_cycles, title_of
 from atlasae.root.io.mark import PLACEHOLDER, marked
 from atlasae.root.io.new_file import new_file
 from atlasae.root.io.objects import directories_in, objects_in
+from atlasae.root.io.root_files import add_clones
 from atlasae.root.io.tree import STEP_SIZE
 from atlasae.root.job import Job
-from atlasae.root.plan import TreePlan, check_writable, plan_trees
+from atlasae.root.plan import BY_ROOT, TreePlan, check_writable, plan_trees
 from atlasae.root.trial import leave_out_failing, may_be_of_a_branch
 from atlasae.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from atlasae.codecs import Codec
     from atlasae.root.container.manifest import Cluster
     from atlasae.root.file_codecs import FileCodecs
     from atlasae.root.io.branch import BranchInfo
+    from atlasae.root.io.tree import TreeWriter
     from atlasae.root.plan import Selection
     from atlasae.types import PathLike
 
@@ -62,6 +66,7 @@ def compress(
     pack: str = "all",
     to: str = "same",
     drop_unwritable: bool = False,
+    writer: str = "uproot",
     verify: bool = False,
     step_size: str | int = STEP_SIZE,
     threads: int | None = None,
@@ -92,6 +97,9 @@ def compress(
             more bytes for them than the source has.
         to: ``ttree``, ``rntuple``, or the ``same`` as each tree of the source.
         drop_unwritable: leave out what cannot be read or written, instead of an error.
+        writer: ``root`` to have the kept branches of TTrees, and all objects, copied by ROOT, where
+            it is installed: compressed baskets as they are, of any class, with titles, aliases,
+            user information, friends and indices.
         verify: compare the target with the source, as ``check`` does, before it appears.
         step_size: how much is read at a time: a number of entries, or a size such as ``100 MB``.
         threads: how many code blocks at a time; by default one for each core, fewer where there is
@@ -111,6 +119,7 @@ def compress(
         MissingNameError: there is no such tree, collection, branch or feature.
         InputError: there is nothing to compress, the codec cannot encode the jets, something
             cannot be written, or there are fewer threads than one.
+        MissingPackageError: ROOT is to write, and is not installed.
 
     Example:
         >>> import atlasae, os, tempfile
@@ -122,7 +131,9 @@ def compress(
         ['Jet', 'other branches']
     """
     read = [source, codec] if isinstance(codec, str | os.PathLike) else [source]
-    job = Job.checked(codec, select, pack, to, drop_unwritable, step_size, threads, progress)
+    job = Job.checked(
+        codec, select, pack, to, drop_unwritable, step_size, threads, progress, writer
+    )
     if verify and job.template.reorders:
         raise InputError(
             "--verify (verify=True) cannot compare files with --order free (order='free'), which"
@@ -151,10 +162,13 @@ def write_compressed(file: Any, trees: Trees, path: PathLike, job: Job) -> None:
         job: how to compress it.
     """
     objects, unwritable = objects_in(file)
+    copied = [*objects, *unwritable] if job.writer == BY_ROOT else []
+    if job.writer == BY_ROOT:
+        objects, unwritable = {}, {}
     unwritable |= _unreadable_trees(trees, drop=job.drop_unwritable)
     older = dict.fromkeys(older_cycles(file), "an older cycle")
     while True:  # until no branch makes it fail
-        plans = plan_trees(trees, job.select, pack=job.pack, to=job.to)
+        plans = plan_trees(trees, job.select, pack=job.pack, to=job.to, writer=job.writer)
         left_out = older | check_writable(plans, unwritable, drop=job.drop_unwritable)
         try:
             coded = codecs_for(plans, job.template, progress=job.progress)
@@ -167,6 +181,9 @@ def write_compressed(file: Any, trees: Trees, path: PathLike, job: Job) -> None:
                 manifests[0].left_out.update(left_out)
                 stored = dict.fromkeys(chain(*(tree.stored for tree in coded)))
                 write_container(out, manifests, stored)
+            clones = [clone for clone in map(clone_of, plans, coded) if clone]
+            if clones or copied:
+                add_clones(path, file.file_path, clones, copied)
             break
         except Exception as error:  # uproot raises anything
             write = partial(_write_alone, path, job.step_size)
@@ -277,8 +294,13 @@ def _write_tree(
     """Write a tree; gives the checksums of its branches."""
     source = plan.source
     branches = _branches_to_write(plan, writers)
-    title = marked(source.title) if writers or not branches else source.title
-    tree = make_tree(out, plan.kind, source.path, title, branches or [PLACEHOLDER], source.metadata)
+    tree: TreeWriter
+    if is_copied(plan, [name for writer in writers for name in writer.taken]):
+        tree = LeftToRoot(writers)
+    else:
+        title = marked(source.title) if writers or not branches else source.title
+        columns = branches or [PLACEHOLDER]
+        tree = make_tree(out, plan.kind, source.path, title, columns, source.metadata)
     latents = [branch.name for writer in writers for branch in writer.branches]
     kept = [branch.name for branch in branches if branch.name not in latents]
     clusters = ClusterWriter([*kept, *latents])
@@ -332,7 +354,7 @@ def _manifest(
         branches=plan.branches,
         parts=tuple(writer.finish() for writer in writers),
         clusters=clusters,
-        changed=_changes(plan),
+        changed=_changes(plan, {name for writer in writers for name in writer.taken}),
         left_out=notes_of(source.path, dropped),
         source=Path(file.file_path).name,
         source_bytes=int(file.file.source.num_bytes),
@@ -340,10 +362,19 @@ def _manifest(
     )
 
 
-def _changes(plan: TreePlan) -> dict[str, str]:
+def _changes(plan: TreePlan, taken: Collection[str]) -> dict[str, str]:
     """What changes other than values, of a tree and its branches."""
-    changed = notes_of(plan.source.path, plan.changes())
+    copied = is_copied(plan, taken)
+    changes = {
+        name: note
+        for name, note in plan.changes().items()
+        if not copied or name in taken  # ROOT changes nothing
+    }
+    changed = notes_of(plan.source.path, changes)
     add_notes(changed, notes_of(plan.source.path, plan.packed_only))
-    if lost := plan.source.not_carried():
+    if copied:
+        unread = dict.fromkeys(plan.source.schema.left_out.keys() - {*plan.dropped}, READ_BY_ROOT)
+        add_notes(changed, notes_of(plan.source.path, unread))
+    elif lost := plan.source.not_carried():
         add_notes(changed, {plan.source.path: f"without its {', '.join(lost)}"})
     return changed

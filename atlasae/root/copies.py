@@ -12,12 +12,14 @@ from atlasae.root.io.file import make_tree
 from atlasae.root.io.new_file import new_file
 from atlasae.root.io.objects import directories_in
 from atlasae.root.io.root_branches import add_branches
+from atlasae.root.io.root_files import add_clones
 from atlasae.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from atlasae.root.io.branch import Arrays
+    from atlasae.root.io.root_files import Clone
     from atlasae.root.plan import TreePlan
     from atlasae.types import PathLike
 
@@ -35,6 +37,8 @@ def write_copy(
     *,
     progress: bool,
     change: ChangeArrays | None = None,
+    clones: Sequence[Clone] = (),
+    copied: Sequence[str] = (),
 ) -> None:
     """Write an ordinary copy of an open file.
 
@@ -46,6 +50,8 @@ def write_copy(
         step_size: how much is written at a time.
         progress: show progress bars.
         change: makes the arrays to write from the path of a tree and its arrays.
+        clones: what ROOT copies of trees.
+        copied: paths of the objects that ROOT copies.
 
     Raises:
         InputError: ROOT cannot write what is left to it.
@@ -57,6 +63,8 @@ def write_copy(
         copy_trees(plans, out, step_size, progress=progress, change=change)
         for name, item in objects.items():
             out[name] = item
+    if clones or copied:
+        add_clones(path, file.file_path, clones, copied)
     add_what_root_writes(plans, path, step_size)
 
 

@@ -11,12 +11,13 @@ from atlasae.errors import located, require_choice
 from atlasae.root.container.container import open_as
 from atlasae.root.container.manifest import add_notes, notes_of
 from atlasae.root.container.restored_tree import CompressedTrees
+from atlasae.root.copied_by_root import leave_all_to_root
 from atlasae.root.copies import write_copy
 from atlasae.root.io.branch import TTREE
 from atlasae.root.io.objects import objects_in
 from atlasae.root.io.root_branches import change
 from atlasae.root.io.tree import STEP_SIZE, check_step_size
-from atlasae.root.plan import TARGETS, TreePlan, check_writable, plan_copy
+from atlasae.root.plan import BY_ROOT, TARGETS, TreePlan, check_writable, check_writer, plan_copy
 from atlasae.threads import thread_count
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def decompress(
     *,
     to: str = "same",
     drop_unwritable: bool = False,
+    writer: str = "uproot",
     step_size: str | int = STEP_SIZE,
     threads: int | None = None,
     force: bool = False,
@@ -59,6 +61,9 @@ def decompress(
         target: the ROOT file to write; it appears only when it is complete.
         to: ``ttree``, ``rntuple``, or the ``same`` as each tree had before compression.
         drop_unwritable: leave out what cannot be written, instead of an error.
+        writer: ``root`` to have ROOT write whole TTrees, where it is installed: what was kept is
+            copied as it is, std::vector and classes come back as such, and so do objects of any
+            class.
         step_size: how much is written at a time.
         threads: how many decode blocks at a time; by default one for each core, fewer where there
             is little memory.
@@ -73,6 +78,7 @@ def decompress(
         TargetExistsError: the target exists and ``force`` is false.
         InputError: the source is not compressed, something cannot be written, or there are fewer
             threads than one.
+        MissingPackageError: ROOT is to write, and is not installed.
 
     Example:
         >>> import atlasae, os, tempfile
@@ -89,6 +95,7 @@ def decompress(
     check_step_size(step_size)
     threads = thread_count(threads)
     require_choice("to", to, TARGETS)
+    check_writer(writer)
     with (
         open_as(source, compressed=True) as file,  # before the target: they may be swapped
         atomic_write(target, force=force, sources=[source]) as unfinished,
@@ -97,12 +104,25 @@ def decompress(
         trees = CompressedTrees(file, threads)
         plans = plan_copy(trees, to)
         objects, unwritable = objects_in(file)
+        clones, copied = [], []
+        if writer == BY_ROOT:
+            clones, copied = leave_all_to_root(plans), [*objects, *unwritable]
+            objects, unwritable = {}, {}
         notes = Notes({}, {})
         for manifest in trees.container.manifests:
             add_notes(notes.changed, manifest.changed)
             add_notes(notes.left_out, manifest.left_out)
         notes.left_out.update(check_writable(plans, unwritable, drop=drop_unwritable))
-        write_copy(file, plans, objects, unfinished, step_size, progress=progress)
+        write_copy(
+            file,
+            plans,
+            objects,
+            unfinished,
+            step_size,
+            progress=progress,
+            clones=clones,
+            copied=copied,
+        )
         for plan in plans:
             _note(notes, plan)
     return notes
@@ -111,7 +131,7 @@ def decompress(
 def _note(notes: Notes, plan: TreePlan) -> None:
     """Say what changes of a tree and its branches."""
     path = plan.source.path
-    if not (plan.branches or plan.by_root) and plan.kind == TTREE:
+    if not (plan.branches or plan.by_root or plan.cloned) and plan.kind == TTREE:
         notes.left_out[path] = _WITHOUT_BRANCHES
         return
     add_notes(notes.changed, notes_of(path, plan.changes()))

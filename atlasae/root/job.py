@@ -12,7 +12,7 @@ from atlasae.codecs.registry import codec_class
 from atlasae.errors import InputError, require_choice
 from atlasae.root.file_codecs import FileCodecs, load_codecs
 from atlasae.root.io.tree import check_step_size
-from atlasae.root.plan import PACKS, TARGETS, Selection
+from atlasae.root.plan import BY_UPROOT, PACKS, TARGETS, Selection, check_writer
 from atlasae.threads import thread_count
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class Job:
     step_size: str | int
     threads: int
     progress: bool
+    writer: str = BY_UPROOT
 
     @classmethod
     def checked(
@@ -43,21 +44,26 @@ class Job:
         step_size: str | int,
         threads: int | None,
         progress: bool,
+        writer: str = BY_UPROOT,
     ) -> Job:
         """The job of these arguments of ``compress``.
 
         Raises:
             InputError: one of them cannot be used.
             MissingFileError, DamagedFileError: there is no such codec, or it cannot be read.
+            MissingPackageError: ROOT is to write, and is not installed.
         """
         check_step_size(step_size)
         require_choice("pack", pack, PACKS)
         require_choice("to", to, TARGETS)
+        check_writer(writer)
         select = Selection() if select is None else select
         if not isinstance(select, Selection):
             raise InputError(f"select must be an atlasae.Selection, not {select!r}")
         many = thread_count(threads)
-        return cls(_template(codec), select, pack, to, drop_unwritable, step_size, many, progress)
+        return cls(
+            _template(codec), select, pack, to, drop_unwritable, step_size, many, progress, writer
+        )
 
 
 def _template(codec: Codec | FileCodecs | PathLike | None) -> Codec | FileCodecs:

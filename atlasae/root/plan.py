@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from atlasae.errors import InputError, MissingNameError
+from atlasae.errors import InputError, MissingNameError, require_choice
 from atlasae.lossless.slots import can_pack
 from atlasae.root.container.restored_tree import RestoredTree
 from atlasae.root.counters import counters_with_other_values
 from atlasae.root.io.branch import RNTUPLE, TTREE, BranchInfo
-from atlasae.root.io.cpp import is_installed
+from atlasae.root.io.cpp import interpreter, is_installed
 from atlasae.root.io.file import why_unwritable
 from atlasae.root.io.rntuple_fields import field_names, is_field_name
 from atlasae.root.io.root_branches import addable, may_add
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PACKS = ("none", "all")
 TARGETS = ("same", TTREE, RNTUPLE)
+BY_UPROOT, BY_ROOT = WRITERS = ("uproot", "root")
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,7 @@ class TreePlan:
             such a tree.
         dropped: names of branches left out as requested.
         by_root: branches that ROOT adds to the tree, as uproot cannot write them.
+        cloned: whether ROOT copies the branches that are neither compressed nor dropped.
     """
 
     source: TreeReader
@@ -119,6 +121,7 @@ class TreePlan:
     packed_only: dict[str, str] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
     by_root: list[BranchInfo] = field(default_factory=list)
+    cloned: bool = False
 
     def changes(self) -> dict[str, str]:
         """How branches change when they are written, other than in their values."""
@@ -147,7 +150,12 @@ def _is_packed(branch: BranchInfo, select: Selection) -> bool:
 
 
 def plan_trees(
-    trees: Mapping[str, TreeReader], select: Selection, *, pack: str, to: str
+    trees: Mapping[str, TreeReader],
+    select: Selection,
+    *,
+    pack: str,
+    to: str,
+    writer: str = BY_UPROOT,
 ) -> list[TreePlan]:
     """Decide on every tree of a file.
 
@@ -156,6 +164,7 @@ def plan_trees(
         select: what to compress.
         pack: ``all`` to pack the branches that no codec takes, or ``none``.
         to: kind of tree to write: ``ttree``, ``rntuple``, or the ``same`` as in the source.
+        writer: ``root`` to have the branches that are kept copied by ROOT.
 
     Raises:
         MissingNameError: there is no such tree, collection or branch.
@@ -163,7 +172,7 @@ def plan_trees(
     """
     wanted = likely_trees(trees, select.tree)
     paths = [*wanted, *(path for path in trees if path not in wanted)]
-    plans = [_plan_tree(trees[path], select, to, pack, path in wanted) for path in paths]
+    plans = [_plan_tree(trees[path], select, to, pack, writer, path in wanted) for path in paths]
     _check_patterns(plans, select)
     planned = {collection.name for plan in plans for collection in plan.collections}
     seen = {path: list(find_collections(trees[path].schema)) for path in wanted}
@@ -185,7 +194,7 @@ def _check_any_branch(plans: Sequence[TreePlan]) -> None:
 
 def plan_copy(trees: Mapping[str, TreeReader], to: str = "same") -> list[TreePlan]:
     """Plans that compress nothing; what uproot cannot write is left to ROOT, where it is installed."""
-    plans = [_plan_tree(tree, Selection(), to, "none", False) for tree in trees.values()]
+    plans = [_plan_tree(tree, Selection(), to, "none", BY_UPROOT, False) for tree in trees.values()]
     leave_to_root(plans)
     return plans
 
@@ -206,7 +215,7 @@ def _for_root(plan: TreePlan) -> list[BranchInfo]:
 
 
 def _plan_tree(
-    source: TreeReader, select: Selection, to: str, pack: str, is_wanted: bool
+    source: TreeReader, select: Selection, to: str, pack: str, writer: str, is_wanted: bool
 ) -> TreePlan:
     schema = source.schema
     kind = source.kind if to == "same" else to
@@ -216,18 +225,21 @@ def _plan_tree(
         )
     packs = is_wanted and pack == "all"
     dropped = [branch.name for branch in schema.branches if select.drops(branch.name)]
-    unwritable = {n: why for n, why in schema.left_out.items() if not select.drops(n)}
+    cloned = writer == BY_ROOT and kind == TTREE and source.kind == TTREE
+    unreadable = {n: why for n, why in schema.left_out.items() if not select.drops(n)}
+    unwritable = {} if cloned else unreadable
     reasons = _not_written_into(kind, source, dropped)
     branches, packed_only = [], {}
     for branch in schema.branches:
         if branch.name in dropped:
             continue
         why = reasons.get(branch.name)
-        if why and not (packs and _is_packed(branch, select)):
+        is_packed = packs and _is_packed(branch, select)
+        if why and not (is_packed or cloned):
             unwritable[branch.name] = why
             continue
         branches.append(branch)
-        if why:
+        if why and is_packed:
             packed_only[branch.name] = f"packed only ({why}): {_ways_back(branch, kind)}"
     collections = _plan_collections(source, select, dropped) if is_wanted else []
     return TreePlan(
@@ -240,6 +252,7 @@ def _plan_tree(
         unwritable,
         packed_only,
         dropped,
+        cloned=cloned,
     )
 
 
@@ -296,6 +309,18 @@ def _check_patterns(plans: Sequence[TreePlan], select: Selection) -> None:
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def check_writer(writer: str) -> None:
+    """Raise an error unless this can write.
+
+    Raises:
+        InputError: there is no such writer.
+        MissingPackageError: it is ROOT, which is not installed.
+    """
+    require_choice("writer", writer, WRITERS)
+    if writer == BY_ROOT:
+        interpreter()
 
 
 def check_writable(

@@ -68,7 +68,7 @@ def rdataframe(
         import ROOT
     check_step_size(step_size)
     threads = thread_count(threads)
-    wanted = [columns] if isinstance(columns, str) else columns and list(columns)
+    wanted = [columns] if isinstance(columns, str) else None if columns is None else list(columns)
     dataset = ROOT.RDF.Experimental.RDatasetSpec()
     for i, (name, path) in enumerate(expand_files(files)):
         file_path, tree_path = _for_root(name, path, wanted, step_size, threads)

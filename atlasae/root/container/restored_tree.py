@@ -20,11 +20,12 @@ from atlasae.root.container.part_readers import part_reader
 from atlasae.root.container.stored_branches import StoredBranches
 from atlasae.root.io.branch import Arrays, TreeSchema, concatenated
 from atlasae.root.io.file import Trees
+from atlasae.root.io.mark import PLACEHOLDER
 from atlasae.root.io.tree import TreeReader
 from atlasae.threads import ordered_map
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from atlasae.root.io.tree_metadata import TreeMetadata
     from atlasae.types import Integers
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 _MERGED = (
     "it was merged with a file that is not compressed alike; compress each, then use atlasae merge"
 )
+#: Why a branch is not read: it is stored as it was.
+READ_BY_ROOT = "only ROOT reads it; decompress --writer root (writer='root') copies it"
 _EXPANSION = 4  # size of entries in memory, in units of their size in a file, about
 
 
@@ -121,7 +124,21 @@ class RestoredTree(TreeReader):
         return entries // max(number, 1)
 
     def _read_schema(self) -> TreeSchema:
-        return TreeSchema(self.segments[0].manifest.branches)
+        left_out = dict.fromkeys(self._of_root, READ_BY_ROOT)
+        return TreeSchema(self.segments[0].manifest.branches, left_out=left_out)
+
+    @property
+    def _of_root(self) -> Iterable[str]:
+        """The branches in the tree that no manifest knows: ROOT copied what uproot cannot read."""
+        known: set[str | None] = {PLACEHOLDER.name}
+        manifests = [segment.manifest for segment in self.segments]
+        if any(part.latents for manifest in manifests for part in manifest.parts):
+            return ()
+        for manifest in manifests:
+            known |= {branch.counter for branch in manifest.branches}
+            known |= {branch.name for branch in manifest.branches}
+            known |= {*self.kept.written_names(manifest.stored).values()}
+        return (name for name in self.kept.names if name not in known)
 
     def _range_reader(self, names: Sequence[str], end: int) -> Callable[[int, int], Arrays]:
         readers: dict[int, _SegmentReader] = {}

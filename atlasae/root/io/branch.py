@@ -30,7 +30,7 @@ class BranchInfo:
         has_own_counter: whether no other branch shares the counter, as for a std::vector.
         source_bytes: compressed size in the original file, in bytes.
         refused: why uproot cannot write the branch into a TTree; empty if it can.
-        cpp_type: its C++ type in the source, if uproot may not write it into a TTree.
+        cpp_type: its C++ type in the source, if uproot may not write it as such into a TTree.
 
     Example:
         >>> branch = BranchInfo("Jet_pt", "var * float32", "nJet")

@@ -160,4 +160,16 @@ inline void fill_leaves(TBranch &branch, Columns columns, Long64_t entries, Long
   branch.ResetAddress();
 }
 
+// The same for a branch of a text, `x/C`.
+inline void fill_text(TBranch &branch, Columns columns, Long64_t entries, Long64_t) {
+  Column<std::string> column(columns);
+  columns.end();
+  for (; entries; --entries) {
+    auto text = column.read();
+    branch.SetAddress(text.data());
+    branch.Fill();
+  }
+  branch.ResetAddress();
+}
+
 } // namespace atlasae

@@ -43,7 +43,7 @@ def interpreter() -> Any:
     Raises:
         MissingPackageError: ROOT is not installed.
     """
-    with needs_extra("root", "writing these branches"):
+    with needs_extra("root", "what ROOT writes"):
         import ROOT
     ROOT.gInterpreter.Declare(Path(__file__).with_name("columns.h").read_text())
     return ROOT

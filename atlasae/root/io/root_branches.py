@@ -29,13 +29,20 @@ _LETTERS = {
     "bool": "O", "int8": "B", "uint8": "b", "int16": "S", "uint16": "s", "int32": "I",
     "uint32": "i", "int64": "L", "uint64": "l", "float32": "F", "float64": "D",
 }  # fmt: skip
+_NUMBERS = {"float32": "float", "float64": "double"} | {
+    kind: kind if kind == "bool" else f"{kind}_t" for kind in _LETTERS if "float" not in kind
+}
 _SEVERAL = re.compile(r"struct \{.*\}")  # a/F:b/I
 _ARRAYS = re.compile(r"\w+\[\](\[\d+\])+")  # x[n][3]/F
 
 
 def may_add(info: BranchInfo) -> bool:
-    """Whether ROOT may add such a branch, as far as its type says."""
-    return bool(info.cpp_type) and (_is_of_leaves(info) or cpp.is_known(_written_type(info)))
+    """Whether ROOT may add a branch that uproot cannot write, as far as its type says."""
+    return bool(info.cpp_type) and _is_known(info)
+
+
+def _is_known(info: BranchInfo) -> bool:
+    return _is_of_leaves(info) or cpp.is_known(_written_type(info))
 
 
 def addable(branches: Sequence[BranchInfo]) -> list[BranchInfo]:
@@ -46,7 +53,7 @@ def addable(branches: Sequence[BranchInfo]) -> list[BranchInfo]:
     """
     with cpp.quiet_errors():
         failed = [branch for branch in branches if not _can_add(branch)]
-        containers = {kind for b in failed if may_add(b) and "<" in (kind := _written_type(b))}
+        containers = {kind for b in failed if _is_known(b) and "<" in (kind := _written_type(b))}
         if containers:
             cpp.make_dictionaries(containers)
             failed = [branch for branch in failed if not _can_add(branch)]
@@ -67,13 +74,13 @@ def add_branches(
     Raises:
         InputError: ROOT cannot write them.
     """
-    with cpp.quiet_errors(), _plain_name(path) as name:
+    with cpp.quiet_errors(), plain_name(path) as name:
         _add(name, source, branches, step_size)
     _require_read_back(path, source, [branch.name for branch in branches], step_size)
 
 
 @contextmanager
-def _plain_name(path: PathLike) -> Iterator[str]:
+def plain_name(path: PathLike) -> Iterator[str]:
     """A link to a file: ROOT would take a ``?`` or ``#`` in its own name for the end of it."""
     with TemporaryDirectory() as folder:
         link = Path(folder) / "file.root"
@@ -91,14 +98,26 @@ def _add(
         directory.cd()
         tree = directory.Get(name) or _new_tree(name, source)
         tree.SetEntries(source.num_entries)
-        added = [_Branch(tree, branch) for branch in branches]
+        counters = {branch.counter for branch in branches}
+        first = sorted(branches, key=lambda branch: branch.name not in counters)
+        added = [_Branch(tree, branch) for branch in first]
         for start, arrays in source.iterate([branch.name for branch in branches], step_size):
             for branch in added:
                 branch.fill(arrays[branch.info.name], start)
         for branch in added:
             if title := source.metadata.titles.get(branch.info.name):
                 branch.written.SetTitle(title)
+        _put_in_order(tree, source.names)
         tree.Write("", root.TObject.kOverwrite)
+
+
+def _put_in_order(tree: Any, names: Sequence[str]) -> None:
+    """Put the branches of a tree of ROOT in the order of their names; others stay behind."""
+    places = {name: i for i, name in enumerate(names)}
+    listed = tree.GetListOfBranches()
+    branches = sorted(listed, key=lambda branch: places.get(str(branch.GetName()), len(places)))
+    for i, branch in enumerate(branches):
+        listed.AddAt(branch, i)
 
 
 def _new_tree(name: str, source: TreeReader) -> Any:
@@ -128,18 +147,20 @@ def _require_read_back(
 def change(info: BranchInfo) -> str:
     """How a branch changes when ROOT adds it; empty if it does not."""
     written = info.cpp_type if _is_of_leaves(info) else _written_type(info)
-    return f"{info.cpp_type} becomes {written}" if written != info.cpp_type else ""
+    return f"{info.cpp_type} becomes {written}" if info.cpp_type not in ("", written) else ""
 
 
 def _written_type(info: BranchInfo) -> str:
     """The C++ type that ROOT writes: vectors for the members of split containers, ``float[]``."""
+    if not info.cpp_type and info.has_own_counter:
+        return f"std::vector<{_NUMBERS.get(info.dtype or '', '')}>"
     inside = info.cpp_type.removesuffix("[]")
     return f"std::vector<{inside}>" if inside != info.cpp_type else inside
 
 
 def _can_add(branch: BranchInfo) -> bool:
     """Whether ROOT can make a branch, and reads what its type says it consists of."""
-    if not may_add(branch):
+    if not _is_known(branch):
         return False
     root = cpp.interpreter()
     tree = root.TTree("scratch", "")
@@ -170,7 +191,7 @@ class _Branch:
         functions = cpp.interpreter().atlasae
         if _is_of_leaves(info):
             self.written = tree.Branch(info.name, np.zeros(1), _leaf_list(info))
-            self._fill = functions.fill_leaves
+            self._fill = functions.fill_text if info.type == "string" else functions.fill_leaves
         else:
             kind = _written_type(info)
             cpp.declare_records(info.type)
@@ -194,7 +215,9 @@ class _Branch:
 
 
 def _is_of_leaves(info: BranchInfo) -> bool:
-    """Whether a branch holds numbers of several kinds, or arrays with a counter."""
+    """Whether a branch holds a text, numbers, perhaps of several kinds, or arrays of them."""
+    if not info.cpp_type:
+        return not info.has_own_counter
     return bool(_SEVERAL.fullmatch(info.cpp_type)) or (
         info.counter is not None and bool(_ARRAYS.fullmatch(info.cpp_type))
     )
@@ -202,10 +225,14 @@ def _is_of_leaves(info: BranchInfo) -> bool:
 
 def _leaf_list(info: BranchInfo) -> str:
     """The leaves of a branch, such as ``a/F:b/I``."""
+    if info.type == "string":
+        return f"{info.name}/C"
     entry = parse_datashape(info.type)
     if isinstance(entry, ak.types.RecordType):
         leaves = zip(entry.fields, entry.contents, strict=True)
         return ":".join(_leaf(name, "", content) for name, content in leaves)
+    if info.counter is None:
+        return _leaf(info.name, "", entry)
     return _leaf(info.name, f"[{info.counter}]", entry.content)
 
 

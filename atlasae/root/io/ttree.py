@@ -46,7 +46,18 @@ class TTreeReader(TreeReader):
 
     @property
     def names(self) -> list[str]:
+        if any(branch.branches for branch in self.tree.branches):
+            return list(self._branches)
         return [str(branch.name) for branch in self.tree.branches]
+
+    def place_of(self, name: str) -> tuple[int, ...]:
+        """Where a branch stands: its number in the tree, or in the branch that it is in, and so on."""
+        places: list[int] = []
+        branch = self._branches[name]
+        while branch is not self.tree:
+            places.insert(0, next(i for i, b in enumerate(branch.parent.branches) if b is branch))
+            branch = branch.parent
+        return tuple(places)
 
     @cached_property
     def metadata(self) -> TreeMetadata:
@@ -148,16 +159,19 @@ class TTreeReader(TreeReader):
         else:
             entry_type = self._type_of_first_entries(branch)  # uproot misjudges the type of some
         if isinstance(interpretation, uproot.AsStrings):
-            return BranchInfo(name, "string", source_bytes=size)
+            cpp_type = "" if branch.typename == "char*" else branch.typename
+            return BranchInfo(name, "string", source_bytes=size, cpp_type=cpp_type)
         if refused := _refused(branch, content, jagged):
             counter = self._counter_of(branch) if jagged else None
             return BranchInfo(name, entry_type, counter, False, size, refused, branch.typename)
         if not jagged:
             return BranchInfo(name, entry_type, source_bytes=size)
-        counter = self._counter_of(branch) or free_name(f"n{name}", self._branches)
+        found = self._counter_of(branch)
+        counter = found or free_name(f"n{name}", self._branches)
         # as in files written by decompress
         own = counter not in self._branches or counter.rstrip("_") == f"n{name}"
-        return BranchInfo(name, entry_type, counter, own, size)
+        cpp_type = "" if found else branch.typename
+        return BranchInfo(name, entry_type, counter, own, size, cpp_type=cpp_type)
 
     def _counter_of(self, branch: uproot.TBranch) -> str | None:
         """The branch with the number of elements per entry; None if there is none.
