@@ -262,11 +262,10 @@ def decode(
     "--tolerance",
     help=f"Of collection floats, if OTHER is not compressed. {options.TOLERANCE_HELP}",
 )
+@options.choice("--judge", ("uproot", "root"), "uproot", "root: ROOT reads both files, too.")
 @options.threads
 @options.step_size
-def check(
-    original: str, other: str, tolerance: str | None, threads: int | None, step_size: str
-) -> None:
+def check(original: str, other: str, step_size: str, **more: Any) -> None:
     """Compare OTHER with the ORIGINAL it was made from, branch by branch.
 
     A compressed OTHER must keep its own tolerances, any other file every bit. Exits with code 1
@@ -275,7 +274,7 @@ def check(
     from atlasae.cli.output import print_check
 
     size = options.parse_step_size(step_size)
-    result = atlasae.check(original, other, tolerance=tolerance, step_size=size, threads=threads)
+    result = atlasae.check(original, other, step_size=size, **more)
     print_check(result)
     sys.exit(0 if result.good else 1)
 

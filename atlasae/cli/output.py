@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from atlasae.jets.metrics import Residuals
-    from atlasae.root.check import Check
     from atlasae.root.column_coding import ColumnCoding
+    from atlasae.root.findings import Check
     from atlasae.root.info import BranchSize, Contents
     from atlasae.root.preview import Plan
 

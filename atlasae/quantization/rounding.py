@@ -46,8 +46,8 @@ def rounded(values: NDArray[Any], tolerance: Tolerance) -> NDArray[Any]:
         is_enough = ~(error > bound) & finite
         enough = np.where(is_enough, middle, enough)
         too_few = np.where(is_enough, too_few, middle + kind(1))
-    result: NDArray[Any] = _to_bits(bits, enough, width).view(values.dtype)
-    result[~finite] = values[~finite]
+    whole: NDArray[Any] = np.where(finite, _to_bits(bits, enough, width), bits)
+    result: NDArray[Any] = whole.view(values.dtype)
     return result
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -22,10 +21,24 @@ from atlasae.root.column_comparison import ColumnComparison, read_both
 from atlasae.root.container.container import RESERVED, is_compressed
 from atlasae.root.container.manifest import REORDERED
 from atlasae.root.container.restored_tree import CompressedTrees, RestoredTree, open_trees
+from atlasae.root.findings import (
+    CHANGED,
+    DIFFERS,
+    EXACT,
+    LEFT_OUT,
+    MISSING,
+    NO_PROMISE,
+    PRESENT,
+    WITHIN,
+    Check,
+    Finding,
+)
+from atlasae.root.io.cpp import BY_UPROOT, require_library
 from atlasae.root.io.errors import read_errors
 from atlasae.root.io.file import older_cycles, open_root
 from atlasae.root.io.objects import bins_of, directories_in, objects_in
 from atlasae.root.io.tree import STEP_SIZE, TreeReader, check_step_size
+from atlasae.root.judge import judged_by_root
 from atlasae.root.known_layouts import find_collections
 from atlasae.text import printable
 from atlasae.threads import thread_count
@@ -43,69 +56,6 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-EXACT = "exact"
-WITHIN = "within tolerance"
-NO_PROMISE = "no promise"
-CHANGED = "changed type"
-PRESENT = "present"
-LEFT_OUT = "left out"
-MISSING = "missing"
-DIFFERS = "differs"
-VERDICTS = (EXACT, WITHIN, NO_PROMISE, CHANGED, PRESENT, LEFT_OUT, MISSING, DIFFERS)
-BAD = (MISSING, DIFFERS)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What became of a branch, a tree, or an object.
-
-    Attributes:
-        path: of the tree or object.
-        name: of the branch; empty for a tree as a whole, or an object.
-        verdict: one of ``VERDICTS``; ``present`` for objects that cannot be compared.
-        note: more about it.
-        error: the largest error, in units of the tolerance if there is one.
-    """
-
-    path: str
-    name: str
-    verdict: str
-    note: str = ""
-    error: float = 0.0
-
-    @property
-    def good(self) -> bool:
-        return self.verdict not in BAD
-
-
-@dataclass(frozen=True)
-class Check:
-    """How a file compares with its original.
-
-    Attributes:
-        findings: what became of all that the original holds.
-        compressed: whether the original, and whether the other file, is compressed by atlasae.
-    """
-
-    findings: tuple[Finding, ...]
-    compressed: tuple[bool, bool]
-
-    @property
-    def good(self) -> bool:
-        """Whether everything is as promised."""
-        return not self.bad
-
-    @property
-    def bad(self) -> list[Finding]:
-        """What is not as promised."""
-        return [finding for finding in self.findings if not finding.good]
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Number of findings by verdict."""
-        given = [finding.verdict for finding in self.findings]
-        return {verdict: given.count(verdict) for verdict in VERDICTS if verdict in given}
-
 
 def check(
     original: PathLike,
@@ -113,6 +63,7 @@ def check(
     *,
     tolerance: ToleranceSpec | None = None,
     step_size: str | int = STEP_SIZE,
+    judge: str = BY_UPROOT,
     threads: int | None = None,
 ) -> Check:
     """Compare a ROOT file with one that was made from it, in chunks.
@@ -125,11 +76,14 @@ def check(
         other: the compressed, restored or merged file.
         tolerance: allowed error of collection floats, if the other file is not compressed.
         step_size: how much is read at a time: a number of entries, or a size such as ``100 MB``.
+        judge: ``root`` to have ROOT, where it is installed, read both files too: it compares what
+            it reads in both, of any class, and what it finds wrong is wrong.
         threads: how many decode blocks at a time; by default one for each core, fewer where there
             is little memory.
 
     Raises:
         MissingFileError, DamagedFileError: one of the files is missing or cannot be read.
+        MissingPackageError: ROOT is to judge, and is not installed.
         InputError: a tolerance is given for a compressed file, its entries are in another order,
             or there are fewer threads than one.
 
@@ -139,6 +93,7 @@ def check(
         True
     """
     check_step_size(step_size)
+    require_library("judge", judge)
     threads = thread_count(threads)
     if tolerance is not None:
         check_spec(tolerance)
@@ -156,7 +111,11 @@ def check(
                         " them by their event numbers"
                     )
         promises = partial(_promises, tolerance=tolerance)
-        return _compared((before, after), (old_trees, new_trees), promises, left_out, step_size)
+        found = _compared((before, after), (old_trees, new_trees), promises, left_out, step_size)
+        if judge == BY_UPROOT:
+            return found
+        allowed = {path: list(promises(tree))[-1][2] for path, tree in new_trees.items()}
+        return judged_by_root(found, before, after, allowed)
 
 
 def check_copy(
@@ -232,7 +191,10 @@ def _compare_trees(
     if old.kind != new.kind:
         yield Finding(old.path, "", CHANGED, f"{old.kind} became {new.kind}")
     for name, why in old.schema.left_out.items():
-        yield _absent(old.path, name, left_out, why)
+        if name in new.schema.left_out:
+            yield Finding(old.path, name, PRESENT, f"not compared: {why}")
+        else:
+            yield _absent(old.path, name, left_out, why)
     new_names = set(new.schema.names)
     written = new.written_names(old.schema.names)  # where the name itself is not there
     names = {

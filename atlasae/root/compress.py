@@ -32,6 +32,7 @@ from atlasae.root.container.stored_branches import ClusterWriter
 from atlasae.root.copied_by_root import LeftToRoot, clone_of, is_copied
 from atlasae.root.given_codecs import codecs_for
 from atlasae.root.info import Contents, info
+from atlasae.root.io.cpp import BY_ROOT
 from atlasae.root.io.file import Trees, make_tree, older_cycles, title_of
 from atlasae.root.io.mark import PLACEHOLDER, marked
 from atlasae.root.io.new_file import new_file
@@ -39,7 +40,7 @@ from atlasae.root.io.objects import directories_in, objects_in
 from atlasae.root.io.root_files import add_clones
 from atlasae.root.io.tree import STEP_SIZE
 from atlasae.root.job import Job
-from atlasae.root.plan import BY_ROOT, TreePlan, check_writable, plan_trees
+from atlasae.root.plan import TreePlan, check_writable, plan_trees
 from atlasae.root.trial import leave_out_failing, may_be_of_a_branch
 from atlasae.text import printable
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from atlasae.errors import InputError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from atlasae.root.codec_fitting import TreeCodecs
     from atlasae.root.container.part_writers import PartWriter
+    from atlasae.root.io.branch import BranchInfo
     from atlasae.root.plan import TreePlan
 
 
@@ -65,6 +67,14 @@ def clone_of(plan: TreePlan, codecs: TreeCodecs) -> Clone | None:
     return Clone.without(source, title, {*compressed, *plan.dropped})
 
 
+def _with_type(branch: BranchInfo, names: Collection[str]) -> BranchInfo:
+    """A list of numbers whose counter is no branch, as a vector."""
+    if branch.cpp_type or branch.counter is None or branch.counter in names:
+        return branch
+    number = {"float32": "float", "float64": "double", "bool": "bool"}.get(branch.dtype or "")
+    return replace(branch, cpp_type=f"std::vector<{number or f'{branch.dtype}_t'}>")
+
+
 def leave_all_to_root(plans: Iterable[TreePlan]) -> list[Clone]:
     """Let ROOT write whole TTrees that are restored; gives what it copies of them.
 
@@ -76,7 +86,7 @@ def leave_all_to_root(plans: Iterable[TreePlan]) -> list[Clone]:
         if plan.kind != TTREE or not isinstance(source, RestoredTree):
             continue
         manifest = source.segments[0].manifest
-        decoded = list(source.schema.branches)
+        decoded = [_with_type(branch, source.names) for branch in source.schema.branches]
         plan.unwritable = {}
         if isinstance(source.kept, TTreeReader):
             kept = [branch.name for branch in manifest.kept]

@@ -10,14 +10,15 @@ from atlasae.atomic_write import atomic_write
 from atlasae.errors import located, require_choice
 from atlasae.root.container.container import open_as
 from atlasae.root.container.manifest import add_notes, notes_of
-from atlasae.root.container.restored_tree import CompressedTrees
+from atlasae.root.container.restored_tree import READ_BY_ROOT, CompressedTrees
 from atlasae.root.copied_by_root import leave_all_to_root
 from atlasae.root.copies import write_copy
 from atlasae.root.io.branch import TTREE
+from atlasae.root.io.cpp import BY_ROOT, require_library
 from atlasae.root.io.objects import objects_in
 from atlasae.root.io.root_branches import change
 from atlasae.root.io.tree import STEP_SIZE, check_step_size
-from atlasae.root.plan import BY_ROOT, TARGETS, TreePlan, check_writable, check_writer, plan_copy
+from atlasae.root.plan import TARGETS, TreePlan, check_writable, plan_copy
 from atlasae.threads import thread_count
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def decompress(
     check_step_size(step_size)
     threads = thread_count(threads)
     require_choice("to", to, TARGETS)
-    check_writer(writer)
+    require_library("writer", writer)
     with (
         open_as(source, compressed=True) as file,  # before the target: they may be swapped
         atomic_write(target, force=force, sources=[source]) as unfinished,
@@ -125,6 +126,9 @@ def decompress(
         )
         for plan in plans:
             _note(notes, plan)
+        if writer == BY_ROOT:
+            kept = {place: note for place, note in notes.changed.items() if note != READ_BY_ROOT}
+            notes = Notes(kept, notes.left_out)
     return notes
 
 

@@ -11,8 +11,9 @@ from atlasae.codecs.bounded.codec import BoundedCodec
 from atlasae.codecs.registry import codec_class
 from atlasae.errors import InputError, require_choice
 from atlasae.root.file_codecs import FileCodecs, load_codecs
+from atlasae.root.io.cpp import BY_UPROOT, require_library
 from atlasae.root.io.tree import check_step_size
-from atlasae.root.plan import BY_UPROOT, PACKS, TARGETS, Selection, check_writer
+from atlasae.root.plan import PACKS, TARGETS, Selection
 from atlasae.threads import thread_count
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Job:
         check_step_size(step_size)
         require_choice("pack", pack, PACKS)
         require_choice("to", to, TARGETS)
-        check_writer(writer)
+        require_library("writer", writer)
         select = Selection() if select is None else select
         if not isinstance(select, Selection):
             raise InputError(f"select must be an atlasae.Selection, not {select!r}")

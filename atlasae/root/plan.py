@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from atlasae.errors import InputError, MissingNameError, require_choice
+from atlasae.errors import InputError, MissingNameError
 from atlasae.lossless.slots import can_pack
 from atlasae.root.container.restored_tree import RestoredTree
 from atlasae.root.counters import counters_with_other_values
 from atlasae.root.io.branch import RNTUPLE, TTREE, BranchInfo
-from atlasae.root.io.cpp import interpreter, is_installed
+from atlasae.root.io.cpp import BY_ROOT, BY_UPROOT, is_installed
 from atlasae.root.io.file import why_unwritable
 from atlasae.root.io.rntuple_fields import field_names, is_field_name
 from atlasae.root.io.root_branches import addable, may_add
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 PACKS = ("none", "all")
 TARGETS = ("same", TTREE, RNTUPLE)
-BY_UPROOT, BY_ROOT = WRITERS = ("uproot", "root")
 
 
 @dataclass(frozen=True)
@@ -309,18 +308,6 @@ def _check_patterns(plans: Sequence[TreePlan], select: Selection) -> None:
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def check_writer(writer: str) -> None:
-    """Raise an error unless this can write.
-
-    Raises:
-        InputError: there is no such writer.
-        MissingPackageError: it is ROOT, which is not installed.
-    """
-    require_choice("writer", writer, WRITERS)
-    if writer == BY_ROOT:
-        interpreter()
 
 
 def check_writable(

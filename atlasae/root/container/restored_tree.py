@@ -18,7 +18,7 @@ from atlasae.root.container.container import (
 )
 from atlasae.root.container.part_readers import part_reader
 from atlasae.root.container.stored_branches import StoredBranches
-from atlasae.root.io.branch import Arrays, TreeSchema, concatenated
+from atlasae.root.io.branch import TTREE, Arrays, TreeSchema, concatenated
 from atlasae.root.io.file import Trees
 from atlasae.root.io.mark import PLACEHOLDER
 from atlasae.root.io.tree import TreeReader
@@ -64,6 +64,7 @@ class RestoredTree(TreeReader):
 
     def _require_branches(self) -> None:
         """Raise DamagedFileError unless each branch stands in the tree or is compressed."""
+        holders = self.kept.holders
         for manifest in (segment.manifest for segment in self.segments):
             counters = {branch.counter for branch in manifest.branches}  # of branches that are kept
             stored = set(self.kept.written_names(manifest.stored).values())
@@ -73,7 +74,7 @@ class RestoredTree(TreeReader):
                     f"{self.where} lacks {', '.join(sorted(missing))}, not compressed in one of its"
                     f" files: {_MERGED}"
                 )
-            if both := manifest.compressed.keys() & found - stored - counters:
+            if both := manifest.compressed.keys() & found - stored - counters - holders:
                 raise DamagedFileError(
                     f"{self.where} holds {', '.join(sorted(both))} compressed and not compressed:"
                     f" {_MERGED}"
@@ -130,6 +131,8 @@ class RestoredTree(TreeReader):
     @property
     def _of_root(self) -> Iterable[str]:
         """The branches in the tree that no manifest knows: ROOT copied what uproot cannot read."""
+        if self.kept.kind != TTREE:
+            return ()
         known: set[str | None] = {PLACEHOLDER.name}
         manifests = [segment.manifest for segment in self.segments]
         if any(part.latents for manifest in manifests for part in manifest.parts):
@@ -137,6 +140,7 @@ class RestoredTree(TreeReader):
         for manifest in manifests:
             known |= {branch.counter for branch in manifest.branches}
             known |= {branch.name for branch in manifest.branches}
+            known |= self.kept.holders
             known |= {*self.kept.written_names(manifest.stored).values()}
         return (name for name in self.kept.names if name not in known)
 

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 import awkward as ak
 
 from atlasae.datashape import contents_of, parse_datashape
+from atlasae.errors import require_choice
 from atlasae.optional import needs_extra
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+#: Who writes or reads, where the user can choose.
+BY_UPROOT, BY_ROOT = LIBRARIES = ("uproot", "root")
 _CONTAINERS = {
     "array", "deque", "list", "map", "multimap", "multiset", "pair", "set", "string",
     "unordered_map", "unordered_multimap", "unordered_multiset", "unordered_set", "vector",
@@ -29,6 +32,22 @@ _KNOWN = {f"{space}{name}" for name in _NUMBERS | _CONTAINERS for space in ("", 
 _CLASS = re.compile(r"T(?!Ref)[A-Z][A-Za-z0-9]*|ROOT::Math::\w+")  # references mean nothing alone
 _HEADERS = ("array", "deque", "list", "map", "set", "string", "unordered_map", "unordered_set",
             "utility", "vector")  # fmt: skip
+
+
+def require_library(kind: str, name: str) -> None:
+    """Raise an error unless a library can do something.
+
+    Args:
+        kind: what it is to be, as the argument is called.
+        name: ``uproot`` or ``root``.
+
+    Raises:
+        InputError: there is no such library.
+        MissingPackageError: it is ROOT, which is not installed.
+    """
+    require_choice(kind, name, LIBRARIES)
+    if name == BY_ROOT:
+        interpreter()
 
 
 def is_installed() -> bool:
@@ -43,7 +62,7 @@ def interpreter() -> Any:
     Raises:
         MissingPackageError: ROOT is not installed.
     """
-    with needs_extra("root", "what ROOT writes"):
+    with needs_extra("root", "--writer root, and what only ROOT writes,"):
         import ROOT
     ROOT.gInterpreter.Declare(Path(__file__).with_name("columns.h").read_text())
     return ROOT

@@ -29,9 +29,6 @@ _LETTERS = {
     "bool": "O", "int8": "B", "uint8": "b", "int16": "S", "uint16": "s", "int32": "I",
     "uint32": "i", "int64": "L", "uint64": "l", "float32": "F", "float64": "D",
 }  # fmt: skip
-_NUMBERS = {"float32": "float", "float64": "double"} | {
-    kind: kind if kind == "bool" else f"{kind}_t" for kind in _LETTERS if "float" not in kind
-}
 _SEVERAL = re.compile(r"struct \{.*\}")  # a/F:b/I
 _ARRAYS = re.compile(r"\w+\[\](\[\d+\])+")  # x[n][3]/F
 
@@ -152,8 +149,6 @@ def change(info: BranchInfo) -> str:
 
 def _written_type(info: BranchInfo) -> str:
     """The C++ type that ROOT writes: vectors for the members of split containers, ``float[]``."""
-    if not info.cpp_type and info.has_own_counter:
-        return f"std::vector<{_NUMBERS.get(info.dtype or '', '')}>"
     inside = info.cpp_type.removesuffix("[]")
     return f"std::vector<{inside}>" if inside != info.cpp_type else inside
 
@@ -216,9 +211,7 @@ class _Branch:
 
 def _is_of_leaves(info: BranchInfo) -> bool:
     """Whether a branch holds a text, numbers, perhaps of several kinds, or arrays of them."""
-    if not info.cpp_type:
-        return not info.has_own_counter
-    return bool(_SEVERAL.fullmatch(info.cpp_type)) or (
+    return bool(not info.cpp_type or _SEVERAL.fullmatch(info.cpp_type)) or (
         info.counter is not None and bool(_ARRAYS.fullmatch(info.cpp_type))
     )
 

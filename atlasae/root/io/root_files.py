@@ -93,8 +93,8 @@ def _leave_out(parent: Any, places: Collection[tuple[int, ...]], at: tuple[int, 
     every = True
     for i, branch in enumerate(parent.GetListOfBranches()):
         place = (*at, i)
-        inside = len(branch.GetListOfBranches()) > 0 and _leave_out(branch, places, place)
-        goes = inside or place in places
+        holds = len(branch.GetListOfBranches()) > 0
+        goes = _leave_out(branch, places, place) if holds else place in places
         if goes:
             branch.SetBit(root.kDoNotProcess)
         every &= goes

@@ -84,6 +84,11 @@ class TreeReader(ABC):
         """Its titles, aliases and weight."""
         return TreeMetadata()
 
+    @property
+    def holders(self) -> set[str]:
+        """Names of the branches that hold others, and stand in the tree as long as one of these."""
+        return set()
+
     def correct(self) -> None:  # noqa: B027  (most are right)
         """Let uproot read the values of ROOT from the tree, where it would read others."""
 

@@ -50,6 +50,11 @@ class TTreeReader(TreeReader):
             return list(self._branches)
         return [str(branch.name) for branch in self.tree.branches]
 
+    @property
+    def holders(self) -> set[str]:
+        is_flat = not any(branch.branches for branch in self.tree.branches)
+        return set() if is_flat else {n for n, b in self._branches.items() if b.branches}
+
     def place_of(self, name: str) -> tuple[int, ...]:
         """Where a branch stands: its number in the tree, or in the branch that it is in, and so on."""
         places: list[int] = []

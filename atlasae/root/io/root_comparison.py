@@ -1,0 +1,140 @@
+"""Compares trees of two files as ROOT reads them."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from atlasae.errors import InputError
+from atlasae.root.io import cpp
+from atlasae.root.io.root_branches import plain_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from atlasae.quantization.tolerance import Tolerance
+    from atlasae.types import PathLike
+
+#: What ROOT says of a branch: whether it can compare it, the first entry that differs or -1, and the
+#: largest error in units of the tolerance. None if the other tree does not have it.
+Comparison = tuple[bool, int, float] | None
+
+
+@cache
+def _functions() -> Any:
+    root = cpp.interpreter()
+    root.gSystem.Load("libROOTNTuple")
+    root.gSystem.Load("libTreePlayer")
+    root.gInterpreter.Declare(Path(__file__).with_name("compare.h").read_text())
+    return root.atlasae
+
+
+@contextmanager
+def opened_by_root(*paths: PathLike) -> Iterator[list[Any]]:
+    """Open files with ROOT, which prints nothing.
+
+    Raises:
+        MissingPackageError: ROOT is not installed.
+        InputError: ROOT cannot open one of them.
+    """
+    root, first = cpp.interpreter(), paths[0]
+    with cpp.quiet_errors(), plain_name(first) as name:
+        try:
+            file = root.TFile.Open(name)
+        except OSError as error:
+            raise InputError(f"ROOT cannot open {first}") from error
+        with file:
+            if len(paths) == 1:
+                yield [file]
+            else:
+                with opened_by_root(*paths[1:]) as others:
+                    yield [file, *others]
+
+
+def compare_ttrees(
+    before: Any, after: Any, path: str, allowed: Mapping[str, Tolerance]
+) -> Iterator[tuple[str, Comparison]]:
+    """Compare the branches of two TTrees, files opened by ROOT; those inside others by themselves.
+
+    Args:
+        before: the original.
+        after: the other file.
+        path: of the trees.
+        allowed: the tolerances of the branches that may differ.
+    """
+    one, other = before.Get(path), after.Get(path)
+    for branch in one.GetListOfBranches():
+        yield from _compare_branches((one, other), branch, other, allowed)
+
+
+def _compare_branches(
+    trees: tuple[Any, Any], branch: Any, parent: Any, allowed: Mapping[str, Tolerance]
+) -> Iterator[tuple[str, Comparison]]:
+    functions, name = _functions(), str(branch.GetName())
+    inside = list(branch.GetListOfBranches())
+    there = next((b for b in parent.GetListOfBranches() if str(b.GetName()) == name), None)
+    entries = trees[0].GetEntries()
+    if there is None:
+        alone = trees[1].GetBranch(name)  # a member that stands in the tree itself
+        if not inside:
+            values = functions.compare_values(*trees, name, entries, _bound(allowed.get(name)))
+            yield name, _found(values) if alone else None
+        for one in inside:
+            yield from _compare_branches(trees, one, trees[1], allowed)
+        return
+    if inside and len(inside) != len(list(there.GetListOfBranches())):
+        for one in inside:
+            yield from _compare_branches(trees, one, there, allowed)
+        return
+    has_class = bool(str(branch.GetClassName()))
+    compare = functions.compare_objects if has_class else functions.compare_leaves
+    exact = compare(branch, there, entries)
+    if exact.possible and exact.first < 0:
+        yield name, _found(exact)
+        return
+    leaves = [str(leaf.GetFullName()) for leaf in branch.GetListOfLeaves()] or [name]
+    bound = _bound(allowed.get(name))
+    values = [functions.compare_values(*trees, leaf, entries, bound) for leaf in leaves]
+    if all(value.possible for value in values) and not inside:
+        found = [_found(value) for value in values]
+        first = min((one[1] for one in found if one[1] >= 0), default=-1)
+        yield name, (True, first, max(one[2] for one in found))
+    else:
+        yield name, _found(exact)
+
+
+def _found(compared: Any) -> tuple[bool, int, float]:
+    return bool(compared.possible), int(compared.first), float(compared.error)
+
+
+def _bound(tolerance: Tolerance | None) -> Any:
+    bound = _functions().Bound()
+    if tolerance is not None and tolerance.kind == "relative":
+        bound.relative, bound.floor = tolerance.value, tolerance.floor
+    elif tolerance is not None:
+        bound.absolute = tolerance.value
+    return bound
+
+
+def compare_rntuples(
+    files: tuple[str, str], path: str, allowed: Mapping[str, Tolerance]
+) -> Iterator[tuple[str, Comparison]]:
+    """Compare the fields of two RNTuples; the arguments are those of ``compare_ttrees``."""
+    root, functions = cpp.interpreter(), _functions()
+    one, other = (root.RNTupleReader.Open(path, file) for file in files)
+    types = [_types_of_fields(reader) for reader in (one, other)]
+    for name, kind in types[0].items():
+        if name not in types[1]:
+            yield name, None
+        elif types[1][name] != kind or not cpp.is_known(kind):
+            yield name, (False, -1, 0.0)
+        else:
+            compare = functions.compare_fields[kind]
+            yield name, _found(compare(one, other, name, _bound(allowed.get(name))))
+
+
+def _types_of_fields(reader: Any) -> dict[str, str]:
+    fields = reader.GetDescriptor().GetTopLevelFields()
+    return {str(one.GetFieldName()): str(one.GetTypeName()) for one in fields}
