@@ -53,8 +53,9 @@ def rounded(values: NDArray[Any], tolerance: Tolerance) -> NDArray[Any]:
 
 def _to_bits(bits: NDArray[Any], kept: NDArray[Any], width: int) -> NDArray[Any]:
     """Bit patterns of floats, rounded to even to some of the bits of the mantissa."""
-    one = bits.dtype.type(1)
+    one: Any = bits.dtype.type(1)
     dropped = (width - kept).astype(bits.dtype)
     last = (bits >> dropped) & one
     half = np.where(dropped > 0, (one << np.maximum(dropped, one) - one) - one + last, 0)
-    return (bits + half.astype(bits.dtype)) >> dropped << dropped
+    whole: NDArray[Any] = (bits + half.astype(bits.dtype)) >> dropped << dropped
+    return whole

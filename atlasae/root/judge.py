@@ -56,13 +56,12 @@ def _verdicts(
                 compared = compare_rntuples(files, path, bounds)
             else:
                 continue
-            yield from (_verdict(path, n, result) for n, result in compared if result)
+            for branch, result in compared:
+                if result:
+                    yield _verdict(path, branch, *result)
 
 
-def _verdict(path: str, name: str, result: tuple[bool, int, float]) -> Finding:
-    possible, first, error = result
-    if not possible:
-        return Finding(path, name, PRESENT, "ROOT has no way to compare it")
+def _verdict(path: str, name: str, first: int, error: float) -> Finding:
     if first >= 0:
         return Finding(path, name, DIFFERS, f"as ROOT reads it, first in entry {first}", error)
     return Finding(path, name, WITHIN if error else EXACT, error=error)

@@ -140,11 +140,12 @@ template <class T> double error_of(const T &before, const T &after, const Bound 
 
 // A field of two RNTuples.
 template <class T>
-Compared compare_fields(ROOT::RNTupleReader &one, ROOT::RNTupleReader &other,
-                        const std::string &name, Bound bound) {
-  auto ours = one.GetView<T>(name), theirs = other.GetView<T>(name);
+Compared compare_fields(const std::string &path, const std::string &before,
+                        const std::string &after, const std::string &name, Bound bound) {
+  auto one = ROOT::RNTupleReader::Open(path, before), other = ROOT::RNTupleReader::Open(path, after);
+  auto ours = one->GetView<T>(name), theirs = other->GetView<T>(name);
   Compared result;
-  for (auto entry : one.GetEntryRange())
+  for (auto entry : one->GetEntryRange())
     result.add(entry, error_of<T>(ours(entry), theirs(entry), bound));
   return result;
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from atlasae.errors import InputError
 from atlasae.root.io import cpp
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from atlasae.quantization.tolerance import Tolerance
     from atlasae.types import PathLike
 
-#: What ROOT says of a branch: whether it can compare it, the first entry that differs or -1, and the
-#: largest error in units of the tolerance. None if the other tree does not have it.
-Comparison = tuple[bool, int, float] | None
+#: What ROOT says of a branch: the first entry that differs or -1, and the largest error in units of
+#: the tolerance. None if it is not in both trees, or ROOT has no way to compare it.
+Comparison: TypeAlias = "tuple[int, float] | None"
 
 
 @cache
@@ -75,38 +75,46 @@ def _compare_branches(
     functions, name = _functions(), str(branch.GetName())
     inside = list(branch.GetListOfBranches())
     there = next((b for b in parent.GetListOfBranches() if str(b.GetName()) == name), None)
-    entries = trees[0].GetEntries()
-    if there is None:
-        alone = trees[1].GetBranch(name)  # a member that stands in the tree itself
-        if not inside:
-            values = functions.compare_values(*trees, name, entries, _bound(allowed.get(name)))
-            yield name, _found(values) if alone else None
+    if not _is_understood(branch):
+        yield name, None
+    elif inside and not (there and len(inside) == len(list(there.GetListOfBranches()))):
         for one in inside:
-            yield from _compare_branches(trees, one, trees[1], allowed)
-        return
-    if inside and len(inside) != len(list(there.GetListOfBranches())):
-        for one in inside:
-            yield from _compare_branches(trees, one, there, allowed)
-        return
-    has_class = bool(str(branch.GetClassName()))
-    compare = functions.compare_objects if has_class else functions.compare_leaves
-    exact = compare(branch, there, entries)
-    if exact.possible and exact.first < 0:
-        yield name, _found(exact)
-        return
-    leaves = [str(leaf.GetFullName()) for leaf in branch.GetListOfLeaves()] or [name]
-    bound = _bound(allowed.get(name))
-    values = [functions.compare_values(*trees, leaf, entries, bound) for leaf in leaves]
-    if all(value.possible for value in values) and not inside:
-        found = [_found(value) for value in values]
-        first = min((one[1] for one in found if one[1] >= 0), default=-1)
-        yield name, (True, first, max(one[2] for one in found))
+            yield from _compare_branches(trees, one, there or trees[1], allowed)
+    elif there is None:
+        yield name, None
     else:
-        yield name, _found(exact)
+        entries = trees[0].GetEntries()
+        is_object = bool(str(branch.GetClassName()))
+        compare = functions.compare_objects if is_object else functions.compare_leaves
+        exact = compare(branch, there, entries)
+        if inside or (exact.possible and exact.first < 0):
+            yield name, _found(exact)
+            return
+        bound = _bound(allowed.get(name))
+        leaves = [str(leaf.GetFullName()) for leaf in branch.GetListOfLeaves()]
+        values = [functions.compare_values(*trees, leaf, entries, bound) for leaf in leaves]
+        found = [one for one in map(_found, values) if one]
+        if len(found) == len(leaves) > 0:
+            first = min((one[0] for one in found if one[0] >= 0), default=-1)
+            yield name, (first, max(one[1] for one in found))
+        else:
+            yield name, _found(exact)
 
 
-def _found(compared: Any) -> tuple[bool, int, float]:
-    return bool(compared.possible), int(compared.first), float(compared.error)
+def _is_understood(branch: Any) -> bool:
+    """Whether ROOT knows the class of the objects in a branch: it aborts where it makes others."""
+    name = str(branch.GetClassName())
+    if not name:
+        return True
+    kind = cpp.interpreter().TClass.GetClass(name)
+    if not kind or name == "TClonesArray":
+        return False
+    items = kind.GetCollectionProxy()
+    return bool(kind.IsLoaded() or (items and not items.GetValueClass()))
+
+
+def _found(compared: Any) -> Comparison:
+    return (int(compared.first), float(compared.error)) if compared.possible else None
 
 
 def _bound(tolerance: Tolerance | None) -> Any:
@@ -123,16 +131,13 @@ def compare_rntuples(
 ) -> Iterator[tuple[str, Comparison]]:
     """Compare the fields of two RNTuples; the arguments are those of ``compare_ttrees``."""
     root, functions = cpp.interpreter(), _functions()
-    one, other = (root.RNTupleReader.Open(path, file) for file in files)
-    types = [_types_of_fields(reader) for reader in (one, other)]
+    types = [_types_of_fields(root.RNTupleReader.Open(path, file)) for file in files]
     for name, kind in types[0].items():
-        if name not in types[1]:
+        if types[1].get(name) != kind or not cpp.is_known(kind):
             yield name, None
-        elif types[1][name] != kind or not cpp.is_known(kind):
-            yield name, (False, -1, 0.0)
         else:
             compare = functions.compare_fields[kind]
-            yield name, _found(compare(one, other, name, _bound(allowed.get(name))))
+            yield name, _found(compare(path, *files, name, _bound(allowed.get(name))))
 
 
 def _types_of_fields(reader: Any) -> dict[str, str]:
