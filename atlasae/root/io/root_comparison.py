@@ -87,8 +87,11 @@ def _compare_branches(
         is_object = bool(str(branch.GetClassName()))
         compare = functions.compare_objects if is_object else functions.compare_leaves
         exact = compare(branch, there, entries)
-        if inside or (exact.possible and exact.first < 0):
+        if exact.possible and (exact.first < 0 or name not in allowed or inside):
             yield name, _found(exact)
+            return
+        if not _holds_numbers(branch):
+            yield name, None
             return
         bound = _bound(allowed.get(name))
         leaves = [str(leaf.GetFullName()) for leaf in branch.GetListOfLeaves()]
@@ -109,8 +112,14 @@ def _is_understood(branch: Any) -> bool:
     kind = cpp.interpreter().TClass.GetClass(name)
     if not kind or name == "TClonesArray":
         return False
-    items = kind.GetCollectionProxy()
-    return bool(kind.IsLoaded() or (items and not items.GetValueClass()))
+    return bool(kind.IsLoaded()) or _holds_numbers(branch)
+
+
+def _holds_numbers(branch: Any) -> bool:
+    """Whether the values are numbers, alone, in arrays or in containers of C++."""
+    name = str(branch.GetClassName())
+    items = cpp.interpreter().TClass.GetClass(name).GetCollectionProxy() if name else None
+    return not name or bool(items and not items.GetValueClass())
 
 
 def _found(compared: Any) -> Comparison:

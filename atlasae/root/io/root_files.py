@@ -119,7 +119,9 @@ def _copy_object(old: Any, new: Any, path: str) -> None:
     with _inside(new, path):
         if key.GetClassName() == _PROCESS and root.gDirectory.GetKey(name):
             return
-        root.TKey(root.gDirectory, key, 0).WriteFile()
+        copied = root.TKey(root.gDirectory, key, 0)
+        root.SetOwnership(copied, False)  # it is the directory's
+        copied.WriteFile()
     for description in old.GetStreamerInfoList():
         if isinstance(description, root.TStreamerInfo):
             description.ForceWriteInfo(new)
