@@ -10,10 +10,12 @@ import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
 import pytest
+import uproot
 from nbclient import NotebookClient
 
 import atlasae
 from tests.helpers import REPOSITORY, compress, write_nanoaod
+from tests.helpers import REPOSITORY, compress
 
 EXAMPLES = REPOSITORY / "examples"
 LONGEST = 60  # lines
@@ -84,6 +86,16 @@ def test_coffea_runs_on_the_original_and_on_the_compressed_file(run, tmp_path):
         assert int(same) == pytest.approx(int(number), abs=2)  # one may leave the axis
         assert float(near) == pytest.approx(float(mean), rel=0.01)
         assert int(twice) == int(number) + int(same)
+def test_a_frame_of_either_file_gives_one_histogram(run, root, events_file, tmp_path):
+    small = tmp_path / "small.root"
+    compress(events_file, small, pack="all")
+    shown = [
+        run("rdataframe.py", file, "-o", tmp_path / "ht.root") for file in (events_file, small)
+    ]
+    assert shown[0] == shown[1]
+    with uproot.open(tmp_path / "ht.root") as file:
+        entries = int(file["HT"].member("fEntries"))
+    assert shown[0].startswith(f"{entries} events, mean HT ")
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from atlasae.root.io.cpp import BY_ROOT, require_library
 from atlasae.root.io.objects import objects_in
 from atlasae.root.io.root_branches import change
 from atlasae.root.io.tree import STEP_SIZE, check_step_size
-from atlasae.root.plan import TARGETS, TreePlan, check_writable, plan_copy
+from atlasae.root.plan import TARGETS, TreePlan, check_writable, holding_all, plan_copy
 from atlasae.threads import thread_count
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ def decompress(
     Args:
         source: the compressed ROOT file; the codecs are in it.
         target: the ROOT file to write; it appears only when it is complete.
-        to: ``ttree``, ``rntuple``, or the ``same`` as each tree had before compression.
+        to: ``ttree``, ``rntuple``, or the ``same`` as each tree had before compression, but for one
+            that only an RNTuple can hold, which is said.
         drop_unwritable: leave out what cannot be written, instead of an error.
         writer: ``root`` to have ROOT write whole TTrees, where it is installed: what was kept is
             copied as it is, std::vector and classes come back as such, and so do objects of any
@@ -110,6 +111,12 @@ def decompress(
             clones, copied = leave_all_to_root(plans), [*objects, *unwritable]
             objects, unwritable = {}, {}
         notes = Notes({}, {})
+        if to == "same":
+            plans, first = [holding_all(plan) for plan in plans], plans
+            for plan, tree in zip(plans, first, strict=True):
+                if plan is not tree:
+                    why = f"becomes an RNTuple, as a TTree cannot hold {', '.join(tree.unwritable)}"
+                    notes.changed[plan.source.path] = f"{why}; with --to ttree they are refused"
         for manifest in trees.container.manifests:
             add_notes(notes.changed, manifest.changed)
             add_notes(notes.left_out, manifest.left_out)

@@ -108,6 +108,7 @@ class TreePlan:
         dropped: names of branches left out as requested.
         by_root: branches that ROOT adds to the tree, as uproot cannot write them.
         cloned: whether ROOT copies the branches that are neither compressed nor dropped.
+        kept: names of the branches that nobody could write if they were packed.
     """
 
     source: TreeReader
@@ -121,6 +122,7 @@ class TreePlan:
     dropped: list[str] = field(default_factory=list)
     by_root: list[BranchInfo] = field(default_factory=list)
     cloned: bool = False
+    kept: frozenset[str] = frozenset()
 
     def changes(self) -> dict[str, str]:
         """How branches change when they are written, other than in their values."""
@@ -139,7 +141,10 @@ class TreePlan:
         return [
             branch
             for branch in self.branches
-            if self.packs and branch.name not in coded and _is_packed(branch, self.select)
+            if self.packs
+            and branch.name not in coded
+            and branch.name not in self.kept
+            and _is_packed(branch, self.select)
         ]
 
 
@@ -198,6 +203,14 @@ def plan_copy(trees: Mapping[str, TreeReader], to: str = "same") -> list[TreePla
     return plans
 
 
+def holding_all(plan: TreePlan) -> TreePlan:
+    """The plan of a copy, or one of an RNTuple where only that holds all of its tree."""
+    if plan.kind == RNTUPLE or not plan.unwritable or plan.cloned:
+        return plan
+    (other,) = plan_copy({plan.source.path: plan.source}, RNTUPLE)
+    return plan if other.unwritable else other
+
+
 def leave_to_root(plans: Iterable[TreePlan]) -> None:
     """Leave what uproot cannot write to ROOT, where it is installed."""
     for plan in plans:
@@ -228,7 +241,7 @@ def _plan_tree(
     unreadable = {n: why for n, why in schema.left_out.items() if not select.drops(n)}
     unwritable = {} if cloned else unreadable
     reasons = _not_written_into(kind, source, dropped)
-    branches, packed_only = [], {}
+    branches, packed_only, kept = [], {}, set()
     for branch in schema.branches:
         if branch.name in dropped:
             continue
@@ -238,7 +251,9 @@ def _plan_tree(
             unwritable[branch.name] = why
             continue
         branches.append(branch)
-        if why and is_packed:
+        if why and cloned and not may_add(branch):
+            kept.add(branch.name)
+        elif why and is_packed:
             packed_only[branch.name] = f"packed only ({why}): {_ways_back(branch, kind)}"
     collections = _plan_collections(source, select, dropped) if is_wanted else []
     return TreePlan(
@@ -252,6 +267,7 @@ def _plan_tree(
         packed_only,
         dropped,
         cloned=cloned,
+        kept=frozenset(kept),
     )
 
 
@@ -349,6 +365,8 @@ def _ways_out(plans: Sequence[TreePlan]) -> list[str]:
     ways = ["leave them out with --drop-unwritable (drop_unwritable=True)"]
     if not is_installed() and any(map(_for_root, plans)):
         ways.append("let ROOT write them, after pip install 'atlasae[root]'")
+    elif is_installed() and any(plan.source.kind == plan.kind == TTREE for plan in plans):
+        ways.append("have ROOT copy what is kept as it is, with --writer root (writer='root')")
     in_rntuple = [
         name
         for plan in plans
