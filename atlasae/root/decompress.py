@@ -111,12 +111,8 @@ def decompress(
             clones, copied = leave_all_to_root(plans), [*objects, *unwritable]
             objects, unwritable = {}, {}
         notes = Notes({}, {})
-        if to == "same":
-            plans, first = [holding_all(plan) for plan in plans], plans
-            for plan, tree in zip(plans, first, strict=True):
-                if plan is not tree:
-                    why = f"becomes an RNTuple, as a TTree cannot hold {', '.join(tree.unwritable)}"
-                    notes.changed[plan.source.path] = f"{why}; with --to ttree they are refused"
+        if to == "same" and not drop_unwritable:
+            plans = [_holding_all(plan, notes) for plan in plans]
         for manifest in trees.container.manifests:
             add_notes(notes.changed, manifest.changed)
             add_notes(notes.left_out, manifest.left_out)
@@ -137,6 +133,15 @@ def decompress(
             kept = {place: note for place, note in notes.changed.items() if note != READ_BY_ROOT}
             notes = Notes(kept, notes.left_out)
     return notes
+
+
+def _holding_all(plan: TreePlan, notes: Notes) -> TreePlan:
+    """The plan of a tree, or one of an RNTuple where only that holds all of it, which is said."""
+    held = holding_all(plan)
+    if held is not plan:
+        why = f"becomes an RNTuple, as a TTree cannot hold {', '.join(plan.unwritable)}"
+        notes.changed[plan.source.path] = f"{why}; --to ttree (to='ttree') refuses them"
+    return held
 
 
 def _note(notes: Notes, plan: TreePlan) -> None:

@@ -158,6 +158,9 @@ def test_branches_of_the_same_path_are_numbered(root, tmp_path, way):
         assert restored["x_4"].tolist() == [3.5, 4.5]
 
 
+RNTUPLE_FOR = "becomes an RNTuple, as a TTree cannot hold {}; --to ttree (to='ttree') refuses them"
+
+
 def test_a_counter_with_values_of_its_own_is_carried_or_named(tmp_path):
     source, small, back = (tmp_path / f"{name}.root" for name in "abc")
     counts = np.array([1, 0, 3, 2])
@@ -179,7 +182,11 @@ def test_a_counter_with_values_of_its_own_is_carried_or_named(tmp_path):
     with uproot.open(back) as file:
         assert file["t"]["nJet"].array().tolist() == [1, 0, 2, 7]
     with pytest.raises(InputError, match=f"t:nJet: {why}.*--drop-unwritable.*--to rntuple"):
-        atlasae.decompress(small, back, force=True)
+        atlasae.decompress(small, back, to="ttree", force=True)
+    notes = atlasae.decompress(small, back, force=True)
+    assert (notes.left_out, notes.changed["t"]) == ({}, RNTUPLE_FOR.format("nJet"))
+    with uproot.open(back) as file:
+        assert file["t"]["nJet"].array().tolist() == [1, 0, 2, 7]
     notes = atlasae.decompress(small, back, force=True, drop_unwritable=True)
     assert notes.left_out == {"t:nJet": why}
     with pytest.raises(InputError, match=f"t:nJet: {why}"):

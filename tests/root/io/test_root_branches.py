@@ -165,11 +165,14 @@ def test_an_rntuple_becomes_a_ttree(root, tmp_path):
 def test_without_root_the_message_says_what_to_do(objects, packed, tmp_path, monkeypatch):
     monkeypatch.setattr("atlasae.root.plan.is_installed", lambda: False)
     with pytest.raises(InputError, match=r"more/t:nested.*pip install 'atlasae\[root\]'") as e:
-        atlasae.decompress(packed, tmp_path / "back.root")
+        atlasae.decompress(packed, tmp_path / "back.root", to="ttree")
     assert "--to rntuple" in str(e.value)
     assert "\n" not in str(e.value)
     assert not (tmp_path / "back.root").exists()
-    notes = atlasae.decompress(packed, tmp_path / "back.root", drop_unwritable=True)
+    notes = atlasae.decompress(packed, tmp_path / "back.root")
+    assert notes.left_out == {}
+    assert notes.changed["more/t"].startswith("becomes an RNTuple, as a TTree cannot hold x, z,")
+    notes = atlasae.decompress(packed, tmp_path / "back.root", drop_unwritable=True, force=True)
     assert set(notes.left_out) == {f"more/t:{name}" for name in OBJECTS}
 
 
