@@ -29,7 +29,7 @@ from atlasae.root.container.manifest import REORDERED, Manifest, add_notes, note
 from atlasae.root.container.part_writers import ColumnWriter, PartWriter, codec_writer
 from atlasae.root.container.restored_tree import READ_BY_ROOT
 from atlasae.root.container.stored_branches import ClusterWriter
-from atlasae.root.copied_by_root import LeftToRoot, clone_of, is_copied
+from atlasae.root.copied_by_root import LeftToRoot, clone_of, is_copied, require_readable
 from atlasae.root.given_codecs import codecs_for
 from atlasae.root.info import Contents, info
 from atlasae.root.io.cpp import BY_ROOT
@@ -185,6 +185,7 @@ def write_compressed(file: Any, trees: Trees, path: PathLike, job: Job) -> None:
             clones = [clone for clone in map(clone_of, plans, coded) if clone]
             if clones or copied:
                 add_clones(path, file.file_path, clones, copied)
+                require_readable(path)
             break
         except Exception as error:  # uproot raises anything
             write = partial(_write_alone, path, job.step_size)

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from atlasae.errors import InputError
-from atlasae.root.container.restored_tree import RestoredTree
+from atlasae.root.container.restored_tree import CompressedTrees, RestoredTree
 from atlasae.root.io.branch import TTREE
+from atlasae.root.io.file import open_root
 from atlasae.root.io.mark import PLACEHOLDER, marked
 from atlasae.root.io.root_branches import addable
 from atlasae.root.io.root_files import Clone
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from atlasae.root.container.part_writers import PartWriter
     from atlasae.root.io.branch import BranchInfo
     from atlasae.root.plan import TreePlan
+    from atlasae.types import PathLike
 
 
 class LeftToRoot(TreeWriter):
@@ -73,6 +75,13 @@ def _with_type(branch: BranchInfo, names: Collection[str]) -> BranchInfo:
         return branch
     number = {"float32": "float", "float64": "double", "bool": "bool"}.get(branch.dtype or "")
     return replace(branch, cpp_type=f"std::vector<{number or f'{branch.dtype}_t'}>")
+
+
+def require_readable(path: PathLike) -> None:
+    """Raise DamagedFileError unless atlasae can read what ROOT has copied into a file."""
+    with open_root(path) as file:
+        for tree in CompressedTrees(file).restored.values():
+            tree.schema  # noqa: B018  read at its first use
 
 
 def leave_all_to_root(plans: Iterable[TreePlan]) -> list[Clone]:

@@ -237,7 +237,11 @@ def _plan_tree(
         )
     packs = is_wanted and pack == "all"
     dropped = [branch.name for branch in schema.branches if select.drops(branch.name)]
-    cloned = writer == BY_ROOT and kind == TTREE and source.kind == TTREE
+    cloned = (
+        writer == BY_ROOT
+        and kind == source.kind == TTREE
+        and source.num_entries == source.tree.num_entries  # which ROOT goes by
+    )
     unreadable = {n: why for n, why in schema.left_out.items() if not select.drops(n)}
     unwritable = {} if cloned else unreadable
     reasons = _not_written_into(kind, source, dropped)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,6 +80,10 @@ def add_branches(
 @contextmanager
 def plain_name(path: PathLike) -> Iterator[str]:
     """A link to a file: ROOT would take a ``?`` or ``#`` in its own name for the end of it."""
+    name = os.fspath(path)
+    if "://" in name:
+        yield name
+        return
     with TemporaryDirectory() as folder:
         link = Path(folder) / "file.root"
         link.symlink_to(Path(path).absolute())
