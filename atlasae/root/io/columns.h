@@ -1,5 +1,8 @@
 // Fills branches of a TTree from columns: the counts of lists, characters and numbers of all
 // entries, one after another, as atlasae.lossless.columns.buffers gives them.
+#ifndef ATLASAE_COLUMNS
+#define ATLASAE_COLUMNS
+
 #include <TBranch.h>
 #include <TLeafB.h>
 #include <TLeafI.h>
@@ -173,3 +176,5 @@ inline void fill_text(TBranch &branch, Columns columns, Long64_t entries, Long64
 }
 
 } // namespace atlasae
+
+#endif

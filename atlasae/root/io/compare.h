@@ -1,4 +1,7 @@
 // Compares what ROOT reads in two files.
+#ifndef ATLASAE_COMPARE
+#define ATLASAE_COMPARE
+
 #include <ROOT/RNTupleReader.hxx>
 #include <TBranch.h>
 #include <TBufferFile.h>
@@ -151,3 +154,5 @@ Compared compare_fields(const std::string &path, const std::string &before,
 }
 
 } // namespace atlasae
+
+#endif
