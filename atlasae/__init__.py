@@ -54,9 +54,9 @@ if TYPE_CHECKING:
     from atlasae.root.merge import merge
     from atlasae.root.plan import Selection
     from atlasae.root.preview import plan
+    from atlasae.root.rdataframe import rdataframe
     from atlasae.root.reading.coffea_events import nanoevents
     from atlasae.root.reading.dask_collection import open_dask as dask
-    from atlasae.root.rdataframe import rdataframe
     from atlasae.root.reading.datasets import concatenate, iterate
     from atlasae.root.reading.file import open_file as open  # noqa: A004  (as uproot calls it)
     from atlasae.root.reading.jets import read_jets

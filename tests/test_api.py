@@ -15,9 +15,8 @@ PUBLIC = [
     "InputError", "LargerTargetError", "MissingFileError",
     "MissingNameError", "MissingPackageError", "NotFittedError", "Selection", "TargetExistsError",
     "UnsafePickleError", "VersionError", "__version__", "abs_", "check", "compare", "compress", "concatenate", "cycles",
-    "dask", "decompress", "info", "iterate", "merge", "metrics", "nanoevents", "open", "plan", "plots", "read_jets",
-    "decompress", "info", "iterate", "merge", "metrics", "open", "plan", "plots", "rdataframe", "read_jets",
-    "decompress", "export", "info", "iterate", "merge", "metrics", "open", "plan", "plots", "rdataframe", "read_jets",
+    "dask", "decompress", "export", "info", "iterate", "merge", "metrics", "nanoevents", "open", "plan", "plots",
+    "rdataframe", "read_jets",
     "read_pickle", "rel", "sample",
 ]  # fmt: skip
 

@@ -15,7 +15,6 @@ from nbclient import NotebookClient
 
 import atlasae
 from tests.helpers import REPOSITORY, compress, write_nanoaod
-from tests.helpers import REPOSITORY, compress
 
 EXAMPLES = REPOSITORY / "examples"
 LONGEST = 60  # lines
@@ -86,6 +85,8 @@ def test_coffea_runs_on_the_original_and_on_the_compressed_file(run, tmp_path):
         assert int(same) == pytest.approx(int(number), abs=2)  # one may leave the axis
         assert float(near) == pytest.approx(float(mean), rel=0.01)
         assert int(twice) == int(number) + int(same)
+
+
 def test_a_frame_of_either_file_gives_one_histogram(run, root, events_file, tmp_path):
     small = tmp_path / "small.root"
     compress(events_file, small, pack="all")

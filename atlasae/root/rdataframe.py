@@ -16,6 +16,7 @@ from atlasae.root.io.file import open_root
 from atlasae.root.io.new_file import new_file
 from atlasae.root.io.tree import STEP_SIZE, check_step_size
 from atlasae.root.plan import plan_copy
+from atlasae.root.reading.chained_reader import tree_to_open
 from atlasae.root.reading.expressions import name_filter
 from atlasae.root.reading.paths import Files, expand_files
 from atlasae.threads import thread_count
@@ -42,7 +43,7 @@ def rdataframe(
 
     Args:
         files: ``"small.root:Events"``, ``{"small.root": "Events"}``, patterns, or a list of them.
-            A file with only one tree needs no name of the tree.
+            Where no tree is named, it is ``Events``, else the only one of the file.
         columns: names or patterns of the branches to decode, such as ``["Jet_*", "MET_pt"]``; by
             default all.
         step_size: how much is decoded at a time: a number of entries, or a size such as ``100 MB``.
@@ -82,11 +83,7 @@ def _for_root(
     """A file that ROOT reads, and the path of the tree in it."""
     with open_root(name) as file, located(name):
         trees = open_trees(file, threads)
-        if path is None and len(trees) != 1:
-            raise InputError(
-                f"{len(trees)} trees ({', '.join(trees)}); name one, as in {name}:Events"
-            )
-        path = path or next(iter(trees))
+        path = path or tree_to_open(trees, name)
         if isinstance(trees[path], RestoredTree):
             copy = Path(mkdtemp(dir=_folder().name)) / "columns.root"
             _write_columns(copy, _with_columns(trees[path], columns), step_size)

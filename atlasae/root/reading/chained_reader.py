@@ -18,7 +18,7 @@ from atlasae.root.known_layouts import PREFERRED_TREE
 from atlasae.root.reading.paths import Files, same_objects
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from typing_extensions import Self
 
@@ -213,11 +213,28 @@ def open_trees_of(files: Files, threads: int | None = None) -> tuple[OpenFiles, 
     paths, objects = same_objects(files)
     with closed_after_errors(OpenFiles(paths, threads)) as opened:
         if objects is None:
-            trees = list(opened.trees(0))
-            if PREFERRED_TREE not in trees and len(trees) != 1:
-                raise InputError(
-                    f"{paths[0]}: {len(trees)} trees ({', '.join(trees)}); name one, as in"
-                    f" {paths[0]}:{trees[0] if trees else PREFERRED_TREE}"
-                )
-            objects = [PREFERRED_TREE if PREFERRED_TREE in trees else trees[0]] * len(paths)
+            objects = [tree_to_open(opened.trees(0), paths[0])] * len(paths)
         return opened, objects
+
+
+def tree_to_open(trees: Iterable[str], name: str) -> str:
+    """The path of the tree where none is named: ``Events``, else the only one.
+
+    Args:
+        trees: the paths of those of a file.
+        name: of the file.
+
+    Raises:
+        InputError: there are several others, or there is none.
+
+    Example:
+        >>> tree_to_open(["Runs", "Events"], "small.root")
+        'Events'
+    """
+    paths = list(trees)
+    if PREFERRED_TREE not in paths and len(paths) != 1:
+        raise InputError(
+            f"{name}: {len(paths)} trees ({', '.join(paths)}); name one, as in"
+            f" {name}:{paths[0] if paths else PREFERRED_TREE}"
+        )
+    return PREFERRED_TREE if PREFERRED_TREE in paths else paths[0]
