@@ -30,7 +30,7 @@ def rounded(values: NDArray[Any], tolerance: Tolerance) -> NDArray[Any]:
     Example:
         >>> from atlasae.quantization.tolerance import rel
         >>> rounded(np.array([100.01, 33.3], np.float32), rel(0.01)).tolist()
-        [100.0, 33.5]
+        [100.0, 33.0]
     """
     kind, width = _FORMATS[values.dtype.name]
     bits = np.ascontiguousarray(values).view(kind)

@@ -104,7 +104,8 @@ def leave_all_to_root(plans: Iterable[TreePlan]) -> list[Clone]:
             if kept or source.schema.left_out:
                 clones.append(Clone.without(source.kept, source.title, left_out))
                 plan.cloned = True
-                decoded = [branch for branch in decoded if branch.name not in kept]
+                there = {*kept, *source.kept.names} - source.kept.holders  # counters, too
+                decoded = [branch for branch in decoded if branch.name not in there]
         else:
             plan.unwritable = dict(source.schema.left_out)
         plan.branches, plan.by_root = (), addable(decoded)

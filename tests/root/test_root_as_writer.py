@@ -89,9 +89,8 @@ def kept(source):
 @pytest.fixture(scope="module")
 def packed(source):
     path = source.with_name("packed.root")
-    atlasae.compress(
-        source, path, select=atlasae.Selection(keep="p"), writer="root", allow_larger=True
-    )
+    select = atlasae.Selection(keep="p,arrays")  # its counter is packed, and stays for ROOT
+    atlasae.compress(source, path, select=select, writer="root", allow_larger=True)
     return path
 
 
