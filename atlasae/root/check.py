@@ -51,8 +51,10 @@ if TYPE_CHECKING:
     from atlasae.root.io.file import Trees
     from atlasae.types import PathLike
 
-    # ranges of entries of a tree, and what is promised there of the branches that may differ
-    _Promises: TypeAlias = Callable[[TreeReader], Iterator[tuple[int, int, Mapping[str, Promise]]]]
+    # of a tree and another: ranges of entries, and what is promised of branches that may differ
+    _Promises: TypeAlias = Callable[
+        [TreeReader, TreeReader], Iterator[tuple[int, int, Mapping[str, Promise]]]
+    ]
 
 _logger = logging.getLogger(__name__)
 
@@ -114,7 +116,11 @@ def check(
         found = _compared((before, after), (old_trees, new_trees), promises, left_out, step_size)
         if judge == BY_UPROOT:
             return found
-        allowed = {path: list(promises(tree))[-1][2] for path, tree in new_trees.items()}
+        allowed = {
+            path: list(promises(old_trees[path], tree))[-1][2]
+            for path, tree in new_trees.items()
+            if path in old_trees
+        }
         return judged_by_root(found, before, after, allowed)
 
 
@@ -138,7 +144,9 @@ def check_copy(
         threads: how many decode blocks at a time.
     """
 
-    def promises(tree: TreeReader) -> Iterator[tuple[int, int, Mapping[str, Promise]]]:
+    def promises(
+        _: TreeReader, tree: TreeReader
+    ) -> Iterator[tuple[int, int, Mapping[str, Promise]]]:
         yield 0, tree.num_entries, promised.get(tree.path, {})
 
     with open_root(original) as before, open_root(other) as after, located(os.fspath(other)):
@@ -206,7 +214,7 @@ def _compare_trees(
     step = min(
         old.entries_for(step_size, list(names)), new.entries_for(step_size, list(names.values()))
     )
-    for start, stop, promised in promises(new):
+    for start, stop, promised in promises(old, new):
         for first, before, after in read_both(old, new, names, step, start, stop):
             for name, comparison in comparisons.items():
                 promise = promised.get(name, LOSSLESS)
@@ -236,7 +244,7 @@ def _verdict(
 
 
 def _promises(
-    source: TreeReader, tolerance: ToleranceSpec | None
+    original: TreeReader, source: TreeReader, tolerance: ToleranceSpec | None
 ) -> Iterator[tuple[int, int, Mapping[str, Promise]]]:
     """Ranges of entries, and what is promised there of the branches that may differ."""
     if isinstance(source, RestoredTree):
@@ -251,7 +259,7 @@ def _promises(
         yield 0, source.num_entries, {}
     else:
         promises = {}
-        for collection in find_collections(source.schema).values():
+        for collection in find_collections(original.schema).values():
             branches = collection.vector | collection.others
             floats = {f: b.name for f, b in branches.items() if b.is_float}
             names = list(floats)
