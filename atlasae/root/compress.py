@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -29,6 +28,7 @@ from atlasae.root.container.manifest import REORDERED, Manifest, add_notes, note
 from atlasae.root.container.part_writers import ColumnWriter, PartWriter, codec_writer
 from atlasae.root.container.stored_branches import ClusterWriter
 from atlasae.root.given_codecs import codecs_for
+from atlasae.root.identity import source_digest, tree_identity
 from atlasae.root.info import Contents, info
 from atlasae.root.io.file import Trees, make_tree, older_cycles, title_of
 from atlasae.root.io.mark import PLACEHOLDER, marked
@@ -218,14 +218,14 @@ def _write_trees(
     """Write all directories, trees and blocks; gives a manifest for each tree."""
     for path in directories_in(file):
         out.mkdir(path)
-    manifests = []
+    manifests, digest = [], source_digest(file)
     with BlockTreeWriter(out, job.threads) as blocks:
         for plan, codecs in zip(plans, coded, strict=True):
             source = plan.source
             _logger.info(
                 "writing %s: %s entries", printable(source.path), f"{source.num_entries:,}"
             )
-            identity = secrets.token_hex(8)  # one of its own for each tree of each file
+            identity = tree_identity(digest, job.digest, source.path)
             writers = _part_writers(plan, codecs, blocks, identity)
             clusters = _write_tree(plan, writers, out, job.step_size, job.progress)
             manifest = _manifest(file, plan, identity, writers, clusters)

@@ -14,7 +14,7 @@ import numpy as np
 from atlasae.atomic_write import atomic_write
 from atlasae.codecs import Codec
 from atlasae.codecs.bounded.codec import BoundedCodec
-from atlasae.codecs.serialization import pack_plain, unpack
+from atlasae.codecs.serialization import fingerprint, pack_plain, unpack
 from atlasae.columns.renumbering import renumbered
 from atlasae.columns.serialization import read_block_model, write_block_model
 from atlasae.errors import DamagedFileError, InputError, MissingNameError, located
@@ -136,6 +136,11 @@ class FileCodecs:
     def reorders(self) -> bool:
         """Whether a codec changes the order of the entries."""
         return any(c.reorders for tree in self.trees.values() for c in tree.collections.values())
+
+    @property
+    def fingerprint(self) -> bytes:
+        """What identifies them, saved and loaded or not."""
+        return fingerprint(*self._stored())
 
     def codec(self, collection: str | None = None) -> Codec:
         """The codec of a collection; by default of ``Jet``, else of the first by name.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from atlasae.codecs import Codec
@@ -31,6 +34,13 @@ class Job:
     step_size: str | int
     threads: int
     progress: bool
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the codecs and of the options that what is written depends on."""
+        asked = [_described(self.template), asdict(self.select), self.pack, self.to]
+        text = json.dumps([*asked, self.drop_unwritable])
+        return hashlib.sha256(text.encode()).hexdigest()
 
     @classmethod
     def checked(
@@ -74,3 +84,10 @@ def _template(codec: Codec | FileCodecs | PathLike | None) -> Codec | FileCodecs
         return load_codecs(codec)
     codec_class(codec.codec_id)  # one that is not registered could write what nobody can read
     return codec
+
+
+def _described(template: Codec | FileCodecs) -> str:
+    """What distinguishes codecs from others."""
+    if isinstance(template, FileCodecs) or template.is_fitted:
+        return template.fingerprint.hex()
+    return f"{template.codec_id} {json.dumps(template.get_config(), sort_keys=True)}"
