@@ -121,24 +121,61 @@ def compress(
         >>> [part.name or "other branches" for part in contents.parts]
         ['Jet', 'other branches']
     """
-    read = [source, codec] if isinstance(codec, str | os.PathLike) else [source]
     job = Job.checked(codec, select, pack, to, drop_unwritable, step_size, threads, progress)
-    if verify and job.template.reorders:
-        raise InputError(
-            "--verify (verify=True) cannot compare files with --order free (order='free'), which"
-            " moves entries"
-        )
+    return compress_file(
+        source,
+        target,
+        job,
+        read=[codec] if isinstance(codec, str | os.PathLike) else [],
+        verify=verify,
+        force=force,
+        allow_larger=allow_larger,
+    )
+
+
+def compress_file(
+    source: PathLike,
+    target: PathLike,
+    job: Job,
+    *,
+    read: Sequence[PathLike],
+    verify: bool,
+    force: bool,
+    allow_larger: bool,
+) -> Contents:
+    """Compress a file, as ``compress`` does.
+
+    Args:
+        source: the ROOT file to read.
+        target: the ROOT file to write.
+        job: how to compress it.
+        read: other files that were read for it, and must not be overwritten.
+        verify: compare the target with the source before it appears.
+        force: overwrite an existing target.
+        allow_larger: leave a target that is larger than its source.
+    """
+    if verify:
+        require_comparable(job)
     with (
         open_as(source, compressed=False) as file,  # before the target: they may be swapped
-        atomic_write(target, force=force, sources=read) as unfinished,
+        atomic_write(target, force=force, sources=[source, *read]) as unfinished,
         located(os.fspath(source)),
     ):
         write_compressed(file, Trees(file), unfinished, job)
         if verify:
-            _verify(source, unfinished, step_size, job.threads)
+            _verify(source, unfinished, job.step_size, job.threads)
         if not allow_larger:
-            _check_size(unfinished, target, int(file.file.source.num_bytes), pack)
+            _check_size(unfinished, target, int(file.file.source.num_bytes), job.pack)
     return info(target)
+
+
+def require_comparable(job: Job) -> None:
+    """Raise InputError if what is written cannot be compared with its source."""
+    if job.template.reorders:
+        raise InputError(
+            "--verify (verify=True) cannot compare files with --order free (order='free'), which"
+            " moves entries"
+        )
 
 
 def write_compressed(file: Any, trees: Trees, path: PathLike, job: Job) -> None:

@@ -114,6 +114,7 @@ class FileCodecs:
 
     Attributes:
         trees: what was learned of each tree, by path.
+        origin: which files they were learned from, and how, where ``compress_files`` did it.
 
     Example:
         >>> import atlasae, os, tempfile
@@ -127,6 +128,7 @@ class FileCodecs:
     """
 
     trees: Mapping[str, LearnedTree]
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         trees = [f"tree {path!r}: {_summary(tree)}" for path, tree in self.trees.items()]
@@ -216,6 +218,8 @@ class FileCodecs:
             TargetExistsError: the file exists and ``force`` is false.
         """
         header, tensors = self._stored()
+        if self.origin:
+            header["origin"] = dict(self.origin)
         with atomic_write(path, force=force) as unfinished:
             unfinished.write_bytes(pack_plain(header, tensors))
 
@@ -260,9 +264,10 @@ class FileCodecs:
                 if model:
                     tree.block_model()  # raises if it is not of these columns
                 trees[str(stored["path"])] = tree
-        except (LookupError, TypeError, AttributeError, InputError) as error:
+            origin = dict(header.get("origin", {}))
+        except (LookupError, TypeError, ValueError, AttributeError, InputError) as error:
             raise DamagedFileError(f"these are no codecs of whole files ({error!r})") from error
-        return cls(trees)
+        return cls(trees, origin)
 
 
 def load_codecs(path: PathLike) -> Codec | FileCodecs:
