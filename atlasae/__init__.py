@@ -39,6 +39,9 @@ from atlasae.errors import (
 
 if TYPE_CHECKING:
     from atlasae import cycles, plots
+    from atlasae.campaign.checking import check_files
+    from atlasae.campaign.compressing import compress_files
+    from atlasae.campaign.restoring import decompress_files
     from atlasae.codecs.autoencoder.codec import AutoencoderCodec
     from atlasae.codecs.bounded.codec import BoundedCodec
     from atlasae.jets import metrics
@@ -83,12 +86,15 @@ __all__ = [
     "__version__",
     "abs_",
     "check",
+    "check_files",
     "compare",
     "compress",
+    "compress_files",
     "concatenate",
     "cycles",
     "dask",
     "decompress",
+    "decompress_files",
     "info",
     "iterate",
     "merge",
@@ -110,11 +116,14 @@ _LAZY = {
     "Selection": "root.plan",
     "abs_": "quantization.tolerance",
     "check": "root.check",
+    "check_files": "campaign.checking",
     "compare": "report.compare",
     "compress": "root.compress",
+    "compress_files": "campaign.compressing",
     "concatenate": "root.reading.datasets",
     "dask": "root.reading.dask_collection",
     "decompress": "root.decompress",
+    "decompress_files": "campaign.restoring",
     "info": "root.info",
     "iterate": "root.reading.datasets",
     "merge": "root.merge",

@@ -46,6 +46,7 @@ def compress_files(
     verify: bool = False,
     step_size: str | int = STEP_SIZE,
     jobs: int | None = None,
+    dask: str | None = None,
     threads: int | None = None,
     seed: int = 0,
     force: bool = False,
@@ -78,6 +79,8 @@ def compress_files(
             several; by default one for each core, fewer where there is little memory. A script
             then needs ``if __name__ == "__main__":`` around this call. What is written does not
             depend on it.
+        dask: work by Dask: ``local``, or the address of a scheduler, such as ``tcp://HOST:8786``,
+            whose workers see the same files.
         threads: of each process; by default the processes share the cores.
         seed: of the choice of the files that codecs are learned from.
         force: compress all files again, and overwrite targets and codecs.
@@ -90,6 +93,7 @@ def compress_files(
 
     Raises:
         MissingFileError: nothing matches a pattern, or there is no such codec.
+        MissingPackageError: Dask is asked for, and not installed.
         InputError: an argument cannot be used, or two files have the same target.
         TargetExistsError: the codecs in the folder were learned with other options.
         FileError: the folder cannot be written.
@@ -105,13 +109,15 @@ def compress_files(
     """
     out = make_directory(folder)
     tasks = find_tasks(files, folder)
-    runner = runner_for(jobs, len(tasks))
+    runner = runner_for(jobs, dask, len(tasks))
     many = threads_for(threads, runner)
     job = Job.checked(codec, select, pack, to, drop_unwritable, step_size, many, progress)
     if verify:
         require_comparable(job)
-    for task in tasks if isinstance(codec, str | os.PathLike) else []:
-        check_target(task.target, force=True, sources=[codec])
+    if isinstance(codec, str | os.PathLike):
+        for task in tasks:
+            if Path(task.target).exists():
+                check_target(task.target, force=True, sources=[codec])
     learned = isinstance(job.template, Codec) and not job.template.is_fitted
     if learned:
         codecs = learned_codecs(tasks, out, job, seed=seed, force=force)
@@ -158,16 +164,12 @@ class CompressWork:
 
 
 def _outcome(task: Task, status: str, contents: Contents) -> Outcome:
-    notes = [
-        f"{title}: {where}: {note}"
-        for title, found in (("changed", contents.changed), ("LEFT OUT", contents.left_out))
-        for where, note in found.items()
-    ]
     return Outcome(
         task.source,
         task.target,
         status,
         source_bytes=contents.source_bytes,
         target_bytes=contents.file_bytes,
-        notes=tuple(notes),
+        changed=contents.changed,
+        left_out=contents.left_out,
     )

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from atlasae.codecs.bounded.codec import BoundedCodec
 from atlasae.errors import AtlasaeError, DamagedFileError, InputError, TargetExistsError
-from atlasae.root.container.container import open_as
 from atlasae.root.file_codecs import FileCodecs
+from atlasae.root.io.file import open_root
 from atlasae.text import printable
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def learned_codecs(
         TargetExistsError: the codecs that are there were learned with other options.
         DamagedFileError: they are damaged; or no file can be read.
     """
-    template = job.template
-    asked = {"codec": _config(template), "select": asdict(job.select), "seed": seed}
+    config = _config(job.template)
+    asked = {"codec": config, "select": asdict(job.select), "seed": seed}
     asked = json.loads(json.dumps(asked))  # as it is read
     path = folder / CODECS
     if path.exists() and not force:
@@ -58,8 +58,8 @@ def learned_codecs(
             )
         _logger.info("using the codecs in %s", printable(str(path)))
         return known
-    sources = _sample([task.source for task in tasks], seed)
-    codecs = _learn(sources, template.get_config()["tolerance"], job)
+    sources = sample_files([task.source for task in tasks], seed)
+    codecs = _learn(sources, config["tolerance"], job)
     codecs = replace(codecs, origin={**asked, "files": sources})
     codecs.save(path, force=force)
     _logger.info("%s written: give it to other files with --codec", printable(str(path)))
@@ -81,14 +81,23 @@ def _config(template: Codec | FileCodecs) -> dict[str, Any]:
     return template.get_config()
 
 
-def _sample(sources: Sequence[str], seed: int) -> list[str]:
-    """Files to learn from, drawn at random among those that can be opened."""
+def sample_files(sources: Sequence[str], seed: int) -> list[str]:
+    """At most 20 files to learn from, drawn at random among those that can be opened.
+
+    Raises:
+        AtlasaeError: none of them can.
+
+    Example:
+        >>> import atlasae, os
+        >>> [os.path.basename(path) for path in sample_files([str(atlasae.sample())], seed=0)]
+        ['dijets.root']
+    """
     drawn = random.Random(seed).sample(sources, len(sources))  # noqa: S311  (no secret)
     chosen: list[str] = []
     failure: AtlasaeError | None = None
     for source in drawn:
         try:
-            open_as(source, compressed=False).close()
+            open_root(source).close()
         except AtlasaeError as error:  # what is done with this file says so too
             failure = failure or error
         else:

@@ -15,7 +15,7 @@ from atlasae.campaign.work import FAILED, Outcome, attempt
 from atlasae.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
     from multiprocessing.connection import Connection
 
     from atlasae.campaign.work import Task, Work
@@ -37,7 +37,7 @@ class Processes:
 
     workers: int
 
-    def run(self, work: Work, tasks: Sequence[Task]) -> Iterator[Outcome]:
+    def run(self, work: Work, tasks: Sequence[Task]) -> Generator[Outcome]:
         """See ``Runner``.
 
         Raises:
@@ -139,7 +139,9 @@ def _how_it_ended(code: int | None) -> str:
 
 def _serve(connection: Connection[Any, Any], work: Work) -> None:
     """Work on files as they come, until there are no more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the process that started this one stops it
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C: the process that started this one stops it
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         connection.send(_READY)

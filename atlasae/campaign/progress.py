@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from atlasae.campaign.work import BAD, FAILED, SKIPPED
 from atlasae.progress import progress_bar
-from atlasae.source_files import local_status
+from atlasae.source_files import size_of
 from atlasae.text import printable
 
 if TYPE_CHECKING:
@@ -36,12 +36,10 @@ class FilesProgress:
     """
 
     def __init__(self, tasks: Sequence[Task], verb: str, *, shown: bool) -> None:
-        statuses = {task.source: local_status(task.source) for task in tasks}
-        sizes = {source: status.st_size if status else 0 for source, status in statuses.items()}
-        known = all(statuses.values())
+        self._sizes = {task.source: size_of(task.source) for task in tasks}
         # the time left follows from bytes; from numbers of files where sizes are not known
-        self._weights = sizes if known else dict.fromkeys(sizes, 1)
-        self._sizes = sizes
+        known = all(self._sizes.values())
+        self._weights = self._sizes if known else dict.fromkeys(self._sizes, 1)
         self._number, self._left = len(tasks), sum(self._weights.values())
         self._done, self._worked, self._bytes = 0, 0, 0
         self._bar = progress_bar("files", shown=shown)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from atlasae.campaign.work import attempt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
     from atlasae.campaign.work import Outcome, Task, Work
 
@@ -23,7 +23,7 @@ class Runner(Protocol):
     def workers(self) -> int:
         """How many files are worked on at a time; 0 if it is not known."""
 
-    def run(self, work: Work, tasks: Sequence[Task]) -> Iterator[Outcome]:
+    def run(self, work: Work, tasks: Sequence[Task]) -> Generator[Outcome]:
         """The outcomes as they come. Closing the iterator stops the work, and leaves no unfinished file."""
 
 
@@ -40,6 +40,6 @@ class InThisProcess:
 
     workers: int = 1
 
-    def run(self, work: Work, tasks: Sequence[Task]) -> Iterator[Outcome]:
+    def run(self, work: Work, tasks: Sequence[Task]) -> Generator[Outcome]:
         for task in tasks:
             yield attempt(work, task)

@@ -9,11 +9,13 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from atlasae.campaign.dask_runner import LOCAL, DaskWorkers
 from atlasae.campaign.processes import Processes
 from atlasae.campaign.progress import FilesProgress
 from atlasae.campaign.runners import InThisProcess, Runner
 from atlasae.campaign.summary import Summary
 from atlasae.campaign.work import NOT_DONE, Outcome
+from atlasae.errors import InputError
 from atlasae.threads import cores, positive, thread_count
 
 if TYPE_CHECKING:
@@ -29,23 +31,35 @@ _VERBS = {"compress": "compressing", "decompress": "restoring", "check": "compar
 _INTERRUPTED = "the work was interrupted before it was done"
 
 
-def runner_for(jobs: int | None, tasks: int) -> Runner:
+def runner_for(jobs: int | None, dask: str | None, tasks: int) -> Runner:
     """What works on files.
 
     Args:
         jobs: how many at a time; by default one for each core, fewer where there is little memory.
+        dask: ``local``, or the address of a scheduler; None for no Dask.
         tasks: number of files.
 
     Raises:
-        InputError: there are fewer jobs than one.
+        InputError: there are fewer jobs than one, or a scheduler has its own.
 
     Example:
-        >>> runner_for(1, tasks=10)
+        >>> runner_for(1, None, tasks=10)
         InThisProcess(workers=1)
-        >>> runner_for(8, tasks=3)
+        >>> runner_for(8, None, tasks=3)
         Processes(workers=3)
+        >>> runner_for(2, "local", tasks=3)
+        DaskWorkers(address='local', workers=2)
     """
+    if dask not in (None, LOCAL):
+        if jobs is not None:
+            raise InputError(
+                f"--jobs (jobs=...) starts workers on this machine, and the scheduler at {dask!r} has"
+                " its own: leave one of the two out"
+            )
+        return DaskWorkers(dask, 0)
     number = min(cores(MEMORY) if jobs is None else positive("jobs", jobs), max(tasks, 1))
+    if dask == LOCAL:
+        return DaskWorkers(LOCAL, number)
     return InThisProcess() if number == 1 else Processes(number)
 
 

@@ -19,14 +19,39 @@ if TYPE_CHECKING:
 _FILES = "*.root"
 
 
-def find_tasks(files: PathLike | Iterable[PathLike], folder: PathLike) -> list[Task]:
-    """The files to work on, each with its target in a folder, sorted by target.
+def find_files(
+    files: PathLike | Iterable[PathLike], *, outside: PathLike | None = None
+) -> dict[str, str]:
+    """The name of each file by its path or address, in the order of the files.
 
     A file keeps its name, one found in a directory its path below that directory.
 
     Args:
         files: names, patterns such as ``data/*.root``, addresses, or directories, whose ROOT
-            files are found at any depth; files in ``folder`` are not.
+            files are found at any depth.
+        outside: a directory whose files are not taken.
+
+    Raises:
+        MissingFileError: nothing matches a pattern, or a directory has no ROOT file.
+        InputError: no file is given.
+
+    Example:
+        >>> find_files(["data/a.root", "https://cern.ch/b.root"])
+        {'data/a.root': 'a.root', 'https://cern.ch/b.root': 'b.root'}
+    """
+    given = [files] if isinstance(files, str | os.PathLike) else list(files)
+    out = None if outside is None else Path(absolute_path(path_name(outside)))
+    found = {source: name for path in map(path_name, given) for source, name in _named(path, out)}
+    if not found:
+        raise InputError("no file is given: name files, patterns of files or directories")
+    return found
+
+
+def find_tasks(files: PathLike | Iterable[PathLike], folder: PathLike) -> list[Task]:
+    """The files to work on, each with its target in a folder, sorted by target.
+
+    Args:
+        files: see ``find_files``; files in ``folder`` are not taken from a directory.
         folder: of the targets.
 
     Raises:
@@ -37,44 +62,41 @@ def find_tasks(files: PathLike | Iterable[PathLike], folder: PathLike) -> list[T
         >>> find_tasks(["data/a.root", "data/b.root"], "small")[0].target
         'small/a.root'
     """
-    names = [files] if isinstance(files, str | os.PathLike) else list(files)
-    out = Path(absolute_path(path_name(folder)))
-    found: dict[str, str] = {}
-    for name in map(path_name, names):
-        for source, target in _named(name, out):
-            if found.setdefault(target, source) != source:
-                raise InputError(
-                    f"{source!r} and {found[target]!r} would both be {target!r} in"
-                    f" {os.fspath(folder)!r}: give a directory that both are in, whose files keep"
-                    " their paths below it"
-                )
-    if not found:
-        raise InputError("no file is given: name files, patterns of files or directories")
-    targets = sorted(found)
-    return [Task(found[name], os.path.join(folder, *PurePosixPath(name).parts)) for name in targets]  # noqa: PTH118
+    by_name: dict[str, str] = {}
+    for source, name in find_files(files, outside=folder).items():
+        if by_name.setdefault(name, source) != source:
+            raise InputError(
+                f"{by_name[name]!r} and {source!r} would both be {name!r} in"
+                f" {os.fspath(folder)!r}: give a directory that both are in, whose files keep"
+                " their paths below it"
+            )
+    return [
+        Task(by_name[name], os.fspath(Path(folder, *PurePosixPath(name).parts)))
+        for name in sorted(by_name)
+    ]
 
 
-def _named(name: str, out: Path) -> Iterator[tuple[str, str]]:
-    """The files that a name stands for, each with its name in the folder of targets."""
-    if "://" not in name and Path(name).is_dir():
+def _named(path: str, out: Path | None) -> Iterator[tuple[str, str]]:
+    """The files that a path stands for, each with its name."""
+    if "://" not in path and Path(path).is_dir():
         inside = [
-            path
-            for path in sorted(Path(name).rglob(_FILES))
-            if path.is_file() and out not in Path(absolute_path(os.fspath(path))).parents
+            file
+            for file in sorted(Path(path).rglob(_FILES))
+            if file.is_file() and out not in Path(absolute_path(os.fspath(file))).parents
         ]
         if not inside:
-            raise MissingFileError(f"no ROOT file ({_FILES}) in the directory {name!r}")
-        for path in inside:
-            yield os.fspath(path), path.relative_to(name).as_posix()
+            raise MissingFileError(f"no ROOT file ({_FILES}) in the directory {path!r}")
+        for file in inside:
+            yield os.fspath(file), file.relative_to(path).as_posix()
         return
-    for source, object_path in expand_files(name):
+    for source, object_path in expand_files(path):
         if object_path is not None:
-            raise InputError(f"{name!r} names an object in a file: give the file alone")
+            raise InputError(f"{path!r} names an object in a file: give the file alone")
         yield source, PurePosixPath(source.partition("?")[0].replace(os.sep, "/")).name
 
 
 def read_list(path: PathLike) -> list[str]:
-    """The files named in a text file, one a line; empty lines and those with # are left out.
+    r"""The files named in a text file, one a line; empty lines and those with # are left out.
 
     Raises:
         MissingFileError: there is no such file.
@@ -82,7 +104,7 @@ def read_list(path: PathLike) -> list[str]:
     Example:
         >>> import os, tempfile
         >>> path = Path(tempfile.mkdtemp()) / "files.txt"
-        >>> size = path.write_text("# of 2012\\na.root\\n\\nb.root\\n")
+        >>> size = path.write_text("# of 2012\na.root\n\nb.root\n")
         >>> read_list(path)
         ['a.root', 'b.root']
     """

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from atlasae.atomic_write import atomic_write
-from atlasae.campaign.work import STATUSES, Outcome
+from atlasae.campaign.work import STATUSES, Outcome, ratio_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +65,11 @@ class Summary:
     def target_bytes(self) -> int:
         """Size of their targets."""
         return sum(outcome.target_bytes for outcome in self.outcomes if outcome.good)
+
+    @property
+    def ratio(self) -> float:
+        """The larger of these sizes over the smaller one; 0 if one of them is not known."""
+        return ratio_of(self.source_bytes, self.target_bytes)
 
     def to_json(self) -> dict[str, Any]:
         """All of it as plain values, as ``save`` writes them."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
 from atlasae.errors import AtlasaeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 WRITTEN = "written"
 SKIPPED = "skipped"
@@ -49,7 +49,8 @@ class Outcome:
         message: what went wrong; empty if nothing did.
         source_bytes: size of the source; 0 if it is not known.
         target_bytes: size of the target.
-        notes: what changed other than values, and what was left out.
+        changed: path or ``path:branch`` to what changed other than values.
+        left_out: path or ``path:branch`` to why it was left out.
         seconds: that it took.
         memory: the most that the process had in memory until then, in bytes; 0 if it is not known.
     """
@@ -60,7 +61,8 @@ class Outcome:
     message: str = ""
     source_bytes: int = 0
     target_bytes: int = 0
-    notes: tuple[str, ...] = ()
+    changed: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     memory: int = 0
 
@@ -71,8 +73,18 @@ class Outcome:
     @property
     def ratio(self) -> float:
         """The larger size over the smaller one; 0 if one of them is not known."""
-        smaller, larger = sorted((self.source_bytes, self.target_bytes))
-        return larger / smaller if smaller else 0.0
+        return ratio_of(self.source_bytes, self.target_bytes)
+
+
+def ratio_of(source_bytes: int, target_bytes: int) -> float:
+    """The larger size over the smaller one; 0 if one of them is not known.
+
+    Example:
+        >>> ratio_of(100, 40), ratio_of(40, 100), ratio_of(0, 40)
+        (2.5, 2.5, 0.0)
+    """
+    smaller, larger = sorted((source_bytes, target_bytes))
+    return larger / smaller if smaller else 0.0
 
 
 class Work(Protocol):

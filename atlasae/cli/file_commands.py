@@ -6,19 +6,21 @@ import json
 import logging
 import sys
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 import atlasae
 from atlasae.atomic_write import check_target
-from atlasae.cli import options
+from atlasae.cli import many_files, options
 from atlasae.codecs.bounded.codec import ORDERS
 from atlasae.errors import InputError, located
 from atlasae.text import printable
 
 _logger = logging.getLogger(__name__)
 _PATTERNS = "Patterns of branches, such as 'Jet_*,MET_*', "
+_TO_FOLDER = "give a folder to write into, with -o"
+_BESIDE_FOLDER = "give ORIGINALS, then the folder that has a file of the same name for each"
 _PACK_HELP = (
     "Other branches to pack without loss. none leaves them to plain ROOT: they do not shrink, and"
     " may take more than in SOURCE."
@@ -30,9 +32,9 @@ _PACK_HELP = (
     "atlasae compress events.root small.root --tolerance pt=1e-3,eta=1e-4",
     "atlasae compress events.root small.root --tolerance lossless --verify",
     "atlasae compress events.root --dry-run",
+    "atlasae compress data/*.root -o small/ --jobs 8",
 )
-@options.source
-@click.argument("target", type=click.Path(), required=False)
+@many_files.takes("SOURCE TARGET | FILES... -o FOLDER", output=True)
 @click.option(
     "--codec",
     type=click.Path(),
@@ -62,9 +64,9 @@ _PACK_HELP = (
     "--dry-run", is_flag=True, help="Write nothing: say what would be done, and the size."
 )
 @click.option("--json", "as_json", is_flag=True, help="With --dry-run: print JSON, for scripts.")
+@many_files.seed
 def compress(
-    source: str,
-    target: str | None,
+    paths: many_files.Paths,
     codec: str | None,
     tolerance: str | None,
     order: str,
@@ -78,20 +80,20 @@ def compress(
     step_size: str,
     dry_run: bool,
     as_json: bool,
+    seed: int,
     **more: Any,
 ) -> None:
-    """Write a compressed copy of SOURCE to TARGET.
+    """Write a compressed copy of SOURCE to TARGET, or of many FILES into FOLDER.
 
     The momenta of its collections keep the tolerance, every other branch keeps every bit. Without
     --codec, a codec is first fitted to each collection; it is stored in TARGET, which needs no
     other file to be read. Exits with code 1 if TARGET would be larger than SOURCE.
-    """
-    from atlasae.cli.output import print_contents
 
-    if target is None and not dry_run:
-        raise click.UsageError(
-            "Missing argument 'TARGET'; or ask what would be done with --dry-run."
-        )
+    FILES are ROOT files of one kind: names, patterns, addresses, or directories. Their codecs are
+    learned from a sample of them, and kept in FOLDER/codecs.safetensors for more. A target that is
+    there is skipped if it is what would be written, so after an interruption the same command goes
+    on. Exits with code 1 if a file failed; FOLDER/summary.json says what came of each.
+    """
     if as_json and not dry_run:
         raise InputError("--json says what --dry-run finds; atlasae info --json describes a file")
     if sum(option is not None for option in (codec, tolerance, latent)) > 1:
@@ -106,39 +108,33 @@ def compress(
     if latent is not None:
         template = atlasae.AutoencoderCodec(latent=latent)
     select = atlasae.Selection(tree, collection, branches, keep, drop, all_floats)
-    if target is None or dry_run:
-        _plan(source, template, select, as_json=as_json, **more)
-        return
-    contents = atlasae.compress(
-        source,
-        target,
-        codec=template,
-        select=select,
-        step_size=options.parse_step_size(step_size),
-        progress=options.shows_progress(),
-        **more,
-    )
-    print_contents(contents)
+    more |= {"codec": template, "select": select, "progress": options.shows_progress()}
+    if dry_run:
+        _plan(paths, as_json=as_json, **more)
+    more["step_size"] = options.parse_step_size(step_size)
+    if paths.output is not None:
+        more |= {"seed": seed, **paths.running}
+        many_files.finish(atlasae.compress_files(paths.every, paths.output, **more))
+    _compress(*paths.pair("SOURCE", "TARGET", _TO_FOLDER), **more)
+
+
+def _compress(source: str, target: str, **more: Any) -> None:
+    from atlasae.cli.output import print_contents
+
+    print_contents(atlasae.compress(source, target, **more))
     if more["verify"]:
         options.print_line(f"verified against {source}: every value is as promised")
 
 
-def _plan(
-    source: str,
-    codec: atlasae.Codec | str | None,
-    select: atlasae.Selection,
-    *,
-    as_json: bool,
-    allow_larger: bool,
-    **more: Any,
-) -> None:
+def _plan(paths: many_files.Paths, *, as_json: bool, allow_larger: bool, **more: Any) -> NoReturn:
     """Print what would be done; exits with code 1 if the target would be refused as too large."""
     from atlasae.cli.output import print_plan
 
-    asked = {name: more[name] for name in ("pack", "to", "drop_unwritable", "threads")}
-    plan = atlasae.plan(
-        source, codec=codec, select=select, progress=options.shows_progress(), **asked
-    )
+    paths.require_one("--dry-run looks at one")
+    if not 1 <= len(paths.given) <= 2 or paths.output is not None:
+        raise click.UsageError("Give one file to --dry-run: SOURCE.")
+    asked = {name: value for name, value in more.items() if name not in ("verify", "force")}
+    plan = atlasae.plan(paths.given[0], **asked)
     if as_json:
         click.echo(json.dumps(asdict(plan) | {"ratio": plan.ratio}, indent=2))
     else:
@@ -147,25 +143,30 @@ def _plan(
 
 
 @options.command(
-    "Restore the file that was compressed.", "atlasae decompress small.root restored.root"
+    "Restore the file that was compressed.",
+    "atlasae decompress small.root restored.root",
+    "atlasae decompress small/ -o restored/ --jobs 8",
 )
-@options.source
-@options.target
+@many_files.takes("SOURCE TARGET | FILES... -o FOLDER", output=True)
 @options.to
 @options.drop_unwritable
 @options.threads
 @options.writing
-def decompress(source: str, target: str, step_size: str, **more: Any) -> None:
-    """Restore to TARGET the ROOT file that SOURCE was compressed from."""
+def decompress(paths: many_files.Paths, step_size: str, **more: Any) -> None:
+    """Restore to TARGET the ROOT file that SOURCE was compressed from, or many FILES into FOLDER.
+
+    FILES are names, patterns, addresses, or directories. A target that is there is skipped if it
+    holds every value. Exits with code 1 if a file failed.
+    """
     from atlasae.cli.output import print_notes
 
-    notes = atlasae.decompress(
-        source,
-        target,
-        step_size=options.parse_step_size(step_size),
-        progress=options.shows_progress(),
-        **more,
-    )
+    more["step_size"] = options.parse_step_size(step_size)
+    more["progress"] = options.shows_progress()
+    if paths.output is not None:
+        files, more = paths.every, more | paths.running
+        many_files.finish(atlasae.decompress_files(files, paths.output, **more))
+    source, target = paths.pair("SOURCE", "TARGET", _TO_FOLDER)
+    notes = atlasae.decompress(source, target, **more)
     print_notes(notes.changed, notes.left_out)
     options.print_line(f"{target} written")
 
@@ -210,10 +211,11 @@ def decode(
 
 
 @options.command(
-    "Compare a file with its original, branch by branch.", "atlasae check events.root small.root"
+    "Compare a file with its original, branch by branch.",
+    "atlasae check events.root small.root",
+    "atlasae check data/ small/",
 )
-@click.argument("original", type=click.Path())
-@click.argument("other", type=click.Path())
+@many_files.takes("ORIGINAL OTHER | ORIGINALS... FOLDER", output=False)
 @click.option(
     "--tolerance",
     help=f"Of collection floats, if OTHER is not compressed. {options.TOLERANCE_HELP}",
@@ -221,17 +223,24 @@ def decode(
 @options.threads
 @options.step_size
 def check(
-    original: str, other: str, tolerance: str | None, threads: int | None, step_size: str
+    paths: many_files.Paths, tolerance: str | None, threads: int | None, step_size: str
 ) -> None:
     """Compare OTHER with the ORIGINAL it was made from, branch by branch.
 
     A compressed OTHER must keep its own tolerances, any other file every bit. Exits with code 1
     if something is missing or differs.
+
+    If the last path is a FOLDER, each of the ORIGINALS, which are names, patterns or directories,
+    is compared with the file there that has the name that compress and decompress -o give it.
     """
     from atlasae.cli.output import print_check
 
     size = options.parse_step_size(step_size)
-    result = atlasae.check(original, other, tolerance=tolerance, step_size=size, threads=threads)
+    asked: dict[str, Any] = {"tolerance": tolerance, "step_size": size, "threads": threads}
+    if many := paths.with_folder():
+        more = asked | paths.running | {"progress": options.shows_progress()}
+        many_files.finish(atlasae.check_files(*many, **more))
+    result = atlasae.check(*paths.pair("ORIGINAL", "OTHER", _BESIDE_FOLDER), **asked)
     print_check(result)
     sys.exit(0 if result.good else 1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
@@ -14,12 +15,14 @@ from atlasae.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from atlasae.campaign.summary import Summary
     from atlasae.jets.metrics import Residuals
     from atlasae.root.check import Check
     from atlasae.root.column_coding import ColumnCoding
     from atlasae.root.info import BranchSize, Contents
     from atlasae.root.preview import Plan
 
+SHOWN_FILES = 50  # of many that went well
 SHOWN_BRANCHES = 20  # the largest of the kept branches
 _UNLIMITED = 1_000_000  # columns: what is not read on a terminal is not broken into lines
 
@@ -195,6 +198,46 @@ def print_files(title: str, files: Iterable[tuple[str, int, str]]) -> None:
     for name, size, what in files:
         table.add_row(printable(name), _number(size), what)
     _Console().print_table(title, table)
+
+
+def print_summary(summary: Summary) -> None:
+    """Print what came of many files: a row for each, or for those that are not good if many."""
+    table = Table()
+    table.add_column("file")
+    table.add_column("result")
+    for heading in ("bytes before", "after", "ratio", "s"):
+        table.add_column(heading, justify="right")
+    shown = summary.outcomes if len(summary.outcomes) <= SHOWN_FILES else tuple(summary.bad)
+    for outcome in shown:
+        ratio = f"{outcome.ratio:.3f}" if outcome.ratio else ""
+        sizes = _known(outcome.source_bytes), _known(outcome.target_bytes)
+        seconds = f"{outcome.seconds:.1f}"
+        table.add_row(printable(outcome.source), outcome.status, *sizes, ratio, seconds)
+    table.add_section()
+    counts = ", ".join(f"{number:,} {status}" for status, number in summary.counts.items())
+    sizes = _known(summary.source_bytes), _known(summary.target_bytes)
+    ratio = f"{summary.ratio:.3f}" if summary.ratio else ""
+    table.add_row(
+        f"{len(summary.outcomes):,} files", counts, *sizes, ratio, f"{summary.seconds:.1f}"
+    )
+    console = _Console()
+    console.print(table)
+    for outcome in summary.bad:
+        text = f"{outcome.status.upper()}: {outcome.source}: {outcome.message}"
+        console.print(printable(text), soft_wrap=True, style="red")
+    for title, attribute in (("changed", "changed"), ("LEFT OUT", "left_out")):
+        _print_notes_of_many(title, [getattr(one, attribute) for one in summary.outcomes])
+
+
+def _print_notes_of_many(title: str, notes_by_file: Iterable[Mapping[str, str]]) -> None:
+    """Print each change or omission once, with the number of files that have it."""
+    numbers = Counter(
+        f"{where}: {note}" for notes in notes_by_file for where, note in notes.items()
+    )
+    console = _Console(stderr=True)
+    for text, number in numbers.items():
+        files = "1 file" if number == 1 else f"{number:,} files"
+        console.print(printable(f"{title} in {files}: {text}"), soft_wrap=True)
 
 
 def _number(value: int) -> str:
