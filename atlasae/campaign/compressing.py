@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atlasae.atomic_write import check_target
-from atlasae.campaign.learning import learned_codecs
+from atlasae.campaign.learning import CODECS, learned_codecs, sharing
 from atlasae.campaign.running import Campaign, runner_for, threads_for
 from atlasae.campaign.sources import find_tasks
 from atlasae.campaign.work import SKIPPED, WRITTEN, Outcome
@@ -16,6 +16,7 @@ from atlasae.codecs.base import Codec
 from atlasae.directories import make_directory
 from atlasae.errors import TargetExistsError
 from atlasae.root.compress import compress_file, require_comparable
+from atlasae.root.file_codecs import FileCodecs
 from atlasae.root.info import info
 from atlasae.root.io.tree import STEP_SIZE
 from atlasae.root.job import Job
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from atlasae.campaign.summary import Summary
     from atlasae.campaign.work import Task
-    from atlasae.root.file_codecs import FileCodecs
     from atlasae.root.info import Contents
     from atlasae.root.plan import Selection
     from atlasae.types import PathLike
@@ -48,6 +48,7 @@ def compress_files(
     jobs: int | None = None,
     dask: str | None = None,
     threads: int | None = None,
+    shared_codec: bool = False,
     seed: int = 0,
     force: bool = False,
     allow_larger: bool = False,
@@ -82,6 +83,10 @@ def compress_files(
         dask: work by Dask: ``local``, or the address of a scheduler, such as ``tcp://HOST:8786``,
             whose workers see the same files.
         threads: of each process; by default the processes share the cores.
+        shared_codec: keep the codecs once, in ``codecs-<hash>.safetensors`` in the folder, in place
+            of in each file, for many small files. These need it to be read: beside them, in a
+            folder above, or in one that the variable ``ATLASAE_CODECS`` names. What ``merge`` and
+            ``decompress`` make of them is complete.
         seed: of the choice of the files that codecs are learned from.
         force: compress all files again, and overwrite targets and codecs.
         allow_larger: leave targets that are larger than their sources, instead of an error.
@@ -118,17 +123,21 @@ def compress_files(
         for task in tasks:
             if Path(task.target).exists():
                 check_target(task.target, force=True, sources=[codec])
-    learned = isinstance(job.template, Codec) and not job.template.is_fitted
-    if learned:
+    if isinstance(job.template, Codec) and not job.template.is_fitted:
         codecs = learned_codecs(tasks, out, job, seed=seed, force=force)
         job = replace(job, template=codecs)
+    if shared_codec:
+        job = sharing(job, out)
     work = CompressWork(
         replace(job, progress=False), verify=verify, force=force, allow_larger=allow_larger
     )
     campaign = Campaign(
         "compress", tasks, runner, out / SUMMARY if summary is None else summary, progress
     )
-    return campaign.run(work)
+    template = job.template
+    learned = template.origin if isinstance(template, FileCodecs) else {}
+    used = os.fspath(codec) if isinstance(codec, str | os.PathLike) else ""
+    return campaign.run(work, codecs=used or os.fspath(out / CODECS), learned=learned)
 
 
 @dataclass(frozen=True)

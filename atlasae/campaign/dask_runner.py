@@ -14,7 +14,7 @@ from atlasae.optional import needs_extra
 from atlasae.root.reading.paths import absolute_path
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from atlasae.campaign.work import Task, Work
 
@@ -50,13 +50,13 @@ class DaskWorkers:
         with needs_extra("dask", "--dask (dask=...)"):
             from distributed import as_completed
         with ExitStack() as stack:
-            stack.callback(_remove_unfinished, tasks)
+            given: dict[Any, Task] = {}
+            stack.callback(_remove_unfinished, given)  # once the workers have ended
             client = self._client(stack)
             _logger.info("dashboard of Dask: %s", client.dashboard_link)
             shared = client.scatter(work, broadcast=True)
-            given = {
-                client.submit(attempt, shared, _absolute(task), pure=False): task for task in tasks
-            }
+            for task in tasks:
+                given[client.submit(attempt, shared, _absolute(task), pure=False)] = task
             stack.callback(client.cancel, list(given))
             for future in as_completed(list(given)):
                 yield _outcome(future, given.pop(future))
@@ -71,7 +71,7 @@ class DaskWorkers:
                 LocalCluster(
                     n_workers=self.workers,
                     threads_per_worker=1,
-                    dashboard_address=":0",
+                    dashboard_address="127.0.0.1:0",
                     silence_logs=logging.CRITICAL,
                 )
             )
@@ -97,7 +97,7 @@ def _outcome(future: Any, task: Task) -> Outcome:
     return Outcome(task.source, task.target, FAILED, message)
 
 
-def _remove_unfinished(tasks: Sequence[Task]) -> None:
+def _remove_unfinished(given: Mapping[Any, Task]) -> None:
     """Remove what workers on this machine that have ended were writing."""
-    for task in tasks:
+    for task in given.values():
         remove_unfinished(task.target)

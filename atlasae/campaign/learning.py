@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from atlasae.codecs.bounded.codec import BoundedCodec
 from atlasae.errors import AtlasaeError, DamagedFileError, InputError, TargetExistsError
+from atlasae.root.container.shared_codecs import SharedCodecs, read_shared
 from atlasae.root.file_codecs import FileCodecs
 from atlasae.root.io.file import open_root
 from atlasae.text import printable
@@ -131,3 +132,23 @@ def _is_damaged(source: str, tolerance: Any, job: Job) -> bool:
     except DamagedFileError:
         return True
     return False
+
+
+def sharing(job: Job, folder: Path) -> Job:
+    """The same job, with codecs kept once in a folder, and named in each file.
+
+    Raises:
+        InputError: the job has the codec of one collection.
+    """
+    codecs = job.template
+    if not isinstance(codecs, FileCodecs):
+        raise InputError(
+            "--shared-codec (shared_codec=True) keeps the codecs of whole files, as atlasae fit A.root"
+            f" B.root {CODECS} writes them; {codecs.call} is that of one collection"
+        )
+    shared = SharedCodecs(codecs.fingerprint.hex())
+    path = folder / shared.name
+    if not path.exists():
+        codecs.save(path)
+        _logger.info("%s written: the compressed files need it", printable(str(path)))
+    return replace(job, shared=(frozenset(read_shared(path).rows), shared))

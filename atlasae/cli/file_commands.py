@@ -64,6 +64,7 @@ _PACK_HELP = (
     "--dry-run", is_flag=True, help="Write nothing: say what would be done, and the size."
 )
 @click.option("--json", "as_json", is_flag=True, help="With --dry-run: print JSON, for scripts.")
+@many_files.shared_codec
 @many_files.seed
 def compress(
     paths: many_files.Paths,
@@ -81,6 +82,7 @@ def compress(
     dry_run: bool,
     as_json: bool,
     seed: int,
+    shared_codec: bool,
     **more: Any,
 ) -> None:
     """Write a compressed copy of SOURCE to TARGET, or of many FILES into FOLDER.
@@ -113,8 +115,10 @@ def compress(
         _plan(paths, as_json=as_json, **more)
     more["step_size"] = options.parse_step_size(step_size)
     if paths.output is not None:
-        more |= {"seed": seed, **paths.running}
+        more |= {"seed": seed, "shared_codec": shared_codec, **paths.running}
         many_files.finish(atlasae.compress_files(paths.every, paths.output, **more))
+    if shared_codec:
+        raise InputError(f"--shared-codec is for many files: {_TO_FOLDER}")
     _compress(*paths.pair("SOURCE", "TARGET", _TO_FOLDER), **more)
 
 

@@ -42,6 +42,11 @@ seed = click.option(
     show_default=True,
     help="Of the choice of the files that codecs are learned from.",
 )
+shared_codec = click.option(
+    "--shared-codec",
+    is_flag=True,
+    help="Keep the codecs of many small files once, in FOLDER: the files cannot be read without.",
+)
 _OUTPUT = click.option(
     "-o", "--output", type=click.Path(), help="Folder to write many files into, with their names."
 )

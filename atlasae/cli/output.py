@@ -58,7 +58,14 @@ def print_contents(contents: Contents) -> None:
             console.print(printable(f"{', '.join(names)}: compressed with {codec}"))
     for tree, entries in contents.entries.items():
         console.print(f"{printable(tree)}: {entries:,} entries")
-    console.print(f"ratio {contents.ratio:.3f}, codecs included", style="bold")
+    if contents.needs:
+        needs = printable(", ".join(contents.needs))
+        console.print(f"ratio {contents.ratio:.3f}, without the codecs in {needs}", style="bold")
+        console.print(
+            f"cannot be read without {needs}; atlasae decompress and merge write files that can"
+        )
+    else:
+        console.print(f"ratio {contents.ratio:.3f}, codecs included", style="bold")
     print_notes(contents.changed, contents.left_out)
 
 

@@ -202,7 +202,7 @@ def write_compressed(file: Any, trees: Trees, path: PathLike, job: Job) -> None:
                 if title := title_of(file):
                     left_out["the title of the file"] = f"{title!r}, which uproot cannot write"
                 manifests[0].left_out.update(left_out)
-                stored = dict.fromkeys(chain(*(tree.stored for tree in coded)))
+                stored = job.stored(chain(*(tree.stored for tree in coded)))
                 write_container(out, manifests, stored)
             break
         except Exception as error:  # uproot raises anything

@@ -23,6 +23,7 @@ from atlasae.root.codec_fitting import collections_to_code, fit_collection
 from atlasae.root.column_fitting import fit_columns
 from atlasae.root.container.container import read_container
 from atlasae.root.container.restored_tree import open_trees
+from atlasae.root.container.shared_codecs import ORIGIN
 from atlasae.root.io.file import open_root
 from atlasae.root.known_layouts import preferred_collection
 from atlasae.root.plan import Selection, TreePlan, plan_trees
@@ -219,7 +220,7 @@ class FileCodecs:
         """
         header, tensors = self._stored()
         if self.origin:
-            header["origin"] = dict(self.origin)
+            header[ORIGIN] = dict(self.origin)
         with atomic_write(path, force=force) as unfinished:
             unfinished.write_bytes(pack_plain(header, tensors))
 
@@ -264,7 +265,7 @@ class FileCodecs:
                 if model:
                     tree.block_model()  # raises if it is not of these columns
                 trees[str(stored["path"])] = tree
-            origin = dict(header.get("origin", {}))
+            origin = dict(header.get(ORIGIN, {}))
         except (LookupError, TypeError, ValueError, AttributeError, InputError) as error:
             raise DamagedFileError(f"these are no codecs of whole files ({error!r})") from error
         return cls(trees, origin)

@@ -19,12 +19,20 @@ from atlasae.root.plan import PACKS, TARGETS, Selection
 from atlasae.threads import thread_count
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from atlasae.root.container.shared_codecs import SharedCodecs
     from atlasae.types import PathLike
 
 
 @dataclass(frozen=True)
 class Job:
-    """How to compress a file; the attributes have the names of the arguments of ``compress``."""
+    """How to compress a file; the attributes have the names of the arguments of ``compress``.
+
+    Attributes:
+        shared: bytes of codecs that are kept beside the files, and a name in place of them; None
+            to keep all codecs in each file.
+    """
 
     template: Codec | FileCodecs
     select: Selection
@@ -34,12 +42,14 @@ class Job:
     step_size: str | int
     threads: int
     progress: bool
+    shared: tuple[frozenset[bytes], SharedCodecs] | None = None
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the codecs and of the options that what is written depends on."""
         asked = [_described(self.template), asdict(self.select), self.pack, self.to]
-        text = json.dumps([*asked, self.drop_unwritable])
+        is_shared = self.shared is not None
+        text = json.dumps([*asked, self.drop_unwritable, is_shared])
         return hashlib.sha256(text.encode()).hexdigest()
 
     @classmethod
@@ -68,6 +78,15 @@ class Job:
             raise InputError(f"select must be an atlasae.Selection, not {select!r}")
         many = thread_count(threads)
         return cls(_template(codec), select, pack, to, drop_unwritable, step_size, many, progress)
+
+    def stored(self, codecs: Iterable[bytes]) -> list[bytes]:
+        """What a file stores of the codecs that it needs: those that are not shared, each once."""
+        rows = dict.fromkeys(codecs)
+        if self.shared is None:
+            return list(rows)
+        shared, name = self.shared
+        own = [row for row in rows if row not in shared]
+        return own if len(own) == len(rows) else [*own, name.to_bytes()]
 
 
 def _template(codec: Codec | FileCodecs | PathLike | None) -> Codec | FileCodecs:
