@@ -151,4 +151,4 @@ def sharing(job: Job, folder: Path) -> Job:
     if not path.exists():
         codecs.save(path)
         _logger.info("%s written: the compressed files need it", printable(str(path)))
-    return replace(job, shared=(frozenset(read_shared(path).rows), shared))
+    return replace(job, shared=shared, shared_rows=frozenset(read_shared(path).rows))

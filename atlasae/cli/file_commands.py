@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 from dataclasses import asdict
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -14,8 +14,13 @@ import atlasae
 from atlasae.atomic_write import check_target
 from atlasae.cli import many_files, options
 from atlasae.codecs.bounded.codec import ORDERS
-from atlasae.errors import InputError, located
+from atlasae.errors import AtlasaeError, InputError, located
 from atlasae.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from atlasae.root.info import Contents
 
 _logger = logging.getLogger(__name__)
 _PATTERNS = "Patterns of branches, such as 'Jet_*,MET_*', "
@@ -268,13 +273,58 @@ def merge(sources: tuple[str, ...], target: str, step_size: str, force: bool) ->
     )
 
 
-@options.command("Show what a compressed file holds.", "atlasae info small.root --json")
-@options.source
+@options.command(
+    "Show what a compressed file holds.", "atlasae info small.root --json", "atlasae info small/"
+)
+@click.argument("files", type=click.Path(), nargs=-1)
+@many_files.FROM
 @click.option("--branches", is_flag=True, help="The size of each branch too; reads all blocks.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 @click.option("--columns", is_flag=True, help="Show how each column is coded, and given what.")
-def info(source: str, branches: bool, columns: bool, as_json: bool) -> None:
-    """Show what the compressed file SOURCE holds, and the size of each part."""
+def info(
+    files: tuple[str, ...], lists: tuple[str, ...], branches: bool, columns: bool, as_json: bool
+) -> None:
+    """Show what the compressed FILES hold, and the size of each part.
+
+    FILES are names, patterns, or directories. Of several files there is a row for each; a file
+    that cannot be read is named at the end, and the exit code is 1.
+    """
+    from atlasae.campaign.sources import find_files
+
+    found = list(find_files(many_files.listed(files, lists)))
+    if len(found) == 1:
+        _info(found[0], branches=branches, columns=columns, as_json=as_json)
+        return
+    if branches or columns:
+        raise InputError(f"--branches and --columns describe one file, not {len(found)}")
+    _info_of_many(found, as_json=as_json)
+
+
+def _info_of_many(files: Sequence[str], *, as_json: bool) -> None:
+    from atlasae.cli.output import print_contents_of_many
+
+    found = {path: _contents(path) for path in files}
+    contents = [one for one in found.values() if not isinstance(one, str)]
+    errors = {path: one for path, one in found.items() if isinstance(one, str)}
+    if as_json:
+        described = [asdict(one) | {"ratio": one.ratio} for one in contents]
+        click.echo(json.dumps({"files": described, "errors": errors}, indent=2))
+    else:
+        print_contents_of_many(contents)
+    for message in errors.values():
+        click.echo(f"atlasae: {printable(message)}", err=True)
+    sys.exit(1 if errors else 0)
+
+
+def _contents(path: str) -> Contents | str:
+    """What a file holds, or why it cannot be read."""
+    try:
+        return atlasae.info(path)
+    except AtlasaeError as error:
+        return str(error)
+
+
+def _info(source: str, *, branches: bool, columns: bool, as_json: bool) -> None:
     from atlasae.cli.output import print_branches, print_columns, print_contents
     from atlasae.root.branch_sizes import branch_sizes
     from atlasae.root.container.container import open_as

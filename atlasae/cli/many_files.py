@@ -14,7 +14,7 @@ from atlasae.cli import options
 from atlasae.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from atlasae.campaign.summary import Summary
 
@@ -52,6 +52,13 @@ _OUTPUT = click.option(
 )
 
 
+def listed(given: Sequence[str], lists: Sequence[str]) -> list[str]:
+    """The paths that are given, and those in lists."""
+    from atlasae.campaign.sources import read_list
+
+    return [*given, *(path for one in lists for path in read_list(one))]
+
+
 @dataclass(frozen=True)
 class Paths:
     """The files of a command, and how to work on many.
@@ -71,9 +78,7 @@ class Paths:
     @property
     def every(self) -> list[str]:
         """All paths, those in lists too."""
-        from atlasae.campaign.sources import read_list
-
-        return [*self.given, *(path for one in self.lists for path in read_list(one))]
+        return listed(self.given, self.lists)
 
     def pair(self, first: str, second: str, how: str) -> tuple[str, str]:
         """The two files of a command that works on one.

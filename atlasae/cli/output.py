@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 from rich.console import Console
 from rich.table import Table
 
+from atlasae.campaign.work import ratio_of
 from atlasae.root.info import PACKED
 from atlasae.root.preview import KEPT
 from atlasae.text import printable
@@ -67,6 +68,29 @@ def print_contents(contents: Contents) -> None:
     else:
         console.print(f"ratio {contents.ratio:.3f}, codecs included", style="bold")
     print_notes(contents.changed, contents.left_out)
+
+
+def print_contents_of_many(files: Sequence[Contents]) -> None:
+    """Print a row for each compressed file, and their changes and omissions."""
+    table = Table()
+    table.add_column("file")
+    for heading in ("entries", "bytes before", "after", "ratio"):
+        table.add_column(heading, justify="right")
+    table.add_column("codecs")
+    for contents in files:
+        codecs = dict.fromkeys(part.codec for part in contents.parts if part.codec != PACKED)
+        table.add_row(
+            printable(contents.path),
+            _number(max(contents.entries.values(), default=0)),
+            *_sizes(contents.source_bytes, contents.file_bytes),
+            printable(", ".join(contents.needs or codecs)),
+        )
+    table.add_section()
+    totals = (sum(getattr(one, name) for one in files) for name in ("source_bytes", "file_bytes"))
+    entries = sum(max(contents.entries.values(), default=0) for contents in files)
+    table.add_row(f"{len(files):,} files", _number(entries), *_sizes(*totals), "")
+    _Console().print(table)
+    _print_notes_of_many([contents.changed for contents in files], [c.left_out for c in files])
 
 
 def print_columns(columns: Sequence[ColumnCoding]) -> None:
@@ -216,35 +240,38 @@ def print_summary(summary: Summary) -> None:
         table.add_column(heading, justify="right")
     shown = summary.outcomes if len(summary.outcomes) <= SHOWN_FILES else tuple(summary.bad)
     for outcome in shown:
-        ratio = f"{outcome.ratio:.3f}" if outcome.ratio else ""
-        sizes = _known(outcome.source_bytes), _known(outcome.target_bytes)
+        sizes = _sizes(outcome.source_bytes, outcome.target_bytes)
         seconds = f"{outcome.seconds:.1f}"
-        table.add_row(printable(outcome.source), outcome.status, *sizes, ratio, seconds)
+        table.add_row(printable(outcome.source), outcome.status, *sizes, seconds)
     table.add_section()
     counts = ", ".join(f"{number:,} {status}" for status, number in summary.counts.items())
-    sizes = _known(summary.source_bytes), _known(summary.target_bytes)
-    ratio = f"{summary.ratio:.3f}" if summary.ratio else ""
-    table.add_row(
-        f"{len(summary.outcomes):,} files", counts, *sizes, ratio, f"{summary.seconds:.1f}"
-    )
+    sizes = _sizes(summary.source_bytes, summary.target_bytes)
+    table.add_row(f"{len(summary.outcomes):,} files", counts, *sizes, f"{summary.seconds:.1f}")
     console = _Console()
     console.print(table)
     for outcome in summary.bad:
         text = f"{outcome.status.upper()}: {outcome.source}: {outcome.message}"
         console.print(printable(text), soft_wrap=True, style="red")
-    for title, attribute in (("changed", "changed"), ("LEFT OUT", "left_out")):
-        _print_notes_of_many(title, [getattr(one, attribute) for one in summary.outcomes])
+    outcomes = summary.outcomes
+    _print_notes_of_many([one.changed for one in outcomes], [one.left_out for one in outcomes])
 
 
-def _print_notes_of_many(title: str, notes_by_file: Iterable[Mapping[str, str]]) -> None:
-    """Print each change or omission once, with the number of files that have it."""
-    numbers = Counter(
-        f"{where}: {note}" for notes in notes_by_file for where, note in notes.items()
-    )
+def _sizes(before: int, after: int) -> tuple[str, str, str]:
+    """Two sizes and their ratio; nothing in place of what is not known."""
+    ratio = ratio_of(before, after)
+    return _known(before), _known(after), f"{ratio:.3f}" if ratio else ""
+
+
+def _print_notes_of_many(
+    changed: Iterable[Mapping[str, str]], left_out: Iterable[Mapping[str, str]]
+) -> None:
+    """Print each change and omission once, with the number of files that have it."""
     console = _Console(stderr=True)
-    for text, number in numbers.items():
-        files = "1 file" if number == 1 else f"{number:,} files"
-        console.print(printable(f"{title} in {files}: {text}"), soft_wrap=True)
+    for title, of_files in (("changed", changed), ("LEFT OUT", left_out)):
+        numbers = Counter(f"{where}: {note}" for notes in of_files for where, note in notes.items())
+        for text, number in numbers.items():
+            files = "1 file" if number == 1 else f"{number:,} files"
+            console.print(printable(f"{title} in {files}: {text}"), soft_wrap=True)
 
 
 def _number(value: int) -> str:

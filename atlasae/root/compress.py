@@ -194,7 +194,7 @@ def write_compressed(file: Any, trees: Trees, path: PathLike, job: Job) -> None:
         plans = plan_trees(trees, job.select, pack=job.pack, to=job.to)
         left_out = older | check_writable(plans, unwritable, drop=job.drop_unwritable)
         try:
-            coded = codecs_for(plans, job.template, progress=job.progress)
+            coded = codecs_for(plans, job.template, job.shared_rows, progress=job.progress)
             with new_file(path, compression_like(file)) as out:
                 manifests = _write_trees(file, out, plans, coded, job)
                 for name, item in objects.items():

@@ -30,8 +30,8 @@ class Job:
     """How to compress a file; the attributes have the names of the arguments of ``compress``.
 
     Attributes:
-        shared: bytes of codecs that are kept beside the files, and a name in place of them; None
-            to keep all codecs in each file.
+        shared: names codecs that are kept beside the files; None to keep all codecs in each file.
+        shared_rows: the bytes of these.
     """
 
     template: Codec | FileCodecs
@@ -42,7 +42,8 @@ class Job:
     step_size: str | int
     threads: int
     progress: bool
-    shared: tuple[frozenset[bytes], SharedCodecs] | None = None
+    shared: SharedCodecs | None = None
+    shared_rows: frozenset[bytes] = frozenset()
 
     @cached_property
     def digest(self) -> str:
@@ -82,11 +83,9 @@ class Job:
     def stored(self, codecs: Iterable[bytes]) -> list[bytes]:
         """What a file stores of the codecs that it needs: those that are not shared, each once."""
         rows = dict.fromkeys(codecs)
-        if self.shared is None:
-            return list(rows)
-        shared, name = self.shared
-        own = [row for row in rows if row not in shared]
-        return own if len(own) == len(rows) else [*own, name.to_bytes()]
+        own = [row for row in rows if row not in self.shared_rows]
+        name = [self.shared.to_bytes()] if self.shared and len(own) < len(rows) else []
+        return own + name
 
 
 def _template(codec: Codec | FileCodecs | PathLike | None) -> Codec | FileCodecs:

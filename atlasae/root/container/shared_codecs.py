@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FOLDERS = "ATLASAE_CODECS"  # the variable that names folders with files of codecs
 ORIGIN = "origin"  # in the header: says where codecs are from, and is no part of them
-_MAGIC = b"ats\x01"  # then a digest of what follows, as JSON; no codec begins so
+_MAGIC = b"ath\x01"  # then a digest of what follows, as JSON; no codec or model begins so
 _DIGEST_BYTES = 16
 _NAME_DIGITS = 16
 
