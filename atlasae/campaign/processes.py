@@ -50,8 +50,6 @@ class Processes:
                 ready = wait([worker.connection for worker in started])
                 for worker in [worker for worker in started if worker.connection in ready]:
                     outcome = worker.receive()
-                    if outcome is not None:
-                        yield outcome
                     if waiting and not worker.alive:
                         started[started.index(worker)] = _Worker(work)
                     elif waiting:
@@ -59,6 +57,8 @@ class Processes:
                     else:
                         worker.finish()
                         started.remove(worker)
+                    if outcome is not None:
+                        yield outcome
         finally:
             for worker in started:
                 worker.process.terminate()
