@@ -30,6 +30,7 @@ def check_files(
     *,
     tolerance: ToleranceSpec | None = None,
     step_size: str | int = STEP_SIZE,
+    below: PathLike | None = None,
     jobs: int | None = None,
     dask: str | None = None,
     threads: int | None = None,
@@ -47,6 +48,8 @@ def check_files(
         tolerance: allowed error of collection floats, if the files of the folder are not
             compressed.
         step_size: how much is read at a time.
+        below: a directory that all files are in, below which they keep their paths; by default
+            files that are named keep their names alone.
         jobs: how many files are compared at a time, as for ``compress_files``.
         dask: work by Dask: ``local``, or the address of a scheduler, such as ``tcp://HOST:8786``,
             whose workers see the same files.
@@ -72,7 +75,7 @@ def check_files(
     check_step_size(step_size)
     if tolerance is not None:
         check_spec(tolerance)
-    tasks = find_tasks(originals, folder)
+    tasks = find_tasks(originals, folder, below=below)
     runner = runner_for(jobs, dask, len(tasks))
     work = CheckWork(tolerance, step_size, threads_for(threads, runner))
     return Campaign("check", tasks, runner, summary, progress).run(work)

@@ -45,6 +45,7 @@ def compress_files(
     drop_unwritable: bool = False,
     verify: bool = False,
     step_size: str | int = STEP_SIZE,
+    below: PathLike | None = None,
     jobs: int | None = None,
     dask: str | None = None,
     threads: int | None = None,
@@ -76,6 +77,8 @@ def compress_files(
         drop_unwritable: leave out what cannot be read or written, instead of an error.
         verify: compare each target with its source before it appears.
         step_size: how much is read at a time.
+        below: a directory that all files are in, below which they keep their paths; by default
+            files that are named keep their names alone.
         jobs: how many files are worked on at a time, each by a process of its own if there are
             several; by default one for each core, fewer where there is little memory. A script
             then needs ``if __name__ == "__main__":`` around this call. What is written does not
@@ -113,7 +116,7 @@ def compress_files(
         {'skipped': 1}
     """
     out = make_directory(folder)
-    tasks = find_tasks(files, folder)
+    tasks = find_tasks(files, folder, below=below)
     runner = runner_for(jobs, dask, len(tasks))
     many = threads_for(threads, runner)
     job = Job.checked(codec, select, pack, to, drop_unwritable, step_size, many, progress)

@@ -32,6 +32,7 @@ def decompress_files(
     to: str = "same",
     drop_unwritable: bool = False,
     step_size: str | int = STEP_SIZE,
+    below: PathLike | None = None,
     jobs: int | None = None,
     dask: str | None = None,
     threads: int | None = None,
@@ -51,6 +52,8 @@ def decompress_files(
         to: ``ttree``, ``rntuple``, or the ``same`` as each tree had before compression.
         drop_unwritable: leave out what cannot be written, instead of an error.
         step_size: how much is written at a time.
+        below: a directory that all files are in, below which they keep their paths; by default
+            files that are named keep their names alone.
         jobs: how many files are worked on at a time, as for ``compress_files``.
         dask: work by Dask: ``local``, or the address of a scheduler, such as ``tcp://HOST:8786``,
             whose workers see the same files.
@@ -79,7 +82,7 @@ def decompress_files(
     check_step_size(step_size)
     require_choice("to", to, TARGETS)
     make_directory(folder)
-    tasks = find_tasks(files, folder)
+    tasks = find_tasks(files, folder, below=below)
     runner = runner_for(jobs, dask, len(tasks))
     many = threads_for(threads, runner)
     work = DecompressWork(to, drop_unwritable, step_size, many, force)

@@ -20,55 +20,75 @@ _FILES = "*.root"
 
 
 def find_files(
-    files: PathLike | Iterable[PathLike], *, outside: PathLike | None = None
+    files: PathLike | Iterable[PathLike],
+    *,
+    below: PathLike | None = None,
+    outside: PathLike | None = None,
 ) -> dict[str, str]:
     """The name of each file by its path or address, in the order of the files.
 
-    A file keeps its name, one found in a directory its path below that directory.
+    A file keeps its name, one found in a directory its path below that directory, if no other is
+    given.
 
     Args:
         files: names, patterns such as ``data/*.root``, addresses, or directories, whose ROOT
             files are found at any depth.
+        below: a directory that all files are in, and below which they keep their paths.
         outside: a directory whose files are not taken.
 
     Raises:
         MissingFileError: nothing matches a pattern, or a directory has no ROOT file.
-        InputError: no file is given.
+        InputError: no file is given, or one is not below ``below``.
 
     Example:
         >>> find_files(["data/a.root", "https://cern.ch/b.root"])
         {'data/a.root': 'a.root', 'https://cern.ch/b.root': 'b.root'}
+        >>> find_files(["data/2012/a.root"], below="data")
+        {'data/2012/a.root': '2012/a.root'}
     """
     given = [files] if isinstance(files, str | os.PathLike) else list(files)
     out = None if outside is None else Path(absolute_path(path_name(outside)))
     found = {source: name for path in map(path_name, given) for source, name in _named(path, out)}
     if not found:
         raise InputError("no file is given: name files, patterns of files or directories")
-    return found
+    return found if below is None else {file: _path_below(file, below) for file in found}
 
 
-def find_tasks(files: PathLike | Iterable[PathLike], folder: PathLike) -> list[Task]:
+def _path_below(file: str, folder: PathLike) -> str:
+    """The path of a file below a directory."""
+    path, above = (Path(absolute_path(path_name(one))) for one in (file, folder))
+    if "://" in file or not path.is_relative_to(above):
+        raise InputError(
+            f"{file!r} is not in {os.fspath(folder)!r}, below which files should keep their paths"
+        )
+    return path.relative_to(above).as_posix()
+
+
+def find_tasks(
+    files: PathLike | Iterable[PathLike], folder: PathLike, *, below: PathLike | None
+) -> list[Task]:
     """The files to work on, each with its target in a folder, sorted by target.
 
     Args:
         files: see ``find_files``; files in ``folder`` are not taken from a directory.
         folder: of the targets.
+        below: a directory that all files are in, and below which they keep their paths.
 
     Raises:
         MissingFileError: nothing matches a pattern, or a directory has no ROOT file.
         InputError: no file is given, or two have the same target.
 
     Example:
-        >>> find_tasks(["data/a.root", "data/b.root"], "small")[0].target
+        >>> find_tasks(["data/a.root", "data/b.root"], "small", below=None)[0].target
         'small/a.root'
     """
     by_name: dict[str, str] = {}
-    for source, name in find_files(files, outside=folder).items():
+    for source, name in find_files(files, below=below, outside=folder).items():
         if by_name.setdefault(name, source) != source:
             raise InputError(
                 f"{by_name[name]!r} and {source!r} would both be {name!r} in"
-                f" {os.fspath(folder)!r}: give a directory that both are in, whose files keep"
-                " their paths below it"
+                f" {os.fspath(folder)!r}: name a directory that both are in with --below"
+                " (below=...), below which they keep their paths"
             )
     return [
         Task(by_name[name], os.fspath(Path(folder, *PurePosixPath(name).parts)))

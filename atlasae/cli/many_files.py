@@ -25,6 +25,11 @@ FROM = click.option(
     multiple=True,
     help="Text file that names more FILES, one a line.",
 )
+_BELOW = click.option(
+    "--below",
+    type=click.Path(),
+    help="Directory that FILES are in, below which they keep their paths.",
+)
 _JOBS = click.option(
     "--jobs",
     type=int,
@@ -125,12 +130,12 @@ def takes(metavar: str, *, output: bool) -> options.Decorator:
             output: str | None = None,
             **rest: Any,
         ) -> None:
-            running = {name: rest.pop(name) for name in ("jobs", "dask", "summary")}
+            running = {name: rest.pop(name) for name in ("below", "jobs", "dask", "summary")}
             function(Paths(files, lists, output, running), **rest)
 
         given = click.argument("files", type=click.Path(), nargs=-1, metavar=metavar)
         written = [_OUTPUT] if output else []
-        return options.combined(given, *written, FROM, _JOBS, _DASK, _SUMMARY)(call)
+        return options.combined(given, *written, FROM, _BELOW, _JOBS, _DASK, _SUMMARY)(call)
 
     return decorate
 

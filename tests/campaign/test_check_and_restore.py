@@ -25,6 +25,6 @@ def test_each_difference_is_named(farm, small_farm, tmp_path):
     (small / "more/c.root").unlink()
     summary = atlasae.check_files(farm, small, jobs=1, summary=tmp_path / "checked.json")
     assert [one.status for one in summary.outcomes] == ["differs", "good", "failed"]
-    assert "Events:run differs" in summary.bad[0].message
+    assert "Events:event differs" in summary.bad[0].message
     assert "no file" in summary.bad[1].message
     assert (tmp_path / "checked.json").exists()

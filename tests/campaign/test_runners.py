@@ -48,7 +48,7 @@ def test_dask_goes_on_where_a_worker_is_killed(farm, farm_codecs, small_farm, tm
     pytest.importorskip("distributed")
     out = tmp_path / "out"
     out.mkdir()
-    tasks = find_tasks(farm, out)
+    tasks = find_tasks(farm, out, below=None)
     job = Job.checked(str(farm_codecs), None, "all", "same", False, "100 MB", 1, False)
     work = CompressWork(job, verify=False, force=False, allow_larger=False)
     runner = DaskWorkers("local", 2)

@@ -65,8 +65,8 @@ def test_merged_and_restored_files_need_none(shared, small_farm, tmp_path):
 def test_other_codecs_in_their_place_are_refused(shared, tmp_path):
     alone = shutil.copy(shared / "a.root", tmp_path)
     place = tmp_path / codecs_of(shared).name
-    other = atlasae.FileCodecs.load(codecs_of(shared))
-    atlasae.FileCodecs(dict(list(other.trees.items())[:1])).save(place)
+    (learned,) = atlasae.FileCodecs.load(codecs_of(shared)).trees.values()
+    atlasae.FileCodecs({"another tree": learned}).save(place)
     with pytest.raises(DamagedFileError, match="it holds other codecs than"):
         atlasae.open(alone)
     place.write_bytes(codecs_of(shared).read_bytes()[:-9])

@@ -18,7 +18,7 @@ def folder(tmp_path):
 
 
 def targets(*arguments):
-    return [(task.source, task.target) for task in find_tasks(*arguments)]
+    return [(task.source, task.target) for task in find_tasks(*arguments, below=None)]
 
 
 def test_a_directory_keeps_the_paths_below_it(folder):
@@ -35,7 +35,11 @@ def test_files_and_patterns_keep_their_names(folder):
 
 def test_two_files_of_one_name_are_refused(folder):
     with pytest.raises(InputError, match=r"a\.root' and .*sub/a\.root' would both be 'a\.root'"):
-        find_tasks([folder / "a.root", folder / "sub/a.root"], "out")
+        find_tasks([folder / "a.root", folder / "sub/a.root"], "out", below=None)
+    found = find_tasks([folder / "a.root", folder / "sub/a.root"], "out", below=folder)
+    assert [task.target for task in found] == ["out/a.root", "out/sub/a.root"]
+    with pytest.raises(InputError, match="below which files should keep"):
+        find_files([folder / "a.root"], below=folder / "sub")
 
 
 @pytest.mark.parametrize(

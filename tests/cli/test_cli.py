@@ -200,7 +200,7 @@ def test_an_option_without_a_value_is_not_its_default(run, events_file, tmp_path
         ("decode", events_file, "--codec", ""): "--codec has no value",
         ("check", events_file, events_file, "--tolerance", " "): "nanoaod or lossless",
         ("merge", events_file, "", tmp_path / "a.root"): "SOURCES has no value",
-        ("info", ""): "SOURCE has no value",
+        ("info", ""): "FILES has no value",
         (*command, "--tolerance="): "nanoaod or lossless",
         (*command, "--collection", ","): "names nothing",
         (*command, "--tolerance", "eta=10"): "give less than 3.14",
