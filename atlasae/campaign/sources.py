@@ -109,6 +109,9 @@ def _named(path: str, out: Path | None) -> Iterator[tuple[str, str]]:
         for file in inside:
             yield os.fspath(file), file.relative_to(path).as_posix()
         return
+    if "://" not in path and Path(path).is_file():  # whatever characters its name has
+        yield path, Path(path).name
+        return
     for source, object_path in expand_files(path):
         if object_path is not None:
             raise InputError(f"{path!r} names an object in a file: give the file alone")

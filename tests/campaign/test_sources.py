@@ -33,6 +33,12 @@ def test_files_and_patterns_keep_their_names(folder):
     assert targets("https://cern.ch/x/a.root?token=b/c", "out")[0][1] == "out/a.root"
 
 
+def test_a_file_that_is_there_is_no_pattern(folder):
+    odd = folder / "[a] b*.root"
+    odd.touch()
+    assert find_files(odd) == {str(odd): odd.name}
+
+
 def test_two_files_of_one_name_are_refused(folder):
     with pytest.raises(InputError, match=r"a\.root' and .*sub/a\.root' would both be 'a\.root'"):
         find_tasks([folder / "a.root", folder / "sub/a.root"], "out", below=None)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from itertools import cycle, islice
@@ -101,7 +102,8 @@ def test_fit_once_and_compress_with_it(run, events_file, tmp_path):
 
 def test_fit_codecs_of_many_files(run, events_file, tmp_path):
     codecs, small = tmp_path / "codecs.safetensors", tmp_path / "small.root"
-    shown = run("fit", events_file, events_file, codecs).output
+    more = shutil.copy(events_file, tmp_path / "more.root")
+    shown = run("fit", events_file, more, codecs).output
     assert re.search(r"Events: Jet: Codec.bounded\(.*\), [\d.]+ bits per jet on held-out", shown)
     assert f"{codecs} written" in shown
     run("compress", events_file, small, "--codec", codecs, "--verify")
@@ -110,7 +112,7 @@ def test_fit_codecs_of_many_files(run, events_file, tmp_path):
     assert re.search("event .* alone", shown)
     columns = json.loads(run("info", small, "--json").stdout)["columns"]
     assert {"tree": "Events", "branch": "event", "coded": "alone"}.items() <= columns[0].items()
-    shown = run("fit", events_file, events_file, codecs, "--collection", "Jet", "--force", code=2)
+    shown = run("fit", events_file, more, codecs, "--collection", "Jet", "--force", code=2)
     assert "one codec is fitted to one file, not 2" in shown.stderr
     shown = run("fit", events_file, small, events_file, "--force", code=2).stderr
     assert "same file" in shown
