@@ -40,6 +40,7 @@ from atlasae.errors import (
 if TYPE_CHECKING:
     from atlasae import cycles, plots
     from atlasae.campaign.checking import check_files
+    from atlasae.campaign.comparing import compare_files
     from atlasae.campaign.compressing import compress_files
     from atlasae.campaign.restoring import decompress_files
     from atlasae.codecs.autoencoder.codec import AutoencoderCodec
@@ -88,6 +89,7 @@ __all__ = [
     "check",
     "check_files",
     "compare",
+    "compare_files",
     "compress",
     "compress_files",
     "concatenate",
@@ -118,6 +120,7 @@ _LAZY = {
     "check": "root.check",
     "check_files": "campaign.checking",
     "compare": "report.compare",
+    "compare_files": "campaign.comparing",
     "compress": "root.compress",
     "compress_files": "campaign.compressing",
     "concatenate": "root.reading.datasets",

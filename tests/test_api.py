@@ -14,7 +14,7 @@ PUBLIC = [
     "AtlasaeError", "AutoencoderCodec", "BoundedCodec", "Codec", "DamagedFileError", "FileCodecs", "FileError",
     "InputError", "LargerTargetError", "MissingFileError",
     "MissingNameError", "MissingPackageError", "NotFittedError", "Selection", "TargetExistsError",
-    "UnsafePickleError", "VersionError", "__version__", "abs_", "check", "check_files", "compare",
+    "UnsafePickleError", "VersionError", "__version__", "abs_", "check", "check_files", "compare", "compare_files",
     "compress", "compress_files", "concatenate", "cycles", "dask", "decompress", "decompress_files",
     "info", "iterate", "merge", "metrics", "nanoevents", "open", "plan", "plots", "read_jets",
     "read_pickle", "rel", "sample",

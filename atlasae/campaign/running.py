@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 MEMORY = 600 << 20  # bytes that each worker should find
-_VERBS = {"compress": "compressing", "decompress": "restoring", "check": "comparing"}
+_VERBS = {
+    "compress": "compressing",
+    "decompress": "restoring",
+    "check": "comparing",
+    "compare": "drawing",
+}
 _INTERRUPTED = "the work was interrupted before it was done"
 
 
@@ -79,7 +84,7 @@ class Campaign:
     """The same work on many files.
 
     Attributes:
-        operation: ``compress``, ``decompress`` or ``check``.
+        operation: ``compress``, ``decompress``, ``check`` or ``compare``.
         tasks: the files.
         runner: what works on them.
         summary: file for the summary, as JSON; None for none.

@@ -20,7 +20,7 @@ class Summary:
     """What came of many files.
 
     Attributes:
-        operation: ``compress``, ``decompress`` or ``check``.
+        operation: ``compress``, ``decompress``, ``check`` or ``compare``.
         outcomes: of the files, sorted by target.
         workers: how many files were worked on at a time; 0 if it is not known.
         seconds: that all took, learning codecs not included.

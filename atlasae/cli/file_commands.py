@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 _PATTERNS = "Patterns of branches, such as 'Jet_*,MET_*', "
 _TO_FOLDER = "give a folder to write into, with -o"
-_BESIDE_FOLDER = "give ORIGINALS, then the folder that has a file of the same name for each"
 _PACK_HELP = (
     "Other branches to pack without loss. none leaves them to plain ROOT: they do not shrink, and"
     " may take more than in SOURCE."
@@ -39,7 +38,7 @@ _PACK_HELP = (
     "atlasae compress events.root --dry-run",
     "atlasae compress data/*.root -o small/ --jobs 8",
 )
-@many_files.takes("SOURCE TARGET | FILES... -o FOLDER", output=True)
+@many_files.takes("SOURCE TARGET | FILES... -o FOLDER", many_files.OUTPUT)
 @click.option(
     "--codec",
     type=click.Path(),
@@ -156,7 +155,7 @@ def _plan(paths: many_files.Paths, *, as_json: bool, allow_larger: bool, **more:
     "atlasae decompress small.root restored.root",
     "atlasae decompress small/ -o restored/ --jobs 8",
 )
-@many_files.takes("SOURCE TARGET | FILES... -o FOLDER", output=True)
+@many_files.takes("SOURCE TARGET | FILES... -o FOLDER", many_files.OUTPUT)
 @options.to
 @options.drop_unwritable
 @options.threads
@@ -224,7 +223,7 @@ def decode(
     "atlasae check events.root small.root",
     "atlasae check data/ small/",
 )
-@many_files.takes("ORIGINAL OTHER | ORIGINALS... FOLDER", output=False)
+@many_files.takes("ORIGINAL OTHER | ORIGINALS... FOLDER")
 @click.option(
     "--tolerance",
     help=f"Of collection floats, if OTHER is not compressed. {options.TOLERANCE_HELP}",
@@ -249,7 +248,7 @@ def check(
     if many := paths.with_folder():
         more = asked | paths.running | {"progress": options.shows_progress()}
         many_files.finish(atlasae.check_files(*many, **more))
-    result = atlasae.check(*paths.pair("ORIGINAL", "OTHER", _BESIDE_FOLDER), **asked)
+    result = atlasae.check(*paths.pair("ORIGINAL", "OTHER", many_files.BESIDE_FOLDER), **asked)
     print_check(result)
     sys.exit(0 if result.good else 1)
 

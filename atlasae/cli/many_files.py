@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from atlasae.campaign.summary import Summary
 
+BESIDE_FOLDER = "give ORIGINALS, then the folder that has a file of the same name for each"
 FROM = click.option(
     "--from",
     "lists",
@@ -52,7 +53,7 @@ shared_codec = click.option(
     is_flag=True,
     help="Keep the codecs of many small files once, in FOLDER: the files cannot be read without.",
 )
-_OUTPUT = click.option(
+OUTPUT = click.option(
     "-o", "--output", type=click.Path(), help="Folder to write many files into, with their names."
 )
 
@@ -114,12 +115,12 @@ class Paths:
         return [path for path in self.every if path != self.given[-1]], self.given[-1]
 
 
-def takes(metavar: str, *, output: bool) -> options.Decorator:
+def takes(metavar: str, *output: options.Decorator) -> options.Decorator:
     """Let a command take ``Paths`` as its first argument.
 
     Args:
         metavar: how its help calls them.
-        output: whether it writes files.
+        output: the option for a folder to write, if it has one.
     """
 
     def decorate(function: Callable[..., None]) -> Any:
@@ -134,8 +135,7 @@ def takes(metavar: str, *, output: bool) -> options.Decorator:
             function(Paths(files, lists, output, running), **rest)
 
         given = click.argument("files", type=click.Path(), nargs=-1, metavar=metavar)
-        written = [_OUTPUT] if output else []
-        return options.combined(given, *written, FROM, _BELOW, _JOBS, _DASK, _SUMMARY)(call)
+        return options.combined(given, *output, FROM, _BELOW, _JOBS, _DASK, _SUMMARY)(call)
 
     return decorate
 

@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-from itertools import cycle, islice
+from itertools import cycle
 from unittest.mock import ANY
 
 import awkward as ak
@@ -21,18 +21,6 @@ from atlasae.progress import progress_bar
 from atlasae.root.io.new_file import new_file
 from atlasae.root.io.new_ttree import NewTTree
 from tests.helpers import make_jets
-
-
-@pytest.fixture
-def few_figures(monkeypatch):
-    """A function that limits the number of figures of reports, since drawing is slow."""
-    from atlasae.report import compare
-
-    def limit(number):
-        monkeypatch.setattr(compare, "figures_of", lambda *a: islice(figures_of(*a), number))
-
-    figures_of = compare.figures_of
-    return limit
 
 
 @pytest.fixture(scope="module")

@@ -67,6 +67,16 @@ def test_check_decompress_and_info_of_folders(run, work, small_farm):  # noqa: F
     assert result.stderr.startswith("atlasae: 'small/z.root' is not a ROOT file")
 
 
+def test_compare_draws_a_page_for_each_file(run, work, small_farm, few_figures):  # noqa: F811
+    few_figures(1)
+    shutil.copytree(small_farm, work / "small")
+    (work / "small/b.root").write_text("hello")
+    shown = run("compare", "data", "small", "-o", "report", "--jobs", 1, code=1)
+    assert "FAILED: data/b.root: 'small/b.root' is not a ROOT file" in shown.stdout
+    pages = [path.relative_to(work).as_posix() for path in work.rglob("index.html")]
+    assert sorted(pages) == ["report/a/index.html", "report/more/c/index.html"]
+
+
 def test_fit_learns_from_a_sample_of_a_folder(run, work, monkeypatch):
     monkeypatch.setattr("atlasae.campaign.learning.SAMPLE_FILES", 2)
     shown = run("fit", "data", "learned.safetensors", "--seed", 1).stdout
@@ -89,6 +99,8 @@ def test_what_is_wrong_with_the_arguments_is_said(run, work):
         ("decompress", "data/a.root"): "Missing argument 'TARGET'; for many files give a folder",
         ("decompress",): "Missing argument 'SOURCE'",
         ("check", "data/a.root", "data/b.root", "--jobs", 2): "--jobs is for many files",
+        ("compare", "data/a.root"): "Missing argument 'COMPRESSED...'",
+        ("compare", "data/a.root", "b.root", "--jobs", 2): "--jobs is for many files",
         ("info",): "no file is given",
         ("info", "data", "--columns"): "describe one file, not 3",
         ("fit", "empty*.root", "codec"): "no file matches 'empty*.root'",
