@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from atlasae.campaign.work import ratio_of
+from atlasae.cli.exits import in_command_words
 from atlasae.root.info import PACKED
 from atlasae.root.preview import KEPT
 from atlasae.text import printable
@@ -250,7 +251,8 @@ def print_summary(summary: Summary) -> None:
     console = _Console()
     console.print(table)
     for outcome in summary.bad:
-        text = f"{outcome.status.upper()}: {outcome.source}: {outcome.message}"
+        message = in_command_words(outcome.message)
+        text = f"{outcome.status.upper()}: {outcome.source}: {message}"
         console.print(printable(text), soft_wrap=True, style="red")
     outcomes = summary.outcomes
     _print_notes_of_many([one.changed for one in outcomes], [one.left_out for one in outcomes])
