@@ -155,10 +155,11 @@ class CompressWork:
     def __call__(self, task: Task) -> Outcome:
         target = Path(task.target)
         if target.exists() and not self.force:
+            check_target(target, force=True, sources=[task.source])
             why = why_other(task.source, target, self.job)
             if why:
                 raise TargetExistsError(
-                    f"{target} is there, and {why}: delete it, or overwrite it with --force"
+                    f"{target} is there, and {why}: move it away, or overwrite it with --force"
                     " (force=True)"
                 )
             return _outcome(task, SKIPPED, info(target))

@@ -52,17 +52,16 @@ class DaskWorkers:
         with ExitStack() as stack:
             given: dict[Any, Task] = {}
             stack.callback(_remove_unfinished, given)  # once the workers have ended
-            client = self._client(stack)
+            client, shared = self._start(work, stack)
             _logger.info("dashboard of Dask: %s", client.dashboard_link)
-            shared = client.scatter(work, broadcast=True)
             for task in tasks:
                 given[client.submit(attempt, shared, _absolute(task), pure=False)] = task
             stack.callback(client.cancel, list(given))
             for future in as_completed(list(given)):
                 yield _outcome(future, given.pop(future))
 
-    def _client(self, stack: ExitStack) -> Any:
-        """A client, which is closed at the end, with the workers that it started."""
+    def _start(self, work: Work, stack: ExitStack) -> tuple[Any, Any]:
+        """A client, and the work with its workers; all is closed at the end."""
         from distributed import Client, LocalCluster
 
         address: Any = self.address
@@ -76,9 +75,11 @@ class DaskWorkers:
                 )
             )
         try:
-            return stack.enter_context(Client(address))
-        except (OSError, ValueError) as error:
-            raise FileError(f"no scheduler of Dask at {self.address!r}: {error}") from error
+            client = stack.enter_context(Client(address))
+            return client, client.scatter(work, broadcast=True)
+        except (OSError, ValueError, TimeoutError) as error:
+            message = f"no scheduler of Dask with workers at {self.address!r}: {error}"
+            raise FileError(message) from error
 
 
 def _absolute(task: Task) -> Task:

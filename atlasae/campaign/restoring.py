@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from atlasae.atomic_write import check_target
 from atlasae.campaign.running import Campaign, runner_for, threads_for
 from atlasae.campaign.sources import find_tasks
 from atlasae.campaign.work import SKIPPED, WRITTEN, Outcome
@@ -102,10 +103,11 @@ class DecompressWork:
     def __call__(self, task: Task) -> Outcome:
         target = Path(task.target)
         if target.exists() and not self.force:
+            check_target(target, force=True, sources=[task.source])
             compared = check(task.source, target, step_size=self.step_size, threads=self.threads)
             if not compared.good:
                 raise TargetExistsError(
-                    f"{target} is there, and differs from {task.source}: delete it, or overwrite it"
+                    f"{target} is there, and differs from {task.source}: move it away, or overwrite it"
                     " with --force (force=True)"
                 )
             return _outcome(task, SKIPPED)

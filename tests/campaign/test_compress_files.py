@@ -107,13 +107,15 @@ def test_a_target_of_another_source_or_codec_is_left(farm, out, farm_codecs, tmp
     assert (out / "a.root").read_bytes() == before
 
 
-def test_what_is_no_compressed_file_is_never_replaced(farm, out, farm_codecs):
+def test_what_is_no_compressed_file_is_never_replaced(farm, out, farm_codecs, monkeypatch):
+    monkeypatch.chdir(out)
     shutil.copy(farm / "b.root", out / "a.root")
     (outcome,) = again(farm, out, farm_codecs).bad
     assert "is not compressed by atlasae" in outcome.message
     assert (out / "a.root").read_bytes() == (farm / "b.root").read_bytes()
-    (outcome,) = again(farm / "a.root", farm, farm_codecs, force=True).bad
-    assert "same file" in outcome.message
+    for force in (False, True):
+        (outcome,) = again(farm / "a.root", farm, farm_codecs, force=force, summary="s").bad
+        assert "same file" in outcome.message
 
 
 def test_a_file_that_fails_does_not_stop_the_others(farm, tmp_path):

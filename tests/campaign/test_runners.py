@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -43,6 +45,14 @@ def test_stopped_processes_leave_nothing_unfinished(tasks, tmp_path):
     assert not (tmp_path / "a").exists()
 
 
+def test_a_process_that_cannot_start_says_what_a_script_needs(tasks, monkeypatch):
+    module = ModuleType("of_this_process_alone")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    module.Work = type("Work", (Write,), {"__module__": module.__name__})
+    with pytest.raises(atlasae.InputError, match="if __name__ == '__main__':"):
+        list(Processes(1).run(module.Work(), tasks))
+
+
 @pytest.mark.slow
 def test_dask_goes_on_where_a_worker_is_killed(farm, farm_codecs, small_farm, tmp_path, caplog):
     pytest.importorskip("distributed")
@@ -70,5 +80,5 @@ def test_no_scheduler_is_one_line(farm, tmp_path, monkeypatch):
         raise OSError(f"Timed out trying to connect to {address}")
 
     monkeypatch.setattr(distributed, "Client", refuse)
-    with pytest.raises(atlasae.FileError, match="no scheduler of Dask at 'tcp"):
+    with pytest.raises(atlasae.FileError, match="no scheduler of Dask with workers at 'tcp"):
         atlasae.check_files(farm, tmp_path, dask="tcp://127.0.0.1:9")

@@ -33,7 +33,7 @@ def test_compress_and_resume_with_one_line_a_file(run, work):
     assert shown.stderr.count("skipped, ratio") == 3
     shutil.copy("data/a.root", "small/b.root")
     shown = run(*command, "--codec", "codecs.safetensors", code=1)
-    assert shown.stdout.endswith("delete it, or overwrite it with --force\n")
+    assert shown.stdout.endswith("move it away, or overwrite it with --force\n")
     assert "(force=True)" not in shown.output
     (work / "small/b.root").unlink()
     quiet = run(*command, "--codec", "codecs.safetensors", "-q").stderr.splitlines()

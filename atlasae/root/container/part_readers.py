@@ -48,8 +48,8 @@ class PartReader(ABC, Generic[Piece]):
     def joined(self, pieces: Sequence[Piece]) -> Arrays:
         """The branches of what tasks gave, one after another."""
 
-    def check(self) -> None:  # noqa: B027  (latents are stored branches, and compared as these)
-        """Compare the blocks of the part with their checksums; none is decoded.
+    def check(self) -> None:
+        """Compare the blocks of the part, if it has any, with their checksums; none is decoded.
 
         Raises:
             DamagedFileError: one does not agree.
