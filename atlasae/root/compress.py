@@ -34,6 +34,7 @@ from atlasae.root.io.file import Trees, make_tree, older_cycles, title_of
 from atlasae.root.io.mark import PLACEHOLDER, marked
 from atlasae.root.io.new_file import new_file
 from atlasae.root.io.objects import directories_in, objects_in
+from atlasae.root.io.stamp import Stamp
 from atlasae.root.io.tree import STEP_SIZE
 from atlasae.root.job import Job
 from atlasae.root.plan import TreePlan, check_writable, plan_trees
@@ -190,13 +191,15 @@ def write_compressed(file: Any, trees: Trees, path: PathLike, job: Job) -> None:
     objects, unwritable = objects_in(file)
     unwritable |= _unreadable_trees(trees, drop=job.drop_unwritable)
     older = dict.fromkeys(older_cycles(file), "an older cycle")
+    digest = source_digest(file)
+    stamp = Stamp.of(file, digest + job.digest)
     while True:  # until no branch makes it fail
         plans = plan_trees(trees, job.select, pack=job.pack, to=job.to)
         left_out = older | check_writable(plans, unwritable, drop=job.drop_unwritable)
         try:
             coded = codecs_for(plans, job.template, job.shared_rows, progress=job.progress)
-            with new_file(path, compression_like(file)) as out:
-                manifests = _write_trees(file, out, plans, coded, job)
+            with new_file(path, compression_like(file), stamp) as out:
+                manifests = _write_trees(file, out, plans, coded, digest, job)
                 for name, item in objects.items():
                     out[name] = item
                 if title := title_of(file):
@@ -250,12 +253,13 @@ def _write_trees(
     out: Any,
     plans: Sequence[TreePlan],
     coded: Sequence[TreeCodecs],
+    digest: str,
     job: Job,
 ) -> list[Manifest]:
     """Write all directories, trees and blocks; gives a manifest for each tree."""
     for path in directories_in(file):
         out.mkdir(path)
-    manifests, digest = [], source_digest(file)
+    manifests = []
     with BlockTreeWriter(out, job.threads) as blocks:
         for plan, codecs in zip(plans, coded, strict=True):
             source = plan.source

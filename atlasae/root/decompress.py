@@ -13,11 +13,13 @@ from atlasae.progress import progress_bar
 from atlasae.root.container.container import RESERVED, compression_like, open_as
 from atlasae.root.container.manifest import add_notes, notes_of
 from atlasae.root.container.restored_tree import CompressedTrees
+from atlasae.root.identity import source_digest
 from atlasae.root.io.branch import RNTUPLE, TTREE
 from atlasae.root.io.file import make_tree
 from atlasae.root.io.new_file import new_file
 from atlasae.root.io.objects import directories_in, objects_in
 from atlasae.root.io.root_branches import add_branches, change
+from atlasae.root.io.stamp import Stamp
 from atlasae.root.io.tree import STEP_SIZE, check_step_size
 from atlasae.root.plan import TARGETS, TreePlan, check_writable, plan_copy
 from atlasae.text import printable
@@ -108,7 +110,8 @@ def decompress(
             add_notes(notes.changed, manifest.changed)
             add_notes(notes.left_out, manifest.left_out)
         notes.left_out.update(check_writable(plans, unwritable, drop=drop_unwritable))
-        with new_file(unfinished, compression_like(file)) as out:
+        stamp = Stamp.of(file, source_digest(file))
+        with new_file(unfinished, compression_like(file), stamp) as out:
             for path in directories_in(file):
                 if path not in RESERVED:
                     out.mkdir(path)

@@ -20,6 +20,7 @@ from atlasae.cli.output import print_notes
 from atlasae.progress import progress_bar
 from atlasae.root.io.new_file import new_file
 from atlasae.root.io.new_ttree import NewTTree
+from atlasae.root.io.stamp import EARLIEST, Stamp
 from tests.helpers import make_jets
 
 
@@ -325,7 +326,7 @@ def tiny(tmp_path):
     """A file that cannot become smaller: it has nothing but a few jets."""
     path = tmp_path / "tiny.root"
     jets = {f"Jet_{name}": values for name, values in make_jets(50).items()}
-    with new_file(path, uproot.LZMA(9)) as file:
+    with new_file(path, uproot.LZMA(9), Stamp("tiny.root", EARLIEST, "")) as file:
         types = dict.fromkeys(jets, "var * float32")
         tree = NewTTree(file, "Events", types, counter_name=lambda _: "nJet")
         tree.extend({name: ak.unflatten(values, np.full(25, 2)) for name, values in jets.items()})
