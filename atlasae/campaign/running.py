@@ -9,6 +9,7 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from atlasae.atomic_write import check_target
 from atlasae.campaign.dask_runner import LOCAL, DaskWorkers
 from atlasae.campaign.processes import Processes
 from atlasae.campaign.progress import FilesProgress
@@ -106,7 +107,12 @@ class Campaign:
             work: what is done with each file.
             codecs: the file of the codecs, for the summary.
             learned: what they were learned from.
+
+        Raises:
+            FileError: the summary cannot be written.
         """
+        if self.summary is not None:
+            check_target(self.summary, force=True)
         found: dict[str, Outcome] = {}
         start = perf_counter()
         summed = partial(Summary, workers=self.runner.workers, codecs=codecs, learned=learned or {})

@@ -9,10 +9,12 @@ import pytest
 
 import atlasae
 from atlasae.campaign import compressing
-from atlasae.errors import InputError, MissingFileError, TargetExistsError
+from atlasae.errors import FileError, InputError, MissingFileError, TargetExistsError
 from tests.campaign.conftest import write_file
+from tests.helpers import make_jets
 from tests.root.helpers import StoredFile
 
+CODEC = atlasae.Codec.bounded().fit(make_jets(100))
 NAMES = ["a.root", "b.root", "more/c.root"]
 
 
@@ -169,6 +171,7 @@ def test_an_interruption_is_summed_up(farm, farm_codecs, tmp_path, monkeypatch, 
     [
         ({"jobs": 0}, InputError, "jobs=0: give a number from 1 on"),
         ({"codec": "none"}, MissingFileError, "no codec file"),
+        ({"codec": CODEC, "summary": "none/s.json"}, FileError, "no directory 'none'"),
         ({"codec": atlasae.Codec.bounded(order="free")}, InputError, "is not learned from many"),
         ({"dask": "tcp://127.0.0.1:9", "jobs": 2}, InputError, "leave one of the two out"),
     ],
