@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
+import signal
+import threading
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ from atlasae.optional import needs_extra
 from atlasae.root.reading.paths import absolute_path
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
 
     from atlasae.campaign.work import Task, Work
 
@@ -66,20 +68,33 @@ class DaskWorkers:
 
         address: Any = self.address
         if address == LOCAL:
-            address = stack.enter_context(
-                LocalCluster(
+            with _ignoring_interrupts():
+                cluster = LocalCluster(
                     n_workers=self.workers,
                     threads_per_worker=1,
                     dashboard_address="127.0.0.1:0",
                     silence_logs=logging.CRITICAL,
                 )
-            )
+            address = stack.enter_context(cluster)
         try:
             client = stack.enter_context(Client(address))
             return client, client.scatter(work, broadcast=True)
         except (OSError, ValueError, TimeoutError) as error:
             message = f"no scheduler of Dask with workers at {self.address!r}: {error}"
             raise FileError(message) from error
+
+
+@contextmanager
+def _ignoring_interrupts() -> Iterator[None]:
+    """Let processes that are started ignore Ctrl-C, which the one that starts them takes."""
+    if threading.current_thread() is not threading.main_thread():  # no other may set handlers
+        yield
+        return
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def _absolute(task: Task) -> Task:

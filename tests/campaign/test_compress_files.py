@@ -11,10 +11,8 @@ import atlasae
 from atlasae.campaign import compressing
 from atlasae.errors import FileError, InputError, MissingFileError, TargetExistsError
 from tests.campaign.conftest import write_file
-from tests.helpers import make_jets
 from tests.root.helpers import StoredFile
 
-CODEC = atlasae.Codec.bounded().fit(make_jets(100))
 NAMES = ["a.root", "b.root", "more/c.root"]
 
 
@@ -171,7 +169,6 @@ def test_an_interruption_is_summed_up(farm, farm_codecs, tmp_path, monkeypatch, 
     [
         ({"jobs": 0}, InputError, "jobs=0: give a number from 1 on"),
         ({"codec": "none"}, MissingFileError, "no codec file"),
-        ({"codec": CODEC, "summary": "none/s.json"}, FileError, "no directory 'none'"),
         ({"codec": atlasae.Codec.bounded(order="free")}, InputError, "is not learned from many"),
         ({"dask": "tcp://127.0.0.1:9", "jobs": 2}, InputError, "leave one of the two out"),
     ],
@@ -179,4 +176,10 @@ def test_an_interruption_is_summed_up(farm, farm_codecs, tmp_path, monkeypatch, 
 def test_wrong_arguments_are_errors_before_any_work(farm, tmp_path, options, error, message):
     with pytest.raises(error, match=message):
         atlasae.compress_files(farm, tmp_path / "out", **options)
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_summary_that_cannot_be_written_is_said_before_any_work(farm, farm_codecs, tmp_path):
+    with pytest.raises(FileError, match="no directory"):
+        again(farm, tmp_path / "out", farm_codecs, summary=tmp_path / "none/s.json")
     assert not list((tmp_path / "out").iterdir())

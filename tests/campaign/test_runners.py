@@ -52,16 +52,29 @@ def test_a_process_that_cannot_start_says_what_a_script_needs(tasks, monkeypatch
         list(Processes(1).run(module.Work(), tasks))
 
 
+@pytest.fixture(params=["local", "tcp"])
+def dask(request):
+    """Two workers of Dask: its own, or those of a scheduler."""
+    distributed = pytest.importorskip("distributed")
+    if request.param == "local":
+        yield DaskWorkers("local", 2)
+        return
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+    ) as cluster:
+        yield DaskWorkers(cluster.scheduler_address, 0)
+
+
 @pytest.mark.slow
-def test_dask_goes_on_where_a_worker_is_killed(farm, farm_codecs, small_farm, tmp_path, caplog):
-    pytest.importorskip("distributed")
+def test_dask_goes_on_where_a_worker_is_killed(
+    dask, farm, farm_codecs, small_farm, tmp_path, caplog
+):
     out = tmp_path / "out"
     out.mkdir()
     tasks = find_tasks(farm, out, below=None)
     job = Job.checked(str(farm_codecs), None, "all", "same", False, "100 MB", 1, False)
     work = CompressWork(job, verify=False, force=False, allow_larger=False)
-    runner = DaskWorkers("local", 2)
-    campaign = Campaign("compress", tasks, runner, None, progress=False)
+    campaign = Campaign("compress", tasks, dask, None, progress=False)
     summary = campaign.run(KillFirst(work, str(tmp_path / "killed")))
     assert (tmp_path / "killed").exists()
     assert summary.counts == {"written": 3}
