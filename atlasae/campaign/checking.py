@@ -68,6 +68,7 @@ def check_files(
     Example:
         >>> import atlasae, tempfile
         >>> small, codec = tempfile.mkdtemp(), atlasae.Codec.bounded(tolerance=1e-2)
+        >>> codec = codec.fit(atlasae.read_jets(atlasae.sample(), entry_stop=300))
         >>> summary = atlasae.compress_files(atlasae.sample(), small, codec=codec, jobs=1)
         >>> atlasae.check_files(atlasae.sample(), small, jobs=1).counts
         {'good': 1}

@@ -109,7 +109,8 @@ def compress_files(
     Example:
         >>> import atlasae, tempfile
         >>> folder = tempfile.mkdtemp()
-        >>> codec = atlasae.Codec.bounded(tolerance=1e-2)
+        >>> codec = atlasae.Codec.bounded(tolerance=1e-2)  # or unfitted, for all collections
+        >>> codec = codec.fit(atlasae.read_jets(atlasae.sample(), entry_stop=300))
         >>> atlasae.compress_files([atlasae.sample()], folder, codec=codec, jobs=1).counts
         {'written': 1}
         >>> atlasae.compress_files([atlasae.sample()], folder, codec=codec, jobs=1).counts

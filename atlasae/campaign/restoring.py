@@ -76,6 +76,7 @@ def decompress_files(
         >>> import atlasae, tempfile
         >>> small, back = tempfile.mkdtemp(), tempfile.mkdtemp()
         >>> codec = atlasae.Codec.bounded(tolerance=1e-2)
+        >>> codec = codec.fit(atlasae.read_jets(atlasae.sample(), entry_stop=300))
         >>> summary = atlasae.compress_files(atlasae.sample(), small, codec=codec, jobs=1)
         >>> atlasae.decompress_files(small, back, jobs=1).counts
         {'written': 1}
