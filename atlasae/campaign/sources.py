@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from atlasae.campaign.work import Task
 from atlasae.errors import InputError, MissingFileError
-from atlasae.root.reading.paths import absolute_path, expand_files
+from atlasae.root.reading.paths import absolute_path, expand_paths
 from atlasae.source_files import path_name
 
 if TYPE_CHECKING:
@@ -112,9 +112,7 @@ def _named(path: str, out: Path | None) -> Iterator[tuple[str, str]]:
     if "://" not in path and Path(path).is_file():  # whatever characters its name has
         yield path, Path(path).name
         return
-    for source, object_path in expand_files(path):
-        if object_path is not None:
-            raise InputError(f"{path!r} names an object in a file: give the file alone")
+    for source in expand_paths(path):
         yield source, PurePosixPath(source.partition("?")[0].replace(os.sep, "/")).name
 
 
