@@ -39,6 +39,10 @@ from atlasae.errors import (
 
 if TYPE_CHECKING:
     from atlasae import cycles, plots
+    from atlasae.campaign.checking import check_files
+    from atlasae.campaign.comparing import compare_files
+    from atlasae.campaign.compressing import compress_files
+    from atlasae.campaign.restoring import decompress_files
     from atlasae.codecs.autoencoder.codec import AutoencoderCodec
     from atlasae.codecs.bounded.codec import BoundedCodec
     from atlasae.jets import metrics
@@ -85,12 +89,16 @@ __all__ = [
     "__version__",
     "abs_",
     "check",
+    "check_files",
     "compare",
+    "compare_files",
     "compress",
+    "compress_files",
     "concatenate",
     "cycles",
     "dask",
     "decompress",
+    "decompress_files",
     "export",
     "info",
     "iterate",
@@ -114,11 +122,15 @@ _LAZY = {
     "Selection": "root.plan",
     "abs_": "quantization.tolerance",
     "check": "root.check",
+    "check_files": "campaign.checking",
     "compare": "report.compare",
+    "compare_files": "campaign.comparing",
     "compress": "root.compress",
+    "compress_files": "campaign.compressing",
     "concatenate": "root.reading.datasets",
     "dask": "root.reading.dask_collection",
     "decompress": "root.decompress",
+    "decompress_files": "campaign.restoring",
     "export": "root.export",
     "info": "root.info",
     "iterate": "root.reading.datasets",

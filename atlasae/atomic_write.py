@@ -118,8 +118,8 @@ def atomic_write(
     sources = list(sources)
     check_target(path, force=force, sources=sources)
     target = Path(os.path.realpath(path))  # follow a symbolic link, so that it is kept
+    remove_unfinished(target)
     prefix = _temporary_prefix(target)
-    _remove_stale(target.parent, prefix)
     with _written(target):
         temporary = _create(target, prefix, sources)
         try:
@@ -127,6 +127,16 @@ def atomic_write(
             _publish(temporary, target, force=force)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(path: PathLike) -> None:
+    """Remove what processes that no longer run on this machine had written of a file.
+
+    Example:
+        >>> remove_unfinished("folder/small.root")
+    """
+    target = Path(os.path.realpath(path))
+    _remove_stale(target.parent, _temporary_prefix(target))
 
 
 def _exists(target: Path) -> TargetExistsError:

@@ -27,6 +27,17 @@ def local_status(source: PathLike) -> os.stat_result | None:
     return None
 
 
+def size_of(source: PathLike) -> int:
+    """Size of a local file in bytes; 0 of an address elsewhere, or of what does not exist.
+
+    Example:
+        >>> size_of("https://cern.ch/events.root")
+        0
+    """
+    status = local_status(source)
+    return status.st_size if status else 0
+
+
 def _local_path(source: PathLike) -> Path:
     return Path(path_name(source).removeprefix("file://"))
 

@@ -36,20 +36,38 @@ def thread_count(threads: int | None) -> int:
         2
     """
     if threads is not None:
-        return _given(threads)
+        return positive("threads", threads)
+    return cores(_MEMORY)
+
+
+def cores(memory: int) -> int:
+    """Number of cores; fewer if each would find less than ``memory`` bytes of this machine's.
+
+    Example:
+        >>> cores(1 << 60)
+        1
+    """
     has_affinity = hasattr(os, "sched_getaffinity")
-    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    number = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
     if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", ()):
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        return max(min(cores, memory // _MEMORY), 1)
-    return cores
+        found = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return max(min(number, found // memory), 1)
+    return number
 
 
-def _given(threads: Any) -> int:
-    """A number of threads that somebody gave."""
-    if isinstance(threads, bool) or not isinstance(threads, Integral) or int(threads) < 1:
-        raise InputError(f"threads={threads!r}: give a number from 1 on")
-    return int(threads)
+def positive(name: str, value: Any) -> int:
+    """A number that somebody gave as the argument ``name``.
+
+    Raises:
+        InputError: it is no whole number, or below one.
+
+    Example:
+        >>> positive("jobs", 2)
+        2
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < 1:
+        raise InputError(f"{name}={value!r}: give a number from 1 on")
+    return int(value)
 
 
 class OrderedCalls(Generic[Result]):

@@ -113,6 +113,9 @@ MISSING = {
         "https:// needs {}: pip install 'atlasae[http]'"
     ),
     "atlasae.dask(atlasae.sample())": "atlasae.dask needs {}: pip install 'atlasae[dask]'",
+    "atlasae.check_files(atlasae.sample(), '.', dask='local')": (
+        "--dask (dask=...) needs {}: pip install 'atlasae[dask]'"
+    ),
     "atlasae.nanoevents(atlasae.sample())": (
         "atlasae.nanoevents needs {}: pip install 'atlasae[coffea]'"
     ),

@@ -13,7 +13,7 @@ import benchmarks
 
 ROOT = Path(atlasae.__file__).parent
 LAYERS = [  # from the top; a package imports from those below it
-    "cli", "report", "root", "plots", "codecs", "columns", "density", "quantization", "lossless",
+    "cli", "campaign", "report", "root", "plots", "codecs", "columns", "density", "quantization", "lossless",
     "coding", "jets",
 ]  # fmt: skip
 INSIDE_ROOT = ["reading", "container", "known_layouts", "io"]  # below the modules of root itself

@@ -9,7 +9,7 @@ import click
 
 import atlasae
 from atlasae.atomic_write import check_target
-from atlasae.cli import options
+from atlasae.cli import many_files, options
 from atlasae.codecs.autoencoder.hyperparameters import CHOICES, UNITS
 from atlasae.errors import InputError, located
 from atlasae.source_files import is_pickle
@@ -26,14 +26,18 @@ _logger = logging.getLogger(__name__)
     "atlasae fit A.root B.root codecs.safetensors --tolerance 1e-3",
     "atlasae compress C.root small.root --codec codecs.safetensors",
 )
-@click.argument("sources", type=click.Path(), nargs=-1, required=True)
+@click.argument("sources", type=click.Path(), nargs=-1)
 @options.target
+@many_files.FROM
 @options.one_collection
+@many_files.seed
 @click.option("--tolerance", default="1e-3", show_default=True, help=options.TOLERANCE_HELP)
 @options.force
 def fit(
     sources: tuple[str, ...],
     target: str,
+    lists: tuple[str, ...],
+    seed: int,
     tree: str | None,
     collection: str | None,
     tolerance: str,
@@ -41,30 +45,36 @@ def fit(
 ) -> None:
     """Learn codecs of all collections and columns from SOURCES, ROOT files of one kind.
 
-    They are written to TARGET. With compress --codec they serve many files, and nothing is trained.
-    With --collection, or from a pickle of jets, one bounded codec is fitted to the jets of one file.
+    SOURCES are names, patterns, or directories; of more than 20 files a sample is drawn. The codecs
+    are written to TARGET. With compress --codec they serve many files, and nothing is trained. With --collection, or from a pickle of jets, one bounded codec is fitted to the jets of one file.
     """
+    from atlasae.campaign.learning import SAMPLE_FILES, sample_files
+    from atlasae.campaign.sources import find_files
     from atlasae.jets.table import to_table
     from atlasae.quantization.tolerance import check_spec, of_collection
 
     check_spec(tolerance)
-    for source in sources:
+    files = list(find_files(many_files.listed(sources, lists)))
+    if len(files) > SAMPLE_FILES:
+        files = sample_files(files, seed)
+        options.print_line(f"learning from {len(files)} of the files: {', '.join(files)}")
+    for source in files:
         options.require_jets(source)
-    check_target(target, force=force, sources=sources)
-    if collection is None and not any(map(is_pickle, sources)):
-        _fit_files(sources, target, tree, tolerance, force)
+    check_target(target, force=force, sources=files)
+    if collection is None and not any(map(is_pickle, files)):
+        _fit_files(files, target, tree, tolerance, force)
         return
-    if len(sources) > 1:
+    if len(files) > 1:
         raise InputError(
-            f"one codec is fitted to one file, not {len(sources)}: without --collection, codecs of"
+            f"one codec is fitted to one file, not {len(files)}: without --collection, codecs of"
             " all collections are fitted to many ROOT files"
         )
-    jets = options.read_jets(sources[0], tree, collection)
-    with located(sources[0]):
+    jets = options.read_jets(files[0], tree, collection)
+    with located(files[0]):
         names = list(to_table(jets).columns)
     codec = atlasae.BoundedCodec(tolerance=of_collection(tolerance, collection or "Jet", names))
     codec.collection = collection or ""
-    _fit(codec, jets, sources[0])
+    _fit(codec, jets, files[0])
     codec.save(target, force=force)
     options.print_line(f"{target}: {_rate(codec)}")
 

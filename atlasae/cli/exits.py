@@ -35,7 +35,7 @@ def exits(context: click.Context) -> Iterator[None]:
         _flush()
     except AtlasaeError as error:
         code = LARGER if isinstance(error, LargerTargetError) else ERROR
-        message = _IN_PYTHON.sub(r"\1", str(error))
+        message = in_command_words(str(error))
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "atlasae"
         code, message = ERROR, f"{error.format_message()} See {where} --help"
@@ -52,6 +52,16 @@ def exits(context: click.Context) -> Iterator[None]:
         with suppress(OSError):  # the code says it where the error stream fails too
             click.echo(f"atlasae: {printable(message)}", err=True)
     context.exit(code)
+
+
+def in_command_words(text: str) -> str:
+    """A message without what its options are called in Python.
+
+    Example:
+        >>> in_command_words("it exists; overwrite it with --force (force=True)")
+        'it exists; overwrite it with --force'
+    """
+    return _IN_PYTHON.sub(r"\1", text)
 
 
 def _flush() -> None:

@@ -6,18 +6,24 @@ import json
 import logging
 import sys
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 import atlasae
 from atlasae.atomic_write import check_target
-from atlasae.cli import options
+from atlasae.cli import many_files, options
 from atlasae.codecs.bounded.codec import ORDERS
-from atlasae.errors import InputError, located
+from atlasae.errors import AtlasaeError, InputError, located
 from atlasae.text import printable
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from atlasae.root.info import Contents
+
 _logger = logging.getLogger(__name__)
+_TO_FOLDER = "give a folder to write into, with -o"
 _PACK_HELP = (
     "Other branches to pack without loss. none leaves them to plain ROOT: they do not shrink, and"
     " may take more than in SOURCE."
@@ -29,9 +35,9 @@ _PACK_HELP = (
     "atlasae compress events.root small.root --tolerance pt=1e-3,eta=1e-4",
     "atlasae compress events.root small.root --tolerance lossless --verify",
     "atlasae compress events.root --dry-run",
+    "atlasae compress data/*.root -o small/ --jobs 8",
 )
-@options.source
-@click.argument("target", type=click.Path(), required=False)
+@many_files.takes("SOURCE TARGET | FILES... -o FOLDER", many_files.OUTPUT)
 @click.option(
     "--codec",
     type=click.Path(),
@@ -57,9 +63,10 @@ _PACK_HELP = (
     "--dry-run", is_flag=True, help="Write nothing: say what would be done, and the size."
 )
 @click.option("--json", "as_json", is_flag=True, help="With --dry-run: print JSON, for scripts.")
+@many_files.shared_codec
+@many_files.seed
 def compress(
-    source: str,
-    target: str | None,
+    paths: many_files.Paths,
     codec: str | None,
     tolerance: str | None,
     order: str,
@@ -73,20 +80,21 @@ def compress(
     step_size: str,
     dry_run: bool,
     as_json: bool,
+    seed: int,
+    shared_codec: bool,
     **more: Any,
 ) -> None:
-    """Write a compressed copy of SOURCE to TARGET.
+    """Write a compressed copy of SOURCE to TARGET, or of many FILES into FOLDER.
 
     The momenta of its collections keep the tolerance, every other branch keeps every bit. Without
     --codec, a codec is first fitted to each collection; it is stored in TARGET, which needs no
     other file to be read. Exits with code 1 if TARGET would be larger than SOURCE.
-    """
-    from atlasae.cli.output import print_contents
 
-    if target is None and not dry_run:
-        raise click.UsageError(
-            "Missing argument 'TARGET'; or ask what would be done with --dry-run."
-        )
+    FILES are ROOT files of one kind: names, patterns, addresses, or directories. Their codecs are
+    learned from a sample of them, and kept in FOLDER/codecs.safetensors for more. A target that is
+    there is skipped if it is what would be written, so after an interruption the same command goes
+    on. Exits with code 1 if a file failed; FOLDER/summary.json says what came of each.
+    """
     if as_json and not dry_run:
         raise InputError("--json says what --dry-run finds; atlasae info --json describes a file")
     if sum(option is not None for option in (codec, tolerance, latent)) > 1:
@@ -101,39 +109,35 @@ def compress(
     if latent is not None:
         template = atlasae.AutoencoderCodec(latent=latent)
     select = atlasae.Selection(tree, collection, branches, keep, drop, all_floats)
-    if target is None or dry_run:
-        _plan(source, template, select, as_json=as_json, **more)
-        return
-    contents = atlasae.compress(
-        source,
-        target,
-        codec=template,
-        select=select,
-        step_size=options.parse_step_size(step_size),
-        progress=options.shows_progress(),
-        **more,
-    )
-    print_contents(contents)
+    more |= {"codec": template, "select": select, "progress": options.shows_progress()}
+    if dry_run:
+        _plan(paths, as_json=as_json, **more)
+    more["step_size"] = options.parse_step_size(step_size)
+    if paths.output is not None:
+        more |= {"seed": seed, "shared_codec": shared_codec, **paths.running}
+        many_files.finish(atlasae.compress_files(paths.every, paths.output, **more))
+    if shared_codec:
+        raise InputError(f"--shared-codec is for many files: {_TO_FOLDER}")
+    _compress(*paths.pair("SOURCE", "TARGET", _TO_FOLDER), **more)
+
+
+def _compress(source: str, target: str, **more: Any) -> None:
+    from atlasae.cli.output import print_contents
+
+    print_contents(atlasae.compress(source, target, **more))
     if more["verify"]:
         options.print_line(f"verified against {source}: every value is as promised")
 
 
-def _plan(
-    source: str,
-    codec: atlasae.Codec | str | None,
-    select: atlasae.Selection,
-    *,
-    as_json: bool,
-    allow_larger: bool,
-    **more: Any,
-) -> None:
+def _plan(paths: many_files.Paths, *, as_json: bool, allow_larger: bool, **more: Any) -> NoReturn:
     """Print what would be done; exits with code 1 if the target would be refused as too large."""
     from atlasae.cli.output import print_plan
 
-    asked = {name: more[name] for name in ("pack", "to", "drop_unwritable", "threads")}
-    plan = atlasae.plan(
-        source, codec=codec, select=select, progress=options.shows_progress(), **asked
-    )
+    paths.require_one("--dry-run looks at one")
+    if not 1 <= len(paths.given) <= 2 or paths.output is not None:
+        raise click.UsageError("Give one file to --dry-run: SOURCE.")
+    asked = {name: value for name, value in more.items() if name not in ("verify", "force")}
+    plan = atlasae.plan(paths.given[0], **asked)
     if as_json:
         click.echo(json.dumps(asdict(plan) | {"ratio": plan.ratio}, indent=2))
     else:
@@ -142,26 +146,31 @@ def _plan(
 
 
 @options.command(
-    "Restore the file that was compressed.", "atlasae decompress small.root restored.root"
+    "Restore the file that was compressed.",
+    "atlasae decompress small.root restored.root",
+    "atlasae decompress small/ -o restored/ --jobs 8",
 )
-@options.source
-@options.target
+@many_files.takes("SOURCE TARGET | FILES... -o FOLDER", many_files.OUTPUT)
 @options.to
 @options.writer
 @options.drop_unwritable
 @options.threads
 @options.writing
-def decompress(source: str, target: str, step_size: str, **more: Any) -> None:
-    """Restore to TARGET the ROOT file that SOURCE was compressed from."""
+def decompress(paths: many_files.Paths, step_size: str, **more: Any) -> None:
+    """Restore to TARGET the ROOT file that SOURCE was compressed from, or many FILES into FOLDER.
+
+    FILES are names, patterns, addresses, or directories. A target that is there is skipped if it
+    holds every value. Exits with code 1 if a file failed.
+    """
     from atlasae.cli.output import print_notes
 
-    notes = atlasae.decompress(
-        source,
-        target,
-        step_size=options.parse_step_size(step_size),
-        progress=options.shows_progress(),
-        **more,
-    )
+    more["step_size"] = options.parse_step_size(step_size)
+    more["progress"] = options.shows_progress()
+    if paths.output is not None:
+        files, more = paths.every, more | paths.running
+        many_files.finish(atlasae.decompress_files(files, paths.output, **more))
+    source, target = paths.pair("SOURCE", "TARGET", _TO_FOLDER)
+    notes = atlasae.decompress(source, target, **more)
     print_notes(notes.changed, notes.left_out)
     options.print_line(f"{target} written")
 
@@ -254,10 +263,11 @@ def decode(
 
 
 @options.command(
-    "Compare a file with its original, branch by branch.", "atlasae check events.root small.root"
+    "Compare a file with its original, branch by branch.",
+    "atlasae check events.root small.root",
+    "atlasae check data/ small/",
 )
-@click.argument("original", type=click.Path())
-@click.argument("other", type=click.Path())
+@many_files.takes("ORIGINAL OTHER | ORIGINALS... FOLDER")
 @click.option(
     "--tolerance",
     help=f"Of collection floats, if OTHER is not compressed. {options.TOLERANCE_HELP}",
@@ -265,16 +275,23 @@ def decode(
 @options.choice("--judge", ("uproot", "root"), "uproot", "root: ROOT reads both files, too.")
 @options.threads
 @options.step_size
-def check(original: str, other: str, step_size: str, **more: Any) -> None:
+def check(paths: many_files.Paths, step_size: str, **more: Any) -> None:
     """Compare OTHER with the ORIGINAL it was made from, branch by branch.
 
     A compressed OTHER must keep its own tolerances, any other file every bit. Exits with code 1
     if something is missing or differs.
+
+    If the last path is a FOLDER, each of the ORIGINALS, which are names, patterns or directories,
+    is compared with the file there that has the name that compress and decompress -o give it.
     """
     from atlasae.cli.output import print_check
 
     size = options.parse_step_size(step_size)
-    result = atlasae.check(original, other, step_size=size, **more)
+    asked: dict[str, Any] = more | {"step_size": size}
+    if many := paths.with_folder():
+        asked |= paths.running | {"progress": options.shows_progress()}
+        many_files.finish(atlasae.check_files(*many, **asked))
+    result = atlasae.check(*paths.pair("ORIGINAL", "OTHER", many_files.BESIDE_FOLDER), **asked)
     print_check(result)
     sys.exit(0 if result.good else 1)
 
@@ -298,13 +315,58 @@ def merge(sources: tuple[str, ...], target: str, step_size: str, force: bool) ->
     )
 
 
-@options.command("Show what a compressed file holds.", "atlasae info small.root --json")
-@options.source
+@options.command(
+    "Show what a compressed file holds.", "atlasae info small.root --json", "atlasae info small/"
+)
+@click.argument("files", type=click.Path(), nargs=-1)
+@many_files.FROM
 @click.option("--branches", is_flag=True, help="The size of each branch too; reads all blocks.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 @click.option("--columns", is_flag=True, help="Show how each column is coded, and given what.")
-def info(source: str, branches: bool, columns: bool, as_json: bool) -> None:
-    """Show what the compressed file SOURCE holds, and the size of each part."""
+def info(
+    files: tuple[str, ...], lists: tuple[str, ...], branches: bool, columns: bool, as_json: bool
+) -> None:
+    """Show what the compressed FILES hold, and the size of each part.
+
+    FILES are names, patterns, or directories. Of several files there is a row for each; a file
+    that cannot be read is named at the end, and the exit code is 1.
+    """
+    from atlasae.campaign.sources import find_files
+
+    found = list(find_files(many_files.listed(files, lists)))
+    if len(found) == 1:
+        _info(found[0], branches=branches, columns=columns, as_json=as_json)
+        return
+    if branches or columns:
+        raise InputError(f"--branches and --columns describe one file, not {len(found)}")
+    _info_of_many(found, as_json=as_json)
+
+
+def _info_of_many(files: Sequence[str], *, as_json: bool) -> None:
+    from atlasae.cli.output import print_contents_of_many
+
+    found = {path: _contents(path) for path in files}
+    contents = [one for one in found.values() if not isinstance(one, str)]
+    errors = {path: one for path, one in found.items() if isinstance(one, str)}
+    if as_json:
+        described = [asdict(one) | {"ratio": one.ratio} for one in contents]
+        click.echo(json.dumps({"files": described, "errors": errors}, indent=2))
+    else:
+        print_contents_of_many(contents)
+    for message in errors.values():
+        click.echo(f"atlasae: {printable(message)}", err=True)
+    sys.exit(1 if errors else 0)
+
+
+def _contents(path: str) -> Contents | str:
+    """What a file holds, or why it cannot be read."""
+    try:
+        return atlasae.info(path)
+    except AtlasaeError as error:
+        return str(error)
+
+
+def _info(source: str, *, branches: bool, columns: bool, as_json: bool) -> None:
     from atlasae.cli.output import print_branches, print_columns, print_contents
     from atlasae.root.branch_sizes import branch_sizes
     from atlasae.root.container.container import open_as

@@ -13,7 +13,7 @@ import click
 import atlasae
 from atlasae.cli import options
 from atlasae.cli.codec_commands import fit, train
-from atlasae.cli.exits import exits
+from atlasae.cli.exits import exits, in_command_words
 from atlasae.cli.file_commands import check, compress, decode, decompress, export, info, merge
 from atlasae.cli.report_commands import compare, demo
 from atlasae.text import printable
@@ -44,7 +44,7 @@ class _Phases(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         with suppress(OSError):  # no reason to give up the work
-            click.echo(printable(record.getMessage()), err=True)
+            click.echo(printable(in_command_words(record.getMessage())), err=True)
 
 
 @click.group(

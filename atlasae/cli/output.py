@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
 from rich.table import Table
 
+from atlasae.campaign.work import ratio_of
+from atlasae.cli.exits import in_command_words
 from atlasae.root.info import PACKED
 from atlasae.root.preview import KEPT
 from atlasae.text import printable
@@ -14,12 +17,14 @@ from atlasae.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from atlasae.campaign.summary import Summary
     from atlasae.jets.metrics import Residuals
     from atlasae.root.column_coding import ColumnCoding
     from atlasae.root.findings import Check
     from atlasae.root.info import BranchSize, Contents
     from atlasae.root.preview import Plan
 
+SHOWN_FILES = 50  # of many that went well
 SHOWN_BRANCHES = 20  # the largest of the kept branches
 _UNLIMITED = 1_000_000  # columns: what is not read on a terminal is not broken into lines
 
@@ -55,8 +60,38 @@ def print_contents(contents: Contents) -> None:
             console.print(printable(f"{', '.join(names)}: compressed with {codec}"))
     for tree, entries in contents.entries.items():
         console.print(f"{printable(tree)}: {entries:,} entries")
-    console.print(f"ratio {contents.ratio:.3f}, codecs included", style="bold")
+    if contents.needs:
+        needs = printable(", ".join(contents.needs))
+        console.print(f"ratio {contents.ratio:.3f}, without the codecs in {needs}", style="bold")
+        console.print(
+            f"cannot be read without {needs}; atlasae decompress and merge write files that can"
+        )
+    else:
+        console.print(f"ratio {contents.ratio:.3f}, codecs included", style="bold")
     print_notes(contents.changed, contents.left_out)
+
+
+def print_contents_of_many(files: Sequence[Contents]) -> None:
+    """Print a row for each compressed file, and their changes and omissions."""
+    table = Table()
+    table.add_column("file")
+    for heading in ("entries", "bytes before", "after", "ratio"):
+        table.add_column(heading, justify="right")
+    table.add_column("codecs")
+    for contents in files:
+        codecs = dict.fromkeys(part.codec for part in contents.parts if part.codec != PACKED)
+        table.add_row(
+            printable(contents.path),
+            _number(max(contents.entries.values(), default=0)),
+            *_sizes(contents.source_bytes, contents.file_bytes),
+            printable(", ".join(contents.needs or codecs)),
+        )
+    table.add_section()
+    totals = (sum(getattr(one, name) for one in files) for name in ("source_bytes", "file_bytes"))
+    entries = sum(max(contents.entries.values(), default=0) for contents in files)
+    table.add_row(f"{len(files):,} files", _number(entries), *_sizes(*totals), "")
+    _Console().print(table)
+    _print_notes_of_many([contents.changed for contents in files], [c.left_out for c in files])
 
 
 def print_columns(columns: Sequence[ColumnCoding]) -> None:
@@ -195,6 +230,50 @@ def print_files(title: str, files: Iterable[tuple[str, int, str]]) -> None:
     for name, size, what in files:
         table.add_row(printable(name), _number(size), what)
     _Console().print_table(title, table)
+
+
+def print_summary(summary: Summary) -> None:
+    """Print what came of many files: a row for each, or for those that are not good if many."""
+    table = Table()
+    table.add_column("file")
+    table.add_column("result")
+    for heading in ("bytes before", "after", "ratio", "s"):
+        table.add_column(heading, justify="right")
+    shown = summary.outcomes if len(summary.outcomes) <= SHOWN_FILES else tuple(summary.bad)
+    for outcome in shown:
+        sizes = _sizes(outcome.source_bytes, outcome.target_bytes)
+        seconds = f"{outcome.seconds:.1f}"
+        table.add_row(printable(outcome.source), outcome.status, *sizes, seconds)
+    table.add_section()
+    counts = ", ".join(f"{number:,} {status}" for status, number in summary.counts.items())
+    sizes = _sizes(summary.source_bytes, summary.target_bytes)
+    table.add_row(f"{len(summary.outcomes):,} files", counts, *sizes, f"{summary.seconds:.1f}")
+    console = _Console()
+    console.print(table)
+    for outcome in summary.bad:
+        message = in_command_words(outcome.message)
+        text = f"{outcome.status.upper()}: {outcome.source}: {message}"
+        console.print(printable(text), soft_wrap=True, style="red")
+    outcomes = summary.outcomes
+    _print_notes_of_many([one.changed for one in outcomes], [one.left_out for one in outcomes])
+
+
+def _sizes(before: int, after: int) -> tuple[str, str, str]:
+    """Two sizes and their ratio; nothing in place of what is not known."""
+    ratio = ratio_of(before, after)
+    return _known(before), _known(after), f"{ratio:.3f}" if ratio else ""
+
+
+def _print_notes_of_many(
+    changed: Iterable[Mapping[str, str]], left_out: Iterable[Mapping[str, str]]
+) -> None:
+    """Print each change and omission once, with the number of files that have it."""
+    console = _Console(stderr=True)
+    for title, of_files in (("changed", changed), ("LEFT OUT", left_out)):
+        numbers = Counter(f"{where}: {note}" for notes in of_files for where, note in notes.items())
+        for text, number in numbers.items():
+            files = "1 file" if number == 1 else f"{number:,} files"
+            console.print(printable(f"{title} in {files}: {text}"), soft_wrap=True)
 
 
 def _number(value: int) -> str:

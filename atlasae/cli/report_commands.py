@@ -8,15 +8,15 @@ from typing import Any
 import click
 
 import atlasae
-from atlasae.cli import options
+from atlasae.cli import many_files, options
 
 
 @options.command(
-    "Draw what compression did to the jets.", "atlasae compare events.root small.root -o report/"
+    "Draw what compression did to the jets.",
+    "atlasae compare events.root small.root -o report/",
+    "atlasae compare data/ small/ -o report/",
 )
-@click.argument("original", type=click.Path())
-@click.argument("compressed", type=click.Path(), nargs=-1, required=True)
-@options.output("report")
+@many_files.takes("ORIGINAL COMPRESSED... | ORIGINALS... FOLDER", options.output("report"))
 @options.one_collection
 @click.option("--features", help="More features to compare: btagDeepFlavB,area.")
 @options.choice("--experiment", ("plain", "ATLAS", "CMS", "LHCb"), "plain", "Style of the figures.")
@@ -27,9 +27,7 @@ from atlasae.cli import options
 )
 @options.rates
 def compare(
-    original: str,
-    compressed: tuple[str, ...],
-    output: str,
+    paths: many_files.Paths,
     features: str | None,
     experiment: str,
     label: str,
@@ -39,19 +37,28 @@ def compare(
 
     COMPRESSED are compressed or restored files, drawn side by side. By default the jets are
     compared that the first of them has compressed.
+
+    If the last path is a FOLDER, each of the ORIGINALS is compared with the file there that has the
+    name that compress and decompress -o give it, on a page of its own.
     """
     from atlasae.cli.output import print_residuals
     from atlasae.plots import Style
 
-    report = atlasae.compare(
-        original,
-        compressed,
-        output,
-        features=features.split(",") if features else (),
-        style=Style(experiment, label),
-        progress=options.shows_progress(),
-        **more,
-    )
+    assert paths.output is not None
+    more |= {
+        "features": features.split(",") if features else (),
+        "style": Style(experiment, label),
+        "progress": options.shows_progress(),
+    }
+    if many := paths.with_folder():
+        originals, folder = many
+        more |= paths.running
+        many_files.finish(atlasae.compare_files(originals, folder, paths.output, **more))
+    paths.require_one(many_files.BESIDE_FOLDER)
+    if len(paths.given) < 2:
+        missing = ["ORIGINAL", "COMPRESSED..."][len(paths.given)]
+        raise click.UsageError(f"Missing argument '{missing}'.")
+    report = atlasae.compare(paths.given[0], paths.given[1:], paths.output, **more)
     for file in report.comparison.files:
         print_residuals(file.name, file.residuals)
     options.print_line(f"{len(report.figures)} figures; {report.page}")

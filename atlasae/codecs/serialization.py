@@ -46,7 +46,7 @@ def pack_plain(header: dict[str, Any], tensors: Tensors) -> bytes:
     """The plain form, as ``Codec.save`` writes it: safetensors with a digest in the metadata."""
     text = _json(header)
     digest = _content_digest(text, tensors).hex()
-    return _safetensors(text, tensors, digest=digest, format=str(MAGIC[-1]))
+    return _in_order(_safetensors(text, tensors, digest=digest, format=str(MAGIC[-1])))
 
 
 def fingerprint(header: dict[str, Any], tensors: Tensors) -> bytes:
@@ -85,6 +85,17 @@ def _safetensors(text: str, tensors: Tensors, **more: str) -> bytes:
     from safetensors.numpy import save
 
     return save(tensors, metadata={"atlasae": text, **more})
+
+
+def _in_order(data: bytes) -> bytes:
+    """The same safetensors, with the metadata in the order of their names; it is drawn at random."""
+    start = struct.calcsize("<Q")
+    (length,) = struct.unpack_from("<Q", data)
+    header = json.loads(data[start : start + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % start)  # the arrays are aligned
+    return struct.pack("<Q", len(text)) + text + data[start + length :]
 
 
 def _read_safetensors(data: bytes) -> tuple[dict[str, str], Tensors]:

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import uproot
 
 from atlasae.atomic_write import atomic_write
 from atlasae.errors import (
@@ -20,38 +16,30 @@ from atlasae.errors import (
     LargerTargetError,
     located,
 )
-from atlasae.progress import progress_bar
 from atlasae.root.check import check
-from atlasae.root.codec_fitting import TreeCodecs
-from atlasae.root.container.block_tree import BlockTreeWriter
+from atlasae.root.compressed_trees import write_alone, write_trees
 from atlasae.root.container.container import compression_like, open_as, write_container
-from atlasae.root.container.manifest import REORDERED, Manifest, add_notes, notes_of
-from atlasae.root.container.part_writers import ColumnWriter, PartWriter, codec_writer
-from atlasae.root.container.restored_tree import READ_BY_ROOT
-from atlasae.root.container.stored_branches import ClusterWriter
-from atlasae.root.copied_by_root import LeftToRoot, clone_of, is_copied, require_readable
+from atlasae.root.copied_by_root import clone_of, require_readable
 from atlasae.root.given_codecs import codecs_for
+from atlasae.root.identity import source_digest
 from atlasae.root.info import Contents, info
 from atlasae.root.io.cpp import BY_ROOT
-from atlasae.root.io.file import Trees, make_tree, older_cycles, title_of
-from atlasae.root.io.mark import PLACEHOLDER, marked
+from atlasae.root.io.file import Trees, older_cycles, title_of
 from atlasae.root.io.new_file import new_file
-from atlasae.root.io.objects import directories_in, objects_in
+from atlasae.root.io.objects import objects_in
 from atlasae.root.io.root_files import add_clones
+from atlasae.root.io.stamp import Stamp
 from atlasae.root.io.tree import STEP_SIZE
 from atlasae.root.job import Job
-from atlasae.root.plan import TreePlan, check_writable, plan_trees
+from atlasae.root.plan import check_writable, plan_trees
 from atlasae.root.trial import leave_out_failing, may_be_of_a_branch
 from atlasae.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from atlasae.codecs import Codec
-    from atlasae.root.container.manifest import Cluster
     from atlasae.root.file_codecs import FileCodecs
-    from atlasae.root.io.branch import BranchInfo
-    from atlasae.root.io.tree import TreeWriter
     from atlasae.root.plan import Selection
     from atlasae.types import PathLike
 
@@ -131,26 +119,63 @@ def compress(
         >>> [part.name or "other branches" for part in contents.parts]
         ['Jet', 'other branches']
     """
-    read = [source, codec] if isinstance(codec, str | os.PathLike) else [source]
     job = Job.checked(
         codec, select, pack, to, drop_unwritable, step_size, threads, progress, writer
     )
-    if verify and job.template.reorders:
-        raise InputError(
-            "--verify (verify=True) cannot compare files with --order free (order='free'), which"
-            " moves entries"
-        )
+    return compress_file(
+        source,
+        target,
+        job,
+        read=[codec] if isinstance(codec, str | os.PathLike) else [],
+        verify=verify,
+        force=force,
+        allow_larger=allow_larger,
+    )
+
+
+def compress_file(
+    source: PathLike,
+    target: PathLike,
+    job: Job,
+    *,
+    read: Sequence[PathLike],
+    verify: bool,
+    force: bool,
+    allow_larger: bool,
+) -> Contents:
+    """Compress a file, as ``compress`` does.
+
+    Args:
+        source: the ROOT file to read.
+        target: the ROOT file to write.
+        job: how to compress it.
+        read: other files that were read for it, and must not be overwritten.
+        verify: compare the target with the source before it appears.
+        force: overwrite an existing target.
+        allow_larger: leave a target that is larger than its source.
+    """
+    if verify:
+        require_comparable(job)
     with (
         open_as(source, compressed=False) as file,  # before the target: they may be swapped
-        atomic_write(target, force=force, sources=read) as unfinished,
+        atomic_write(target, force=force, sources=[source, *read]) as unfinished,
         located(os.fspath(source)),
     ):
         write_compressed(file, Trees(file), unfinished, job)
         if verify:
-            _verify(source, unfinished, step_size, job.threads)
+            _verify(source, unfinished, job.step_size, job.threads)
         if not allow_larger:
-            _check_size(unfinished, target, int(file.file.source.num_bytes), pack)
+            _check_size(unfinished, target, int(file.file.source.num_bytes), job.pack)
     return info(target)
+
+
+def require_comparable(job: Job) -> None:
+    """Raise InputError if what is written cannot be compared with its source."""
+    if job.template.reorders:
+        raise InputError(
+            "--verify (verify=True) cannot compare files with --order free (order='free'), which"
+            " moves entries"
+        )
 
 
 def write_compressed(file: Any, trees: Trees, path: PathLike, job: Job) -> None:
@@ -168,19 +193,21 @@ def write_compressed(file: Any, trees: Trees, path: PathLike, job: Job) -> None:
         objects, unwritable = {}, {}
     unwritable |= _unreadable_trees(trees, drop=job.drop_unwritable)
     older = dict.fromkeys(older_cycles(file), "an older cycle")
+    digest = source_digest(file)
+    stamp = Stamp.of(file, digest + job.digest)
     while True:  # until no branch makes it fail
         plans = plan_trees(trees, job.select, pack=job.pack, to=job.to, writer=job.writer)
         left_out = older | check_writable(plans, unwritable, drop=job.drop_unwritable)
         try:
-            coded = codecs_for(plans, job.template, progress=job.progress)
-            with new_file(path, compression_like(file)) as out:
-                manifests = _write_trees(file, out, plans, coded, job)
+            coded = codecs_for(plans, job.template, job.shared_rows, progress=job.progress)
+            with new_file(path, compression_like(file), stamp) as out:
+                manifests = write_trees(file, out, plans, coded, digest, job)
                 for name, item in objects.items():
                     out[name] = item
                 if title := title_of(file):
                     left_out["the title of the file"] = f"{title!r}, which uproot cannot write"
                 manifests[0].left_out.update(left_out)
-                stored = dict.fromkeys(chain(*(tree.stored for tree in coded)))
+                stored = job.stored(chain(*(tree.stored for tree in coded)))
                 write_container(out, manifests, stored)
             clones = [clone for clone in map(clone_of, plans, coded) if clone]
             if clones or copied:
@@ -188,7 +215,7 @@ def write_compressed(file: Any, trees: Trees, path: PathLike, job: Job) -> None:
                 require_readable(path)
             break
         except Exception as error:  # uproot raises anything
-            write = partial(_write_alone, path, job.step_size)
+            write = partial(write_alone, path, job.step_size)
             may_go_on = may_be_of_a_branch(error)
             if not (may_go_on and leave_out_failing(plans, write, progress=job.progress)):
                 raise
@@ -225,158 +252,3 @@ def _check_size(written: PathLike, target: PathLike, source_bytes: int, pack: st
             f"{os.fspath(target)} would take {size:,} bytes, its source takes {source_bytes:,}:"
             f" {packing}--allow-larger (allow_larger=True) writes it all the same"
         )
-
-
-def _write_trees(
-    file: Any,
-    out: Any,
-    plans: Sequence[TreePlan],
-    coded: Sequence[TreeCodecs],
-    job: Job,
-) -> list[Manifest]:
-    """Write all directories, trees and blocks; gives a manifest for each tree."""
-    for path in directories_in(file):
-        out.mkdir(path)
-    manifests = []
-    with BlockTreeWriter(out, job.threads) as blocks:
-        for plan, codecs in zip(plans, coded, strict=True):
-            source = plan.source
-            _logger.info(
-                "writing %s: %s entries", printable(source.path), f"{source.num_entries:,}"
-            )
-            identity = secrets.token_hex(8)  # one of its own for each tree of each file
-            writers = _part_writers(plan, codecs, blocks, identity)
-            clusters = _write_tree(plan, writers, out, job.step_size, job.progress)
-            manifest = _manifest(file, plan, identity, writers, clusters)
-            for note in codecs.notes:
-                add_notes(manifest.changed, {source.path: note})
-            if any(one.codec.reorders for one in codecs.collections):
-                add_notes(manifest.changed, {source.path: REORDERED})
-            manifests.append(manifest)
-    return manifests
-
-
-def _write_alone(path: PathLike, step_size: str | int, plan: TreePlan) -> None:
-    """Write a tree that no codec takes into a file of its own."""
-    with uproot.recreate(path) as out, BlockTreeWriter(out, threads=1) as blocks:
-        _write_tree(
-            plan,
-            _part_writers(plan, TreeCodecs.packing(plan), blocks, ""),
-            out,
-            step_size,
-            progress=False,
-        )
-
-
-def _part_writers(
-    plan: TreePlan,
-    codecs: TreeCodecs,
-    blocks: BlockTreeWriter,
-    identity: str,
-) -> list[PartWriter]:
-    coded = codecs.collections
-    if sum(c.codec.reorders for c in coded) > 1:
-        raise InputError(
-            "--order free (order='free') is possible for one collection of a tree, not for several"
-        )
-    schema = plan.source.schema
-    writers = [codec_writer(c.codec, c.collection, schema, blocks, identity) for c in coded]
-    if codecs.packed:
-        writers.append(ColumnWriter(codecs.packed, codecs.model, blocks, identity))
-    return writers
-
-
-def _write_tree(
-    plan: TreePlan,
-    writers: Sequence[PartWriter],
-    out: Any,
-    step_size: str | int,
-    progress: bool,
-) -> tuple[Cluster, ...]:
-    """Write a tree; gives the checksums of its branches."""
-    source = plan.source
-    branches = _branches_to_write(plan, writers)
-    tree: TreeWriter
-    if is_copied(plan, [name for writer in writers for name in writer.taken]):
-        tree = LeftToRoot(writers)
-    else:
-        title = marked(source.title) if writers or not branches else source.title
-        columns = branches or [PLACEHOLDER]
-        tree = make_tree(out, plan.kind, source.path, title, columns, source.metadata)
-    latents = [branch.name for writer in writers for branch in writer.branches]
-    kept = [branch.name for branch in branches if branch.name not in latents]
-    clusters = ClusterWriter([*kept, *latents])
-    names = [branch.name for branch in plan.branches]
-    with progress_bar("entries", shown=progress) as bar, located(f"tree {source.path!r}"):
-        task = bar.add_task(f"compressing {source.path}", total=source.num_entries)
-        chunks = source.iterate(names, step_size) if names else [(0, {})]  # all are left out
-        for start, chunk in chunks:
-            entries = len(next(iter(chunk.values()))) if chunk else source.num_entries
-            arrays = chunk
-            for writer in writers:
-                arrays = writer.add(arrays)
-            tree.extend({PLACEHOLDER.name: np.zeros(entries, np.uint8), **arrays})
-            clusters.add(arrays)
-            bar.update(task, completed=start + entries)
-            _logger.debug("%s: wrote %s entries", printable(source.path), f"{start + entries:,}")
-            del chunk, arrays  # before the next ones are read
-    tree.finish()
-    return clusters.finish()
-
-
-def _branches_to_write(plan: TreePlan, writers: Sequence[PartWriter]) -> list[BranchInfo]:
-    """The branches of the written tree; latents come where the first branch they replace was."""
-    branches: list[BranchInfo] = []
-    waiting = list(writers)
-    for branch in plan.branches:
-        owner = next((writer for writer in writers if branch.name in writer.taken), None)
-        if owner is None:
-            branches.append(branch)
-        elif owner in waiting:
-            branches += owner.branches
-            waiting.remove(owner)
-    return branches
-
-
-def _manifest(
-    file: Any,
-    plan: TreePlan,
-    identity: str,
-    writers: Sequence[PartWriter],
-    clusters: tuple[Cluster, ...],
-) -> Manifest:
-    source = plan.source
-    dropped = dict.fromkeys(plan.dropped, "left out as requested")
-    return Manifest(
-        tree=source.path,
-        title=source.title,
-        kind=source.kind,
-        entries=source.num_entries,
-        identity=identity,
-        branches=plan.branches,
-        parts=tuple(writer.finish() for writer in writers),
-        clusters=clusters,
-        changed=_changes(plan, {name for writer in writers for name in writer.taken}),
-        left_out=notes_of(source.path, dropped),
-        source=Path(file.file_path).name,
-        source_bytes=int(file.file.source.num_bytes),
-        metadata=source.metadata,
-    )
-
-
-def _changes(plan: TreePlan, taken: Collection[str]) -> dict[str, str]:
-    """What changes other than values, of a tree and its branches."""
-    copied = is_copied(plan, taken)
-    changes = {
-        name: note
-        for name, note in plan.changes().items()
-        if not copied or name in taken  # ROOT changes nothing
-    }
-    changed = notes_of(plan.source.path, changes)
-    add_notes(changed, notes_of(plan.source.path, plan.packed_only))
-    if copied:
-        unread = dict.fromkeys(plan.source.schema.left_out.keys() - {*plan.dropped}, READ_BY_ROOT)
-        add_notes(changed, notes_of(plan.source.path, unread))
-    elif lost := plan.source.not_carried():
-        add_notes(changed, {plan.source.path: f"without its {', '.join(lost)}"})
-    return changed

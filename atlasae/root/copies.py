@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from atlasae.progress import progress_bar
 from atlasae.root.container.container import RESERVED, compression_like
+from atlasae.root.identity import source_digest
 from atlasae.root.io.branch import RNTUPLE
 from atlasae.root.io.file import make_tree
 from atlasae.root.io.new_file import new_file
 from atlasae.root.io.objects import directories_in
 from atlasae.root.io.root_branches import add_branches
 from atlasae.root.io.root_files import add_clones
+from atlasae.root.io.stamp import Stamp
 from atlasae.text import printable
 
 if TYPE_CHECKING:
@@ -56,7 +58,8 @@ def write_copy(
     Raises:
         InputError: ROOT cannot write what is left to it.
     """
-    with new_file(path, compression_like(file)) as out:
+    stamp = Stamp.of(file, source_digest(file))
+    with new_file(path, compression_like(file), stamp) as out:
         for directory in directories_in(file):
             if directory not in RESERVED:
                 out.mkdir(directory)

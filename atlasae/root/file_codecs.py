@@ -14,7 +14,7 @@ import numpy as np
 from atlasae.atomic_write import atomic_write
 from atlasae.codecs import Codec
 from atlasae.codecs.bounded.codec import BoundedCodec
-from atlasae.codecs.serialization import pack_plain, unpack
+from atlasae.codecs.serialization import fingerprint, pack_plain, unpack
 from atlasae.columns.renumbering import renumbered
 from atlasae.columns.serialization import read_block_model, write_block_model
 from atlasae.errors import DamagedFileError, InputError, MissingNameError, located
@@ -23,6 +23,7 @@ from atlasae.root.codec_fitting import collections_to_code, fit_collection
 from atlasae.root.column_fitting import fit_columns
 from atlasae.root.container.container import read_container
 from atlasae.root.container.restored_tree import open_trees
+from atlasae.root.container.shared_codecs import ORIGIN
 from atlasae.root.io.file import open_root
 from atlasae.root.known_layouts import preferred_collection
 from atlasae.root.plan import Selection, TreePlan, plan_trees
@@ -114,6 +115,7 @@ class FileCodecs:
 
     Attributes:
         trees: what was learned of each tree, by path.
+        origin: which files they were learned from, and how, where ``compress_files`` did it.
 
     Example:
         >>> import atlasae, os, tempfile
@@ -127,6 +129,7 @@ class FileCodecs:
     """
 
     trees: Mapping[str, LearnedTree]
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         trees = [f"tree {path!r}: {_summary(tree)}" for path, tree in self.trees.items()]
@@ -136,6 +139,11 @@ class FileCodecs:
     def reorders(self) -> bool:
         """Whether a codec changes the order of the entries."""
         return any(c.reorders for tree in self.trees.values() for c in tree.collections.values())
+
+    @property
+    def fingerprint(self) -> bytes:
+        """What identifies them, saved and loaded or not."""
+        return fingerprint(*self._stored())
 
     def codec(self, collection: str | None = None) -> Codec:
         """The codec of a collection; by default of ``Jet``, else of the first by name.
@@ -211,6 +219,8 @@ class FileCodecs:
             TargetExistsError: the file exists and ``force`` is false.
         """
         header, tensors = self._stored()
+        if self.origin:
+            header[ORIGIN] = dict(self.origin)
         with atomic_write(path, force=force) as unfinished:
             unfinished.write_bytes(pack_plain(header, tensors))
 
@@ -255,9 +265,10 @@ class FileCodecs:
                 if model:
                     tree.block_model()  # raises if it is not of these columns
                 trees[str(stored["path"])] = tree
-        except (LookupError, TypeError, AttributeError, InputError) as error:
+            origin = dict(header.get(ORIGIN, {}))
+        except (LookupError, TypeError, ValueError, AttributeError, InputError) as error:
             raise DamagedFileError(f"these are no codecs of whole files ({error!r})") from error
-        return cls(trees)
+        return cls(trees, origin)
 
 
 def load_codecs(path: PathLike) -> Codec | FileCodecs:

@@ -17,7 +17,7 @@ from atlasae.root.known_layouts import Collection, preferred_collection
 from atlasae.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from atlasae.codecs.base import Codec
     from atlasae.root.io.branch import BranchInfo
@@ -33,7 +33,11 @@ _LISTED = 10  # names in a note
 
 
 def codecs_for(
-    plans: Sequence[TreePlan], given: Codec | FileCodecs, *, progress: bool
+    plans: Sequence[TreePlan],
+    given: Codec | FileCodecs,
+    shared: Container[bytes],
+    *,
+    progress: bool,
 ) -> list[TreeCodecs]:
     """What each tree is compressed with.
 
@@ -41,6 +45,7 @@ def codecs_for(
         plans: of all trees. Collections that are left out here leave them.
         given: codecs of whole files, the fitted codec of one collection, or an unfitted one, a copy
             of which is fitted to each collection.
+        shared: bytes of codecs and models that take no room in the file.
         progress: show a progress bar.
 
     Raises:
@@ -48,12 +53,13 @@ def codecs_for(
         InputError: the codec of one collection cannot be used for the one that is selected.
     """
     if isinstance(given, FileCodecs):
-        return [_given(plan, given.trees.get(plan.source.path, LearnedTree())) for plan in plans]
+        learned = [given.trees.get(plan.source.path, LearnedTree()) for plan in plans]
+        return [_given(plan, tree, shared) for plan, tree in zip(plans, learned, strict=True)]
     if not given.fits_each_collection:
         _keep_one_collection(plans, given)
     if not given.is_fitted:
         return fit_codecs(plans, given, progress=progress)
-    return [_given(plan, _of_one(plan, given)) for plan in plans]
+    return [_given(plan, _of_one(plan, given), shared) for plan in plans]
 
 
 def _keep_one_collection(plans: Sequence[TreePlan], codec: Codec) -> None:
@@ -107,7 +113,7 @@ def _require_fitting(collection: Collection, codec: Codec) -> None:
     codec.require_dtypes({name: branch.dtype or "" for name, branch in chosen.items()})
 
 
-def _given(plan: TreePlan, learned: LearnedTree) -> TreeCodecs:
+def _given(plan: TreePlan, learned: LearnedTree, shared: Container[bytes]) -> TreeCodecs:
     """A tree with what was learned of others; nothing is fitted."""
     coded, notes = [], []
     for collection in plan.collections:
@@ -123,7 +129,7 @@ def _given(plan: TreePlan, learned: LearnedTree) -> TreeCodecs:
         coded.append(CodedCollection(collection, codec))
         notes += _costs(plan, coded[-1])
     packed = plan.branches_to_pack([branch for one in coded for branch in one.branches])
-    model, more = _models(plan, packed, learned)
+    model, more = _models(plan, packed, learned, shared)
     notes += more
     for note in notes:
         _logger.warning("%s: %s", printable(plan.source.path), printable(note))
@@ -142,13 +148,16 @@ def _without_codec(
 
 
 def _models(
-    plan: TreePlan, packed: Sequence[BranchInfo], learned: LearnedTree
+    plan: TreePlan,
+    packed: Sequence[BranchInfo],
+    learned: LearnedTree,
+    shared: Container[bytes],
 ) -> tuple[bytes, list[str]]:
     """The bytes of the models for packed branches, and what is said of those without."""
     if not packed:
         return b"", []
     model, notes = learned.model_for(packed), []
-    if model and not _saves(plan, packed, model):
+    if model and not _saves(plan, packed, model, 0 if model in shared else len(model)):
         model = b""
         notes.append(
             "what was learned of columns would save nothing here: they are packed one by one"
@@ -162,14 +171,14 @@ def _models(
     return model, notes
 
 
-def _saves(plan: TreePlan, packed: Sequence[BranchInfo], model: bytes) -> bool:
-    """Whether models save more bytes than they take, as a sample has it."""
+def _saves(plan: TreePlan, packed: Sequence[BranchInfo], model: bytes, cost: int) -> bool:
+    """Whether models save more than they cost, in bytes, as a sample has it."""
     types = {branch.name: branch.type for branch in packed}
     sample = read_sample(plan.source, list(types), _COMPARED_COLUMNS)
     scale = plan.source.num_entries / max(len(next(iter(sample.values()))), 1)
     learned = read_block_model(model, dtypes_of(types.values()))
     saved = len(pack(sample)) - len(pack(sample, learned))
-    return saved * scale > len(model)
+    return saved * scale > cost
 
 
 def _costs(plan: TreePlan, coded: CodedCollection) -> list[str]:

@@ -72,6 +72,7 @@ class Contents:
         changed: path or ``path:branch`` to what changed other than values.
         left_out: path or ``path:branch`` to why it was left out.
         columns: how each column of the packed branches is coded, and given what.
+        needs: files of codecs that it shares with others, and cannot be read without.
     """
 
     path: str
@@ -85,6 +86,7 @@ class Contents:
     changed: dict[str, str]
     left_out: dict[str, str]
     columns: tuple[ColumnCoding, ...] = ()
+    needs: tuple[str, ...] = ()
 
     @property
     def ratio(self) -> float:
@@ -135,6 +137,7 @@ def info(path: PathLike) -> Contents:
             changed={k: v for manifest in manifests for k, v in manifest.changed.items()},
             left_out={k: v for manifest in manifests for k, v in manifest.left_out.items()},
             columns=tuple(column_codings(container)),
+            needs=tuple(shared.name for shared in container.shared),
         )
 
 

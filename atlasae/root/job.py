@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from atlasae.codecs import Codec
@@ -17,12 +20,20 @@ from atlasae.root.plan import PACKS, TARGETS, Selection
 from atlasae.threads import thread_count
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from atlasae.root.container.shared_codecs import SharedCodecs
     from atlasae.types import PathLike
 
 
 @dataclass(frozen=True)
 class Job:
-    """How to compress a file; the attributes have the names of the arguments of ``compress``."""
+    """How to compress a file; the attributes have the names of the arguments of ``compress``.
+
+    Attributes:
+        shared: names codecs that are kept beside the files; None to keep all codecs in each file.
+        shared_rows: the bytes of these.
+    """
 
     template: Codec | FileCodecs
     select: Selection
@@ -33,6 +44,16 @@ class Job:
     threads: int
     progress: bool
     writer: str = BY_UPROOT
+    shared: SharedCodecs | None = None
+    shared_rows: frozenset[bytes] = frozenset()
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the codecs and of the options that what is written depends on."""
+        asked = [_described(self.template), asdict(self.select), self.pack, self.to, self.writer]
+        is_shared = self.shared is not None
+        text = json.dumps([*asked, self.drop_unwritable, is_shared])
+        return hashlib.sha256(text.encode()).hexdigest()
 
     @classmethod
     def checked(
@@ -66,6 +87,13 @@ class Job:
             _template(codec), select, pack, to, drop_unwritable, step_size, many, progress, writer
         )
 
+    def stored(self, codecs: Iterable[bytes]) -> list[bytes]:
+        """What a file stores of the codecs that it needs: those that are not shared, each once."""
+        rows = dict.fromkeys(codecs)
+        own = [row for row in rows if row not in self.shared_rows]
+        name = [self.shared.to_bytes()] if self.shared and len(own) < len(rows) else []
+        return own + name
+
 
 def _template(codec: Codec | FileCodecs | PathLike | None) -> Codec | FileCodecs:
     if codec is None:
@@ -81,3 +109,10 @@ def _template(codec: Codec | FileCodecs | PathLike | None) -> Codec | FileCodecs
         return load_codecs(codec)
     codec_class(codec.codec_id)  # one that is not registered could write what nobody can read
     return codec
+
+
+def _described(template: Codec | FileCodecs) -> str:
+    """What distinguishes codecs from others."""
+    if isinstance(template, FileCodecs) or template.is_fitted:
+        return template.fingerprint.hex()
+    return f"{template.codec_id} {json.dumps(template.get_config(), sort_keys=True)}"

@@ -19,10 +19,12 @@ from atlasae.root.container.container import (
     write_container,
 )
 from atlasae.root.container.restored_tree import CompressedTrees
+from atlasae.root.identity import source_digest
 from atlasae.root.info import Contents, info
 from atlasae.root.io.file import Trees, make_tree, open_root
 from atlasae.root.io.new_file import new_file
 from atlasae.root.io.objects import add_histogram, directories_in, objects_in
+from atlasae.root.io.stamp import Stamp
 from atlasae.root.io.tree import STEP_SIZE, TreeReader, TreeWriter, check_step_size
 from atlasae.root.plan import check_writable, plan_copy
 from atlasae.text import printable
@@ -80,12 +82,11 @@ def merge(
         raise InputError(f"sources must be a list of files, not the one {os.fspath(sources)!r}")
     if not sources:
         raise InputError("no files to merge")
-    for source in sources:  # before the target: they may be swapped
-        open_as(source, compressed=True).close()
+    digests = list(map(_digest, sources))  # before the target: they may be swapped
     with atomic_write(target, force=force, sources=sources) as unfinished:
         with open_root(sources[0]) as file:
-            compression = compression_like(file)
-        with new_file(unfinished, compression) as out:
+            compression, stamp = compression_like(file), Stamp.of(file, " ".join(digests))
+        with new_file(unfinished, compression, stamp) as out:
             merged = _MergedFile(out, step_size)
             with progress_bar("files", shown=progress) as bar:
                 task = bar.add_task("merging", total=len(sources))
@@ -96,6 +97,12 @@ def merge(
                     bar.update(task, advance=1)
             merged.finish()
     return info(target)
+
+
+def _digest(source: PathLike) -> str:
+    """The digest of a file, which has to be compressed."""
+    with open_as(source, compressed=True) as file:
+        return source_digest(file)
 
 
 @dataclass

@@ -14,6 +14,7 @@ from atlasae.root.copies import add_what_root_writes, copy_trees
 from atlasae.root.io.branch import TTREE
 from atlasae.root.io.file import open_root
 from atlasae.root.io.new_file import new_file
+from atlasae.root.io.stamp import EARLIEST, Stamp
 from atlasae.root.io.tree import STEP_SIZE, check_step_size
 from atlasae.root.plan import plan_copy
 from atlasae.root.reading.chained_reader import tree_to_open
@@ -138,6 +139,6 @@ def _write_columns(path: Path, tree: TreeReader, step_size: str | int) -> None:
     if refused := {name: why for name, why in plan.unwritable.items() if why}:
         listed = "; ".join(f"{name}: {why}" for name, why in refused.items())
         raise InputError(f"ROOT cannot be given {listed}; ask for others with columns=")
-    with new_file(path, None) as out:
+    with new_file(path, None, Stamp(path.name, EARLIEST, "")) as out:
         copy_trees(plans, out, step_size, progress=False)
     add_what_root_writes(plans, path, step_size)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import pytest
 from click.testing import CliRunner
 
@@ -16,3 +18,15 @@ def run():
         return result
 
     return invoke
+
+
+@pytest.fixture
+def few_figures(monkeypatch):
+    """A function that limits the number of figures of reports, since drawing is slow."""
+    from atlasae.report import compare
+
+    def limit(number):
+        monkeypatch.setattr(compare, "figures_of", lambda *a: islice(figures_of(*a), number))
+
+    figures_of = compare.figures_of
+    return limit

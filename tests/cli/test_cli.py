@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
-from itertools import cycle, islice
+from itertools import cycle
 from unittest.mock import ANY
 
 import awkward as ak
@@ -19,19 +20,8 @@ from atlasae.cli.output import print_notes
 from atlasae.progress import progress_bar
 from atlasae.root.io.new_file import new_file
 from atlasae.root.io.new_ttree import NewTTree
+from atlasae.root.io.stamp import EARLIEST, Stamp
 from tests.helpers import make_jets
-
-
-@pytest.fixture
-def few_figures(monkeypatch):
-    """A function that limits the number of figures of reports, since drawing is slow."""
-    from atlasae.report import compare
-
-    def limit(number):
-        monkeypatch.setattr(compare, "figures_of", lambda *a: islice(figures_of(*a), number))
-
-    figures_of = compare.figures_of
-    return limit
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +91,8 @@ def test_fit_once_and_compress_with_it(run, events_file, tmp_path):
 
 def test_fit_codecs_of_many_files(run, events_file, tmp_path):
     codecs, small = tmp_path / "codecs.safetensors", tmp_path / "small.root"
-    shown = run("fit", events_file, events_file, codecs).output
+    more = shutil.copy(events_file, tmp_path / "more.root")
+    shown = run("fit", events_file, more, codecs).output
     assert re.search(r"Events: Jet: Codec.bounded\(.*\), [\d.]+ bits per jet on held-out", shown)
     assert f"{codecs} written" in shown
     run("compress", events_file, small, "--codec", codecs, "--verify")
@@ -110,7 +101,7 @@ def test_fit_codecs_of_many_files(run, events_file, tmp_path):
     assert re.search("event .* alone", shown)
     columns = json.loads(run("info", small, "--json").stdout)["columns"]
     assert {"tree": "Events", "branch": "event", "coded": "alone"}.items() <= columns[0].items()
-    shown = run("fit", events_file, events_file, codecs, "--collection", "Jet", "--force", code=2)
+    shown = run("fit", events_file, more, codecs, "--collection", "Jet", "--force", code=2)
     assert "one codec is fitted to one file, not 2" in shown.stderr
     shown = run("fit", events_file, small, events_file, "--force", code=2).stderr
     assert "same file" in shown
@@ -200,7 +191,7 @@ def test_an_option_without_a_value_is_not_its_default(run, events_file, tmp_path
         ("decode", events_file, "--codec", ""): "--codec has no value",
         ("check", events_file, events_file, "--tolerance", " "): "nanoaod or lossless",
         ("merge", events_file, "", tmp_path / "a.root"): "SOURCES has no value",
-        ("info", ""): "SOURCE has no value",
+        ("info", ""): "FILES has no value",
         (*command, "--tolerance="): "nanoaod or lossless",
         (*command, "--collection", ","): "names nothing",
         (*command, "--tolerance", "eta=10"): "give less than 3.14",
@@ -335,7 +326,7 @@ def tiny(tmp_path):
     """A file that cannot become smaller: it has nothing but a few jets."""
     path = tmp_path / "tiny.root"
     jets = {f"Jet_{name}": values for name, values in make_jets(50).items()}
-    with new_file(path, uproot.LZMA(9)) as file:
+    with new_file(path, uproot.LZMA(9), Stamp("tiny.root", EARLIEST, "")) as file:
         types = dict.fromkeys(jets, "var * float32")
         tree = NewTTree(file, "Events", types, counter_name=lambda _: "nJet")
         tree.extend({name: ak.unflatten(values, np.full(25, 2)) for name, values in jets.items()})

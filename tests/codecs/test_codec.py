@@ -92,6 +92,12 @@ def test_saving_and_loading_keep_the_codec(trained, jets, tmp_path):
         trained.save(path, force=False)
 
 
+def test_a_saved_codec_has_the_same_bytes_each_time(trained, tmp_path):
+    for number in range(8):
+        trained.save(tmp_path / str(number))
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+
+
 def test_the_stored_decoder_decodes_the_same(trained, jets):
     encoded = trained.encode(jets)
     decoder = Codec.from_bytes(trained.decoder_bytes())

@@ -10,7 +10,6 @@ import pytest
 import atlasae
 from atlasae import Codec
 from atlasae.errors import DamagedFileError, InputError
-from atlasae.root import compress as compressing
 from atlasae.root.check import check
 from atlasae.root.container import part_writers
 from atlasae.threads import THREAD_NAME
@@ -29,11 +28,9 @@ KINDS = {
 def files(request, events_file, tmp_path_factory):
     """The same file, compressed by one thread and by three."""
     folder = tmp_path_factory.mktemp("threads")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compressing.secrets, "token_hex", lambda _: "one for all files")
-        for threads in THREADS:
-            path = folder / f"{threads}.root"
-            compress_in_blocks(events_file, path, threads=threads, **KINDS[request.param])
+    for threads in THREADS:
+        path = folder / f"{threads}.root"
+        compress_in_blocks(events_file, path, threads=threads, **KINDS[request.param])
     return [folder / f"{threads}.root" for threads in THREADS]
 
 

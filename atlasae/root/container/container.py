@@ -1,7 +1,8 @@
 """What a compressed file holds beside the trees of the user: codecs, manifests, blocks.
 
 ``atlasae/manifests`` has an entry per compressed tree, ``atlasae/codecs`` one per codec, found by a
-hash of its bytes, ``atlasae/blocks`` the coded jets and packed columns. A file merged tree by tree
+hash of its bytes, or one that names a file with codecs that many files share, ``atlasae/blocks``
+the coded jets and packed columns. A file merged tree by tree
 holds these of all its sources one after another; which entries a manifest describes follows from
 their numbers.
 """
@@ -12,6 +13,7 @@ import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
@@ -24,6 +26,7 @@ from atlasae.errors import DamagedFileError, InputError, located
 from atlasae.lossless.slots import dtypes_of
 from atlasae.root.container.block_tree import BLOCKS, BlockTreeReader
 from atlasae.root.container.manifest import Manifest
+from atlasae.root.container.shared_codecs import SharedCodecs
 from atlasae.root.io.errors import read_errors
 from atlasae.root.io.file import open_root
 from atlasae.root.io.new_ttree import NewTTree
@@ -105,12 +108,14 @@ class Container:
         codecs: by the hash that manifests name them by.
         models: bytes of the models of columns, by their hash.
         blocks: the tree of blocks; None if there is none.
+        shared: the codecs that are not in the file.
     """
 
     segments: dict[str, list[Segment]]
     codecs: StoredCodecs
     models: dict[str, bytes]
     blocks: BlockTreeReader | None
+    shared: tuple[SharedCodecs, ...] = ()
 
     def codec(self, part: Part) -> Codec:
         """The codec of a part.
@@ -189,6 +194,7 @@ def read_container(file: Any) -> Container:
     if not is_compressed(file):
         raise InputError(f"{path} {_NOT_COMPRESSED}")
     with located(path):
+        shared = shared_codecs(file)
         stored = stored_codecs(file)
         codecs = StoredCodecs(path, [data for data in stored if not is_block_model(data)])
         models = {digest(data): data for data in stored if is_block_model(data)}
@@ -204,7 +210,7 @@ def read_container(file: Any) -> Container:
             of_tree.append(Segment(start, start + manifest.entries, manifest, numbers))
         if blocks:
             blocks.require_all_taken()
-    return Container(segments, codecs, models, blocks)
+    return Container(segments, codecs, models, blocks, shared)
 
 
 def _check_alike(manifest: Manifest, before: list[Segment]) -> None:
@@ -243,8 +249,25 @@ def _block_numbers(manifest: Manifest, blocks: BlockTreeReader | None) -> dict[i
 
 
 def stored_codecs(file: Any) -> list[bytes]:
-    """The bytes of the codecs and of the models of columns in a compressed file."""
-    return _payloads(file, CODECS)
+    """The bytes of the codecs and of the models of columns of a compressed file, the shared too.
+
+    Raises:
+        MissingFileError: the codecs are shared, and not found.
+        DamagedFileError: they are damaged.
+    """
+    rows = [row for row in _payloads(file, CODECS) if not SharedCodecs.is_stored(row)]
+    found = (row for shared in shared_codecs(file) for row in shared.find(file.file_path))
+    return list(dict.fromkeys(chain(rows, found)))
+
+
+def shared_codecs(file: Any) -> tuple[SharedCodecs, ...]:
+    """The codecs that a compressed file needs, and that are not in it.
+
+    Raises:
+        DamagedFileError: what names them is damaged.
+    """
+    rows = filter(SharedCodecs.is_stored, _payloads(file, CODECS))
+    return tuple(dict.fromkeys(map(SharedCodecs.from_bytes, rows)))
 
 
 def _payloads(file: Any, path: str) -> list[bytes]:

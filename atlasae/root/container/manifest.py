@@ -92,7 +92,8 @@ class Manifest:
         title: its title in the source.
         kind: ``ttree`` or ``rntuple``, as it was in the source.
         entries: of the tree.
-        identity: drawn at random; the checksums of the blocks depend on it.
+        identity: of the source, the codecs, the options and the path; the checksums of the blocks
+            depend on it.
         branches: of the source tree, in its order.
         metadata: titles, aliases and weight of the source tree.
         parts: what was compressed.

@@ -48,6 +48,13 @@ class PartReader(ABC, Generic[Piece]):
     def joined(self, pieces: Sequence[Piece]) -> Arrays:
         """The branches of what tasks gave, one after another."""
 
+    def check(self) -> None:
+        """Compare the blocks of the part, if it has any, with their checksums; none is decoded.
+
+        Raises:
+            DamagedFileError: one does not agree.
+        """
+
 
 def part_reader(
     container: Container, segment: Segment, part: Part, tree: TreeReader, end: int
@@ -154,6 +161,18 @@ class _BlockReader(PartReader[Piece]):
         first = int(self.edges[i]) - self.start
         return self.tree.block(self.blocks[i], self.identity, first, flat=self.part.flat)
 
+    def check(self) -> None:
+        for _ in self._checked_blocks():
+            pass
+
+    def _checked_blocks(self) -> Iterator[Block]:
+        """All blocks, each compared with its checksum."""
+        for i in range(len(self.blocks)):
+            block = self._block(i)
+            with located(block.name):
+                block.check()
+            yield block
+
     def _entries(
         self, i: int, block: Block, names: tuple[str, ...], start: int, stop: int, *, remember: bool
     ) -> Piece:
@@ -200,10 +219,8 @@ class ColumnReader(_BlockReader[UnpackedColumns]):
 
     def column_sizes(self) -> Iterator[dict[str, list[float]]]:
         """Bytes of the buffers of each branch, block by block."""
-        for i in range(len(self.blocks)):
-            block = self._block(i)
+        for block in self._checked_blocks():
             with located(block.name):
-                block.check()
                 yield packed_sizes(block.payload, self.types)
 
     def _decode(self, block: Block, names: tuple[str, ...], entries: int) -> UnpackedColumns:

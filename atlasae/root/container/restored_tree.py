@@ -21,7 +21,7 @@ from atlasae.root.container.stored_branches import StoredBranches
 from atlasae.root.io.branch import TTREE, Arrays, TreeSchema, concatenated
 from atlasae.root.io.file import Trees
 from atlasae.root.io.mark import PLACEHOLDER
-from atlasae.root.io.tree import TreeReader
+from atlasae.root.io.tree import STEP_SIZE, TreeReader
 from atlasae.threads import ordered_map
 
 if TYPE_CHECKING:
@@ -79,6 +79,23 @@ class RestoredTree(TreeReader):
                     f"{self.where} holds {', '.join(sorted(both))} compressed and not compressed:"
                     f" {_MERGED}"
                 )
+
+    def check_stored(self) -> None:
+        """Compare all that is stored with its checksums; no block is decoded.
+
+        Raises:
+            DamagedFileError: something does not agree.
+        """
+        for segment in self.segments:
+            manifest = segment.manifest
+            for part in manifest.parts:
+                part_reader(self.container, segment, part, self.kept, segment.stop).check()
+            if manifest.stored:
+                stored = StoredBranches(self.kept, segment, manifest.stored, segment.stop)
+                written = self.kept.written_names(manifest.stored).values()
+                step = self.kept.entries_for(STEP_SIZE, list(written))
+                for start in range(segment.start, segment.stop, step):
+                    stored.read(start, min(start + step, segment.stop))
 
     @property
     def title(self) -> str:

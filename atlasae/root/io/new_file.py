@@ -6,44 +6,61 @@ their list grows. ROOT writes them once, compressed, when the file is closed.
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import uproot
-from uproot.writing._cascade import Key, TListOfStreamers
+from uproot.sink.file import FileSink
+from uproot.writing._cascade import Key, TListOfStreamers, create_empty
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from atlasae.root.io.stamp import Stamp
     from atlasae.types import PathLike
 
+_DIRECTORY_BYTES = 256  # room for the keys of a directory, as uproot makes it
 _EMPTY_LIST_BYTES = 21  # all that is written of the descriptions before the file is complete
 
 
 @contextmanager
-def new_file(path: PathLike, compression: uproot.compression.Compression | None) -> Iterator[Any]:
+def new_file(
+    path: PathLike, compression: uproot.compression.Compression | None, stamp: Stamp
+) -> Iterator[Any]:
     """Write a ROOT file with uproot; it is complete after the ``with`` block.
 
     Args:
         path: of the file, which is overwritten.
         compression: of what is written into it; None for none.
+        stamp: its name, date and UUIDs.
 
     Example:
         >>> import numpy as np, os, tempfile
+        >>> from atlasae.root.io.stamp import EARLIEST, Stamp
         >>> path = os.path.join(tempfile.mkdtemp(), "events.root")
-        >>> with new_file(path, uproot.ZSTD(5)) as out:
+        >>> with new_file(path, uproot.ZSTD(5), Stamp("events.root", EARLIEST, "")) as out:
         ...     tree = out.mktree("Events", {"x": np.dtype("f4")})
         >>> with uproot.open(path) as file:
         ...     file.file.streamer_named("TBranch").class_version
         13
     """
-    with uproot.recreate(
-        path, compression=compression, initial_streamers_bytes=_EMPTY_LIST_BYTES
-    ) as out:
+    sink, uuids = _Sink(os.fspath(path), mode="recreate"), stamp.uuids()
+    sink.file_path = stamp.name  # not that of an unfinished file
+    with stamp.dated():
+        empty = create_empty(sink, compression, _DIRECTORY_BYTES, _EMPTY_LIST_BYTES, uuids)
+        file = uproot.WritableFile(sink, empty, _DIRECTORY_BYTES, uuids)
+    with stamp.dated(), file.root_directory as out:
         streamers = out.file._cascading.streamers  # noqa: SLF001  (uproot offers no other way)
         streamers.__class__ = _LateStreamers
         yield out
         streamers.finish(out.file.sink)
+
+
+class _Sink(FileSink):  # type: ignore[misc]  # uproot has no types
+    """What uproot writes bytes to; the name that is stored in the file is not that of its path."""
+
+    file_path = ""
 
 
 class _LateStreamers(TListOfStreamers):  # type: ignore[misc]  # uproot has no types

@@ -11,8 +11,10 @@ import atlasae
 from atlasae.root.io.new_file import new_file
 from atlasae.root.io.new_rntuple import new_rntuple
 from atlasae.root.io.new_ttree import NewTTree
+from atlasae.root.io.stamp import EARLIEST, Stamp
 from tests.helpers import compress
 
+STAMP = Stamp("events.root", EARLIEST, "of nothing")
 NUMBERS = np.arange(10, dtype="f4")
 FORM = ak.forms.RecordForm([ak.forms.NumpyForm("float32")], ["x"])
 
@@ -42,7 +44,7 @@ def add_all(out):
 
 
 def make(add, path):
-    with new_file(path, uproot.ZSTD(5)) as out:
+    with new_file(path, uproot.ZSTD(5), STAMP) as out:
         add(out)
     return path
 
@@ -115,9 +117,22 @@ def test_uproot_adds_to_them(ours, tmp_path):
         assert file["tree"]["x"].array().tolist() == NUMBERS.tolist()
 
 
+def test_the_same_again_is_the_same_file(tmp_path):
+    one, other = (make(add_all, tmp_path / name).read_bytes() for name in ("a.root", "b.root"))
+    assert one == other
+    assert tmp_path.name.encode() not in one
+    for stamp in (
+        Stamp("events.root", EARLIEST + 1, "of nothing"),
+        Stamp("b.root", EARLIEST, "of others"),
+    ):
+        with new_file(tmp_path / "c.root", uproot.ZSTD(5), stamp) as out:
+            add_all(out)
+        assert (tmp_path / "c.root").read_bytes() != one
+
+
 def test_beyond_two_gigabytes(tmp_path, root):
     path = tmp_path / "large.root"
-    with new_file(path, uproot.ZSTD(5)) as out:
+    with new_file(path, uproot.ZSTD(5), STAMP) as out:
         out.file._cascading.freesegments.allocate(3 << 30)  # a hole, which takes no disk
         add_tree(out)
     with uproot.open(path) as file:

@@ -1,0 +1,154 @@
+"""One set of codecs for many files: learned from a sample of them, and kept beside the targets."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from atlasae.codecs.bounded.codec import BoundedCodec
+from atlasae.errors import AtlasaeError, DamagedFileError, InputError, TargetExistsError
+from atlasae.root.container.shared_codecs import SharedCodecs, read_shared
+from atlasae.root.file_codecs import FileCodecs
+from atlasae.root.io.file import open_root
+from atlasae.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from atlasae.campaign.work import Task
+    from atlasae.codecs import Codec
+    from atlasae.root.job import Job
+
+_logger = logging.getLogger(__name__)
+
+CODECS = "codecs.safetensors"  # in the folder of the targets
+SAMPLE_FILES = 20  # that codecs are learned from
+
+
+def learned_codecs(
+    tasks: Sequence[Task], folder: Path, job: Job, *, seed: int, force: bool
+) -> FileCodecs:
+    """The codecs of a folder: those that are there, or new ones learned from a sample of the files.
+
+    Args:
+        tasks: the files.
+        folder: of the targets.
+        job: with an unfitted codec.
+        seed: of the choice of the files that are learned from.
+        force: learn anew, and replace those that are there.
+
+    Raises:
+        InputError: an unfitted codec of this kind cannot be learned from many files.
+        TargetExistsError: the codecs that are there were learned with other options.
+        DamagedFileError: they are damaged; or no file can be read.
+    """
+    config = _config(job.template)
+    asked = {"codec": config, "select": asdict(job.select), "seed": seed}
+    asked = json.loads(json.dumps(asked))  # as it is read
+    path = folder / CODECS
+    if path.exists() and not force:
+        known = FileCodecs.load(path)
+        if {name: known.origin.get(name) for name in asked} != asked:
+            raise TargetExistsError(
+                f"{path} was not learned with these options: use it with --codec (codec=...), or"
+                " give another folder, or --force (force=True) to write all anew"
+            )
+        _logger.info("using the codecs in %s", printable(str(path)))
+        return known
+    sources = sample_files([task.source for task in tasks], seed)
+    codecs = _learn(sources, config["tolerance"], job)
+    codecs = replace(codecs, origin={**asked, "files": sources})
+    codecs.save(path, force=force)
+    _logger.info("%s written: give it to other files with --codec", printable(str(path)))
+    return codecs
+
+
+def _config(template: Codec | FileCodecs) -> dict[str, Any]:
+    """The hyperparameters of a codec that can be learned from many files.
+
+    Raises:
+        InputError: it cannot.
+    """
+    is_bounded = isinstance(template, BoundedCodec) and template.order == "preserved"
+    if not isinstance(template, BoundedCodec) or not is_bounded or template.features is not None:
+        raise InputError(
+            f"{getattr(template, 'call', template)} is not learned from many files: fit it to one"
+            " (atlasae fit or train), and give the file of the codec with --codec (codec=...)"
+        )
+    return template.get_config()
+
+
+def sample_files(sources: Sequence[str], seed: int) -> list[str]:
+    """At most 20 files to learn from, drawn at random among those that can be opened.
+
+    Raises:
+        AtlasaeError: none of them can.
+
+    Example:
+        >>> import atlasae, os
+        >>> [os.path.basename(path) for path in sample_files([str(atlasae.sample())], seed=0)]
+        ['dijets.root']
+    """
+    drawn = random.Random(seed).sample(sources, len(sources))  # noqa: S311  (no secret)
+    chosen: list[str] = []
+    failure: AtlasaeError | None = None
+    for source in drawn:
+        try:
+            open_root(source).close()
+        except AtlasaeError as error:  # what is done with this file says so too
+            failure = failure or error
+        else:
+            chosen.append(source)
+        if len(chosen) == SAMPLE_FILES:
+            break
+    if not chosen and failure:
+        raise failure
+    return sorted(chosen)
+
+
+def _learn(sources: list[str], tolerance: Any, job: Job) -> FileCodecs:
+    """Learn from files; those that turn out to be damaged leave the list."""
+    while True:
+        listed = ", ".join(sources[:3]) + (", ..." if len(sources) > 3 else "")
+        _logger.info("learning codecs from %d files: %s", len(sources), printable(listed))
+        try:
+            return FileCodecs.fit(
+                sources, tolerance=tolerance, select=job.select, progress=job.progress
+            )
+        except DamagedFileError:
+            damaged = [source for source in sources if _is_damaged(source, tolerance, job)]
+            if not damaged or len(damaged) == len(sources):
+                raise
+            sources[:] = [source for source in sources if source not in damaged]
+
+
+def _is_damaged(source: str, tolerance: Any, job: Job) -> bool:
+    try:
+        FileCodecs.fit([source], tolerance=tolerance, select=job.select)
+    except DamagedFileError:
+        return True
+    return False
+
+
+def sharing(job: Job, folder: Path) -> Job:
+    """The same job, with codecs kept once in a folder, and named in each file.
+
+    Raises:
+        InputError: the job has the codec of one collection.
+    """
+    codecs = job.template
+    if not isinstance(codecs, FileCodecs):
+        raise InputError(
+            "--shared-codec (shared_codec=True) keeps the codecs of whole files, as atlasae fit A.root"
+            f" B.root {CODECS} writes them; {codecs.call} is that of one collection"
+        )
+    shared = SharedCodecs(codecs.fingerprint.hex())
+    path = folder / shared.name
+    if not path.exists():
+        codecs.save(path)
+        _logger.info("%s written: the compressed files need it", printable(str(path)))
+    return replace(job, shared=shared, shared_rows=frozenset(read_shared(path).rows))
