@@ -136,7 +136,10 @@ def _plan(paths: many_files.Paths, *, as_json: bool, allow_larger: bool, **more:
     paths.require_one("--dry-run looks at one")
     if not 1 <= len(paths.given) <= 2 or paths.output is not None:
         raise click.UsageError("Give one file to --dry-run: SOURCE.")
-    asked = {name: value for name, value in more.items() if name not in ("verify", "force")}
+    if more["writer"] != "uproot":
+        raise InputError("--dry-run does not know what ROOT would write: leave out --writer")
+    unasked = ("verify", "force", "writer")
+    asked = {name: value for name, value in more.items() if name not in unasked}
     plan = atlasae.plan(paths.given[0], **asked)
     if as_json:
         click.echo(json.dumps(asdict(plan) | {"ratio": plan.ratio}, indent=2))
