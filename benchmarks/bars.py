@@ -101,12 +101,23 @@ def _free_order(result: dict[str, Any]) -> float:
 
 
 def _growth(result: dict[str, Any]) -> float:
-    few, many = result["rows"]
-    return float(many["seconds"] / few["seconds"])
+    """Seconds of the largest file over those of the file before it, for ten times the jets."""
+    few, many = result["rows"][-2:]
+    return float(many["seconds"] / few["seconds"] * few["jets"] / many["jets"] * 10)
 
 
 def _peak(result: dict[str, Any]) -> float:
     return float(max(row["peak_bytes"] for row in result["rows"]) / 1e6)
+
+
+def _two_jobs(result: dict[str, Any]) -> float:
+    """Throughput of two jobs over that of one."""
+    seconds = {run["name"]: run["seconds"] for run in result["runs"]}
+    return float(seconds["one job"] / seconds["two jobs"])
+
+
+def _worker(result: dict[str, Any]) -> float:
+    return float(max(run["memory"] for run in result["runs"]) / 1e6)
 
 
 def _of_source(file: str, setting: str, other: str = "") -> Callable[[dict[str, Any]], float]:
@@ -175,8 +186,10 @@ BARS = (
     Bar("seconds to compile the kernels", "reading", lambda result: result["compile_seconds"], 5),
     Bar("stored codec, bytes", "rates", _largest_codec, 12_000),
     Bar("codec and 1,000 to 10,000 jets, times pcodec's size", "rates", _of_pcodec, 1),
-    Bar("compress 15 million jets, times 5 million's time", "scale", _growth, 3.2),
-    Bar("compress 15 million jets, MB of memory", "scale", _peak, 600),
+    Bar("compress 100 million jets, times 10 million's time", "scale", _growth, 10.7),
+    Bar("compress 100 million jets, MB of memory", "scale", _peak, 600),
+    Bar("two jobs, times one's throughput", "campaign", _two_jobs, 1.8, at_least=True),
+    Bar("20 files of 10 million jets, MB of a worker", "campaign", _worker, 600),
 )
 
 

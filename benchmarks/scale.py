@@ -1,4 +1,4 @@
-"""``python -m benchmarks.scale EVENTS.root``: time and memory to compress 5 and 15 million jets.
+"""``python -m benchmarks.scale EVENTS.root``: time and memory to compress 10^5 to 10^8 jets.
 
 The events are repeated in a file, and each file is compressed in a process of its own.
 """
@@ -10,13 +10,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
-import numpy as np
 import uproot
 
 from benchmarks import fresh, machine
 from benchmarks.output import table_console, write_json
 
-MILLIONS = (5, 15)
+JETS = (10**5, 10**6, 10**7, 10**8)
+_REPEATED = 10**7  # larger files are compressed once
 # Linux starts a process with the peak memory of its parent, which is below 100 MB here
 _COMPRESS = """
 import json, resource, sys, time
@@ -26,7 +26,7 @@ atlasae.compress(sys.argv[1], sys.argv[2], force=True)
 seconds = time.perf_counter() - start
 unit = 1 if sys.platform == "darwin" else 1024
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-print(json.dumps([seconds, peak]))
+print(json.dumps([seconds, time.process_time(), peak]))
 """
 
 
@@ -34,24 +34,26 @@ def measure(events: Path, repeats: int) -> list[dict[str, Any]]:
     """Least seconds and largest memory of some repeats, by number of jets."""
     with uproot.open(events) as file:
         jets = int(file["Events"]["nJet"].array(library="np").sum())
-    copies = [round(1e6 * millions / jets) for millions in MILLIONS]
-    with TemporaryDirectory() as folder:
-        sources = [Path(folder) / f"{count}.root" for count in copies]
-        for source, count in zip(sources, copies, strict=True):
-            fresh.repeated(events, source, count, uproot.ZLIB(1))
-        runs = [[_compressed(source) for source in sources] for _ in range(repeats)]
-    times = np.array(runs)  # (repeat, size, seconds and bytes)
     return [
-        {"jets": count * jets, "seconds": seconds, "peak_bytes": int(peak)}
-        for count, seconds, peak in zip(
-            copies, times[..., 0].min(axis=0).tolist(), times[..., 1].max(axis=0), strict=True
-        )
+        _measured(events, max(number // jets, 1), jets, repeats if number <= _REPEATED else 1)
+        for number in JETS
     ]
 
 
-def _compressed(source: Path) -> list[float]:
-    (seconds, peak), _ = fresh.run(_COMPRESS, str(source), f"{source}.small.root")
-    return [seconds, peak]
+def _measured(events: Path, copies: int, jets: int, repeats: int) -> dict[str, Any]:
+    with TemporaryDirectory() as folder:
+        source, target = Path(folder) / "source.root", Path(folder) / "small.root"
+        fresh.repeated(events, source, copies, uproot.ZLIB(1))
+        runs = [fresh.run(_COMPRESS, str(source), str(target))[0] for _ in range(repeats)]
+        seconds, core_seconds, _ = min(runs)
+        return {
+            "jets": copies * jets,
+            "seconds": seconds,
+            "core_seconds": core_seconds,  # with the start of the process
+            "peak_bytes": max(run[2] for run in runs),
+            "source_bytes": source.stat().st_size,
+            "target_bytes": target.stat().st_size,
+        }
 
 
 @click.command()
@@ -59,7 +61,7 @@ def _compressed(source: Path) -> list[float]:
 @click.option("--output", default="benchmarks/results/scale.json", show_default=True)
 @click.option("--repeats", default=2, show_default=True, type=click.IntRange(min=1))
 def main(events: Path, output: str, repeats: int) -> None:
-    """Compress EVENTS, repeated to millions of jets."""
+    """Compress EVENTS, repeated to up to 10^8 jets."""
     rows = measure(events, repeats)
     write_json(output, {"machine": machine.facts(), "repeats": repeats, "rows": rows})
     console = table_console()
