@@ -133,9 +133,9 @@ def _digest(folder: Path) -> str:
         with uproot.open(path) as file:
             stored = file["atlasae"]
             for name in sorted(stored.keys(cycle=False, recursive=False)):
-                branches = stored[name].arrays() if hasattr(stored[name], "arrays") else None
-                for branch in branches.fields if branches is not None else ():
-                    found.update(ak.to_numpy(ak.flatten(branches[branch], axis=None)).tobytes())
+                arrays = stored[name].arrays()
+                for branch in arrays.fields:
+                    found.update(ak.to_numpy(ak.flatten(arrays[branch], axis=None)).tobytes())
     return found.hexdigest()
 
 
