@@ -133,7 +133,7 @@ def campaign(result: dict[str, Any]) -> str:
 
 def _bytes_agree(result: dict[str, Any]) -> str:
     found = {result["resumed"]["digest"], *(run["digest"] for run in result["runs"])}
-    return "all ways write the same blocks" if len(found) == 1 else "the blocks DIFFER"
+    return "all ways write the same bytes" if len(found) == 1 else "the bytes DIFFER"
 
 
 def variants(result: dict[str, Any]) -> str:
