@@ -57,7 +57,12 @@ def path_name(path: Any) -> str:
     """
     name = os.fspath(path) if isinstance(path, str | os.PathLike) else None
     if not isinstance(name, str):
-        raise InputError(f"{path!r} is not the path of a file: give text or a pathlib.Path")
+        many = (
+            "; compress_files, decompress_files and check_files take many"
+            if isinstance(path, list | tuple)
+            else ""
+        )
+        raise InputError(f"{path!r} is not the path of a file: give text or a pathlib.Path{many}")
     return name
 
 

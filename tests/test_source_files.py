@@ -28,8 +28,9 @@ def test_what_is_not_a_file_says_what_it_is(read, tmp_path):
     empty.touch()
     with pytest.raises(DamagedFileError, match=r"empty\.root.*is empty"):
         read(empty)
-    with pytest.raises(FileError, match="it is a directory"):
-        read(tmp_path)
+    if read not in (atlasae.open, atlasae.read_jets):  # which read the files in it
+        with pytest.raises(FileError, match="it is a directory"):
+            read(tmp_path)
     with pytest.raises(MissingFileError, match=r"none\.root"):
         read(tmp_path / "none.root")
 

@@ -109,6 +109,8 @@ class CheckWork:
             for f in result.bad
         ]
         more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+        if named and not result.compressed[1] and self.tolerance is None:
+            more += "; without --tolerance (tolerance=...) they have to be the same bit for bit"
         return Outcome(
             task.source,
             task.target,

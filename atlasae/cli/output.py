@@ -323,6 +323,9 @@ def print_check(result: Check) -> None:
         bad, number = _number(len(result.bad)), _number(len(result.findings))
         console.print(f"{bad} of {number} are not as promised", style="bold")
     if not other:
-        swapped = not result.good and original
-        hint = ", but ORIGINAL is: are they swapped?" if swapped else ""
+        hint = ""
+        if not result.good and original:
+            hint = ", but ORIGINAL is: are they swapped?"
+        elif not result.good:
+            hint = ": without --tolerance it has to be the same bit for bit"
         console.print(f"OTHER is not compressed by atlasae{hint}")

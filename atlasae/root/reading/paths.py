@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from glob import escape as glob_escape
 from glob import glob
-from typing import Any, TypeAlias
+from io import IOBase
+from typing import Any, TypeAlias, TypeGuard
 
 import fsspec
 
@@ -60,7 +61,7 @@ def one_file(files: Files) -> tuple[str, str | None] | None:
     """
     if isinstance(files, Mapping) and len(files) != 1:
         return None
-    if isinstance(files, Iterable) and not isinstance(files, str | bytes | Mapping):
+    if _is_several(files) and not isinstance(files, Mapping):
         return None
     ((path, object_path),) = split_object(files)
     return None if _is_pattern(path) or os.path.isdir(path) else (path, object_path)  # noqa: PTH112
@@ -114,13 +115,16 @@ def split_object(files: Files) -> Iterator[tuple[str, str | None]]:
         yield from ((os.fspath(name), object_path) for name, object_path in files.items())
     elif isinstance(files, str) and (match := _WITH_OBJECT.fullmatch(files)):
         yield match["file"] + (match["rest"] or ""), match["object"].strip("/ ") or None
-    elif isinstance(files, bytes) or not isinstance(files, Iterable):
-        yield path_name(files), None
-    elif isinstance(files, str):
-        yield files, None
-    else:
+    elif _is_several(files):
         for entry in files:
             yield from split_object(entry)
+    else:
+        yield path_name(files), None
+
+
+def _is_several(files: Files) -> TypeGuard[Iterable[Any]]:
+    """Whether it is a list of files or the like; an open file is none."""
+    return isinstance(files, Iterable) and not isinstance(files, str | bytes | IOBase)
 
 
 def _is_pattern(path: str) -> bool:
