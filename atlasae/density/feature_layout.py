@@ -81,6 +81,11 @@ class FeatureLayout:
         lattice = self.lattices[self.mass]
         return getattr(lattice.quantizer, "linear", 0) >> lattice.low_bits
 
+    @cached_property
+    def has_dither(self) -> bool:
+        """Whether the lattice of a feature is dithered."""
+        return any(lattice.exact is not None for lattice in self.lattices.values())
+
     @property
     def has_directions(self) -> bool:
         """Whether there are a pt and a phi, so that the momenta of an event can be summed."""
@@ -123,7 +128,7 @@ def _same_steps(first: Lattice, second: Lattice) -> bool:
 
 def _circle(lattice: Lattice) -> int:
     if isinstance(lattice.quantizer, AbsoluteQuantizer) and not lattice.low_bits:
-        half = float(np.ceil(np.pi / lattice.quantizer.step))
+        half = float(np.ceil(np.pi / lattice.quantizer.step)) + (lattice.exact is not None)
         return 2 * int(half) + 1 if half < 1 << HIGH_BITS else 0
     return 0
 

@@ -6,6 +6,7 @@ The functions in numpy are the references of kernels; wider types take the gener
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,12 +17,14 @@ from atlasae.compiled import accelerated
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from atlasae.types import Float32s, Integers32, Values
+    from atlasae.types import Float32s, Floats, Integers32, Values
 
 LARGEST = float(np.finfo(np.float32).max)
 SMALLEST = 2.0**-149  # the smallest subnormal
 TOP = 128 - 0.75 * 2.0**-23  # log2 of the largest value, as precise as float64 allows
 BEYOND = float(1 << 30)
+GOLDEN, FIRST_FACTOR, SECOND_FACTOR = 0x9E3779B9, 0x85EBCA6B, 0xC2B2AE35  # of ``shifts``
+SHIFT_UNIT = 2.0**-24
 
 
 @accelerated("atlasae.quantization.kernels")
@@ -29,10 +32,7 @@ def relative_values(
     integers: Integers32, step: float, origin: float, linear: int, width: float, values: Float32s
 ) -> None:
     """Fill in the values of integers; see ``RelativeQuantizer`` for the parameters."""
-    signed = integers.astype(np.float64)
-    size = np.abs(signed)
-    power = exact_math.exp2(np.clip(size * step + origin, -126.0, TOP))
-    values[:] = np.where(size <= linear, signed * width, np.copysign(power, signed))
+    values[:] = _relative_at(integers.astype(np.float64), step, origin, linear, width)
 
 
 @accelerated("atlasae.quantization.kernels")
@@ -46,14 +46,8 @@ def relative_integers(
     integers: Integers32,
 ) -> None:
     """Fill in the integers of values; see ``RelativeQuantizer`` for the parameters."""
-    signed = values.astype(np.float64)
-    size = np.abs(signed)
-    levels = exact_math.log2(np.clip(size, SMALLEST, LARGEST))
-    whole = np.rint(levels * (1 / step) + (nudge - origin) / step) * np.sign(signed)
-    if linear:
-        cells = np.clip(np.rint(signed / width), -linear, linear)
-        whole = np.where(size < (linear + 0.5) * width, cells, whole)
-    integers[:] = np.clip(whole, -BEYOND, BEYOND)
+    levels = _relative_levels(values, step, origin, nudge, linear, width)
+    integers[:] = np.clip(np.rint(levels), -BEYOND, BEYOND)
 
 
 @accelerated("atlasae.quantization.kernels")
@@ -66,6 +60,129 @@ def absolute_values(integers: Integers32, step: float, values: Float32s) -> None
 def absolute_integers(values: Float32s, step: float, integers: Integers32) -> None:
     """Fill in the integers of values: the nearest multiples of the step."""
     integers[:] = np.clip(np.rint(values.astype(np.float64) / step), -BEYOND, BEYOND)
+
+
+@accelerated("atlasae.quantization.kernels")
+def dithered_relative_values(
+    integers: Integers32,
+    step: float,
+    origin: float,
+    linear: int,
+    width: float,
+    key: int,
+    values: Float32s,
+) -> None:
+    """Fill in the values of integers that have ``shifts``; see ``DitheredQuantizer``."""
+    levels = without_zero(integers) - shifts(key, len(integers))
+    found = _relative_at(levels, step, origin, linear, width)
+    values[:] = np.where(integers == 0, 0.0, found)
+
+
+@accelerated("atlasae.quantization.kernels")
+def dithered_relative_integers(
+    values: Float32s,
+    step: float,
+    origin: float,
+    nudge: float,
+    linear: int,
+    width: float,
+    key: int,
+    integers: Integers32,
+) -> None:
+    """Fill in the integers of values, with ``shifts``; see ``DitheredQuantizer``."""
+    levels = _relative_levels(values, step, origin, nudge, linear, width)
+    levels += shifts(key, len(values))
+    integers[:] = with_zero(np.clip(np.rint(levels), -BEYOND, BEYOND), values)
+
+
+@accelerated("atlasae.quantization.kernels")
+def dithered_absolute_values(integers: Integers32, step: float, key: int, values: Float32s) -> None:
+    """Fill in the values of integers that have ``shifts``; see ``DitheredQuantizer``."""
+    levels = without_zero(integers) - shifts(key, len(integers))
+    found = np.clip(levels * step, -LARGEST, LARGEST)
+    values[:] = np.where(integers == 0, 0.0, found)
+
+
+@accelerated("atlasae.quantization.kernels")
+def dithered_absolute_integers(
+    values: Float32s, step: float, key: int, integers: Integers32
+) -> None:
+    """Fill in the integers of values, with ``shifts``; see ``DitheredQuantizer``."""
+    levels = values.astype(np.float64) / step + shifts(key, len(values))
+    integers[:] = with_zero(np.clip(np.rint(levels), -BEYOND, BEYOND), values)
+
+
+def shifts(key: int, number: int) -> Floats:
+    """Pseudo-random shifts of rows, multiples of 2^-24 from -1/2 to below 1/2; float64.
+
+    A row is counted in steps of 2^32 over the golden ratio, from the key on, and mixed by the last
+    step of MurmurHash3 (A. Appleby, 2011, in the public domain). Such a counter needs no row before
+    it: Salmon et al., Parallel random numbers: as easy as 1, 2, 3, SC 2011.
+
+    Args:
+        key: 32 bits.
+        number: of rows.
+
+    Example:
+        >>> shifts(key=0, number=3).round(4)
+        array([ 0.    , -0.4266,  0.2377])
+    """
+    bits = np.arange(number, dtype=np.uint32)
+    bits *= np.uint32(GOLDEN)
+    bits += np.uint32(key)
+    bits = mixed(bits)
+    found = (bits.view(np.int32) >> 8).astype(np.float64)
+    found *= SHIFT_UNIT
+    return found
+
+
+def mixed(bits: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Numbers of 32 bits in each of which every bit depends on every bit given."""
+    bits = (bits ^ (bits >> np.uint32(16))) * np.uint32(FIRST_FACTOR)
+    bits = (bits ^ (bits >> np.uint32(13))) * np.uint32(SECOND_FACTOR)
+    return bits ^ (bits >> np.uint32(16))
+
+
+def with_zero(whole: Floats, values: Values) -> Floats:
+    """Integers from 0 on are counted from 1 on, so that zero has an integer of its own, 0."""
+    whole += whole >= 0
+    whole[values == 0] = 0
+    return whole
+
+
+def without_zero(integers: NDArray[np.signedinteger]) -> Floats:
+    """The inverse of ``with_zero``."""
+    lowered: Floats = integers.astype(np.float64)
+    lowered -= integers > 0
+    return lowered
+
+
+def _relative_at(levels: Floats, step: float, origin: float, linear: int, width: float) -> Floats:
+    """Values at integers, or at numbers between them."""
+    size = np.abs(levels)
+    power = exact_math.exp2(np.clip(size * step + origin, -126.0, TOP))
+    found: Floats = np.where(size <= linear + 0.5, levels * width, np.copysign(power, levels))
+    return found
+
+
+def _relative_levels(
+    values: Float32s, step: float, origin: float, nudge: float, linear: int, width: float
+) -> Floats:
+    """The numbers, before rounding, whose nearest integers are those of the values."""
+    signed = values.astype(np.float64)
+    size = np.abs(signed)
+    logarithms = exact_math.log2(np.clip(size, SMALLEST, LARGEST))
+    levels: Floats = (logarithms * (1 / step) + (nudge - origin) / step) * np.sign(signed)
+    if linear:
+        limit = just_below(linear + 0.5)
+        cells = np.clip(signed / width, -limit, limit)
+        levels = np.where(size < (linear + 0.5) * width, cells, levels)
+    return levels
+
+
+def just_below(number: float) -> float:
+    """The float64 before a positive one: half an integer is not rounded up."""
+    return math.nextafter(number, 0)
 
 
 @accelerated("atlasae.quantization.kernels")

@@ -59,12 +59,12 @@ def fit_quantizer(values: Values, tolerance: Tolerance) -> Quantizer:
         quantizer = AbsoluteQuantizer.fit(finite, tolerance.value)
     if quantizer is None:
         return FloatQuantizer.fit(finite)
-    magnitudes = _frequent_magnitudes(finite)
+    magnitudes = frequent_magnitudes(finite)
     return quantizer.aligned_to(magnitudes) if magnitudes else quantizer
 
 
-def _frequent_magnitudes(values: Values) -> list[float]:
-    """Magnitudes other than 0 that many values share, the most frequent first."""
+def frequent_magnitudes(values: Values) -> list[float]:
+    """At most two magnitudes other than 0 that many finite values share, the most frequent first."""
     sample = np.abs(values[:: max(len(values) // _SAMPLE, 1)])
     magnitudes, counts = np.unique(sample[sample != 0], return_counts=True)
     order = np.argsort(-counts, kind="stable")[:_MOST_FREQUENT]

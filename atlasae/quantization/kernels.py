@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import float32, float64, int32, int64, njit
+from numba import float32, float64, int32, int64, njit, uint32
 
 from atlasae import exact_math
 from atlasae.kernel_compiler import kernel
@@ -14,56 +14,126 @@ from atlasae.kernel_math import (
     float64_of_bits,
     log2_of_mantissa,
 )
-from atlasae.quantization.arithmetic import BEYOND, LARGEST, SMALLEST, TOP
+from atlasae.quantization.arithmetic import (
+    BEYOND,
+    FIRST_FACTOR,
+    GOLDEN,
+    LARGEST,
+    SECOND_FACTOR,
+    SHIFT_UNIT,
+    SMALLEST,
+    TOP,
+)
 
 _BIAS = 1023  # of the exponent bits of a float64
 _FROM_BIAS = int64((_BIAS << 52) - exact_math.SQRT_BITS)  # so that exponents count from 1023
 
 
+@njit
+def shift_of(key, row):
+    """The shift of a row."""
+    bits = uint32(uint32(uint32(row) * uint32(GOLDEN)) + uint32(key))
+    bits = uint32(uint32(bits ^ uint32(bits >> 16)) * uint32(FIRST_FACTOR))
+    bits = uint32(uint32(bits ^ uint32(bits >> 13)) * uint32(SECOND_FACTOR))
+    bits = uint32(bits ^ uint32(bits >> 16))
+    return float64(int32(int32(bits) >> 8)) * SHIFT_UNIT
+
+
+@njit
+def with_zero(whole, value):
+    """The integer of a value, where zero has one of its own."""
+    integer = int32(min(max(whole, -BEYOND), BEYOND))
+    counted = int32(integer + int32(integer >= 0))
+    return int32(0) if value == 0 else counted
+
+
+@njit
+def level_of(integer, key, row):
+    """Where the value of an integer lies."""
+    return float64(int32(integer - int32(integer > 0))) - shift_of(key, row)
+
+
+@njit
+def relative_at(level, step, origin, edge, width):
+    """The value at an integer, or at a number between them; linear up to the edge."""
+    size = abs(level)
+    exponent = min(max(size * step + origin, -126.0), TOP)
+    whole = np.rint(exponent)
+    scale = float64_of_bits(int64(int32(whole) + int32(_BIAS)) << 52)
+    power = exp2_of_fraction(exponent - whole) * scale
+    signed = power if level >= 0 else -power
+    return float32(level * width if size <= edge else signed)
+
+
+@njit
+def relative_level(value, inverse, shift):
+    """The number, before rounding, whose nearest integer is that of a value, if it has no floor."""
+    bits = bits_of_float64(min(max(abs(value), SMALLEST), LARGEST))
+    biased = (bits + _FROM_BIAS) >> 52
+    mantissa = float64_of_bits(bits - (biased << 52) + int64(_BIAS << 52))
+    logarithm = float64(int32(biased) - int32(_BIAS)) + log2_of_mantissa(mantissa)
+    size = logarithm * inverse + shift
+    signed = size if value > 0 else -size
+    return 0.0 if value == 0 else signed
+
+
+@njit
+def linear_level(value, width, limit, edge, otherwise):
+    """The number before rounding of a value below the edge."""
+    cell = min(max(value / width, -limit), limit)
+    return cell if abs(value) < edge else otherwise
+
+
 @kernel("void(int32[::1], float64, float64, int64, float64, float32[::1])")
 def relative_values(integers, step, origin, linear, width, values):
-    limit = int32(linear)
+    edge = linear + 0.5
     for i in range(len(values)):
-        integer = integers[i]
-        exponent = min(max(abs(float64(integer)) * step + origin, -126.0), TOP)
-        whole = np.rint(exponent)
-        scale = float64_of_bits(int64(int32(whole) + int32(_BIAS)) << 52)
-        power = exp2_of_fraction(exponent - whole) * scale
-        signed = power if integer >= 0 else -power
-        is_linear = integer <= limit and integer >= -limit
-        values[i] = float32(float64(integer) * width if is_linear else signed)
+        values[i] = relative_at(float64(integers[i]), step, origin, edge, width)
+
+
+@kernel("void(int32[::1], float64, float64, int64, float64, int64, float32[::1])")
+def dithered_relative_values(integers, step, origin, linear, width, key, values):
+    edge = linear + 0.5
+    for i in range(len(values)):
+        level = level_of(integers[i], key, i)
+        value = relative_at(level, step, origin, edge, width)
+        values[i] = float32(0) if integers[i] == 0 else value
 
 
 @kernel("void(float32[::1], float64, float64, float64, int64, float64, int32[::1])")
 def relative_integers(values, step, origin, nudge, linear, width, integers):
     inverse, shift, edge = 1 / step, (nudge - origin) / step, (linear + 0.5) * width
-    most = float64(linear)
+    limit = float64_of_bits(bits_of_float64(linear + 0.5) - 1)
     for i in range(len(values)):
         value = float64(values[i])
-        size = abs(value)
-        bits = bits_of_float64(min(max(size, SMALLEST), LARGEST))
-        biased = (bits + _FROM_BIAS) >> 52
-        mantissa = float64_of_bits(bits - (biased << 52) + int64(_BIAS << 52))
-        level = float64(int32(biased) - int32(_BIAS)) + log2_of_mantissa(mantissa)
-        whole = np.rint(level * inverse + shift)
-        signed = whole if value > 0 else -whole
-        signed = 0.0 if value == 0 else signed
+        level = relative_level(value, inverse, shift)
         if linear > 0:
-            cell = min(max(np.rint(value / width), -most), most)
-            signed = cell if size < edge else signed
-        integers[i] = int32(min(max(signed, -BEYOND), BEYOND))
+            level = linear_level(value, width, limit, edge, level)
+        integers[i] = int32(min(max(np.rint(level), -BEYOND), BEYOND))
+
+
+@kernel("void(float32[::1], float64, float64, float64, int64, float64, int64, int32[::1])")
+def dithered_relative_integers(values, step, origin, nudge, linear, width, key, integers):
+    inverse, shift, edge = 1 / step, (nudge - origin) / step, (linear + 0.5) * width
+    limit = float64_of_bits(bits_of_float64(linear + 0.5) - 1)
+    for i in range(len(values)):
+        value = float64(values[i])
+        level = relative_level(value, inverse, shift)
+        if linear > 0:
+            level = linear_level(value, width, limit, edge, level)
+        integers[i] = with_zero(np.rint(level + shift_of(key, i)), value)
+
+
+@njit
+def absolute_at(level, step):
+    """The value at an integer, or at a number between them."""
+    return float32(min(max(level * step, -LARGEST), LARGEST))
 
 
 @njit
 def absolute_value(integer, step):
     """The value of an integer: a multiple of the step."""
-    return float32(min(max(float64(integer) * step, -LARGEST), LARGEST))
-
-
-@njit
-def absolute_integer(value, step):
-    """The integer of a value: the nearest multiple of the step."""
-    return int32(min(max(np.rint(float64(value) / step), -BEYOND), BEYOND))
+    return absolute_at(float64(integer), step)
 
 
 @kernel("void(int32[::1], float64, float32[::1])")
@@ -72,10 +142,30 @@ def absolute_values(integers, step, values):
         values[i] = absolute_value(integers[i], step)
 
 
+@kernel("void(int32[::1], float64, int64, float32[::1])")
+def dithered_absolute_values(integers, step, key, values):
+    for i in range(len(values)):
+        value = absolute_at(level_of(integers[i], key, i), step)
+        values[i] = float32(0) if integers[i] == 0 else value
+
+
+@njit
+def absolute_integer(value, step):
+    """The integer of a value: the nearest multiple of the step."""
+    return int32(min(max(np.rint(float64(value) / step), -BEYOND), BEYOND))
+
+
 @kernel("void(float32[::1], float64, int32[::1])")
 def absolute_integers(values, step, integers):
     for i in range(len(values)):
         integers[i] = absolute_integer(values[i], step)
+
+
+@kernel("void(float32[::1], float64, int64, int32[::1])")
+def dithered_absolute_integers(values, step, key, integers):
+    for i in range(len(values)):
+        value = float64(values[i])
+        integers[i] = with_zero(np.rint(value / step + shift_of(key, i)), value)
 
 
 @kernel("int64(float32[::1], float32[::1], float64, float64, float64, boolean[::1])")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from atlasae.quantization.dither import DitheredQuantizer
 from atlasae.quantization.exceptions import quantize, replace_exceptions
-from atlasae.quantization.quantizers import EXCEPTION_BITS
+from atlasae.quantization.fitting import frequent_magnitudes
+from atlasae.quantization.quantizers import EXCEPTION_BITS, StepQuantizer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +30,7 @@ class Lattice:
         quantizer: of the values.
         low_bits: number of low bits; 0 for most lattices.
         origin: the integer that the high part counts from.
+        exact: magnitudes that dither leaves alone, ascending; None for a lattice without dither.
 
     Example:
         >>> from atlasae.quantization.quantizers import IntegerQuantizer
@@ -39,6 +42,7 @@ class Lattice:
     quantizer: Quantizer
     low_bits: int = 0
     origin: int = 0
+    exact: tuple[float, ...] | None = None
 
     @classmethod
     def fit(cls, quantizer: Quantizer, values: Values) -> Lattice:
@@ -50,22 +54,37 @@ class Lattice:
         cost = len(finite) * low_bits + EXCEPTION_BITS * np.array(beyond)
         return cls(quantizer, int(np.argmin(cost)))
 
+    def dithered(self, values: Values) -> Lattice:
+        """The same lattice with dither, where it has steps; values that many share are left alone."""
+        if not isinstance(self.quantizer, StepQuantizer):
+            return self
+        magnitudes = frequent_magnitudes(values[np.isfinite(values)])
+        return replace(self, exact=tuple(sorted(magnitudes)))
+
+    def quantizer_of(self, key: int) -> Quantizer:
+        """The quantizer of a column whose shifts the key gives."""
+        if self.exact is None:
+            return self.quantizer
+        assert isinstance(self.quantizer, StepQuantizer)
+        return DitheredQuantizer(self.quantizer.dtype, self.quantizer, key, self.exact)
+
     def split(
-        self, values: Values, tolerance: Tolerance
+        self, values: Values, tolerance: Tolerance, key: int = 0
     ) -> tuple[Integers32, Integers | None, Integers]:
-        """Quantize values, shape (n,).
+        """Quantize values, shape (n,), with the shifts of a key if there is dither.
 
         Returns:
             The high part, the low bits if there are any, and the positions of the exceptions:
             values that the quantizer cannot hold, and integers beyond the range.
         """
+        quantizer = self.quantizer_of(key)
         if not self.low_bits:
-            high = self.quantizer.to_narrow_integers(values)
-            positions = replace_exceptions(self.quantizer, values, high, tolerance)
+            high = quantizer.to_narrow_integers(values)
+            positions = replace_exceptions(quantizer, values, high, tolerance)
             if self.origin:
                 high -= np.int32(self.origin)
             return high, None, self._without_beyond(high, positions)
-        whole, positions = quantize(self.quantizer, values, tolerance)
+        whole, positions = quantize(quantizer, values, tolerance)
         whole -= self.origin
         high = whole >> self.low_bits
         positions = self._without_beyond(high, positions)
@@ -81,10 +100,9 @@ class Lattice:
         high[beyond] = 0
         return np.union1d(positions, beyond)
 
-    def join(self, high: Integers32, low: Integers | None) -> Values:
-        """The values of high parts and low bits."""
+    def join(self, high: Integers32, low: Integers | None, key: int = 0) -> Values:
+        """The values of high parts and low bits, with the shifts of a key if there is dither."""
+        quantizer = self.quantizer_of(key)
         if low is None:
-            return self.quantizer.to_values(high + np.int32(self.origin) if self.origin else high)
-        return self.quantizer.to_values(
-            ((high.astype(np.int64) << self.low_bits) | low) + self.origin
-        )
+            return quantizer.to_values(high + np.int32(self.origin) if self.origin else high)
+        return quantizer.to_values(((high.astype(np.int64) << self.low_bits) | low) + self.origin)

@@ -35,12 +35,14 @@ class QuantizedJets:
         low: the low bits of the features that have any.
         exceptions: by feature, positions and bit patterns of the values that no quantizer holds.
         counts: number of jets per event; None for jets without events.
+        seed: 32 bits, of the shifts; None without dither.
     """
 
     integers: Columns
     low: dict[str, Integers]
     exceptions: Exceptions
     counts: Integers | None
+    seed: int | None = None
 
     def reordered(self, order: Integers) -> QuantizedJets:
         """The same jets with their events, or jets without events, in another order.

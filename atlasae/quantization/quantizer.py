@@ -49,7 +49,8 @@ class Quantizer(ABC):
         integers = np.empty(len(values), np.int64)
         with np.errstate(all="ignore"):
             for rows in chunks(len(values)):
-                integers[rows] = self._quantize(values[rows])
+                part = self.from_row(rows.start)
+                integers[rows] = part._quantize(values[rows])  # noqa: SLF001
         return integers
 
     def to_values(self, integers: NDArray[np.signedinteger]) -> Values:
@@ -60,7 +61,9 @@ class Quantizer(ABC):
                 return self._dequantize_narrow(integers.astype(np.int32, copy=False))
             values = np.empty(len(integers), self.dtype)
             for rows in chunks(len(integers)):
-                values[rows] = self._dequantize(integers[rows].astype(np.int64, copy=False))
+                chunk = integers[rows].astype(np.int64, copy=False)
+                part = self.from_row(rows.start)
+                values[rows] = part._dequantize(chunk)  # noqa: SLF001
         return values
 
     def to_narrow_integers(self, values: Values) -> Integers32:
@@ -84,6 +87,10 @@ class Quantizer(ABC):
         Args:
             magnitudes: at most two, above 0, the more important one first.
         """
+        return self
+
+    def from_row(self, row: int) -> Quantizer:  # noqa: ARG002
+        """The quantizer of the values from a row on; another one only if each row has its own."""
         return self
 
     def _quantize_narrow(self, values: Values) -> Integers32:

@@ -7,6 +7,7 @@ machine rounds alike (``atlasae.exact_math``).
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,6 +17,11 @@ from atlasae import exact_math
 from atlasae.quantization.arithmetic import (
     absolute_integers,
     absolute_values,
+    dithered_absolute_integers,
+    dithered_absolute_values,
+    dithered_relative_integers,
+    dithered_relative_values,
+    just_below,
     relative_integers,
     relative_values,
 )
@@ -29,10 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from atlasae.quantization.tolerance import Tolerance
-    from atlasae.types import Integers, Integers32, Values
+    from atlasae.types import Float32s, Floats, Integers, Integers32, Values
 
 
-_LARGEST_INTEGER = 2.0**53  # integers up to here are exact in float64
+LARGEST_INTEGER = 2.0**53  # integers up to here are exact in float64
 _SLACK = 1 - 2.0**-22  # so that a check of the bound in float32 passes as well
 _NOISE = 2.0**-40  # relative error of a logarithm there and back in float64, rounded up
 EXCEPTION_BITS = 64  # cost of an exception, roughly
@@ -43,7 +49,40 @@ _MANY_EXCEPTIONS = (
 
 
 @dataclass(frozen=True)
-class RelativeQuantizer(Quantizer):
+class StepQuantizer(Quantizer):
+    """A quantizer with steps: it rounds levels, numbers that ascend with the values, to integers.
+
+    A level need not be an integer to have a value, so steps can be shifted; see
+    ``DitheredQuantizer``.
+    """
+
+    @abstractmethod
+    def levels(self, values: Values) -> Floats:
+        """The levels of a chunk of values, in steps; float64."""
+
+    @abstractmethod
+    def values_at(self, levels: Floats) -> Floats:
+        """The values at levels, not yet rounded to the dtype; the inverse, up to the bound."""
+
+    @abstractmethod
+    def dithered_integers(self, values: Float32s, key: int) -> Integers32:
+        """Integers of float32 values, after shifts of their levels, which the key gives."""
+
+    @abstractmethod
+    def dithered_values(self, integers: Integers32, key: int) -> Float32s:
+        """The inverse of ``dithered_integers``, within the bound."""
+
+    def _quantize(self, values: Values) -> Values:
+        whole = self.levels(values)
+        np.rint(whole, out=whole)
+        return np.clip(whole, -LARGEST_INTEGER, LARGEST_INTEGER, out=whole)
+
+    def _dequantize(self, integers: Integers) -> Values:
+        return self.values_at(integers.astype(np.float64))
+
+
+@dataclass(frozen=True)
+class RelativeQuantizer(StepQuantizer):
     """Cells of equal width in log2, mirrored for negative values; linear cells below a floor.
 
     A cell from a to b has b/a = (1 + r)/(1 - r). Its value a(1 + r) = b(1 - r) has the same relative
@@ -101,38 +140,35 @@ class RelativeQuantizer(Quantizer):
         steps = math.ceil((levels[0] - self.origin) / step)
         return replace(self, step=step, origin=levels[0] - steps * step)
 
-    def _quantize(self, values: Values) -> Values:
+    def levels(self, values: Values) -> Floats:
         info = np.finfo(self.dtype)
         signed = values.astype(np.float64)
-        integers = np.abs(signed)
-        is_linear = integers < (self.linear + 0.5) * self.width if self.linear else None
-        np.clip(integers, 2.0 ** (info.minexp - info.nmant), float(info.max), out=integers)
-        integers = exact_math.log2(integers)
-        integers *= 1 / self.step
-        integers += (self.nudge - self.origin) / self.step
-        np.rint(integers, out=integers)
-        integers *= np.sign(signed)
+        levels = np.abs(signed)
+        is_linear = levels < (self.linear + 0.5) * self.width if self.linear else None
+        np.clip(levels, 2.0 ** (info.minexp - info.nmant), float(info.max), out=levels)
+        levels = exact_math.log2(levels)
+        levels *= 1 / self.step
+        levels += (self.nudge - self.origin) / self.step
+        levels *= np.sign(signed)
         if is_linear is not None:
+            limit = just_below(self.linear + 0.5)
             signed /= self.width
-            np.rint(signed, out=signed)
-            np.clip(signed, -self.linear, self.linear, out=signed)
-            np.copyto(integers, signed, where=is_linear)
-        return integers
+            np.clip(signed, -limit, limit, out=signed)
+            np.copyto(levels, signed, where=is_linear)
+        return levels
 
-    def _dequantize(self, integers: Integers) -> Values:
+    def values_at(self, levels: Floats) -> Floats:
         info = np.finfo(self.dtype)
-        signed = integers.astype(np.float64)
-        exponent = np.abs(signed)
-        is_linear = exponent <= self.linear
+        exponent = np.abs(levels)
+        is_linear = exponent <= self.linear + 0.5
         exponent *= self.step
         exponent += self.origin
         # log2 of the dtype's largest value, as precise as float64 allows
         top = int(info.maxexp) - 0.75 * 2.0 ** -min(info.nmant, 42)
         np.clip(exponent, int(info.minexp), top, out=exponent)
         values = exact_math.exp2(exponent)
-        np.copysign(values, signed, out=values)
-        signed *= self.width
-        np.copyto(values, signed, where=is_linear)
+        np.copysign(values, levels, out=values)
+        np.copyto(values, levels * self.width, where=is_linear)
         return values
 
     def _quantize_narrow(self, values: Values) -> Integers32:
@@ -146,9 +182,21 @@ class RelativeQuantizer(Quantizer):
         relative_values(integers, self.step, self.origin, self.linear, self.width, values)
         return values
 
+    def dithered_integers(self, values: Float32s, key: int) -> Integers32:
+        integers = np.empty(len(values), np.int32)
+        steps = self.step, self.origin, self.nudge, self.linear, self.width
+        dithered_relative_integers(values, *steps, key, integers)
+        return integers
+
+    def dithered_values(self, integers: Integers32, key: int) -> Float32s:
+        values = np.empty(len(integers), np.float32)
+        steps = self.step, self.origin, self.linear, self.width
+        dithered_relative_values(integers, *steps, key, values)
+        return values
+
 
 @dataclass(frozen=True)
-class AbsoluteQuantizer(Quantizer):
+class AbsoluteQuantizer(StepQuantizer):
     """Integer multiples of a step.
 
     Attributes:
@@ -192,21 +240,18 @@ class AbsoluteQuantizer(Quantizer):
 
     def aligned_to(self, magnitudes: Sequence[float]) -> Quantizer:
         steps = magnitudes[0] / self.step
-        if not _MANY_STEPS <= steps <= _LARGEST_INTEGER:
+        if not _MANY_STEPS <= steps <= LARGEST_INTEGER:
             return self
         return replace(self, step=magnitudes[0] / math.ceil(steps))
 
-    def _quantize(self, values: Values) -> Values:
-        integers = values.astype(np.float64)
-        integers /= self.step
-        np.rint(integers, out=integers)
-        return np.clip(integers, -_LARGEST_INTEGER, _LARGEST_INTEGER, out=integers)
+    def levels(self, values: Values) -> Floats:
+        levels: Floats = values.astype(np.float64)
+        levels /= self.step
+        return levels
 
-    def _dequantize(self, integers: Integers) -> Values:
+    def values_at(self, levels: Floats) -> Floats:
         largest = float(np.finfo(self.dtype).max)
-        values = integers.astype(np.float64)
-        values *= self.step
-        return np.clip(values, -largest, largest, out=values)
+        return np.clip(levels * self.step, -largest, largest)
 
     def _quantize_narrow(self, values: Values) -> Integers32:
         integers = np.empty(len(values), np.int32)
@@ -216,6 +261,16 @@ class AbsoluteQuantizer(Quantizer):
     def _dequantize_narrow(self, integers: Integers32) -> Values:
         values = np.empty(len(integers), np.float32)
         absolute_values(integers, self.step, values)
+        return values
+
+    def dithered_integers(self, values: Float32s, key: int) -> Integers32:
+        integers = np.empty(len(values), np.int32)
+        dithered_absolute_integers(values, self.step, key, integers)
+        return integers
+
+    def dithered_values(self, integers: Integers32, key: int) -> Float32s:
+        values = np.empty(len(integers), np.float32)
+        dithered_absolute_values(integers, self.step, key, values)
         return values
 
 

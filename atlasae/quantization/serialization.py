@@ -9,7 +9,7 @@ import numpy as np
 
 from atlasae.errors import DamagedFileError, require_choice
 from atlasae.quantization.lattices import Lattice
-from atlasae.quantization.quantizers import QUANTIZERS, FloatQuantizer
+from atlasae.quantization.quantizers import QUANTIZERS, FloatQuantizer, StepQuantizer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from atlasae.quantization.quantizer import Quantizer
 
 _MOST_LOW_BITS = 36  # of 64: the density models the others
+_MOST_EXACT = 2  # magnitudes of a lattice with dither
 
 
 def write_quantizers(writer: NumberWriter, quantizers: Sequence[Quantizer]) -> None:
@@ -75,21 +76,37 @@ def write_lattices(writer: NumberWriter, lattices: Sequence[Lattice]) -> None:
     for lattice in lattices:
         writer.unsigned(lattice.low_bits)
         writer.signed(lattice.origin)
+        if lattice.exact is not None:
+            writer.integer(len(lattice.exact), _MOST_EXACT + 1)
+            for magnitude in lattice.exact:
+                writer.real(magnitude)
 
 
-def read_lattices(reader: NumberReader, dtypes: Sequence[str]) -> list[Lattice]:
+def read_lattices(
+    reader: NumberReader, dtypes: Sequence[str], *, dither: bool = False
+) -> list[Lattice]:
     """Read the lattices of columns with these dtypes.
+
+    Args:
+        reader: of what ``write_lattices`` wrote.
+        dtypes: of the columns.
+        dither: whether lattices that have steps were written with dither.
 
     Raises:
         InputError: a quantizer does not support its dtype.
-        DamagedFileError: a lattice has too many low bits.
+        DamagedFileError: a lattice has too many low bits, or leaves impossible magnitudes alone.
     """
     lattices = []
     for quantizer in read_quantizers(reader, dtypes):
         low_bits, origin = reader.unsigned(), reader.signed()
         if low_bits > _MOST_LOW_BITS:
             raise DamagedFileError("the stored codec is damaged: it has too many low bits")
-        lattices.append(Lattice(quantizer, low_bits, origin))
+        exact = None
+        if dither and isinstance(quantizer, StepQuantizer):
+            exact = tuple(reader.real() for _ in range(reader.integer(_MOST_EXACT + 1)))
+            if not all(0 < size <= np.finfo(quantizer.dtype).max for size in exact):
+                raise DamagedFileError("the stored codec is damaged: its magnitudes are impossible")
+        lattices.append(Lattice(quantizer, low_bits, origin, exact))
     return lattices
 
 

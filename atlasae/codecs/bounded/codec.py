@@ -9,6 +9,7 @@ import numpy as np
 
 from atlasae.codecs.base import Codec, Storage, check_common_hyperparameters
 from atlasae.codecs.bounded.payload import LARGEST_BLOCK, PayloadCoder
+from atlasae.codecs.bounded.quantized_table import fit_lattices, quantize_table, restore_table
 from atlasae.codecs.bounded.training_split import split
 from atlasae.coding.blocks import Block, block_edges, join_blocks, split_blocks
 from atlasae.coding.entropy import CODER
@@ -19,11 +20,6 @@ from atlasae.density.serialization import read_jet_density, write_jet_density
 from atlasae.errors import DamagedFileError, InputError, VersionError, located, require_choice
 from atlasae.jets.names import four_vector
 from atlasae.jets.table import Table, assembled, to_records
-from atlasae.quantization.exceptions import restore_exceptions
-from atlasae.quantization.fitting import fit_quantizer
-from atlasae.quantization.lattices import Lattice
-from atlasae.quantization.quantized import QuantizedJets, phi_origin
-from atlasae.quantization.quantizer import bit_patterns
 from atlasae.quantization.serialization import read_lattices, write_lattices
 from atlasae.quantization.tolerance import (
     LOSSLESS,
@@ -44,6 +40,8 @@ if TYPE_CHECKING:
 
     from atlasae.codecs.serialization import Tensors
     from atlasae.density.jet_density import JetDensity
+    from atlasae.quantization.lattices import Lattice
+    from atlasae.quantization.quantized import QuantizedJets
     from atlasae.quantization.quantizer import Quantizer
     from atlasae.quantization.tolerance import ToleranceSpec
     from atlasae.types import Integers
@@ -69,6 +67,10 @@ class BoundedCodec(Codec):
             events) carries no information: each block is then decoded in another order, which
             saves log2(n!)/n bits for each of its n events. Requires a pt feature and an absolute
             tolerance on phi.
+        dither: shift the lattice of each value by another share of a step, which the decoder knows:
+            errors are uniform whatever the value is, so spectra have no comb. The bound is the
+            same, but equal values can become unequal, and values closer than the tolerance change
+            places. Not with ``order="free"``.
         features: names of the columns to compress; by default (m, pt, phi, eta) under any of their
             usual names, else all columns.
         seed: random seed of the sample of jets that is fitted.
@@ -80,7 +82,8 @@ class BoundedCodec(Codec):
         bits_: cross-entropy on held-out jets, bits per jet by feature.
 
     Raises:
-        InputError: the tolerance is none of these, or a number in it is negative or not finite.
+        InputError: the tolerance is none of these, or a number in it is negative or not finite;
+            or dither is asked for with ``order="free"``.
             ``fit`` also refuses a relative tolerance of 0.5 or more.
         MissingNameError: it names a feature that is not among ``features``.
 
@@ -102,8 +105,16 @@ class BoundedCodec(Codec):
         order: str = "preserved",
         features: Sequence[str] | None = None,
         seed: int = 0,
+        dither: bool = False,
     ) -> None:
         require_choice("order", order, ORDERS)
+        if not isinstance(dither, bool):
+            raise InputError(f"dither={dither!r} must be True or False")
+        if dither and order == "free":
+            raise InputError(
+                "dither=True shifts values by their row, which order='free' does not keep: choose"
+                " order='preserved' or dither=False"
+            )
         check_common_hyperparameters(features, seed)
         if features is None:
             check_spec(tolerance)
@@ -113,6 +124,7 @@ class BoundedCodec(Codec):
         self.order = order
         self.features = None if features is None else tuple(features)
         self.seed = seed
+        self.dither = dither
         self._density: JetDensity | None = None
         self._lattices: dict[str, Lattice] = {}
 
@@ -269,7 +281,8 @@ class BoundedCodec(Codec):
         self.require_fitted()
 
         def table_of(block: Block) -> Table:
-            return self._restore_values(self._payload_coder.read(block, features))
+            quantized = self._payload_coder.read(block, features)
+            return restore_table(quantized, self._lattices, self.features_)
 
         every = list(blocks)
         if not every:
@@ -296,18 +309,7 @@ class BoundedCodec(Codec):
         self.features_ = names
         self.dtypes_ = tuple(column.dtype.name for column in table.columns.values())
         self.tolerances_ = tolerances(self.tolerance, names)
-        self._lattices = {
-            name: Lattice.fit(
-                fit_quantizer(table.columns[name], self.tolerances_[name]), table.columns[name]
-            )
-            for name in coding_order(names)
-        }
-        layout = self._layout()
-        if layout.circle and layout.phi:
-            quantizer = self._lattices[layout.phi].quantizer
-            integers = quantizer.to_integers(table.columns[layout.phi])
-            origin = phi_origin(integers, layout.circle)
-            self._lattices[layout.phi] = Lattice(quantizer, origin=origin)
+        self._lattices = fit_lattices(table, self.tolerances_, dither=self.dither)
 
     @property
     def quantizers_(self) -> dict[str, Quantizer]:
@@ -318,25 +320,7 @@ class BoundedCodec(Codec):
         return FeatureLayout.of(self._lattices)
 
     def _quantize(self, table: Table) -> QuantizedJets:
-        """Integers, the low bits of the widest, and the exceptions."""
-        layout = self._layout()
-        integers, low, exceptions = {}, {}, {}
-        for name, lattice in self._lattices.items():
-            values = table.columns[name]
-            with located(f"feature {name!r}"):
-                high, bits, positions = lattice.split(values, self.tolerances_[name])
-                patterns = bit_patterns(lattice.quantizer.check_dtype(values))
-            if name == layout.phi and layout.circle:
-                beyond = np.flatnonzero(np.abs(high) > layout.circle // 2)
-                positions = np.union1d(positions, beyond)
-                high[beyond] = 0
-            integers[name] = high
-            if bits is not None:
-                low[name] = bits
-            if len(positions):
-                exceptions[name] = positions, patterns[positions]
-        counts = None if table.counts is None else table.counts.astype(np.int64)
-        return QuantizedJets(integers, low, exceptions, counts)
+        return quantize_table(table, self._layout(), self.tolerances_)
 
     def _free_order(self, quantized: QuantizedJets) -> Integers | None:
         """The order in which the events of a block are coded; None to preserve theirs."""
@@ -355,16 +339,6 @@ class BoundedCodec(Codec):
     def _payload_coder(self) -> PayloadCoder:
         assert self._density is not None
         return PayloadCoder(self._density, self._density.layout, free=self.order == "free")
-
-    def _restore_values(self, quantized: QuantizedJets) -> Table:
-        columns = {}
-        for name, high in quantized.integers.items():
-            values = self._lattices[name].join(high, quantized.low.get(name))
-            if name in quantized.exceptions:
-                values = restore_exceptions(values, *quantized.exceptions[name])
-            columns[name] = values
-        decoded = {name: columns[name] for name in self.features_ if name in columns}
-        return Table(decoded, quantized.counts)
 
     def _state(self) -> tuple[dict[str, Any], Tensors]:
         assert self._density is not None
@@ -394,6 +368,6 @@ class BoundedCodec(Codec):
         dtypes = dict(zip(self.features_, self.dtypes_, strict=True))
         stack, *conditionals = split_stacks(tensors["model"].tobytes())
         reader = NumberReader(stack)
-        lattices = read_lattices(reader, [dtypes[name] for name in names])
+        lattices = read_lattices(reader, [dtypes[name] for name in names], dither=self.dither)
         self._lattices = dict(zip(names, lattices, strict=True))
         self._density = read_jet_density(reader, conditionals, self._layout())

@@ -1,6 +1,7 @@
 """The payloads of blocks: quantized jets to bytes and back.
 
-A payload has, in this order: the exceptions with their length, a check byte of each feature, and what
+A payload has, in this order: the exceptions with their length, a check byte of each feature, the seed
+of the dither if there is any, and what
 went through the entropy coder, which is the number of jets per event, then the features one by one.
 A reader can stop after the features it needs.
 """
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from atlasae.density.jet_density import JetDensity
     from atlasae.types import Integers, Integers32
 
+_SEED = struct.Struct("<I")
 _PIECE = 31  # bits that are coded at a time
 LARGEST_BLOCK = 1 << 21  # jets or events; only a single event could have as many
 _DAMAGE = (LookupError, ArithmeticError, ValueError, AssertionError, struct.error, zlib.error)
@@ -99,7 +101,8 @@ class PayloadCoder:
         if not same_exceptions(restored, quantized.exceptions):
             raise AssertionError("exceptions did not decode to what was coded: please report this")
         checks = bytes(quantized.check(name) for name in self.layout.order)
-        head = encode_varint(len(exceptions)) + exceptions + checks
+        seed = b"" if quantized.seed is None else _SEED.pack(quantized.seed)
+        head = encode_varint(len(exceptions)) + exceptions + checks + seed
         return head + encoder.to_bytes()
 
     def _code_low(
@@ -124,12 +127,17 @@ class PayloadCoder:
         at = start + length
         exceptions = decode_exceptions(block.payload[start:at], self.layout.lattices, jets)
         checks = block.payload[at : at + len(self.layout.order)]
-        decoder = EntropyDecoder(memoryview(block.payload)[at + len(checks) :])
+        at += len(checks)
+        seed = None
+        if self.layout.has_dither:
+            (seed,) = _SEED.unpack_from(block.payload, at)
+            at += _SEED.size
+        decoder = EntropyDecoder(memoryview(block.payload)[at:])
         code_counts, code_features = self._coding(events is not None)
         counts = None if events is None else code_counts(decoder, None, events)
         if counts is not None:
             _check_counts(counts, jets)
-        quantized = QuantizedJets({}, {}, exceptions, counts)
+        quantized = QuantizedJets({}, {}, exceptions, counts, seed)
         coded = code_features(decoder, counts, None, jets)
         for check in checks[: self._number_to_decode(features)]:
             name, quantized.integers[name] = next(coded)
