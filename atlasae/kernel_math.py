@@ -30,3 +30,33 @@ bits_of_float32 = _bitcast(types.float32, types.int32, ir.IntType(32))
 float32_of_bits = _bitcast(types.int32, types.float32, ir.FloatType())
 bits_of_float64 = _bitcast(types.float64, types.int64, ir.IntType(64))
 float64_of_bits = _bitcast(types.int64, types.float64, ir.DoubleType())
+
+
+@intrinsic
+def product32(_context, _one, _other):
+    """The low 32 bits of a product: numba would multiply in 64."""
+
+    def generate(_context, builder, _signature, arguments):
+        return builder.mul(*arguments)
+
+    return types.int32(types.int32, types.int32), generate
+
+
+@intrinsic
+def sum32(_context, _one, _other):
+    """The low 32 bits of a sum."""
+
+    def generate(_context, builder, _signature, arguments):
+        return builder.add(*arguments)
+
+    return types.int32(types.int32, types.int32), generate
+
+
+@intrinsic
+def folded32(_context, _bits, _by):
+    """32 bits, and by exclusive or the same, shifted down."""
+
+    def generate(_context, builder, _signature, arguments):
+        return builder.xor(arguments[0], builder.lshr(*arguments))
+
+    return types.int32(types.int32, types.int32), generate

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import float32, float64, int32, int64, njit, uint32
+from numba import float32, float64, int32, int64, njit
 
 from atlasae import exact_math
 from atlasae.kernel_compiler import kernel
@@ -12,7 +12,10 @@ from atlasae.kernel_math import (
     bits_of_float64,
     exp2_of_fraction,
     float64_of_bits,
+    folded32,
     log2_of_mantissa,
+    product32,
+    sum32,
 )
 from atlasae.quantization.arithmetic import (
     BEYOND,
@@ -26,17 +29,21 @@ from atlasae.quantization.arithmetic import (
 )
 
 _BIAS = 1023  # of the exponent bits of a float64
+# the same 32 bits, as signed numbers
+_GOLDEN, _FIRST_FACTOR, _SECOND_FACTOR = (
+    factor - (1 << 32) for factor in (GOLDEN, FIRST_FACTOR, SECOND_FACTOR)
+)
 _FROM_BIAS = int64((_BIAS << 52) - exact_math.SQRT_BITS)  # so that exponents count from 1023
 
 
 @njit
-def shift_of(key, row):
-    """The shift of a row."""
-    bits = uint32(uint32(uint32(row) * uint32(GOLDEN)) + uint32(key))
-    bits = uint32(uint32(bits ^ uint32(bits >> 16)) * uint32(FIRST_FACTOR))
-    bits = uint32(uint32(bits ^ uint32(bits >> 13)) * uint32(SECOND_FACTOR))
-    bits = uint32(bits ^ uint32(bits >> 16))
-    return float64(int32(int32(bits) >> 8)) * SHIFT_UNIT
+def fill_shifts(key, shifts):
+    """Fill in the shifts of rows, in units; in a loop of its own, which has numbers of 32 bits only."""
+    for row in range(len(shifts)):
+        bits = sum32(product32(int32(row), int32(_GOLDEN)), int32(key))
+        bits = product32(folded32(bits, int32(16)), int32(_FIRST_FACTOR))
+        bits = product32(folded32(bits, int32(13)), int32(_SECOND_FACTOR))
+        shifts[row] = int32(folded32(bits, int32(16)) >> 8)
 
 
 @njit
@@ -48,9 +55,9 @@ def with_zero(whole, value):
 
 
 @njit
-def level_of(integer, key, row):
+def level_of(integer, shift):
     """Where the value of an integer lies."""
-    return float64(int32(integer - int32(integer > 0))) - shift_of(key, row)
+    return float64(int32(integer - int32(integer > 0))) - float64(shift) * SHIFT_UNIT
 
 
 @njit
@@ -93,9 +100,10 @@ def relative_values(integers, step, origin, linear, width, values):
 
 @kernel("void(int32[::1], float64, float64, int64, float64, int64, float32[::1])")
 def dithered_relative_values(integers, step, origin, linear, width, key, values):
+    fill_shifts(key, values)  # replaced one by one
     edge = linear + 0.5
     for i in range(len(values)):
-        level = level_of(integers[i], key, i)
+        level = level_of(integers[i], values[i])
         value = relative_at(level, step, origin, edge, width)
         values[i] = float32(0) if integers[i] == 0 else value
 
@@ -114,6 +122,7 @@ def relative_integers(values, step, origin, nudge, linear, width, integers):
 
 @kernel("void(float32[::1], float64, float64, float64, int64, float64, int64, int32[::1])")
 def dithered_relative_integers(values, step, origin, nudge, linear, width, key, integers):
+    fill_shifts(key, integers)  # replaced one by one
     inverse, shift, edge = 1 / step, (nudge - origin) / step, (linear + 0.5) * width
     limit = float64_of_bits(bits_of_float64(linear + 0.5) - 1)
     for i in range(len(values)):
@@ -121,7 +130,7 @@ def dithered_relative_integers(values, step, origin, nudge, linear, width, key, 
         level = relative_level(value, inverse, shift)
         if linear > 0:
             level = linear_level(value, width, limit, edge, level)
-        integers[i] = with_zero(np.rint(level + shift_of(key, i)), value)
+        integers[i] = with_zero(np.rint(level + float64(integers[i]) * SHIFT_UNIT), value)
 
 
 @njit
@@ -144,8 +153,9 @@ def absolute_values(integers, step, values):
 
 @kernel("void(int32[::1], float64, int64, float32[::1])")
 def dithered_absolute_values(integers, step, key, values):
+    fill_shifts(key, values)  # replaced one by one
     for i in range(len(values)):
-        value = absolute_at(level_of(integers[i], key, i), step)
+        value = absolute_at(level_of(integers[i], values[i]), step)
         values[i] = float32(0) if integers[i] == 0 else value
 
 
@@ -163,9 +173,10 @@ def absolute_integers(values, step, integers):
 
 @kernel("void(float32[::1], float64, int64, int32[::1])")
 def dithered_absolute_integers(values, step, key, integers):
+    fill_shifts(key, integers)  # replaced one by one
     for i in range(len(values)):
         value = float64(values[i])
-        integers[i] = with_zero(np.rint(value / step + shift_of(key, i)), value)
+        integers[i] = with_zero(np.rint(value / step + float64(integers[i]) * SHIFT_UNIT), value)
 
 
 @kernel("int64(float32[::1], float32[::1], float64, float64, float64, boolean[::1])")
