@@ -192,6 +192,26 @@ def absolute_integers(rng):
     return values, float(2.0 ** rng.uniform(-140, 120)), np.zeros(len(values), np.int32)
 
 
+def dithered_relative_values(rng):
+    *numbers, values = relative_values(rng)
+    return *numbers, int(rng.integers(0, 1 << 32)), values
+
+
+def dithered_relative_integers(rng):
+    *numbers, integers = relative_integers(rng)
+    return *numbers, int(rng.integers(0, 1 << 32)), integers
+
+
+def dithered_absolute_values(rng):
+    *numbers, values = absolute_values(rng)
+    return *numbers, int(rng.integers(0, 1 << 32)), values
+
+
+def dithered_absolute_integers(rng):
+    *numbers, integers = absolute_integers(rng)
+    return *numbers, int(rng.integers(0, 1 << 32)), integers
+
+
 def find_breaks(rng):
     values = floats(rng)
     values[rng.integers(0, len(values), 9)] = np.nan
@@ -214,8 +234,9 @@ GENERATORS = {
             find_bins, cut_row, find_leaves, rank_jets, gather, scatter, add_ratios,
         ),
         "quantization.kernels": (
-            relative_values, relative_integers, absolute_values, absolute_integers, find_breaks,
-            sum_of,
+            relative_values, relative_integers, absolute_values, absolute_integers,
+            dithered_relative_values, dithered_relative_integers, dithered_absolute_values,
+            dithered_absolute_integers, find_breaks, sum_of,
         ),
     }.items()
     for generator in generators
