@@ -69,7 +69,7 @@ def test_the_contract_is_no_codec(arguments):
 
 def test_codecs_show_and_check_their_own_arguments():
     shown = inspect.signature(Codec.bounded).parameters
-    assert list(shown) == ["tolerance", "order", "features", "seed"]
+    assert list(shown) == ["tolerance", "order", "features", "seed", "dither"]
     with pytest.raises(TypeError, match="unexpected keyword argument 'tolerence'"):
         Codec.bounded(tolerence=1)
 
@@ -88,6 +88,8 @@ def test_a_codec_without_hyperparameters_takes_none():
     [
         (lambda: atlasae.rel(0.1, floor="1"), "a floor must be a number, not '1'"),
         (lambda: Codec.bounded(order=None), "order=None must be one of preserved, free"),
+        (lambda: Codec.bounded(dither=None), "dither=None must be True or False"),
+        (lambda: Codec.bounded(order="free", dither=True), "order='preserved' or dither=False"),
         (lambda: Codec.bounded(features=3), "features=3 must be a list of names"),
         (lambda: Codec.bounded(features=[1]), "must be a list of names"),
         (lambda: atlasae.compress("a.root", "b.root", codec=1e-3), "codec must be a Codec"),

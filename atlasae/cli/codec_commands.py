@@ -32,6 +32,7 @@ _logger = logging.getLogger(__name__)
 @options.one_collection
 @many_files.seed
 @click.option("--tolerance", default="1e-3", show_default=True, help=options.TOLERANCE_HELP)
+@options.dither
 @options.force
 def fit(
     sources: tuple[str, ...],
@@ -41,6 +42,7 @@ def fit(
     tree: str | None,
     collection: str | None,
     tolerance: str,
+    dither: bool,
     force: bool,
 ) -> None:
     """Learn codecs of all collections and columns from SOURCES, ROOT files of one kind.
@@ -62,7 +64,7 @@ def fit(
         options.require_jets(source)
     check_target(target, force=force, sources=files)
     if collection is None and not any(map(is_pickle, files)):
-        _fit_files(files, target, tree, tolerance, force)
+        _fit_files(files, target, tree, tolerance, dither=dither, force=force)
         return
     if len(files) > 1:
         raise InputError(
@@ -72,7 +74,9 @@ def fit(
     jets = options.read_jets(files[0], tree, collection)
     with located(files[0]):
         names = list(to_table(jets).columns)
-    codec = atlasae.BoundedCodec(tolerance=of_collection(tolerance, collection or "Jet", names))
+    codec = atlasae.BoundedCodec(
+        tolerance=of_collection(tolerance, collection or "Jet", names), dither=dither
+    )
     codec.collection = collection or ""
     _fit(codec, jets, files[0])
     codec.save(target, force=force)
@@ -80,11 +84,18 @@ def fit(
 
 
 def _fit_files(
-    sources: Sequence[str], target: str, tree: str | None, tolerance: str, force: bool
+    sources: Sequence[str],
+    target: str,
+    tree: str | None,
+    tolerance: str,
+    *,
+    dither: bool,
+    force: bool,
 ) -> None:
     codecs = atlasae.FileCodecs.fit(
         sources,
         tolerance=tolerance,
+        dither=dither,
         select=atlasae.Selection(tree),
         progress=options.shows_progress(),
     )

@@ -120,6 +120,12 @@ drop_unwritable = click.option(
     is_flag=True,
     help="Leave out what cannot be read or written, instead of an error.",
 )
+dither = click.option(
+    "--dither/--no-dither",
+    default=False,
+    show_default=True,
+    help="Errors that do not depend on the value: spectra in fine bins have no comb.",
+)
 rates = click.option(
     "--rates",
     type=click.Path(),

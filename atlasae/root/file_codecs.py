@@ -165,6 +165,7 @@ class FileCodecs:
         sources: Files,
         *,
         tolerance: Tolerance | Mapping[str, Any] | float | str = "default",
+        dither: bool = False,
         select: Selection | None = None,
         progress: bool = False,
     ) -> FileCodecs:
@@ -177,6 +178,7 @@ class FileCodecs:
                 ``data/*.root``, or a directory. Each gives the same number of entries, or all it has.
             tolerance: of the momenta, as ``Codec.bounded`` takes it. All else is learned without
                 loss.
+            dither: of the momenta, as ``Codec.bounded`` takes it.
             select: which trees, collections and branches to learn; by default all.
             progress: show progress bars on the error stream.
 
@@ -185,7 +187,7 @@ class FileCodecs:
             MissingNameError: there is no such tree, collection, branch or feature.
             InputError: an object in a file is named, or there is nothing to learn.
         """
-        template = BoundedCodec(tolerance=tolerance)
+        template = BoundedCodec(tolerance=tolerance, dither=dither)
         files: dict[PathLike, Trees] = {}
         with ExitStack() as opened:
             for source in expand_paths(sources):

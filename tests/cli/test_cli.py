@@ -78,6 +78,20 @@ def test_train_and_decode(run, events_file, tmp_path):
     assert np.load(array).shape == (1000, 4)
 
 
+def test_dither(run, events_file, tmp_path):
+    codec, ours = tmp_path / "c.safetensors", [tmp_path / f"{i}.root" for i in range(3)]
+    run("fit", events_file, codec, "--tolerance", "1e-2", "--dither")
+    run("compress", events_file, ours[0], "--codec", codec)
+    run("compress", events_file, ours[1], "--tolerance", "1e-2", "--dither")
+    run("compress", events_file, ours[2], "--tolerance", "1e-2", "--no-dither")
+    for path in ours[:2]:
+        assert "dither=True" in run("info", path).output
+        run("check", events_file, path)
+    assert "dither=True" not in run("info", ours[2]).output
+    distinct = [len(np.unique(ak.flatten(atlasae.read_jets(path)).eta)) for path in ours]
+    assert distinct[0] == distinct[1] > 1.5 * distinct[2]
+
+
 def test_fit_once_and_compress_with_it(run, events_file, tmp_path):
     codec, small = tmp_path / "c.safetensors", tmp_path / "small.root"
     shown = run("fit", events_file, codec, "--tolerance", "pt=1e-2,eta=1e-4").output
@@ -146,6 +160,8 @@ def test_errors_are_one_line_and_exit_code_2(run, events_file, codec_file, tmp_p
         ("compress", events_file, target, "--latent", 4): "would compress nothing",
         ("compress", events_file, target, "--codec", codec_file, "--latent", 2): "give only one of",
         ("compress", events_file, target, "--codec", codec_file, "--order", "free"): "cannot be",
+        ("compress", events_file, target, "--codec", codec_file, "--dither"): "cannot be",
+        ("compress", events_file, target, "--order", "free", "--dither"): "or dither=False",
         ("compress", events_file): "Missing argument 'TARGET'",
         ("compress", events_file, target, "--json"): "--dry-run",
         ("compress", events_file, "--dry-run", "--collection", "Jt"): "did you mean 'Jet'",

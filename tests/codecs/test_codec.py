@@ -34,6 +34,7 @@ CODECS = {
     "autoencoder": partial(Codec.autoencoder, hidden=(16, 8), epochs=2),
     "latents": partial(Codec.autoencoder, hidden=(16, 8), epochs=2, latent_tolerance=1e-3),
     "bounded": partial(Codec.bounded, tolerance=1e-3),
+    "dithered": partial(Codec.bounded, tolerance=1e-3, dither=True),
 }
 
 

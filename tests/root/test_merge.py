@@ -19,6 +19,7 @@ from tests.helpers import compress, make_jets, write_events
 
 OPTIONS = {
     "blocks": {"codec": "bounded"},
+    "dithered": {"codec": "dithered"},
     "packed": {"pack": "all"},
     "ntuples": {"pack": "all", "select": Selection(keep="run,MET_pt"), "to": "rntuple"},
     "latents": {"codec": "autoencoder"},
@@ -32,7 +33,11 @@ def parts(tmp_path_factory, codec):
     for i, counts in enumerate(([2, 0, 3, 1] * 10, [0, 4] * 15)):
         jets = make_jets(sum(counts), seed=i)
         source = write_events(folder / f"source{i}.root", jets, np.array(counts))
-        codecs = {"bounded": Codec.bounded().fit(jets), "autoencoder": codec}
+        codecs = {
+            "bounded": Codec.bounded().fit(jets),
+            "dithered": Codec.bounded(dither=True).fit(jets),
+            "autoencoder": codec,
+        }
         for way, options in OPTIONS.items():
             given = options | ({"codec": codecs[options["codec"]]} if "codec" in options else {})
             compress(source, folder / f"{way}{i}.root", **given)

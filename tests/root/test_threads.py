@@ -20,6 +20,7 @@ THREADS = [1, 3]
 KINDS = {
     "kept": {},
     "packed": {"codec": Codec.bounded(tolerance="lossless"), "pack": "all"},
+    "dithered": {"codec": Codec.bounded(tolerance=1e-3, dither=True)},
     "free": {"codec": Codec.bounded(tolerance=1e-3, order="free")},
 }
 

@@ -36,14 +36,15 @@ def fit_lattices(
     lattices = {}
     for name in coding_order(list(table.columns)):
         values = table.columns[name]
-        lattice = Lattice.fit(fit_quantizer(values, bounds[name]), values)
-        lattices[name] = lattice.dithered(values) if dither else lattice
+        lattices[name] = Lattice.fit(fit_quantizer(values, bounds[name]), values)
     layout = FeatureLayout.of(lattices)
     if layout.circle and layout.phi:
         lattice = lattices[layout.phi]
         integers = lattice.quantizer.to_integers(table.columns[layout.phi])
         lattices[layout.phi] = replace(lattice, origin=phi_origin(integers, layout.circle))
-    return lattices
+    if not dither:
+        return lattices
+    return {name: lattice.dithered(table.columns[name]) for name, lattice in lattices.items()}
 
 
 def quantize_table(

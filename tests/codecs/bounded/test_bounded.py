@@ -92,12 +92,12 @@ def with_others(jets, dtype, seed=0):
 
 
 @cache
-def table_codec(spec, dtype, in_events):
+def table_codec(spec, dtype, in_events, dither=False):
     columns = with_others(make_jets(400, seed=3), dtype)
     jets = columns
     if in_events:
         jets = ak.unflatten(ak.zip(columns), np.resize([3, 0, 1, 4], 200))
-    return Codec.bounded(tolerance=SPECS[spec], features=list(columns)).fit(jets)
+    return Codec.bounded(tolerance=SPECS[spec], features=list(columns), dither=dither).fit(jets)
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +162,9 @@ def collections(draw, dtype, others=True):
 @given(data=st.data())
 def test_the_guarantee_holds(spec, dtype, data):
     jets = data.draw(collections(dtype))
-    there_and_back(table_codec(spec, dtype, data.draw(st.booleans())), jets)
+    there_and_back(
+        table_codec(spec, dtype, data.draw(st.booleans()), data.draw(st.booleans())), jets
+    )
 
 
 @settings(max_examples=25, deadline=None)
@@ -176,7 +178,9 @@ def test_the_guarantee_holds_with_questions(learned, jets):
 def test_the_guarantee_holds_whatever_was_fitted(data, spec):
     dtype = data.draw(st.sampled_from(["float16", "float32", "float64"]))
     seen = data.draw(collections(dtype).filter(lambda jets: len(to_table(jets)) > 1))
-    codec = Codec.bounded(tolerance=SPECS[spec], features=to_table(seen).columns).fit(seen)
+    codec = Codec.bounded(
+        tolerance=SPECS[spec], features=to_table(seen).columns, dither=data.draw(st.booleans())
+    ).fit(seen)
     there_and_back(codec, seen)
     there_and_back(Codec.from_bytes(codec.to_bytes()), data.draw(collections(dtype)))
 
@@ -712,6 +716,64 @@ def test_exceptions_where_no_jets_are(learned, raw):
     assert peak < 20e6
 
 
+# Dither
+
+
+@pytest.fixture(scope="module")
+def dithered():
+    return Codec.bounded(tolerance=1e-3, dither=True).fit(make_events(2300))
+
+
+def test_dither_costs_next_to_nothing(learned, dithered):
+    jets = make_events(9000, seed=4)
+    values = 4 * len(ak.flatten(jets))
+    found = there_and_back(dithered, jets)
+    plain = there_and_back(learned, jets)
+    bits_more = 8 * (len(dithered.encode(jets)) - len(learned.encode(jets))) / values
+    assert -0.02 < bits_more < 0.02
+    assert len(np.unique(found["eta"])) > 2 * len(np.unique(plain["eta"]))
+
+
+def test_dither_needs_no_exceptions_where_phi_wraps(dithered):
+    jets = make_jets(4000)
+    jets["phi"][:2000] = np.pi * np.where(np.arange(2000) % 2, 1, -1)
+    jets["phi"][1000:2000] -= np.linspace(-3e-3, 3e-3, 1000) * np.sign(jets["phi"][1000:2000])
+    jets["phi"] = np.clip(jets["phi"], -np.float32(np.pi), np.float32(np.pi))
+    assert not dithered._quantize(to_table(jets).select(dithered.features_)).exceptions
+    there_and_back(dithered, jets)
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_dither_needs_no_exceptions_for_phi_from_0_to_2_pi(turn):
+    jets = make_jets(4000)
+    jets["phi"] = (turn * (jets["phi"] % np.float32(2 * np.pi))).astype("f4")
+    codec = Codec.bounded(tolerance=1e-3, dither=True).fit(jets)
+    assert not codec._quantize(to_table(jets).select(codec.features_)).exceptions
+    there_and_back(codec, jets)
+
+
+def test_features_of_a_dithered_block_are_read_alone(dithered):
+    jets = make_events(300, seed=8)
+    (block,) = dithered.encode_blocks(jets)
+    whole = dithered.decode_blocks(iter([block])).columns
+    for name in dithered.features_:
+        some = dithered.decode_blocks(iter([block]), features=[name])
+        np.testing.assert_array_equal(some.columns[name], whole[name])
+
+
+def test_blocks_have_seeds_of_their_values(dithered, monkeypatch):
+    monkeypatch.setattr("atlasae.coding.blocks.BLOCK_JETS", 500)
+    jets = make_events(900, seed=8)
+    streams = {dithered.encode(jets, threads=threads) for threads in (1, 2, 3)}
+    assert len(streams) == 1
+    blocks = list(dithered.encode_blocks(jets))
+    read = dithered._payload_coder.read
+    assert len({read(block).seed for block in blocks}) == len(blocks) > 2
+    last = dithered.decode_blocks(iter(blocks[-1:])).columns
+    for name, values in dithered.decode_blocks(iter(blocks)).columns.items():
+        np.testing.assert_array_equal(values[-len(last[name]) :], last[name])
+
+
 # Exactness
 
 CODE_AGAIN = """
@@ -723,8 +785,9 @@ folder = pathlib.Path(sys.argv[1])
 codec = Codec.load(folder / "codec")
 found = codec.decode((folder / "stream").read_bytes())
 digest = hashlib.sha256(b"".join(v.tobytes() for v in to_table(found).columns.values()))
-fitted = Codec.bounded().fit(found)
-digest.update(codec.encode(found) + fitted.to_bytes() + fitted.encode(found))
+for dither in (False, True):
+    fitted = Codec.bounded(dither=dither).fit(found)
+    digest.update(codec.encode(found) + fitted.to_bytes() + fitted.encode(found))
 print(digest.hexdigest())
 """
 
@@ -763,6 +826,11 @@ def golden_jets():
     return {
         "events": (Codec.bounded(tolerance=1e-3), events, events[:300]),
         "columns": (Codec.bounded(tolerance=bounds, features=list(columns)), table, table),
+        "dithered": (
+            Codec.bounded(tolerance=bounds, features=list(columns), dither=True),
+            table,
+            table,
+        ),
     }
 
 
@@ -782,7 +850,7 @@ def write_golden():
         np.savez_compressed(stem.with_suffix(".npz"), **patterns, counts=table.counts)
 
 
-@pytest.mark.parametrize("name", ["v1_events", "v1_columns"])
+@pytest.mark.parametrize("name", ["v1_events", "v1_columns", "v1_dithered"])
 def test_golden_streams_decode_bit_for_bit(name):
     stem = GOLDEN / f"bounded_{name}"
     codec = Codec.load(stem.with_suffix(".codec"))
