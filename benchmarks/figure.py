@@ -34,6 +34,26 @@ def draw(case: dict[str, Any], path: Path) -> None:
         plt.close()
 
 
+def draw_comb(spectrum: dict[str, Any], path: Path) -> None:
+    """Draw the spectrum of ``dither.json`` into a file: original, without and with dither."""
+    counts = spectrum["counts"]
+    titles = {
+        "plain": f"tolerance {spectrum['tolerance']:g}",
+        "dither": "the same, with dither",
+    }
+    with Style("plain").context(), mpl.rc_context({"svg.hashsalt": path.name}):
+        left, right = axes_layout.beside()
+        for ax, (i, (name, title)) in zip((left, right), enumerate(titles.items()), strict=True):
+            ax.stairs(counts[name], spectrum["edges"], color=series(i)["color"], fill=True)
+            ax.stairs(counts["original"], spectrum["edges"], color=ORIGINAL, linewidth=2)
+            ax.set_title(title, fontsize=16)
+            ax.set_ylim(bottom=0)
+            ax.set_xlabel("Jet $p_T$ [GeV]", loc="right")
+        left.set_ylabel("Jets in a tenth of a step", loc="top")
+        plt.savefig(path, metadata={"Date": None})
+        plt.close()
+
+
 def _panel(ax: Axes, direction: str, bits: dict[str, float], speeds: Speeds) -> None:
     for i, (name, speed) in enumerate(speeds.items()):
         ax.plot(speed[direction], bits[name], linestyle="", label=name, **_look(i, name))

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.readme``: make the tables and the figure of README and docs from results."""
+"""``python -m benchmarks.readme``: make the tables and figures of README and docs from results."""
 
 from __future__ import annotations
 
@@ -253,6 +253,37 @@ def speeds(result: dict[str, Any]) -> str:
     return "\n".join([*lines, *(f"- {note}" for note in notes)])
 
 
+def dither(result: dict[str, Any]) -> str:
+    """What dither costs: bits per value, and speed."""
+    rows = result["rows"]
+    lines = [
+        _cells("jets, tolerance", "bits per value", "with dither", "time to encode", "time to decode"),
+        "|---|" + 4 * "---|",
+    ]
+    for row in rows:
+        speeds = ["", ""]
+        if (timed := row["nanoseconds"]) is not None:
+            speeds = [
+                f"{timed['dither'][way] / timed['plain'][way] - 1:+.0%}"
+                for way in ("encode", "decode")
+            ]
+        bits = row["bits"]
+        shown = f"{bits['plain']:.3f}", f"{bits['dither'] - bits['plain']:+.4f}"
+        lines.append(_cells(row["name"], *shown, *speeds))
+    means = {
+        name: max(abs(mean) for row in rows for mean in row["mean_error"][name].values())
+        for name in ("plain", "dither")
+    }
+    notes = [
+        (
+            f"Of {len(rows) * 4} columns, the mean error is off by at most {means['dither']:.1f} of its"
+            f" standard deviations with dither, and {means['plain']:.1f} without."
+        ),
+        f"Processor time on one thread; {result['machine']['processor']}.",
+    ]
+    return "\n".join([*lines, "", *(f"- {note}" for note in notes)])
+
+
 def _cells(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
@@ -272,6 +303,7 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "campaign": ("campaign", campaign),
     "rates": ("rates", rates),
     "speeds": ("rates", speeds),
+    "dither": ("dither", dither),
     "variants": ("variants", variants),
     "cycles": ("cycles", cycles),
 }
@@ -294,10 +326,12 @@ def filled(text: str, name: str) -> str:
 
 
 def main() -> None:
-    """Fill every table of the documents, and draw the figure."""
+    """Fill every table of the documents, and draw the figures."""
     rates_of_tools = json.loads((RESULTS / "rates.json").read_text(encoding="utf-8"))
     dijets = next(row for row in rates_of_tools["rows"] if row["name"] == cases.DIJETS)
     figure.draw(dijets, ROOT / "docs" / "rate_speed.svg")
+    comb = json.loads((RESULTS / "dither.json").read_text(encoding="utf-8"))["spectrum"]
+    figure.draw_comb(comb, ROOT / "docs" / "dither.svg")
     for document, names in DOCUMENTS.items():
         path = ROOT / document
         text = path.read_text(encoding="utf-8")
