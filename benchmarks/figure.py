@@ -46,8 +46,8 @@ def draw_comb(spectrum: dict[str, Any], path: Path) -> None:
         for ax, (i, (name, title)) in zip((left, right), enumerate(titles.items()), strict=True):
             ax.stairs(counts[name], spectrum["edges"], color=series(i)["color"], fill=True)
             ax.stairs(counts["original"], spectrum["edges"], color=ORIGINAL, linewidth=2)
-            ax.set_title(title, fontsize=16)
-            ax.set_ylim(bottom=0)
+            ax.text(0.96, 0.92, title, ha="right", va="top", transform=ax.transAxes)
+            ax.set_ylim(0, 1.3 * max(counts["plain"]))
             ax.set_xlabel("Jet $p_T$ [GeV]", loc="right")
         left.set_ylabel("Jets in a tenth of a step", loc="top")
         plt.savefig(path, metadata={"Date": None})

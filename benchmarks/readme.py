@@ -257,7 +257,9 @@ def dither(result: dict[str, Any]) -> str:
     """What dither costs: bits per value, and speed."""
     rows = result["rows"]
     lines = [
-        _cells("jets, tolerance", "bits per value", "with dither", "time to encode", "time to decode"),
+        _cells(
+            "jets, tolerance", "bits per value", "with dither", "time to encode", "time to decode"
+        ),
         "|---|" + 4 * "---|",
     ]
     for row in rows:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from atlasae.quantization.arithmetic import GOLDEN, mixed, shifts, with_zero, without_zero
+from atlasae.quantization.arithmetic import BEYOND, GOLDEN, mixed, shifts, with_zero, without_zero
 from atlasae.quantization.quantizer import Quantizer
 from atlasae.quantization.quantizers import LARGEST_INTEGER, StepQuantizer
 
@@ -95,7 +95,7 @@ class DitheredQuantizer(Quantizer):
     def _exact_integers(self) -> list[int]:
         """The sizes of the integers of the exact magnitudes, ascending."""
         magnitudes = np.array(self.exact, self.dtype)
-        nearest = np.maximum(self.steps.to_integers(magnitudes), 1)
+        nearest = np.clip(self.steps.to_integers(magnitudes), 1, int(BEYOND))
         return [int(integer) + i for i, integer in enumerate(nearest)]
 
     def _set_exact(self, integers: NDArray[np.signedinteger], values: Values) -> None:

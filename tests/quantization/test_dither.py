@@ -170,6 +170,18 @@ def test_zeros_and_values_that_many_jets_share_come_back_bit_for_bit(tolerance, 
     assert len(np.unique(decoded[~shared])) > 0.5 * len(np.unique(values[~shared]))
 
 
+@pytest.mark.parametrize("wild", [1e30, -3e38, 1e9])
+def test_values_that_many_share_may_lie_far_off(wild):
+    values = np.random.default_rng(0).normal(0, 5, 3000).astype(np.float32)
+    values[::25] = wild
+    lattice = dithered(values, abs_(1e-3))
+    assert lattice.exact == (abs(np.float32(wild)),)
+    decoded, positions = there_and_back(lattice, values, abs_(1e-3), key=5)
+    keeps(values, decoded, abs_(1e-3))
+    np.testing.assert_array_equal(decoded[::25], values[::25])
+    assert len(positions) == 120
+
+
 def test_integers_and_lossless_floats_have_no_dither():
     for values, tolerance in [(np.arange(9), abs_(1)), (np.linspace(0, 1, 9), LOSSLESS)]:
         assert dithered(values, tolerance).exact is None

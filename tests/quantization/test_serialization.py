@@ -21,13 +21,19 @@ from atlasae.quantization.serialization import (
 from tests.quantization.guarantee import TOLERANCES, bits, columns
 
 
-@given(columns(), st.sampled_from(TOLERANCES), st.integers(0, 36), st.integers(-(2**31), 2**31))
-def test_stored_lattices_are_the_same(values, tolerance, low_bits, origin):
+@given(
+    columns(), st.sampled_from(TOLERANCES), st.integers(0, 36), st.integers(-(2**31), 2**31),
+    st.booleans(),
+)  # fmt: skip
+def test_stored_lattices_are_the_same(values, tolerance, low_bits, origin, dither):
     quantizer, other = fit_quantizer(values, tolerance), AbsoluteQuantizer("float16", 0.1)
     lattices = [Lattice(quantizer, low_bits, origin), Lattice(other), Lattice(quantizer)]
     dtypes, writer = [each.quantizer.dtype for each in lattices], NumberWriter()
+    if dither:
+        shared = np.append(values, np.repeat(np.array([1, -2], values.dtype), 60))
+        lattices = [lattice.dithered(shared) for lattice in lattices]
     write_lattices(writer, lattices)
-    again = read_lattices(NumberReader(writer.to_bytes()), dtypes)
+    again = read_lattices(NumberReader(writer.to_bytes()), dtypes, dither=dither)
     assert again == lattices
     integers = quantizer.to_integers(values)
     np.testing.assert_array_equal(
@@ -50,12 +56,16 @@ def test_too_many_low_bits_are_damage():
         read_lattices(NumberReader(writer.to_bytes()), ["float32"])
 
 
-@given(st.binary(max_size=60), st.lists(st.sampled_from(["float32", "float64", "int8"])))
-def test_any_bytes_are_lattices_or_an_error(data, dtypes):
+@given(
+    st.binary(max_size=60), st.lists(st.sampled_from(["float32", "float64", "int8"])), st.booleans()
+)
+def test_any_bytes_are_lattices_or_an_error(data, dtypes, dither):
     """And whatever lattices they are, their values can be asked for."""
     try:
-        lattices = read_lattices(NumberReader(data), dtypes)
+        lattices = read_lattices(NumberReader(data), dtypes, dither=dither)
     except (InputError, DamagedFileError):
         return
     integers = np.array([0, -1, 1, 2**27, -(2**27)])
-    assert all(len(each.quantizer.to_values(integers)) == 5 for each in lattices)
+    for each in lattices:
+        for some in (integers, integers.astype(np.int32)):
+            assert len(each.quantizer_of(3).to_values(some)) == 5
