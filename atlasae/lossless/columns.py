@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 
 from atlasae.errors import CannotPackError, DamagedFileError
-from atlasae.lossless.slots import COUNT, BlockBuffers, GivenBuffers, Slot, can_pack, slots_of
+from atlasae.lossless.slots import (
+    COUNT,
+    NO_PARENT,
+    BlockBuffers,
+    GivenBuffers,
+    Slot,
+    can_pack,
+    slots_of,
+)
 from atlasae.lossless.streams import (
     BOOL,
     BufferReader,
@@ -193,7 +201,7 @@ def unpack_buffers(
         columns, first = {}, 0
         for name, column in zip(types, slots, strict=True):
             if wanted is None or name in wanted:
-                columns[name] = [block.buffer(first + i) for i in range(len(column))]
+                columns[name] = list(block.given(range(first, first + len(column))))
             first += len(column)
     except (KeyboardInterrupt, SystemExit):
         raise
@@ -236,6 +244,8 @@ class _StoredBuffers(BlockBuffers):
         super().__init__(slots, entries)
         self._reader = BufferReader(data, [slot.dtype for slot in slots])
         self._decode_learned = learned.decoder(self)
+        self._parents = {slot.parent for slot in slots} - {NO_PARENT}
+        self._given = set(map(self.source, self._parents))
         self._decoded: dict[int, Values] = {}
         self._shared: dict[tuple[int, DType], Values] = {}
 
@@ -268,6 +278,18 @@ class _StoredBuffers(BlockBuffers):
 
     def source(self, slot: int) -> int:
         return self._reader.sources[slot]
+
+    def given(self, slots: Iterable[int]) -> Iterator[Values]:
+        """The buffers of a column for its reader, who may write to its numbers.
+
+        Equal counts and masks are one array: arrays are made of them, which hold others.
+        """
+        for slot in slots:
+            values, source = self.buffer(slot), self.source(slot)
+            is_shared = source in self._given and not self._reader.is_constant(slot)
+            is_own = values.flags.writeable and not is_shared
+            yield values if is_own or slot in self._parents else values.copy()
+            self._given.add(source)
 
 
 def same_bits(column: ak.Array, other: ak.Array) -> bool:

@@ -68,7 +68,9 @@ def joined(pieces: Sequence[UnpackedColumns]) -> dict[str, ak.Array]:
     for name, datashape in pieces[0].types.items():
         of_pieces = zip(*(piece.buffers[name] for piece in pieces), strict=True)
         layout = builder.layout(parse_datashape(datashape), length, map(builder.joined, of_pieces))
-        arrays[name] = ak.Array(layout if (first, last) == (0, length) else layout[first:last])
+        if (first, last) != (0, length):
+            layout = layout[first:last].to_packed()  # its content is that of these entries
+        arrays[name] = ak.Array(layout)
     return arrays
 
 
@@ -120,5 +122,6 @@ class _Builder:
         if id(counts) not in self._offsets:
             offsets = np.zeros(len(counts) + 1, np.int64)
             np.cumsum(counts, out=offsets[1:])
+            offsets.flags.writeable = False  # other columns have them too
             self._offsets[id(counts)] = counts, offsets
         return self._offsets[id(counts)][1]

@@ -12,8 +12,16 @@ from hypothesis.extra import numpy as hnp
 
 from atlasae.errors import DamagedFileError, InputError
 from atlasae.lossless import streams
-from atlasae.lossless.columns import pack, packed_sizes, size_of, unpack
+from atlasae.lossless.columns import (
+    pack,
+    packed_sizes,
+    same_bits,
+    size_of,
+    unpack,
+    unpack_buffers,
+)
 from atlasae.lossless.slots import can_pack
+from atlasae.lossless.unpacked import joined
 
 DTYPES = [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)] + [
     *("float32", "float64", "bool")
@@ -232,6 +240,32 @@ def assert_harmless(data, types, entries):
         assert str(array.type.content) == types[name]
         assert len(array) == entries
         ak.to_packed(array)
+
+
+def test_who_writes_to_a_column_changes_no_other():
+    """Nor what follows in the same block: equal buffers are stored once, counts among them."""
+    rng = np.random.default_rng(3)
+    counts = rng.poisson(2, 40).astype(np.uint32)
+    numbers = rng.integers(0, 1 << 30, 40)
+    arrays = {
+        "n": ak.Array(counts.view(np.int32)),
+        "x": ak.unflatten(np.arange(counts.sum()), counts),
+        "n_again": ak.Array(counts),
+        "x_again": ak.unflatten(np.arange(counts.sum()), counts),
+        "one": ak.Array(numbers),
+        "other": ak.Array(numbers.astype(np.uint64)),
+        "same": ak.Array(np.full(40, 3)),
+        "same_again": ak.Array(np.full(40, 3)),
+    }
+    block = unpack_buffers(pack(arrays), types_of(arrays), 40)
+    for start in (0, 20):
+        found = joined([block.cut(start, start + 20)])
+        for name, array in found.items():
+            assert same_bits(array, arrays[name][start : start + 20])
+            (array.layout.content if array.ndim > 1 else array.layout).data[:] = 0
+    assert not found[
+        "x"
+    ].layout.offsets.data.flags.writeable  # the columns of a collection share them
 
 
 def alone():

@@ -203,7 +203,7 @@ class JetReader(_DecodedJets, _BlockReader[Arrays]):
         return arrays
 
     def _cut(self, piece: Arrays, start: int, stop: int) -> Arrays:
-        return {name: array[start:stop] for name, array in piece.items()}
+        return {name: ak.to_packed(array[start:stop]) for name, array in piece.items()}
 
 
 class ColumnReader(_BlockReader[UnpackedColumns]):
