@@ -133,7 +133,7 @@ def compress_files(
         codecs = learned_codecs(tasks, out, job, seed=seed, force=force)
         job = replace(job, template=codecs)
     if shared_codec:
-        job = sharing(job, out)
+        job = sharing(job, out, force=force)
     work = CompressWork(
         replace(job, progress=False), verify=verify, force=force, allow_larger=allow_larger
     )

@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atlasae.codecs.bounded.codec import BoundedCodec
-from atlasae.errors import AtlasaeError, DamagedFileError, InputError, TargetExistsError
+from atlasae.errors import (
+    AtlasaeError,
+    DamagedFileError,
+    InputError,
+    MissingNameError,
+    TargetExistsError,
+)
+from atlasae.root.container.restored_tree import open_trees
 from atlasae.root.container.shared_codecs import SharedCodecs, read_shared
 from atlasae.root.file_codecs import FileCodecs
 from atlasae.root.io.file import open_root
@@ -27,6 +34,8 @@ _logger = logging.getLogger(__name__)
 
 CODECS = "codecs.safetensors"  # in the folder of the targets
 SAMPLE_FILES = 20  # that codecs are learned from
+_ANEW = "move it away, and the same command writes it anew"
+_OF_ONE_FILE = (DamagedFileError, MissingNameError)  # what one file of many can be the reason of
 
 
 def learned_codecs(
@@ -83,10 +92,11 @@ def _config(template: Codec | FileCodecs) -> dict[str, Any]:
 
 
 def sample_files(sources: Sequence[str], seed: int) -> list[str]:
-    """At most 20 files to learn from, drawn at random among those that can be opened.
+    """At most 20 files to learn from, drawn at random among those that can be opened and hold trees.
 
     Raises:
         AtlasaeError: none of them can.
+        InputError: none of them holds a tree.
 
     Example:
         >>> import atlasae, os
@@ -98,20 +108,19 @@ def sample_files(sources: Sequence[str], seed: int) -> list[str]:
     failure: AtlasaeError | None = None
     for source in drawn:
         try:
-            open_root(source).close()
+            with open_root(source) as file:
+                chosen += [source] if open_trees(file) else []
         except AtlasaeError as error:  # what is done with this file says so too
             failure = failure or error
-        else:
-            chosen.append(source)
         if len(chosen) == SAMPLE_FILES:
             break
-    if not chosen and failure:
-        raise failure
+    if not chosen:
+        raise failure or InputError("no TTree or RNTuple in any of the files")
     return sorted(chosen)
 
 
 def _learn(sources: list[str], tolerance: Any, job: Job) -> FileCodecs:
-    """Learn from files; those that turn out to be damaged leave the list."""
+    """Learn from files; those that are damaged, or lack what is selected, leave the list."""
     while True:
         listed = ", ".join(sources[:3]) + (", ..." if len(sources) > 3 else "")
         _logger.info("learning codecs from %d files: %s", len(sources), printable(listed))
@@ -119,26 +128,33 @@ def _learn(sources: list[str], tolerance: Any, job: Job) -> FileCodecs:
             return FileCodecs.fit(
                 sources, tolerance=tolerance, select=job.select, progress=job.progress
             )
-        except DamagedFileError:
-            damaged = [source for source in sources if _is_damaged(source, tolerance, job)]
-            if not damaged or len(damaged) == len(sources):
+        except _OF_ONE_FILE:
+            failing = [source for source in sources if _fails(source, tolerance, job)]
+            if not failing or len(failing) == len(sources):
                 raise
-            sources[:] = [source for source in sources if source not in damaged]
+            sources[:] = [source for source in sources if source not in failing]
 
 
-def _is_damaged(source: str, tolerance: Any, job: Job) -> bool:
+def _fails(source: str, tolerance: Any, job: Job) -> bool:
+    """Whether a file alone cannot be learned from."""
     try:
         FileCodecs.fit([source], tolerance=tolerance, select=job.select)
-    except DamagedFileError:
+    except _OF_ONE_FILE:
         return True
     return False
 
 
-def sharing(job: Job, folder: Path) -> Job:
+def sharing(job: Job, folder: Path, *, force: bool) -> Job:
     """The same job, with codecs kept once in a folder, and named in each file.
+
+    Args:
+        job: with codecs of whole files.
+        folder: of the targets.
+        force: write the file of the codecs anew.
 
     Raises:
         InputError: the job has the codec of one collection.
+        DamagedFileError: the file that is there does not hold these codecs.
     """
     codecs = job.template
     if not isinstance(codecs, FileCodecs):
@@ -148,7 +164,13 @@ def sharing(job: Job, folder: Path) -> Job:
         )
     shared = SharedCodecs(codecs.fingerprint.hex())
     path = folder / shared.name
-    if not path.exists():
+    if force or not path.exists():
         codecs.save(path)
         _logger.info("%s written: the compressed files need it", printable(str(path)))
-    return replace(job, shared=shared, shared_rows=frozenset(read_shared(path).rows))
+    try:
+        stored = read_shared(path)
+    except DamagedFileError as error:
+        raise DamagedFileError(f"{path} is damaged ({error}); {_ANEW}") from error
+    if stored.fingerprint != shared.fingerprint:
+        raise DamagedFileError(f"{path} holds other codecs than its name says; {_ANEW}")
+    return replace(job, shared=shared, shared_rows=frozenset(stored.rows))

@@ -34,11 +34,11 @@ def find_files(
         files: names, patterns such as ``data/*.root``, addresses, or directories, whose ROOT
             files are found at any depth.
         below: a directory that all files are in, and below which they keep their paths.
-        outside: a directory whose files are not taken.
+        outside: a directory whose files are not taken from one that it is in.
 
     Raises:
         MissingFileError: nothing matches a pattern, or a directory has no ROOT file.
-        InputError: no file is given, or one is not below ``below``.
+        InputError: no file is given, one is not below ``below``, or ``outside`` is given as files.
 
     Example:
         >>> find_files(["data/a.root", "https://cern.ch/b.root"])
@@ -90,19 +90,34 @@ def find_tasks(
                 f" {os.fspath(folder)!r}: name a directory that both are in with --below"
                 " (below=...), below which they keep their paths"
             )
-    return [
+    tasks = [
         Task(by_name[name], os.fspath(Path(folder, *PurePosixPath(name).parts)))
         for name in sorted(by_name)
     ]
+    sources = {absolute_path(task.source): task.source for task in tasks}
+    for task in tasks:
+        other = sources.get(absolute_path(task.target), task.source)
+        if other != task.source:  # what is its own source is said with its outcome
+            raise InputError(
+                f"{task.source!r} would be written to {other!r}, which is one of the files: give"
+                " another folder"
+            )
+    return tasks
 
 
 def _named(path: str, out: Path | None) -> Iterator[tuple[str, str]]:
     """The files that a path stands for, each with its name."""
     if "://" not in path and Path(path).is_dir():
+        folder = Path(absolute_path(path))
+        if out == folder:
+            raise InputError(
+                f"{path!r} is the folder that is written or compared: name another one"
+            )
+        below = None if out is None or folder not in out.parents else out
         inside = [
             file
             for file in sorted(Path(path).rglob(_FILES))
-            if file.is_file() and out not in Path(absolute_path(os.fspath(file))).parents
+            if file.is_file() and below not in Path(absolute_path(os.fspath(file))).parents
         ]
         if not inside:
             raise MissingFileError(f"no ROOT file ({_FILES}) in the directory {path!r}")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 
+import numpy as np
 import pytest
+import uproot
 
 import atlasae
+from atlasae import Selection, compress_files
 from atlasae.campaign import compressing
 from atlasae.errors import FileError, InputError, MissingFileError, TargetExistsError
 from tests.campaign.conftest import write_file
@@ -128,6 +131,21 @@ def test_a_file_that_fails_does_not_stop_the_others(farm, tmp_path):
     assert "is not a ROOT file" in summary.bad[1].message
     assert not list((tmp_path / "out").rglob(".*"))
     assert summary.learned["files"] == [str(sources / "b.root"), str(sources / "more/c.root")]
+
+
+def test_files_that_lack_what_is_learned_leave_the_sample(farm, tmp_path):
+    """A file of histograms alone, and one whose tree has another name."""
+    data = tmp_path / "data"
+    shutil.copytree(farm, data)
+    with uproot.recreate(data / "histogram.root") as file:
+        file["h"] = np.histogram([1.0, 2.0])
+    with uproot.recreate(data / "other.root") as file:
+        file.mktree("Other", {"x": "int32"}).extend({"x": np.arange(9)})
+    summary = compress_files(data, tmp_path / "out", select=Selection(tree="Events"), jobs=1)
+    assert summary.counts == {"written": 3, "failed": 2}
+    assert len(summary.learned["files"]) == 3
+    with pytest.raises(InputError, match="no TTree or RNTuple in any of the files"):
+        compress_files(data / "histogram.root", tmp_path / "none", jobs=1)
 
 
 def test_damage_that_learning_meets_leaves_the_sample(farm, tmp_path, monkeypatch):

@@ -74,6 +74,21 @@ def test_other_codecs_in_their_place_are_refused(shared, tmp_path):
         atlasae.open(alone)
 
 
+def test_a_farm_is_not_resumed_with_damaged_codecs(farm, farm_codecs, shared, tmp_path):
+    out = shutil.copytree(shared, tmp_path / "out")
+    place, options = codecs_of(out), {"codec": farm_codecs, "shared_codec": True, "jobs": 1}
+    whole = place.read_bytes()
+    place.write_bytes(whole[:-9])
+    with pytest.raises(DamagedFileError, match=rf"{place.name} is damaged .*; move it away"):
+        atlasae.compress_files(farm, out, **options)
+    (learned,) = atlasae.FileCodecs.load(farm_codecs).trees.values()
+    atlasae.FileCodecs({"another tree": learned}).save(place)
+    with pytest.raises(DamagedFileError, match=rf"{place.name} holds other codecs"):
+        atlasae.compress_files(farm, out, **options)
+    atlasae.compress_files(farm, out, force=True, **options)
+    assert place.read_bytes() == whole
+
+
 def test_a_resumed_farm_keeps_what_it_shares(farm, farm_codecs, shared, tmp_path):
     out = shutil.copytree(shared, tmp_path / "out")
     options = {"codec": farm_codecs, "jobs": 1}

@@ -27,6 +27,19 @@ def test_a_directory_keeps_the_paths_below_it(folder):
     assert targets(folder, folder / "out") == expected  # what is in out is no source
 
 
+def test_the_folder_of_the_targets_may_be_above_the_files(folder):
+    assert [target for _, target in targets(folder / "sub", folder)] == [
+        f"{folder}/a.root",
+        f"{folder}/deep/c.root",
+    ]
+    with pytest.raises(InputError, match="name another one"):
+        targets(folder, folder)
+    (folder / "deep").mkdir()
+    (folder / "deep/c.root").touch()
+    with pytest.raises(InputError, match=r"deep/c\.root', which is one of the files"):
+        targets([folder / "sub", folder / "deep/c.root"], folder)
+
+
 def test_files_and_patterns_keep_their_names(folder):
     found = targets([f"{folder}/*.root", folder / "sub/deep/c.root", f"{folder}/a.root"], "out")
     assert [target for _, target in found] == ["out/a.root", "out/b.root", "out/c.root"]
