@@ -58,8 +58,8 @@ def rdataframe(
         MissingPackageError: ROOT is not installed.
         MissingFileError, DamagedFileError: a file is missing or cannot be read.
         MissingNameError: there is no such tree or column; the message names the nearest.
-        InputError: a file has several trees and none is named, or neither uproot nor ROOT can
-            write a column.
+        InputError: a file has several trees and none is named, ``columns`` is empty, or neither
+            uproot nor ROOT can write a column.
 
     Example:
         >>> import atlasae
@@ -71,6 +71,8 @@ def rdataframe(
     check_step_size(step_size)
     threads = thread_count(threads)
     wanted = [columns] if isinstance(columns, str) else None if columns is None else list(columns)
+    if wanted == []:
+        raise InputError("columns names nothing; leave it out for all columns")
     dataset = ROOT.RDF.Experimental.RDatasetSpec()
     for i, (name, path) in enumerate(expand_files(files)):
         file_path, tree_path = _for_root(name, path, wanted, step_size, threads)

@@ -8,7 +8,7 @@ import pytest
 import uproot
 
 import atlasae
-from atlasae.errors import MissingNameError, MissingPackageError
+from atlasae.errors import InputError, MissingNameError, MissingPackageError
 from atlasae.root import rdataframe as module
 from tests.helpers import compress, make_jets, write_events
 
@@ -81,6 +81,8 @@ def test_mistakes_are_named(root, files, number):
         atlasae.rdataframe({files[number]: "Events"}, ["Jet_pT"])
     with pytest.raises(MissingNameError, match=r"no tree 'events'.*'Events'"):
         atlasae.rdataframe({files[number]: "events"})
+    with pytest.raises(InputError, match="columns names nothing"):
+        atlasae.rdataframe(files[number], [])
     assert atlasae.rdataframe(files[number]).Count().GetValue() == 100  # of Events
 
 

@@ -232,9 +232,10 @@ def tree_to_open(trees: Iterable[str], name: str) -> str:
         'Events'
     """
     paths = list(trees)
+    if not paths:
+        raise InputError(f"{name}: no TTree or RNTuple in the file")
     if PREFERRED_TREE not in paths and len(paths) != 1:
         raise InputError(
-            f"{name}: {len(paths)} trees ({', '.join(paths)}); name one, as in"
-            f" {name}:{paths[0] if paths else PREFERRED_TREE}"
+            f"{name}: {len(paths)} trees ({', '.join(paths)}); name one, as in {name}:{paths[0]}"
         )
     return PREFERRED_TREE if PREFERRED_TREE in paths else paths[0]

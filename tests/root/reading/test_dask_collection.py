@@ -136,6 +136,10 @@ def test_what_cannot_be_a_collection(files, blocks_file, events_file, tmp_path):
         atlasae.dask([events_file, few], filter_name="Jet_pt")
     with pytest.raises(InputError, match=r"few\.root.*'run' is float32, and uint32 in"):
         atlasae.dask([events_file, few], filter_name="run")
+    with uproot.recreate(few) as file:
+        file["h"] = np.histogram([1.0, 2.0])
+    with pytest.raises(InputError, match=r"few\.root: no TTree or RNTuple in the file"):
+        atlasae.dask(few)
 
 
 def test_a_file_that_was_written_anew_is_not_read(tmp_path):
