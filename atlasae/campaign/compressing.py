@@ -158,25 +158,32 @@ class CompressWork:
     def __call__(self, task: Task) -> Outcome:
         target = Path(task.target)
         if target.exists() and not self.force:
-            check_target(target, force=True, sources=[task.source])
-            why = why_other(task.source, target, self.job)
-            if why:
-                raise TargetExistsError(
-                    f"{target} is there, and {why}: move it away, or overwrite it with --force"
-                    " (force=True)"
-                )
-            return _outcome(task, SKIPPED, info(target))
+            return self._found(task)
         make_directory(target.parent)
-        contents = compress_file(
-            task.source,
-            target,
-            self.job,
-            read=[],
-            verify=self.verify,
-            force=self.force,
-            allow_larger=self.allow_larger,
-        )
+        try:
+            contents = compress_file(
+                task.source,
+                target,
+                self.job,
+                read=[],
+                verify=self.verify,
+                force=self.force,
+                allow_larger=self.allow_larger,
+            )
+        except TargetExistsError:  # another process has written it since
+            return self._found(task)
         return _outcome(task, WRITTEN, contents)
+
+    def _found(self, task: Task) -> Outcome:
+        """What comes of a file whose target is there."""
+        check_target(task.target, force=True, sources=[task.source])
+        why = why_other(task.source, task.target, self.job)
+        if why:
+            raise TargetExistsError(
+                f"{task.target} is there, and {why}: move it away, or overwrite it with --force"
+                " (force=True)"
+            )
+        return _outcome(task, SKIPPED, info(task.target))
 
 
 def _outcome(task: Task, status: str, contents: Contents) -> Outcome:

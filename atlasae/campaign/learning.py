@@ -24,7 +24,7 @@ from atlasae.root.io.file import open_root
 from atlasae.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from atlasae.campaign.work import Task
     from atlasae.codecs import Codec
@@ -60,20 +60,28 @@ def learned_codecs(
     asked = json.loads(json.dumps(asked))  # as it is read
     path = folder / CODECS
     if path.exists() and not force:
-        known = FileCodecs.load(path)
-        if {name: known.origin.get(name) for name in asked} != asked:
-            raise TargetExistsError(
-                f"{path} was not learned with these options: use it with --codec (codec=...), or"
-                " give another folder, or --force (force=True) to write all anew"
-            )
-        _logger.info("using the codecs in %s", printable(str(path)))
-        return known
+        return _learned_before(path, asked)
     sources = sample_files([task.source for task in tasks], seed)
     codecs = _learn(sources, config["tolerance"], job)
     codecs = replace(codecs, origin={**asked, "files": sources})
-    codecs.save(path, force=force)
+    try:
+        codecs.save(path, force=force)
+    except TargetExistsError:  # another process has learned the same
+        return _learned_before(path, asked)
     _logger.info("%s written: give it to other files with --codec", printable(str(path)))
     return codecs
+
+
+def _learned_before(path: Path, asked: Mapping[str, Any]) -> FileCodecs:
+    """The codecs of a folder, if they are what is asked for."""
+    known = FileCodecs.load(path)
+    if {name: known.origin.get(name) for name in asked} != asked:
+        raise TargetExistsError(
+            f"{path} was not learned with these options: use it with --codec (codec=...), or"
+            " give another folder, or --force (force=True) to write all anew"
+        )
+    _logger.info("using the codecs in %s", printable(str(path)))
+    return known
 
 
 def _config(template: Codec | FileCodecs) -> dict[str, Any]:

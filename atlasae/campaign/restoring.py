@@ -109,26 +109,33 @@ class DecompressWork:
     def __call__(self, task: Task) -> Outcome:
         target = Path(task.target)
         if target.exists() and not self.force:
-            check_target(target, force=True, sources=[task.source])
-            compared = check(task.source, target, step_size=self.step_size, threads=self.threads)
-            if not compared.good:
-                raise TargetExistsError(
-                    f"{target} is there, and differs from {task.source}: move it away, or overwrite it"
-                    " with --force (force=True)"
-                )
-            return _outcome(task, SKIPPED)
+            return self._found(task)
         make_directory(target.parent)
-        notes = decompress(
-            task.source,
-            target,
-            to=self.to,
-            drop_unwritable=self.drop_unwritable,
-            writer=self.writer,
-            step_size=self.step_size,
-            threads=self.threads,
-            force=self.force,
-        )
+        try:
+            notes = decompress(
+                task.source,
+                target,
+                to=self.to,
+                drop_unwritable=self.drop_unwritable,
+                writer=self.writer,
+                step_size=self.step_size,
+                threads=self.threads,
+                force=self.force,
+            )
+        except TargetExistsError:  # another process has written it since
+            return self._found(task)
         return replace(_outcome(task, WRITTEN), changed=notes.changed, left_out=notes.left_out)
+
+    def _found(self, task: Task) -> Outcome:
+        """What comes of a file whose target is there."""
+        check_target(task.target, force=True, sources=[task.source])
+        compared = check(task.source, task.target, step_size=self.step_size, threads=self.threads)
+        if not compared.good:
+            raise TargetExistsError(
+                f"{task.target} is there, and differs from {task.source}: move it away, or overwrite"
+                " it with --force (force=True)"
+            )
+        return _outcome(task, SKIPPED)
 
 
 def _outcome(task: Task, status: str) -> Outcome:

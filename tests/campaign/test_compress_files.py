@@ -11,7 +11,7 @@ import uproot
 
 import atlasae
 from atlasae import Selection, compress_files
-from atlasae.campaign import compressing
+from atlasae.campaign import compressing, restoring
 from atlasae.errors import FileError, InputError, MissingFileError, TargetExistsError
 from tests.campaign.conftest import write_file
 from tests.root.helpers import StoredFile
@@ -160,6 +160,37 @@ def test_damage_that_learning_meets_leaves_the_sample(farm, tmp_path, monkeypatc
     summary = again(farm, tmp_path / "out", None)
     assert summary.learned["files"] == [str(farm / "a.root"), str(farm / "more/c.root")]
     assert summary.good
+
+
+def test_what_another_process_writes_meanwhile_is_taken(farm, tmp_path, monkeypatch):
+    """Two processes with the same files: the second finds all that the first has written since."""
+    out, fit = tmp_path / "out", atlasae.FileCodecs.fit
+    first = []
+
+    def fit_while_the_other_goes_on(sources, **options):
+        if not first:
+            first.append(None)
+            first.append(again(farm / "a.root", out, None))
+        return fit(sources, **options)
+
+    monkeypatch.setattr(atlasae.FileCodecs, "fit", fit_while_the_other_goes_on)
+    assert again(farm / "a.root", out, None).counts == {"skipped": 1}
+    assert first[1].counts == {"written": 1}
+    (out / "a.root").unlink()
+    for module, call in ((compressing, "compress_file"), (restoring, "decompress")):
+        work, back = getattr(module, call), tmp_path / "back"
+
+        def late(source, target, *rest, work=work, **options):
+            work(source, target, *rest, **options)
+            return work(source, target, *rest, **options)
+
+        monkeypatch.setattr(module, call, late)
+        found = (
+            again(farm / "a.root", out, None)
+            if module is compressing
+            else atlasae.decompress_files(out / "a.root", back, jobs=1)
+        )
+        assert found.counts == {"skipped": 1}
 
 
 def test_an_interruption_is_summed_up(farm, farm_codecs, tmp_path, monkeypatch, caplog):
