@@ -194,8 +194,7 @@ def read_container(file: Any) -> Container:
     if not is_compressed(file):
         raise InputError(f"{path} {_NOT_COMPRESSED}")
     with located(path):
-        shared = shared_codecs(file)
-        stored = stored_codecs(file)
+        stored, shared = _codecs_and_shared(file)
         codecs = StoredCodecs(path, [data for data in stored if not is_block_model(data)])
         models = {digest(data): data for data in stored if is_block_model(data)}
         manifests = [Manifest.from_bytes(data) for data in _payloads(file, MANIFESTS)]
@@ -255,19 +254,16 @@ def stored_codecs(file: Any) -> list[bytes]:
         MissingFileError: the codecs are shared, and not found.
         DamagedFileError: they are damaged.
     """
-    rows = [row for row in _payloads(file, CODECS) if not SharedCodecs.is_stored(row)]
-    found = (row for shared in shared_codecs(file) for row in shared.find(file.file_path))
-    return list(dict.fromkeys(chain(rows, found)))
+    return _codecs_and_shared(file)[0]
 
 
-def shared_codecs(file: Any) -> tuple[SharedCodecs, ...]:
-    """The codecs that a compressed file needs, and that are not in it.
-
-    Raises:
-        DamagedFileError: what names them is damaged.
-    """
-    rows = filter(SharedCodecs.is_stored, _payloads(file, CODECS))
-    return tuple(dict.fromkeys(map(SharedCodecs.from_bytes, rows)))
+def _codecs_and_shared(file: Any) -> tuple[list[bytes], tuple[SharedCodecs, ...]]:
+    rows = _payloads(file, CODECS)
+    named = filter(SharedCodecs.is_stored, rows)
+    shared = tuple(dict.fromkeys(map(SharedCodecs.from_bytes, named)))
+    own = (row for row in rows if not SharedCodecs.is_stored(row))
+    found = (row for each in shared for row in each.find(file.file_path))
+    return list(dict.fromkeys(chain(own, found))), shared
 
 
 def _payloads(file: Any, path: str) -> list[bytes]:
