@@ -30,13 +30,14 @@ print(json.dumps([seconds, time.process_time(), peak]))
 """
 
 
-def measure(events: Path, repeats: int) -> list[dict[str, Any]]:
+def measure(events: Path, repeats: int, largest: int) -> list[dict[str, Any]]:
     """Least seconds and largest memory of some repeats, by number of jets."""
     with uproot.open(events) as file:
         jets = int(file["Events"]["nJet"].array(library="np").sum())
     return [
         _measured(events, max(number // jets, 1), jets, repeats if number <= _REPEATED else 1)
         for number in JETS
+        if number <= largest
     ]
 
 
@@ -60,9 +61,10 @@ def _measured(events: Path, copies: int, jets: int, repeats: int) -> dict[str, A
 @click.argument("events", type=click.Path(path_type=Path))
 @click.option("--output", default="benchmarks/results/scale.json", show_default=True)
 @click.option("--repeats", default=2, show_default=True, type=click.IntRange(min=1))
-def main(events: Path, output: str, repeats: int) -> None:
+@click.option("--largest", default=JETS[-1], show_default=True, help="Number of jets.")
+def main(events: Path, output: str, repeats: int, largest: int) -> None:
     """Compress EVENTS, repeated to up to 10^8 jets."""
-    rows = measure(events, repeats)
+    rows = measure(events, repeats, largest)
     write_json(output, {"machine": machine.facts(), "repeats": repeats, "rows": rows})
     console = table_console()
     for row in rows:
