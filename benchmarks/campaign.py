@@ -33,6 +33,7 @@ _HOW = {
 }
 _READ = """
 import json, sys
+import awkward as ak
 import atlasae
 jets = sum(int(ak.sum(ak.num(chunk["Jet_pt"]))) for chunk in atlasae.iterate(sys.argv[1] + ":Events"))
 print(json.dumps(jets))
