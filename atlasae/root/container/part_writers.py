@@ -16,7 +16,6 @@ from atlasae.errors import CannotPackError, DamagedFileError, InputError
 from atlasae.jets.table import Table, joined, to_table
 from atlasae.lossless.columns import NOTHING_LEARNED, Learned, pack, same_bits, size_of, unpack
 from atlasae.lossless.slots import dtypes_of
-from atlasae.lossless.streams import LARGEST
 from atlasae.root.container.container import digest
 from atlasae.root.container.manifest import Part
 from atlasae.root.io.branch import Arrays, BranchInfo, concatenated, free_name
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from atlasae.root.known_layouts import Collection
 
 _COLUMN_BYTES = 32_000_000  # of columns packed into one block, about
-_MOST_COLUMN_BYTES = LARGEST * 5 // 8  # where more are read at a time
+_MOST_COLUMN_BYTES = 48_000_000  # where more are read at a time; any block can be unpacked
 
 
 class PartWriter(ABC):
