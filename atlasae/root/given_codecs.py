@@ -167,7 +167,8 @@ def _models(
         why = "nothing was learned of them"
         if learned.collections and not learned.columns:
             why = f"the codec given is of {', '.join(learned.collections)} alone"
-        notes.append(f"{len(without):,} branches are packed one by one ({why}): {listed}")
+        number = "1 branch is" if len(without) == 1 else f"{len(without):,} branches are"
+        notes.append(f"{number} packed one by one ({why}): {listed}")
     return model, notes
 
 

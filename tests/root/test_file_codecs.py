@@ -164,7 +164,7 @@ def test_models_depend_on_the_branches_alone(codecs, tmp_path):
     assert set(codec_bytes(small[0][0])) == set(codec_bytes(small[1][0]))
     assert codecs.trees["Events"].model not in codec_bytes(small[0][0])
     assert (
-        "1 branches are packed one by one (nothing was learned of them): more"
+        "1 branch is packed one by one (nothing was learned of them): more"
         in small[0][1].changed["Events"]
     )
     # complete in themselves
