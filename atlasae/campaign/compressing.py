@@ -12,9 +12,9 @@ from atlasae.campaign.learning import CODECS, learned_codecs, sharing
 from atlasae.campaign.running import Campaign, runner_for, threads_for
 from atlasae.campaign.sources import find_tasks
 from atlasae.campaign.work import SKIPPED, WRITTEN, Outcome
+from atlasae.campaign.writing import WritingWork
 from atlasae.codecs.base import Codec
 from atlasae.directories import make_directory
-from atlasae.errors import TargetExistsError
 from atlasae.root.compress import compress_file, require_comparable
 from atlasae.root.file_codecs import FileCodecs
 from atlasae.root.info import info
@@ -147,42 +147,29 @@ def compress_files(
 
 
 @dataclass(frozen=True)
-class CompressWork:
+class CompressWork(WritingWork):
     """Compresses a file, unless its target is there."""
 
     job: Job
     verify: bool
-    force: bool
     allow_larger: bool
 
-    def __call__(self, task: Task) -> Outcome:
-        target = Path(task.target)
-        if target.exists() and not self.force:
-            return self._found(task)
-        make_directory(target.parent)
-        try:
-            contents = compress_file(
-                task.source,
-                target,
-                self.job,
-                read=[],
-                verify=self.verify,
-                force=self.force,
-                allow_larger=self.allow_larger,
-            )
-        except TargetExistsError:  # another process has written it since
-            return self._found(task)
+    def _write(self, task: Task) -> Outcome:
+        contents = compress_file(
+            task.source,
+            task.target,
+            self.job,
+            read=[],
+            verify=self.verify,
+            force=self.force,
+            allow_larger=self.allow_larger,
+        )
         return _outcome(task, WRITTEN, contents)
 
-    def _found(self, task: Task) -> Outcome:
-        """What comes of a file whose target is there."""
-        check_target(task.target, force=True, sources=[task.source])
-        why = why_other(task.source, task.target, self.job)
-        if why:
-            raise TargetExistsError(
-                f"{task.target} is there, and {why}: move it away, or overwrite it with --force"
-                " (force=True)"
-            )
+    def _why_other(self, task: Task) -> str:
+        return why_other(task.source, task.target, self.job)
+
+    def _skipped(self, task: Task) -> Outcome:
         return _outcome(task, SKIPPED, info(task.target))
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from atlasae.atomic_write import check_target
 from atlasae.campaign.running import Campaign, runner_for, threads_for
 from atlasae.campaign.sources import find_tasks
 from atlasae.campaign.work import SKIPPED, WRITTEN, Outcome
+from atlasae.campaign.writing import WritingWork
 from atlasae.directories import make_directory
-from atlasae.errors import TargetExistsError, require_choice
+from atlasae.errors import require_choice
 from atlasae.root.check import check
 from atlasae.root.decompress import decompress
 from atlasae.root.io.cpp import require_library
@@ -91,12 +90,12 @@ def decompress_files(
     tasks = find_tasks(files, folder, below=below)
     runner = runner_for(jobs, dask, len(tasks))
     many = threads_for(threads, runner)
-    work = DecompressWork(to, drop_unwritable, writer, step_size, many, force)
+    work = DecompressWork(to, drop_unwritable, writer, step_size, many, force=force)
     return Campaign("decompress", tasks, runner, summary, progress).run(work)
 
 
 @dataclass(frozen=True)
-class DecompressWork:
+class DecompressWork(WritingWork):
     """Restores a file, unless its target is there."""
 
     to: str
@@ -104,37 +103,25 @@ class DecompressWork:
     writer: str
     step_size: str | int
     threads: int
-    force: bool
 
-    def __call__(self, task: Task) -> Outcome:
-        target = Path(task.target)
-        if target.exists() and not self.force:
-            return self._found(task)
-        make_directory(target.parent)
-        try:
-            notes = decompress(
-                task.source,
-                target,
-                to=self.to,
-                drop_unwritable=self.drop_unwritable,
-                writer=self.writer,
-                step_size=self.step_size,
-                threads=self.threads,
-                force=self.force,
-            )
-        except TargetExistsError:  # another process has written it since
-            return self._found(task)
+    def _write(self, task: Task) -> Outcome:
+        notes = decompress(
+            task.source,
+            task.target,
+            to=self.to,
+            drop_unwritable=self.drop_unwritable,
+            writer=self.writer,
+            step_size=self.step_size,
+            threads=self.threads,
+            force=self.force,
+        )
         return replace(_outcome(task, WRITTEN), changed=notes.changed, left_out=notes.left_out)
 
-    def _found(self, task: Task) -> Outcome:
-        """What comes of a file whose target is there."""
-        check_target(task.target, force=True, sources=[task.source])
+    def _why_other(self, task: Task) -> str:
         compared = check(task.source, task.target, step_size=self.step_size, threads=self.threads)
-        if not compared.good:
-            raise TargetExistsError(
-                f"{task.target} is there, and differs from {task.source}: move it away, or overwrite"
-                " it with --force (force=True)"
-            )
+        return "" if compared.good else f"differs from {task.source}"
+
+    def _skipped(self, task: Task) -> Outcome:
         return _outcome(task, SKIPPED)
 
 
