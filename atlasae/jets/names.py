@@ -67,6 +67,19 @@ def four_vector(names: Sequence[str]) -> tuple[str, ...] | None:
     return components if len(components) == len(FOUR_VECTOR) else None
 
 
+def matching_features(name: str, names: Iterable[str]) -> list[str]:
+    """The features that a name stands for: the one of this name, else those of the same role.
+
+    Example:
+        >>> matching_features("m", ["pt", "mass"]), matching_features("btag", ["pt", "mass"])
+        (['mass'], [])
+    """
+    names = list(names)
+    if name in names:
+        return [name]
+    return [other for other in names if role(other) == role(name) is not None]
+
+
 def find_feature(name: str, names: Iterable[str], where: str) -> str:
     """The member of ``names`` that equals ``name``, or else the first with the same role.
 
@@ -83,12 +96,10 @@ def find_feature(name: str, names: Iterable[str], where: str) -> str:
         'mass'
     """
     names = list(names)
-    if name in names:
-        return name
-    same_role = [other for other in names if role(other) == role(name) is not None]
-    if not same_role:
+    matching = matching_features(name, names)
+    if not matching:
         raise MissingNameError.of("feature", name, where, names)
-    return same_role[0]
+    return matching[0]
 
 
 def energy_unit(pt: NDArray[Any]) -> str:

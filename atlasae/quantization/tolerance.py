@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from atlasae.errors import InputError, MissingNameError, require_choice, suggestion
-from atlasae.jets.names import is_energy, role
+from atlasae.jets.names import is_energy, matching_features, role
 from atlasae.quantization.kinds import RESOLUTIONS, of_kind
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ def tolerances(spec: ToleranceSpec, names: Sequence[str]) -> dict[str, Tolerance
         return {name: _tolerance(spec, name) for name in names}
     given: dict[str, Tolerance] = {}
     for key, value in spec.items():
-        matching = _matching(key, names)
+        matching = matching_features(str(key), names)
         if not matching:
             raise MissingNameError.of("feature", str(key), "these jets", names)
         for name in matching:
@@ -256,7 +256,7 @@ def restricted(spec: ToleranceSpec, names: Sequence[str], *, strict: bool = Fals
         return spec
     if _is_by_kind(spec):
         return {kind: restricted(one, names, strict=strict) for kind, one in spec.items()}
-    missing = [key for key in spec if not _matching(key, names)]
+    missing = [key for key in spec if not matching_features(str(key), names)]
     if missing and strict:
         raise MissingNameError.of("feature", str(missing[0]), "these jets", names)
     return {key: value for key, value in spec.items() if key not in missing}
@@ -325,14 +325,6 @@ def _tolerance(value: Any, name: str) -> Tolerance:
             " than 3.14 (pi), such as 1e-3"
         )
     return tolerance
-
-
-def _matching(key: Any, names: Sequence[str]) -> list[str]:
-    """The features that ``key`` names: the one of this name, else those of the same role."""
-    if key in names:
-        return [key]
-    what = role(str(key))
-    return [name for name in names if what and role(name) == what]
 
 
 def _parsed(text: str) -> str | float | dict[str, float]:
