@@ -16,6 +16,8 @@ from atlasae.text import printable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from atlasae.quantization.cuts import CutSpec
+
     Decorator = Callable[[Any], Any]
 
 TOLERANCE_HELP = "Largest error: 1e-3, pt=1e-3,eta=1e-4, resolution, nanoaod or lossless."
@@ -125,6 +127,20 @@ dither = click.option(
     default=False,
     show_default=True,
     help="Errors that do not depend on the value: spectra in fine bins have no comb.",
+)
+
+
+def _cuts(_context: click.Context, _parameter: click.Parameter, given: str | None) -> CutSpec:
+    """Cuts as text, or those in the file of this name."""
+    from atlasae.quantization.cuts import read_cuts
+
+    return given if given is None or set(given) & set("<>=:") else read_cuts(given)
+
+
+cuts = click.option(
+    "--cuts",
+    callback=_cuts,
+    help="Cuts that no value crosses: 'Jet_pt>30, abs(Jet_eta)<2.4', or a file of edges.",
 )
 rates = click.option(
     "--rates",
