@@ -78,9 +78,8 @@ def _fitted(case: cases.Case) -> tuple[BoundedCodec, float]:
 
 def _density_of(codec: BoundedCodec, table: Table) -> tuple[int, float, dict[str, Column]]:
     """Bytes of the jet counts, cross-entropy in bits with the counts, and the integers."""
-    density = codec._density  # noqa: SLF001  (not public)
-    quantized = codec._quantize(table)  # noqa: SLF001
-    assert density is not None
+    coder = codec._fitted  # noqa: SLF001  (not public)
+    density, quantized = coder.density, coder.quantize(table)
     cross_entropy = sum(density.bits(quantized.integers, quantized.counts).values())
     count_bytes = 0
     if (counts := quantized.counts) is not None:

@@ -190,8 +190,14 @@ class Codec(ABC):
         """This codec, or an unfitted one with the same settings that keeps the order."""
         return self
 
-    def require_features(self, names: Sequence[str]) -> None:  # noqa: B027  (most name none)
-        """Check that the settings name no feature beside these.
+    def require_features(  # noqa: B027  (most name none)
+        self, collections: Mapping[str, Sequence[str]], branches: Collection[str]
+    ) -> None:
+        """Check that the settings name no feature that does not exist.
+
+        Args:
+            collections: the features of each.
+            branches: names of all branches, also of those that are in no collection.
 
         Raises:
             MissingNameError: they do; the message names the nearest.

@@ -24,6 +24,8 @@ from atlasae.errors import DamagedFileError
 from atlasae.exact_math import exp2, log2
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from atlasae.types import Classes, Integers, Integers32
@@ -103,10 +105,15 @@ class Contexts:
     @classmethod
     def plain(cls, count: int) -> Contexts:
         """The one context of symbols of which nothing is known."""
-        one = np.ones(1, np.int64)
-        return cls(
-            np.zeros((1, count), np.int32), one, -one, 0 * one, np.zeros((0, count), np.int32)
-        )
+        return cls.known(np.zeros((1, count), np.int32), [1])
+
+    @classmethod
+    def known(cls, cells: Integers32, sizes: Sequence[int]) -> Contexts:
+        """Contexts of what is known of symbols, without those of earlier symbols."""
+        number, count = cells.shape
+        zeros = np.zeros(number, np.int64)
+        cells = np.ascontiguousarray(cells)
+        return cls(cells, np.array(sizes), zeros - 1, zeros, np.zeros((0, count), np.int32))
 
     def __len__(self) -> int:
         return len(self.sizes)

@@ -17,7 +17,7 @@ from atlasae.compiled import accelerated
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from atlasae.types import Float32s, Floats, Integers32, Values
+    from atlasae.types import Classes, Float32s, Floats, Integers32, Values
 
 LARGEST = float(np.finfo(np.float32).max)
 SMALLEST = 2.0**-149  # the smallest subnormal
@@ -219,3 +219,20 @@ def is_zero_of_other_sign(values: Values, restored: Values) -> NDArray[np.bool_]
 def sum_of(integers: Integers32) -> int:
     """The sum of integers."""
     return int(integers.sum(dtype=np.int64))
+
+
+@accelerated("atlasae.quantization.kernels")
+def find_marked(values: Float32s, marks: Classes, rows: Integers32) -> int:
+    """Find the values whose upper 17 bits, sign and exponent and 8 of the mantissa, are marked.
+
+    Args:
+        values: shape (n,).
+        marks: 1 or 0 for each pattern of 17 bits, shape (2^17,).
+        rows: filled in with the places of the values found, ascending, shape (n,).
+
+    Returns:
+        How many there are.
+    """
+    found = np.flatnonzero(marks[values.view(np.uint32) >> np.uint32(15)])
+    rows[: len(found)] = found
+    return len(found)

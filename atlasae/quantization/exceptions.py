@@ -76,7 +76,7 @@ def replace_exceptions(
     else:
         with np.errstate(all="ignore"):
             for rows in chunks(len(values)):
-                is_exception[rows] = _breaks(values[rows], restored[rows], tolerance)
+                is_exception[rows] = breaks(values[rows], restored[rows], tolerance)
         number = int(np.count_nonzero(is_exception))
     if not number:
         return np.zeros(0, np.int64)
@@ -109,16 +109,16 @@ def restore_exceptions(values: Values, positions: Integers, bits: BitPatterns) -
     return restored
 
 
-def _breaks(values: Values, restored: Values, tolerance: Tolerance) -> NDArray[np.bool_]:
+def breaks(values: Values, restored: Values, tolerance: Tolerance) -> NDArray[np.bool_]:
     """Which values are not restored within the tolerance, or not finite."""
     if tolerance.kind == "lossless" or values.dtype.kind != "f":
-        breaks: NDArray[np.bool_] = bit_patterns(values) != bit_patterns(restored)
+        broken: NDArray[np.bool_] = bit_patterns(values) != bit_patterns(restored)
     else:
         originals = values.astype(np.float64)
         error = restored.astype(np.float64)
         error -= originals
         # written so that NaN breaks it
-        breaks = ~(np.abs(error, out=error) <= tolerance.bound(originals))
-        breaks |= is_zero_of_other_sign(values, restored)
-    breaks |= ~np.isfinite(values)
-    return breaks
+        broken = ~(np.abs(error, out=error) <= tolerance.bound(originals))
+        broken |= is_zero_of_other_sign(values, restored)
+    broken |= ~np.isfinite(values)
+    return broken

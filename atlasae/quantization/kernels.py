@@ -200,3 +200,12 @@ def sum_of(integers):
     for i in range(len(integers)):
         total += int64(integers[i])
     return total
+
+
+@kernel("int64(float32[::1], uint8[::1], int32[::1])")
+def find_marked(values, marks, rows):
+    count = int64(0)
+    for i in range(len(values)):
+        rows[count] = int32(i)
+        count += marks[int64(bits_of_float32(values[i])) >> 15 & 0x1FFFF]
+    return count

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -36,6 +36,8 @@ class QuantizedJets:
         exceptions: by feature, positions and bit patterns of the values that no quantizer holds.
         counts: number of jets per event; None for jets without events.
         seed: 32 bits, of the shifts; None without dither.
+        corrections: by feature, what each of its corrections needs to know.
+        overrides: like exceptions, of the values that no correction mends.
     """
 
     integers: Columns
@@ -43,6 +45,8 @@ class QuantizedJets:
     exceptions: Exceptions
     counts: Integers | None
     seed: int | None = None
+    corrections: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
+    overrides: Exceptions = field(default_factory=dict)
 
     def reordered(self, order: Integers) -> QuantizedJets:
         """The same jets with their events, or jets without events, in another order.

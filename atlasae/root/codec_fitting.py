@@ -79,10 +79,22 @@ def fit_codecs(plans: Sequence[TreePlan], template: Codec, *, progress: bool) ->
     Raises:
         MissingNameError: the codec, or its tolerance, names a feature that is not there.
     """
-    names = [n for plan in plans for c in plan.collections for n in (*c.vector, *c.others)]
-    if names:
-        template.require_features(names)
+    require_features(plans, template)
     return [_fit_tree(plan, template, progress) for plan in plans]
+
+
+def require_features(plans: Sequence[TreePlan], template: Codec) -> None:
+    """Check that the settings of a codec name nothing that is in none of these trees.
+
+    Raises:
+        MissingNameError: they do.
+    """
+    collections: dict[str, list[str]] = {}
+    for collection in (c for plan in plans for c in plan.collections):
+        collections.setdefault(collection.name, []).extend([*collection.vector, *collection.others])
+    if collections:
+        branches = {name for plan in plans for name in plan.source.schema.names}
+        template.require_features(collections, branches)
 
 
 def _fit_tree(plan: TreePlan, template: Codec, progress: bool) -> TreeCodecs:

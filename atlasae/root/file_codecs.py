@@ -19,7 +19,7 @@ from atlasae.columns.renumbering import renumbered
 from atlasae.columns.serialization import read_block_model, write_block_model
 from atlasae.errors import DamagedFileError, InputError, MissingNameError, located
 from atlasae.lossless.slots import dtypes_of, slots_of
-from atlasae.root.codec_fitting import collections_to_code, fit_collection
+from atlasae.root.codec_fitting import collections_to_code, fit_collection, require_features
 from atlasae.root.column_fitting import fit_columns
 from atlasae.root.container.container import read_container
 from atlasae.root.container.restored_tree import open_trees
@@ -196,9 +196,7 @@ class FileCodecs:
                     files[source] = open_trees(file)
             while True:  # until no branch makes it fail
                 plans = _plans(files, select or Selection())
-                every = [c for of in plans.values() for plan in of for c in plan.collections]
-                if names := [name for c in every for name in (*c.vector, *c.others)]:
-                    template.require_features(names)
+                require_features(list(chain(*plans.values())), template)
                 try:
                     learned = {p: _learn_tree(of, template, progress) for p, of in plans.items()}
                     break

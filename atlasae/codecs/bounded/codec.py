@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from atlasae.codecs.base import Codec, Storage, check_common_hyperparameters
-from atlasae.codecs.bounded.payload import LARGEST_BLOCK, PayloadCoder
-from atlasae.codecs.bounded.quantized_table import fit_lattices, quantize_table, restore_table
+from atlasae.codecs.bounded.block_coder import BlockCoder
+from atlasae.codecs.bounded.payload import LARGEST_BLOCK
+from atlasae.codecs.bounded.quantized_table import corrections_of, fit_lattices, quantize_table
 from atlasae.codecs.bounded.training_split import split
 from atlasae.coding.blocks import Block, block_edges, join_blocks, split_blocks
 from atlasae.coding.entropy import CODER
@@ -20,6 +22,8 @@ from atlasae.density.serialization import read_jet_density, write_jet_density
 from atlasae.errors import DamagedFileError, InputError, VersionError, located, require_choice
 from atlasae.jets.names import four_vector
 from atlasae.jets.table import Table, assembled, to_records
+from atlasae.quantization.cuts import cuts_of, cuts_to_json, parse_cuts, require_cuts, rounded_edges
+from atlasae.quantization.quantizer import FLOAT_DTYPES
 from atlasae.quantization.serialization import read_lattices, write_lattices
 from atlasae.quantization.tolerance import (
     LOSSLESS,
@@ -40,11 +44,9 @@ if TYPE_CHECKING:
 
     from atlasae.codecs.serialization import Tensors
     from atlasae.density.jet_density import JetDensity
-    from atlasae.quantization.lattices import Lattice
-    from atlasae.quantization.quantized import QuantizedJets
+    from atlasae.quantization.cuts import CutSpec
     from atlasae.quantization.quantizer import Quantizer
     from atlasae.quantization.tolerance import ToleranceSpec
-    from atlasae.types import Integers
 
 ORDERS = ("preserved", "free")
 _SECONDS_PER_JET = 1e-6  # of the references, about
@@ -71,6 +73,12 @@ class BoundedCodec(Codec):
             errors are uniform whatever the value is, so spectra have no comb. The bound is the
             same, but equal values can become unequal, and values closer than the tolerance change
             places. Not with ``order="free"``.
+        cuts: numbers of which each value stays on its side, below, at or above: a mapping from
+            feature to edges, such as ``{"pt": [30, 50], "abs(eta)": [2.4]}``, or a string such as
+            ``"pt>30, abs(eta)<2.4"``; see ``atlasae.quantization.cuts.parse_cuts``. With the edges of
+            the bins of a histogram, its contents stay the same.
+        keep_order: where pt descends in an event, keep its order, and neighbours as equal or as
+            different as they are.
         features: names of the columns to compress; by default (m, pt, phi, eta) under any of their
             usual names, else all columns.
         seed: random seed of the sample of jets that is fitted.
@@ -79,6 +87,7 @@ class BoundedCodec(Codec):
         features_: the fitted columns, in the order in which they are decoded.
         dtypes_: their dtypes.
         tolerances_: the tolerance of each feature.
+        cuts_: the edges of each feature that has any, ascending, as numbers of its dtype.
         bits_: cross-entropy on held-out jets, bits per jet by feature.
 
     Raises:
@@ -106,10 +115,14 @@ class BoundedCodec(Codec):
         features: Sequence[str] | None = None,
         seed: int = 0,
         dither: bool = False,
+        cuts: CutSpec | None = None,
+        keep_order: bool = True,
     ) -> None:
         require_choice("order", order, ORDERS)
-        if not isinstance(dither, bool):
-            raise InputError(f"dither={dither!r} must be True or False")
+        for name, value in (("dither", dither), ("keep_order", keep_order)):
+            if not isinstance(value, bool):
+                raise InputError(f"{name}={value!r} must be True or False")
+        parse_cuts(cuts)
         if dither and order == "free":
             raise InputError(
                 "dither=True shifts values by their row, which order='free' does not keep: choose"
@@ -125,12 +138,13 @@ class BoundedCodec(Codec):
         self.features = None if features is None else tuple(features)
         self.seed = seed
         self.dither = dither
-        self._density: JetDensity | None = None
-        self._lattices: dict[str, Lattice] = {}
+        self.cuts = cuts
+        self.keep_order = keep_order
+        self._coder: BlockCoder | None = None
 
     @property
     def is_fitted(self) -> bool:
-        return self._density is not None
+        return self._coder is not None
 
     @property
     def storage(self) -> Storage:
@@ -157,6 +171,7 @@ class BoundedCodec(Codec):
             if len(names) > len(four_vector(names) or names):
                 config["features"] = list(names)
             config["tolerance"] = spec_to_json(self._tolerance_of(collection, names))
+            config["cuts"] = cuts_to_json(cuts_of(self.cuts, collection, names))
         return self.from_config(config)
 
     def preserving_order(self) -> Self:
@@ -164,8 +179,12 @@ class BoundedCodec(Codec):
             return self
         return self.from_config({**self.get_config(), "order": "preserved"})
 
-    def require_features(self, names: Sequence[str]) -> None:
+    def require_features(
+        self, collections: Mapping[str, Sequence[str]], branches: Collection[str]
+    ) -> None:
+        names = [name for of in collections.values() for name in of]
         restricted(self.tolerance, names, strict=True)
+        require_cuts(self.cuts, collections, branches)
 
     def require_dtypes(self, dtypes: Mapping[str, str]) -> None:
         for name, quantizer in self.quantizers_.items():
@@ -175,6 +194,7 @@ class BoundedCodec(Codec):
     def select_features(self, jets: Any) -> Table:
         table = super().select_features(jets)
         tolerances(self.tolerance, list(table.columns))
+        require_cuts(self.cuts, {"": list(table.columns)})
         return table
 
     def fit(self, jets: Any, *, uses: float = 10.0, progress: bool = False) -> Self:
@@ -197,13 +217,17 @@ class BoundedCodec(Codec):
 
         table = self.select_features(jets)
         self._fingerprint = None
-        self._fit_lattices(table)
+        self.features_ = tuple(table.columns)
+        self.dtypes_ = tuple(column.dtype.name for column in table.columns.values())
+        self._resolve()
+        lattices = fit_lattices(table, self.tolerances_, dither=self.dither)
+        layout = FeatureLayout.of(lattices)
         train, held_out = split(table, self.seed)
         with progress_bar("densities", shown=progress) as bar:
             task = bar.add_task("fitting", total=3 * len(self.features_) + 1)
-            quantized = self._quantize(train)
-            self._density = fit_jet_density(
-                self._layout(),
+            quantized = quantize_table(train, layout, self.tolerances_)
+            density = fit_jet_density(
+                layout,
                 quantized.integers,
                 quantized.counts,
                 uses=uses * len(table) / len(train),
@@ -211,10 +235,34 @@ class BoundedCodec(Codec):
                     task, advance=1, description=f"fitting: {group} jet, {feature}"
                 ),
             )
-        quantized = self._quantize(held_out)
-        total = self._density.bits(quantized.integers, quantized.counts)
+        quantized = quantize_table(held_out, layout, self.tolerances_)
+        total = density.bits(quantized.integers, quantized.counts)
         self.bits_ = {name: round(bits / len(held_out), 2) for name, bits in total.items()}
+        self._coder = self._coder_of(density)
         return self
+
+    def _resolve(self) -> None:
+        """What the settings mean for the features."""
+        self.tolerances_ = tolerances(self.tolerance, self.features_)
+        dtypes = dict(zip(self.features_, self.dtypes_, strict=True))
+        self.cuts_ = {
+            name: rounded_edges(edges, dtypes[name]) if dtypes[name] in FLOAT_DTYPES else edges
+            for name, edges in cuts_of(self.cuts, "", self.features_).items()
+        }
+
+    def _coder_of(self, density: JetDensity) -> BlockCoder:
+        corrections = corrections_of(
+            density.layout, self.tolerances_, self.cuts_, keep_order=self.keep_order
+        )
+        return BlockCoder(
+            density, self.features_, self.tolerances_, corrections, free=self.reorders
+        )
+
+    @property
+    def _fitted(self) -> BlockCoder:
+        self.require_fitted()
+        assert self._coder is not None
+        return self._coder
 
     def encode(self, jets: Any, threads: int | None = None) -> bytes:
         """Code jets, and how many there are in each event, in blocks of about 131,072 jets.
@@ -251,21 +299,11 @@ class BoundedCodec(Codec):
 
     def encode_blocks(self, jets: Any, threads: int | None = None) -> Iterator[Block]:
         """The blocks of ``encode``; each is decoded and compared before it is given."""
-        self.require_fitted()
+        block = self._fitted.block
         table = self.select_fitted(jets)
         expect(len(table) * _SECONDS_PER_JET)
         edges = pairwise(block_edges(table.counts, len(table)))
-        return ordered_map(lambda edge: self._block(table.span(*edge), edge[0]), edges, threads)
-
-    def _block(self, table: Table, start: int) -> Block:
-        """One block of the events, or jets, from ``start`` on."""
-        if len(table) > LARGEST_BLOCK:
-            raise InputError(f"one event has {len(table)} jets, more than a block can hold")
-        quantized = self._quantize(table)
-        order = self._free_order(quantized)
-        if order is None:
-            return self._payload_coder.block(quantized, None)
-        return self._payload_coder.block(quantized.reordered(order), start + order)
+        return ordered_map(lambda edge: block(table.span(*edge), edge[0]), edges, threads)
 
     def decode_blocks(
         self,
@@ -278,12 +316,7 @@ class BoundedCodec(Codec):
         Features are decoded up to the last of ``features``: pt comes first, then mass, phi, eta,
         then the others.
         """
-        self.require_fitted()
-
-        def table_of(block: Block) -> Table:
-            quantized = self._payload_coder.read(block, features)
-            return restore_table(quantized, self._lattices, self.features_)
-
+        table_of = partial(self._fitted.table, features=features)
         every = list(blocks)
         if not every:
             raise DamagedFileError("the stream of coded jets has no blocks")
@@ -296,7 +329,8 @@ class BoundedCodec(Codec):
         return assembled(ordered_map(table_of, every, threads), jets)
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"tolerance": spec_to_json(self.tolerance)}
+        own = {"tolerance": spec_to_json(self.tolerance), "cuts": cuts_to_json(self.cuts)}
+        return super().get_config() | own
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
@@ -304,44 +338,14 @@ class BoundedCodec(Codec):
             config = {**config, "tolerance": spec_from_json(config["tolerance"])}
         return cls(**config)
 
-    def _fit_lattices(self, table: Table) -> None:
-        names = tuple(table.columns)
-        self.features_ = names
-        self.dtypes_ = tuple(column.dtype.name for column in table.columns.values())
-        self.tolerances_ = tolerances(self.tolerance, names)
-        self._lattices = fit_lattices(table, self.tolerances_, dither=self.dither)
-
     @property
     def quantizers_(self) -> dict[str, Quantizer]:
         """The quantizer of each feature, in the order of coding."""
-        return {name: lattice.quantizer for name, lattice in self._lattices.items()}
-
-    def _layout(self) -> FeatureLayout:
-        return FeatureLayout.of(self._lattices)
-
-    def _quantize(self, table: Table) -> QuantizedJets:
-        return quantize_table(table, self._layout(), self.tolerances_)
-
-    def _free_order(self, quantized: QuantizedJets) -> Integers | None:
-        """The order in which the events of a block are coded; None to preserve theirs."""
-        assert self._density is not None
-        if self.order == "preserved":
-            return None
-        order = self._density.free_order(quantized.integers, quantized.counts)
-        if order is None:
-            raise InputError(
-                "order='free' requires a pt feature, an absolute tolerance on phi of 1e-8 or more,"
-                " and for jets grouped by event a codec fitted to jets grouped by event"
-            )
-        return order
-
-    @property
-    def _payload_coder(self) -> PayloadCoder:
-        assert self._density is not None
-        return PayloadCoder(self._density, self._density.layout, free=self.order == "free")
+        lattices = self._fitted.density.layout.lattices
+        return {name: lattice.quantizer for name, lattice in lattices.items()}
 
     def _state(self) -> tuple[dict[str, Any], Tensors]:
-        assert self._density is not None
+        density = self._fitted.density
         state: dict[str, Any] = {
             "coder": CODER,
             "features": list(self.features_),
@@ -349,8 +353,8 @@ class BoundedCodec(Codec):
             "bits": list(self.bits_.values()),
         }
         writer = NumberWriter()
-        write_lattices(writer, list(self._lattices.values()))
-        conditionals = write_jet_density(writer, self._density)
+        write_lattices(writer, list(density.layout.lattices.values()))
+        conditionals = write_jet_density(writer, density)
         model = join_stacks([writer.to_bytes(), *conditionals])
         return state, {"model": np.frombuffer(model, np.uint8)}
 
@@ -362,12 +366,12 @@ class BoundedCodec(Codec):
             )
         self.features_ = tuple(state["features"])
         self.dtypes_ = tuple(state["dtypes"])
-        self.tolerances_ = tolerances(self.tolerance, self.features_)
+        self._resolve()
         names = coding_order(self.features_)
         self.bits_ = dict(zip(names, state["bits"], strict=True))
         dtypes = dict(zip(self.features_, self.dtypes_, strict=True))
         stack, *conditionals = split_stacks(tensors["model"].tobytes())
         reader = NumberReader(stack)
         lattices = read_lattices(reader, [dtypes[name] for name in names], dither=self.dither)
-        self._lattices = dict(zip(names, lattices, strict=True))
-        self._density = read_jet_density(reader, conditionals, self._layout())
+        layout = FeatureLayout.of(dict(zip(names, lattices, strict=True)))
+        self._coder = self._coder_of(read_jet_density(reader, conditionals, layout))

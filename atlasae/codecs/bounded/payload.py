@@ -1,8 +1,8 @@
 """The payloads of blocks: quantized jets to bytes and back.
 
-A payload has, in this order: the exceptions with their length, a check byte of each feature, the seed
-of the dither if there is any, and what
-went through the entropy coder, which is the number of jets per event, then the features one by one.
+A payload has, in this order: the exceptions with their length, the same of the overrides, a check byte
+of each feature, the seed of the dither if there is any, what each correction needs to know with its
+length, and what went through the entropy coder, which is the number of jets per event, then the features one by one.
 A reader can stop after the features it needs.
 """
 
@@ -27,11 +27,12 @@ from atlasae.quantization.quantized import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from atlasae.coding.entropy import EntropyCoder
     from atlasae.density.feature_layout import FeatureLayout
     from atlasae.density.jet_density import JetDensity
+    from atlasae.quantization.quantized import Exceptions
     from atlasae.types import Integers, Integers32
 
 _SEED = struct.Struct("<I")
@@ -48,11 +49,13 @@ class PayloadCoder:
         density: of the jets.
         layout: of the features.
         free: whether each block has its own order of events, or of jets without events.
+        corrections: number of corrections by feature.
     """
 
     density: JetDensity
     layout: FeatureLayout
     free: bool
+    corrections: Mapping[str, int]
 
     def block(self, quantized: QuantizedJets, order: Integers | None) -> Block:
         """A block. What was coded is decoded and compared before it is given.
@@ -96,14 +99,21 @@ class PayloadCoder:
             code_counts(encoder, counts, len(counts))
         for name, _ in code_features(encoder, counts, quantized.integers, jets):
             self._code_low(encoder, name, quantized.low.get(name), jets)
-        exceptions = encode_exceptions(quantized.exceptions)
-        restored = decode_exceptions(exceptions, self.layout.lattices, jets)
-        if not same_exceptions(restored, quantized.exceptions):
-            raise AssertionError("exceptions did not decode to what was coded: please report this")
+        exact = b"".join(
+            self._encode_exact(of, jets) for of in (quantized.exceptions, quantized.overrides)
+        )
         checks = bytes(quantized.check(name) for name in self.layout.order)
         seed = b"" if quantized.seed is None else _SEED.pack(quantized.seed)
-        head = encode_varint(len(exceptions)) + exceptions + checks + seed
-        return head + encoder.to_bytes()
+        told = [data for name in self.corrections for data in quantized.corrections[name]]
+        corrections = b"".join(encode_varint(len(data)) + data for data in told)
+        return exact + checks + seed + corrections + encoder.to_bytes()
+
+    def _encode_exact(self, exact: Exceptions, jets: int) -> bytes:
+        """Exceptions or overrides, with their length."""
+        encoded = encode_exceptions(exact)
+        if not same_exceptions(decode_exceptions(encoded, self.layout.lattices, jets), exact):
+            raise AssertionError("exceptions did not decode to what was coded: please report this")
+        return encode_varint(len(encoded)) + encoded
 
     def _code_low(
         self, coder: EntropyCoder, name: str, low: Integers | None, jets: int
@@ -123,21 +133,30 @@ class PayloadCoder:
         jets, events = block.jets, block.events
         if max(jets, events or 0) > LARGEST_BLOCK:
             raise DamagedFileError(f"header says {jets} jets, more than a block can hold")
-        length, start = decode_varint(block.payload, 0)
-        at = start + length
-        exceptions = decode_exceptions(block.payload[start:at], self.layout.lattices, jets)
+        exact, at = [], 0
+        for _ in range(2):
+            length, start = decode_varint(block.payload, at)
+            at = start + length
+            exact.append(decode_exceptions(block.payload[start:at], self.layout.lattices, jets))
+        exceptions, overrides = exact
         checks = block.payload[at : at + len(self.layout.order)]
         at += len(checks)
         seed = None
         if self.layout.has_dither:
             (seed,) = _SEED.unpack_from(block.payload, at)
             at += _SEED.size
+        corrections: dict[str, tuple[bytes, ...]] = {}
+        for name, number in self.corrections.items():
+            for _ in range(number):
+                length, start = decode_varint(block.payload, at)
+                at = start + length
+                corrections[name] = (*corrections.get(name, ()), block.payload[start:at])
         decoder = EntropyDecoder(memoryview(block.payload)[at:])
         code_counts, code_features = self._coding(events is not None)
         counts = None if events is None else code_counts(decoder, None, events)
         if counts is not None:
             _check_counts(counts, jets)
-        quantized = QuantizedJets({}, {}, exceptions, counts, seed)
+        quantized = QuantizedJets({}, {}, exceptions, counts, seed, corrections, overrides)
         coded = code_features(decoder, counts, None, jets)
         for check in checks[: self._number_to_decode(features)]:
             name, quantized.integers[name] = next(coded)

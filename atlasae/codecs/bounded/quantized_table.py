@@ -10,17 +10,22 @@ import numpy as np
 from atlasae.density.feature_layout import FeatureLayout, coding_order
 from atlasae.errors import located
 from atlasae.jets.table import Table
+from atlasae.quantization.corrections import code, restore
 from atlasae.quantization.dither import key_of, seed_of
-from atlasae.quantization.exceptions import restore_exceptions
 from atlasae.quantization.fitting import fit_quantizer
+from atlasae.quantization.jet_order import JetOrder
 from atlasae.quantization.lattices import Lattice
 from atlasae.quantization.quantized import QuantizedJets, phi_origin
 from atlasae.quantization.quantizer import bit_patterns
+from atlasae.quantization.quantizers import StepQuantizer
+from atlasae.quantization.sides import Sides
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from atlasae.quantization.corrections import Correction
     from atlasae.quantization.tolerance import Tolerance
+    from atlasae.types import Values
 
 
 def fit_lattices(
@@ -71,24 +76,95 @@ def quantize_table(
     return QuantizedJets(integers, low, exceptions, counts, seed)
 
 
+def corrections_of(
+    layout: FeatureLayout,
+    bounds: Mapping[str, Tolerance],
+    cuts: Mapping[str, Sequence[float]],
+    *,
+    keep_order: bool,
+) -> dict[str, tuple[Correction, ...]]:
+    """The corrections of the features that need any: those with steps, of which bits are lost.
+
+    Args:
+        layout: of the features.
+        bounds: the tolerance of each feature.
+        cuts: edges by feature, ascending, numbers of its dtype.
+        keep_order: keep the order of pt in events.
+    """
+    corrections: dict[str, tuple[Correction, ...]] = {}
+    for name, lattice in layout.lattices.items():
+        if not isinstance(lattice.quantizer, StepQuantizer):
+            continue
+        order = (JetOrder(bounds[name]),) if keep_order and name == layout.pt else ()
+        edges = np.array(cuts.get(name, ()), lattice.quantizer.dtype)
+        sides = (Sides(edges, bounds[name]),) if len(edges) else ()
+        if order or sides:
+            corrections[name] = (*order, *sides)
+    return corrections
+
+
+def with_corrections(
+    quantized: QuantizedJets,
+    table: Table,
+    lattices: Mapping[str, Lattice],
+    bounds: Mapping[str, Tolerance],
+    corrections: Mapping[str, Sequence[Correction]],
+) -> QuantizedJets:
+    """The same jets with what their corrections need to know, and the values that these do not mend.
+
+    Args:
+        quantized: the jets of the table, in its order.
+        table: the originals.
+        lattices: of all columns, in the order of coding.
+        bounds: the tolerance of each column.
+        corrections: by feature.
+    """
+    coded, overrides = {}, {}
+    for number, (name, lattice) in enumerate(lattices.items()):
+        if name not in corrections:
+            continue
+        values = lattice.quantizer.check_dtype(table.columns[name])
+        decoded = _joined(quantized, name, number, lattice)
+        exceptions, _ = quantized.exceptions.get(name, (np.zeros(0, np.int64), None))
+        coded[name], rows = code(
+            corrections[name], values, decoded, quantized.counts, bounds[name], exceptions
+        )
+        if len(rows):
+            overrides[name] = rows, bit_patterns(values)[rows]
+    return replace(quantized, corrections=coded, overrides=overrides)
+
+
+def _joined(quantized: QuantizedJets, name: str, number: int, lattice: Lattice) -> Values:
+    """What the integers of a feature stand for; it has this number in the order of coding."""
+    key = key_of(quantized.seed, number)
+    return lattice.join(quantized.integers[name], quantized.low.get(name), key)
+
+
 def restore_table(
-    quantized: QuantizedJets, lattices: Mapping[str, Lattice], features: Sequence[str]
+    quantized: QuantizedJets,
+    lattices: Mapping[str, Lattice],
+    features: Sequence[str],
+    corrections: Mapping[str, Sequence[Correction]],
 ) -> Table:
-    """The values of integers, and the exceptions.
+    """The values of integers, corrected, and the exceptions.
 
     Args:
         quantized: all columns, or those up to some in the order of coding.
         lattices: of all columns, in that order.
         features: all columns, in the order of the table.
+        corrections: by feature.
     """
     columns = {}
     for number, (name, lattice) in enumerate(lattices.items()):
         if name not in quantized.integers:
             continue
-        key = key_of(quantized.seed, number)
-        values = lattice.join(quantized.integers[name], quantized.low.get(name), key)
-        if name in quantized.exceptions:
-            values = restore_exceptions(values, *quantized.exceptions[name])
-        columns[name] = values
+        columns[name] = restore(
+            corrections.get(name, ()),
+            quantized.corrections.get(name, ()),
+            _joined(quantized, name, number, lattice),
+            quantized.counts,
+            quantized.exceptions.get(name),
+            quantized.overrides.get(name),
+        )
     decoded = {name: columns[name] for name in features if name in columns}
     return Table(decoded, quantized.counts)

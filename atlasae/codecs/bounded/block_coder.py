@@ -1,0 +1,96 @@
+"""The blocks of the bounded codec: tables of jets to bytes and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from atlasae.codecs.bounded.payload import LARGEST_BLOCK, PayloadCoder
+from atlasae.codecs.bounded.quantized_table import quantize_table, restore_table, with_corrections
+from atlasae.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from atlasae.coding.blocks import Block
+    from atlasae.density.jet_density import JetDensity
+    from atlasae.jets.table import Table
+    from atlasae.quantization.corrections import Correction
+    from atlasae.quantization.quantized import QuantizedJets
+    from atlasae.quantization.tolerance import Tolerance
+    from atlasae.types import Integers
+
+
+@dataclass(frozen=True, eq=False)
+class BlockCoder:
+    """Codes tables of jets.
+
+    Attributes:
+        density: of the jets, with the lattice of each feature.
+        features: in the order of the tables.
+        tolerances: of each feature.
+        corrections: of the features that need any.
+        free: whether each block has its own order of events, or of jets without events.
+    """
+
+    density: JetDensity
+    features: Sequence[str]
+    tolerances: Mapping[str, Tolerance]
+    corrections: Mapping[str, Sequence[Correction]]
+    free: bool
+
+    def block(self, table: Table, start: int) -> Block:
+        """One block, which is decoded and compared before it is given.
+
+        Args:
+            table: the originals.
+            start: number of events, or of jets without events, before the first.
+
+        Raises:
+            InputError: there are more jets than a block can hold, or a feature has another dtype.
+        """
+        if len(table) > LARGEST_BLOCK:
+            raise InputError(f"one event has {len(table)} jets, more than a block can hold")
+        quantized, order = self.quantize(table), None
+        if self.free:
+            order = self._free_order(quantized)
+            quantized, table = quantized.reordered(order), table.events(order)
+        quantized = with_corrections(
+            quantized, table, self.density.layout.lattices, self.tolerances, self.corrections
+        )
+        return self._payloads.block(quantized, None if order is None else start + order)
+
+    def quantize(self, table: Table) -> QuantizedJets:
+        """The integers of jets and the values that no quantizer holds, without corrections."""
+        return quantize_table(table, self.density.layout, self.tolerances)
+
+    def table(self, block: Block, features: Collection[str] | None) -> Table:
+        """The jets of a block.
+
+        Args:
+            block: to decode.
+            features: those wanted, which may be given with others; None for all.
+
+        Raises:
+            DamagedFileError: the block is damaged, or another codec wrote it.
+        """
+        quantized = self._payloads.read(block, features)
+        return restore_table(
+            quantized, self.density.layout.lattices, self.features, self.corrections
+        )
+
+    def _free_order(self, quantized: QuantizedJets) -> Integers:
+        """The order in which the events of a block are coded."""
+        order = self.density.free_order(quantized.integers, quantized.counts)
+        if order is None:
+            raise InputError(
+                "order='free' requires a pt feature, an absolute tolerance on phi of 1e-8 or more,"
+                " and for jets grouped by event a codec fitted to jets grouped by event"
+            )
+        return order
+
+    @cached_property
+    def _payloads(self) -> PayloadCoder:
+        numbers = {name: len(of) for name, of in self.corrections.items()}
+        return PayloadCoder(self.density, self.density.layout, self.free, numbers)

@@ -1,0 +1,172 @@
+"""The order of jets within their events, and which are equal, which decoding keeps.
+
+Decoded values that lie within twice the tolerance of one another may have changed places, or have
+become equal. Where the originals descend, as those of sorted collections do, the decoded ones are
+sorted, and made to differ by steps of their dtype. By the sorting no value comes further from its
+original than the worst was before: the k-th largest of values that are each within a bound of an
+original is within that bound of the k-th largest original.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from atlasae.coding.adaptive import Contexts, decode, encode
+from atlasae.coding.varint import decode_varint, encode_varint
+from atlasae.errors import DamagedFileError
+from atlasae.quantization.corrections import Coded, Correction
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from atlasae.quantization.tolerance import Tolerance
+    from atlasae.types import Integers, Values
+
+_WINDOW = 2 * (1 + 2.0**-20)  # tolerances: further apart, the originals differ
+_PASSES = 64  # equal neighbours that are told apart
+_PLACES = 16  # in a window, which the probabilities depend on
+_MOST_RISES = 1 / 8  # of the neighbours, in a collection that counts as sorted
+
+
+@dataclass(frozen=True)
+class JetOrder(Correction):
+    """Keeps the order of a feature, usually pt, among jets of an event where it descends.
+
+    Attributes:
+        tolerance: of the feature.
+
+    Example:
+        >>> from atlasae.quantization.tolerance import abs_
+        >>> order, counts = JetOrder(abs_(0.5)), np.array([3, 1])
+        >>> values, decoded = np.array([9.0, 8.9, 8.8, 7.0]), np.array([9.0, 9.1, 9.0, 7.2])
+        >>> moved = order.code(values, decoded, counts).moved
+        >>> np.diff(moved) < 0
+        array([ True,  True,  True])
+    """
+
+    tolerance: Tolerance
+
+    def code(self, values: Values, decoded: Values, counts: Integers | None) -> Coded:
+        """No bytes if the order is not kept: there are no events, or the values rise often."""
+        not_kept = Coded(b"", decoded, lambda _: np.zeros(0, np.int64))
+        if counts is None:
+            return not_kept
+        follows = _follows(counts)
+        rises = np.flatnonzero(follows[1:] & ~(values[1:] <= values[:-1])) + 1
+        if len(rises) > _MOST_RISES * np.count_nonzero(follows):
+            return not_kept
+        steps = np.diff(rises, prepend=0).astype("<u4").tobytes()
+        packed = zlib.compress(steps, 9) if len(rises) else b""
+        head = encode_varint(len(rises) + 1) + encode_varint(len(packed)) + packed
+        follows[rises] = False
+        falling = _sorted(decoded, follows)
+        near = self._near(falling, follows)
+        is_tie, ties = values[near] == values[near - 1], b""
+        if is_tie.any():
+            ties = encode(is_tie.astype(np.uint8), 1, self._contexts(falling, near))
+        moved = self._told_apart(falling, follows, near, ties)
+        return Coded(head + ties, moved, lambda now: _broken(values, now, follows))
+
+    def moved(self, decoded: Values, counts: Integers | None, coded: bytes) -> Values:
+        if counts is None or not coded:
+            return decoded
+        follows, ties = _runs(counts, coded)
+        falling = _sorted(decoded, follows)
+        return self._told_apart(falling, follows, self._near(falling, follows), ties)
+
+    def _near(self, falling: Values, follows: NDArray[np.bool_]) -> Integers:
+        """Rows whose originals may equal the one that they follow."""
+        with np.errstate(all="ignore"):
+            exact = falling.astype(np.float64)
+            window = _WINDOW * self.tolerance.bound(exact[:-1])
+            if self.tolerance.kind == "relative":
+                window /= 1 - self.tolerance.value
+            near = follows[1:] & (exact[:-1] - exact[1:] <= window)
+        return np.flatnonzero(near) + 1
+
+    def _told_apart(
+        self, falling: Values, follows: NDArray[np.bool_], near: Integers, ties: bytes
+    ) -> Values:
+        """The values, where each is below the one that it follows, or equal where it is a tie.
+
+        Where more in a row are equal than ``_PASSES``, some stay so.
+        """
+        is_tie = np.zeros(len(falling), bool)
+        if ties:
+            is_tie[near] = decode(ties, 1, self._contexts(falling, near)) > 0
+        rows = near
+        for _ in range(_PASSES):
+            before, values = falling[rows - 1], falling[rows]
+            wrong = np.where(is_tie[rows], values != before, values >= before)
+            rows, before = rows[wrong], before[wrong]
+            if not len(rows):
+                break
+            lower = np.nextafter(before, falling.dtype.type(-np.inf))
+            falling[rows] = np.where(is_tie[rows], before, lower)
+            after = rows[rows < len(falling) - 1] + 1
+            rows = np.union1d(rows, after[follows[after]])
+        return falling
+
+    def _contexts(self, falling: Values, near: Integers) -> Contexts:
+        """What the probability of a tie depends on: the distance."""
+        with np.errstate(all="ignore"):
+            before, exact = falling[near - 1].astype(np.float64), falling[near].astype(np.float64)
+            places = np.floor((before - exact) / self.tolerance.bound(before) * (_PLACES / 3))
+        cells = np.clip(np.nan_to_num(places), 0, _PLACES - 1).astype(np.int32)
+        return Contexts.known(cells[np.newaxis], [_PLACES])
+
+
+def _follows(counts: Integers) -> NDArray[np.bool_]:
+    """Whether each jet has another one before it in its event."""
+    follows = np.ones(int(counts.sum()), bool)
+    starts = np.cumsum(counts) - counts
+    follows[starts[counts > 0]] = False
+    return follows
+
+
+def _runs(counts: Integers, coded: bytes) -> tuple[NDArray[np.bool_], bytes]:
+    """Whether each jet has to be at most the one before it, and the bytes that say which are equal.
+
+    Raises:
+        DamagedFileError: the bytes are those of other jets.
+    """
+    follows = _follows(counts)
+    number, at = decode_varint(coded, 0)
+    size, start = decode_varint(coded, at)
+    at = start + size
+    if number > 1:
+        steps = zlib.decompressobj().decompress(coded[start:at], 4 * len(follows) + 1)
+        rises = np.frombuffer(steps, "<u4").cumsum(dtype=np.int64)
+        if len(rises) != number - 1 or rises[-1] >= len(follows):
+            raise DamagedFileError("the order of jets is damaged")
+        follows[rises] = False
+    return follows, coded[at:]
+
+
+def _broken(values: Values, moved: Values, follows: NDArray[np.bool_]) -> Integers:
+    """Rows of the runs in which two neighbours that descended, or were equal, do not now."""
+    falls = moved[1:] < moved[:-1]
+    bad = follows[1:] & (
+        ((values[1:] < values[:-1]) != falls) | ~(falls | (moved[1:] == moved[:-1]))
+    )
+    rows = np.flatnonzero(bad) + 1
+    if not len(rows):
+        return rows
+    runs = np.cumsum(~follows)
+    return np.flatnonzero(np.isin(runs, runs[rows]))
+
+
+def _sorted(values: Values, follows: NDArray[np.bool_]) -> Values:
+    """A copy in which each run descends; a row that does not follow begins a new run."""
+    falling = values.copy()
+    rises = np.flatnonzero(follows[1:] & (values[1:] > values[:-1])) + 1
+    if len(rises):
+        runs = np.cumsum(~follows)
+        rows = np.flatnonzero(np.isin(runs, runs[rises]))
+        order = np.lexsort((-values[rows], runs[rows]))
+        falling[rows] = values[rows][order]
+    return falling

@@ -1,0 +1,185 @@
+"""The side of cuts and bin edges that values lie on, which decoding keeps.
+
+A value decoded to within its tolerance of an edge may have come from the other side. Where that is so,
+what is stored beside the integers says on which side the original was: below the edge, at it, or above
+it. The decoded value is then moved to the nearest number of that side. As the original lies there too,
+this never makes the error larger: ``abs(moved - original) <= abs(decoded - original)``. Both sides see
+from the decoded value alone which rows are concerned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from atlasae.coding.adaptive import MOST_DEPTH, Contexts, decode, encode
+from atlasae.errors import DamagedFileError
+from atlasae.quantization.arithmetic import find_marked
+from atlasae.quantization.corrections import Coded, Correction
+
+if TYPE_CHECKING:
+    from atlasae.quantization.tolerance import Tolerance
+    from atlasae.types import Classes, Float32s, Floats, Integers, Values
+
+_SLACK = 1 + 2.0**-20  # of windows: no rounding makes one too narrow
+_PLACES = 16  # in a window, which the probabilities depend on
+_MARK_BITS = 17  # of a float32, that tell quickly whether a value may be near an edge
+_GROUPS = 256  # of edges with probabilities of their own
+
+
+class _Windows(NamedTuple):
+    """Ranges of decoded values, as far as the tolerance allows a value beyond an edge to come.
+
+    Attributes:
+        starts, ends: of the range of each edge, float64, ascending; the ends belong to it.
+        depth: bits that tell the class of a value.
+    """
+
+    starts: Floats
+    ends: Floats
+    depth: int
+
+
+@dataclass(frozen=True, eq=False)
+class Sides(Correction):
+    """Keeps the sides of the edges of one feature.
+
+    With *m* edges there are 2m + 1 classes of values: class 2i lies between the edges *i* - 1 and *i*,
+    class 2i + 1 is the value of the edge *i*.
+
+    Attributes:
+        edges: finite, ascending, in the dtype of the feature.
+        tolerance: of the feature.
+
+    Example:
+        >>> from atlasae.quantization.tolerance import abs_
+        >>> sides = Sides(np.array([30.0]), abs_(0.5))
+        >>> values, decoded = np.array([29.9, 30.0, 44.0]), np.array([30.3, 29.8, 44.2])
+        >>> moved = sides.code(values, decoded, None).moved
+        >>> (moved < 30).tolist(), (moved == 30).tolist(), float(moved[2])
+        ([True, False, False], [False, True, False], 44.2)
+    """
+
+    edges: Values
+    tolerance: Tolerance
+
+    def classes(self, values: Values) -> Integers:
+        """The class of each value; that of NaN is the last."""
+        classes: Integers = np.searchsorted(self.edges, values)
+        classes += np.searchsorted(self.edges, values, "right")
+        return classes
+
+    def code(
+        self,
+        values: Values,
+        decoded: Values,
+        counts: Integers | None,  # noqa: ARG002
+    ) -> Coded:
+        rows, first, number = self._unsure(decoded)
+        if not len(rows):
+            return Coded(b"", decoded, lambda _: rows)
+        classes = self.classes(values[rows])
+        most = np.minimum(2 * number, (1 << MOST_DEPTH) - 1)
+        symbols = np.clip(classes - 2 * first, 0, most).astype(np.uint8)
+        data = encode(symbols, self._windows.depth, self._contexts(decoded[rows], first))
+        moved = self._moved(decoded, rows, first, number, data)
+        return Coded(data, moved, lambda now: rows[self.classes(now[rows]) != classes])
+
+    def moved(self, decoded: Values, counts: Integers | None, coded: bytes) -> Values:  # noqa: ARG002
+        rows, first, number = self._unsure(decoded)
+        return self._moved(decoded, rows, first, number, coded) if len(rows) else decoded
+
+    def _moved(
+        self, decoded: Values, rows: Integers, first: Integers, number: Integers, coded: bytes
+    ) -> Values:
+        """The values, where those of some rows are moved to their sides; see ``_unsure``."""
+        near = decoded[rows]
+        symbols = decode(coded, self._windows.depth, self._contexts(near, first))
+        if np.any(symbols > 2 * number):
+            raise DamagedFileError("the sides of cuts are damaged")
+        classes = 2 * first + symbols
+        lowest, highest = self._lowest[classes], self._highest[classes]
+        moved = decoded.copy()
+        moved[rows] = np.where(near < lowest, lowest, np.where(near > highest, highest, near))
+        return moved
+
+    @cached_property
+    def _windows(self) -> _Windows:
+        exact = self.edges.astype(np.float64)
+        with np.errstate(over="ignore"):
+            reach = self.tolerance.bound(exact) * _SLACK
+            starts = np.minimum.accumulate((exact - reach)[::-1])[::-1]
+            ends = np.maximum.accumulate(exact + reach)
+        most = 2 * int((np.searchsorted(starts, ends, "right") - np.arange(len(ends))).max())
+        return _Windows(starts, ends, min(most.bit_length(), MOST_DEPTH))
+
+    @cached_property
+    def _lowest(self) -> Values:
+        """The least value of each class; not a subnormal one, which some programs flush to zero."""
+        infinity, limits = self.edges.dtype.type(np.inf), np.finfo(self.edges.dtype)
+        above, next_edge = np.nextafter(self.edges, infinity), np.append(self.edges[1:], infinity)
+        above[(above > 0) & (above < limits.tiny) & (next_edge > limits.tiny)] = limits.tiny
+        least = np.append(-limits.max, above)
+        return self._interleaved(least)
+
+    @cached_property
+    def _highest(self) -> Values:
+        """The largest value of each class."""
+        mirrored = Sides(-self.edges[::-1], self.tolerance)
+        return -mirrored._lowest[::-1]
+
+    def _interleaved(self, between: Values) -> Values:
+        """Values of all classes, from those between the edges."""
+        values = np.empty(2 * len(self.edges) + 1, self.edges.dtype)
+        values[::2], values[1::2] = between, self.edges
+        return values
+
+    def _unsure(self, decoded: Values) -> tuple[Integers, Integers, Integers]:
+        """The rows of decoded values that may have come from beyond an edge.
+
+        Returns:
+            The rows, the first edge that each is near to, and the number of these edges.
+        """
+        narrow = np.ascontiguousarray(decoded, np.float32)
+        rows = np.empty(len(narrow), np.int32)
+        rows = rows[: find_marked(narrow, self._marks, rows)]
+        near = decoded[rows]
+        first = np.searchsorted(self._windows.ends, near)
+        number = np.searchsorted(self._windows.starts, near, "right") - first
+        is_unsure = number > 0
+        return rows[is_unsure].astype(np.int64), first[is_unsure], number[is_unsure]
+
+    @cached_property
+    def _marks(self) -> Classes:
+        """Of the upper bits of float32, those that a value in a window can have: 1, else 0."""
+        with np.errstate(over="ignore"):
+            starts, ends = (
+                _ordered(np.asarray(of, np.float32))
+                for of in (self._windows.starts, self._windows.ends)
+            )
+        changes = np.zeros((1 << _MARK_BITS) + 1, np.int64)
+        np.add.at(changes, starts, 1)
+        np.add.at(changes, ends + 1, -1)
+        every = np.arange(1 << _MARK_BITS, dtype=np.uint32) << np.uint32(32 - _MARK_BITS)
+        return (np.cumsum(changes) > 0)[_ordered(every.view(np.float32))].astype(np.uint8)
+
+    def _contexts(self, near: Values, first: Integers) -> Contexts:
+        """What the probabilities of symbols depend on: how far the edge is, and which it is."""
+        starts, ends = self._windows.starts[first], self._windows.ends[first]
+        with np.errstate(all="ignore"):
+            places = np.floor((near - starts) / (ends - starts) * _PLACES)
+        places = np.clip(np.nan_to_num(places), 0, _PLACES - 1).astype(np.int32)
+        groups = (first % _GROUPS).astype(np.int32)
+        number = min(len(self.edges), _GROUPS)
+        cells = np.stack([places, groups * np.int32(_PLACES) + places])
+        return Contexts.known(cells, [_PLACES, number * _PLACES])
+
+
+def _ordered(values: Float32s) -> Integers:
+    """The upper bits of values as numbers in the order of the values, from 0 on."""
+    upper = values.view(np.int32).astype(np.int64) >> 32 - _MARK_BITS
+    half = 1 << _MARK_BITS - 1
+    return np.where(upper < 0, -upper - 1, upper + half)
