@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from atlasae.codecs.bounded.codec import BoundedCodec
+from atlasae.codecs import Codec
 from atlasae.errors import (
     AtlasaeError,
     DamagedFileError,
@@ -19,7 +19,7 @@ from atlasae.errors import (
 )
 from atlasae.root.container.restored_tree import open_trees
 from atlasae.root.container.shared_codecs import SharedCodecs, read_shared
-from atlasae.root.file_codecs import FileCodecs
+from atlasae.root.file_codecs import FileCodecs, require_learnable
 from atlasae.root.io.file import open_root
 from atlasae.text import printable
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from atlasae.campaign.work import Task
-    from atlasae.codecs import Codec
     from atlasae.root.job import Job
 
 _logger = logging.getLogger(__name__)
@@ -55,14 +54,16 @@ def learned_codecs(
         TargetExistsError: the codecs that are there were learned with other options.
         DamagedFileError: they are damaged; or no file can be read.
     """
-    config = _config(job.template)
-    asked = {"codec": config, "select": asdict(job.select), "seed": seed}
+    template = job.template
+    assert isinstance(template, Codec)
+    require_learnable(template)
+    asked = {"codec": template.get_config(), "select": asdict(job.select), "seed": seed}
     asked = json.loads(json.dumps(asked))  # as it is read
     path = folder / CODECS
     if path.exists() and not force:
         return _learned_before(path, asked)
     sources = sample_files([task.source for task in tasks], seed)
-    codecs = _learn(sources, config["tolerance"], job)
+    codecs = _learn(sources, template, job)
     codecs = replace(codecs, origin={**asked, "files": sources})
     try:
         codecs.save(path, force=force)
@@ -82,21 +83,6 @@ def _learned_before(path: Path, asked: Mapping[str, Any]) -> FileCodecs:
         )
     _logger.info("using the codecs in %s", printable(str(path)))
     return known
-
-
-def _config(template: Codec | FileCodecs) -> dict[str, Any]:
-    """The hyperparameters of a codec that can be learned from many files.
-
-    Raises:
-        InputError: it cannot.
-    """
-    is_bounded = isinstance(template, BoundedCodec) and template.order == "preserved"
-    if not isinstance(template, BoundedCodec) or not is_bounded or template.features is not None:
-        raise InputError(
-            f"{getattr(template, 'call', template)} is not learned from many files: fit it to one"
-            " (atlasae fit or train), and give the file of the codec with --codec (codec=...)"
-        )
-    return template.get_config()
 
 
 def sample_files(sources: Sequence[str], seed: int) -> list[str]:
@@ -127,26 +113,24 @@ def sample_files(sources: Sequence[str], seed: int) -> list[str]:
     return sorted(chosen)
 
 
-def _learn(sources: list[str], tolerance: Any, job: Job) -> FileCodecs:
+def _learn(sources: list[str], template: Codec, job: Job) -> FileCodecs:
     """Learn from files; those that are damaged, or lack what is selected, leave the list."""
     while True:
         listed = ", ".join(sources[:3]) + (", ..." if len(sources) > 3 else "")
         _logger.info("learning codecs from %d files: %s", len(sources), printable(listed))
         try:
-            return FileCodecs.fit(
-                sources, tolerance=tolerance, select=job.select, progress=job.progress
-            )
+            return FileCodecs.fit(sources, codec=template, select=job.select, progress=job.progress)
         except _OF_ONE_FILE:
-            failing = [source for source in sources if _fails(source, tolerance, job)]
+            failing = [source for source in sources if _fails(source, template, job)]
             if not failing or len(failing) == len(sources):
                 raise
             sources[:] = [source for source in sources if source not in failing]
 
 
-def _fails(source: str, tolerance: Any, job: Job) -> bool:
+def _fails(source: str, template: Codec, job: Job) -> bool:
     """Whether a file alone cannot be learned from."""
     try:
-        FileCodecs.fit([source], tolerance=tolerance, select=job.select)
+        FileCodecs.fit([source], codec=template, select=job.select)
     except _OF_ONE_FILE:
         return True
     return False

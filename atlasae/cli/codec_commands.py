@@ -32,7 +32,7 @@ _logger = logging.getLogger(__name__)
 @options.one_collection
 @many_files.seed
 @click.option("--tolerance", default="1e-3", show_default=True, help=options.TOLERANCE_HELP)
-@options.dither
+@options.promises
 @options.force
 def fit(
     sources: tuple[str, ...],
@@ -42,8 +42,8 @@ def fit(
     tree: str | None,
     collection: str | None,
     tolerance: str,
-    dither: bool,
     force: bool,
+    **more: Any,
 ) -> None:
     """Learn codecs of all collections and columns from SOURCES, ROOT files of one kind.
 
@@ -53,9 +53,9 @@ def fit(
     from atlasae.campaign.learning import SAMPLE_FILES, sample_files
     from atlasae.campaign.sources import find_files
     from atlasae.jets.table import to_table
-    from atlasae.quantization.tolerance import check_spec, of_collection
 
-    check_spec(tolerance)
+    promises = options.taken_promises(more)
+    template = atlasae.BoundedCodec(tolerance=tolerance, **promises)
     files = list(find_files(many_files.listed(sources, lists)))
     if len(files) > SAMPLE_FILES:
         files = sample_files(files, seed)
@@ -64,7 +64,7 @@ def fit(
         options.require_jets(source)
     check_target(target, force=force, sources=files)
     if collection is None and not any(map(is_pickle, files)):
-        _fit_files(files, target, tree, tolerance, dither=dither, force=force)
+        _fit_files(files, target, tree, template, force=force)
         return
     if len(files) > 1:
         raise InputError(
@@ -74,9 +74,8 @@ def fit(
     jets = options.read_jets(files[0], tree, collection)
     with located(files[0]):
         names = list(to_table(jets).columns)
-    codec = atlasae.BoundedCodec(
-        tolerance=of_collection(tolerance, collection or "Jet", names), dither=dither
-    )
+        template.require_features({collection or "Jet": names}, names)
+        codec = template.for_collection(collection or "Jet", names)
     codec.collection = collection or ""
     _fit(codec, jets, files[0])
     codec.save(target, force=force)
@@ -87,15 +86,13 @@ def _fit_files(
     sources: Sequence[str],
     target: str,
     tree: str | None,
-    tolerance: str,
+    template: atlasae.BoundedCodec,
     *,
-    dither: bool,
     force: bool,
 ) -> None:
     codecs = atlasae.FileCodecs.fit(
         sources,
-        tolerance=tolerance,
-        dither=dither,
+        codec=template,
         select=atlasae.Selection(tree),
         progress=options.shows_progress(),
     )

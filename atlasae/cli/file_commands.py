@@ -45,7 +45,7 @@ _PACK_HELP = (
 )
 @click.option("--tolerance", help=f"{options.TOLERANCE_HELP}  [default: 1e-3]")
 @options.choice("--order", ORDERS, "preserved", "free: the order of the entries may change.")
-@options.dither
+@options.promises
 @click.option(
     "--latent",
     type=int,
@@ -71,7 +71,6 @@ def compress(
     codec: str | None,
     tolerance: str | None,
     order: str,
-    dither: bool,
     latent: int | None,
     tree: str | None,
     collection: str,
@@ -103,12 +102,14 @@ def compress(
         raise InputError("give only one of --codec, --tolerance and --latent")
     if order != "preserved" and (codec is not None or latent is not None):
         raise InputError(f"--order {order} cannot be combined with --codec or --latent")
-    if dither and (codec is not None or latent is not None):
-        raise InputError("--dither cannot be combined with --codec or --latent")
+    promises = options.taken_promises(more)
+    if promises and (codec is not None or latent is not None):
+        option = next(iter(promises)).replace("_", "-")
+        raise InputError(f"--{option} cannot be combined with --codec or --latent")
     template: atlasae.Codec | str | None = codec
-    if tolerance is not None or order != "preserved" or dither:
+    if tolerance is not None or order != "preserved" or promises:
         template = atlasae.BoundedCodec(
-            tolerance="default" if tolerance is None else tolerance, order=order, dither=dither
+            tolerance="default" if tolerance is None else tolerance, order=order, **promises
         )
     if latent is not None:
         template = atlasae.AutoencoderCodec(latent=latent)

@@ -122,12 +122,6 @@ drop_unwritable = click.option(
     is_flag=True,
     help="Leave out what cannot be read or written, instead of an error.",
 )
-dither = click.option(
-    "--dither/--no-dither",
-    default=False,
-    show_default=True,
-    help="Errors that do not depend on the value: spectra in fine bins have no comb.",
-)
 
 
 def _cuts(_context: click.Context, _parameter: click.Parameter, given: str | None) -> CutSpec:
@@ -137,11 +131,36 @@ def _cuts(_context: click.Context, _parameter: click.Parameter, given: str | Non
     return given if given is None or set(given) & set("<>=:") else read_cuts(given)
 
 
-cuts = click.option(
-    "--cuts",
-    callback=_cuts,
-    help="Cuts that no value crosses: 'Jet_pt>30, abs(Jet_eta)<2.4', or a file of edges.",
+#: What a bounded codec promises beside its tolerance.
+promises = combined(
+    click.option(
+        "--dither/--no-dither",
+        default=False,
+        show_default=True,
+        help="Errors that do not depend on the value: spectra in fine bins have no comb.",
+    ),
+    click.option(
+        "--cuts",
+        callback=_cuts,
+        help="Cuts that no value crosses: 'Jet_pt>30, abs(Jet_eta)<2.4', or a file of edges.",
+    ),
+    click.option(
+        "--keep-order/--no-keep-order",
+        default=True,
+        show_default=True,
+        help="Jets sorted by pt stay sorted, and as many of one event are equal.",
+    ),
 )
+_PROMISES = ("dither", "cuts", "keep_order")
+
+
+def taken_promises(given: dict[str, Any]) -> dict[str, Any]:
+    """The promises that were asked for on the command line; they are taken out of what was given."""
+    source = click.get_current_context().get_parameter_source
+    values = {name: given.pop(name) for name in _PROMISES}
+    return {name: v for name, v in values.items() if source(name) is ParameterSource.COMMANDLINE}
+
+
 rates = click.option(
     "--rates",
     type=click.Path(),

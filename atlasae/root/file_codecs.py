@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
     from atlasae.codecs.serialization import Tensors
     from atlasae.columns.block_model import BlockModel
-    from atlasae.quantization.tolerance import Tolerance
     from atlasae.root.container.container import Container
     from atlasae.root.container.manifest import Manifest
     from atlasae.root.io.branch import BranchInfo
@@ -119,7 +118,8 @@ class FileCodecs:
 
     Example:
         >>> import atlasae, os, tempfile
-        >>> codecs = FileCodecs.fit([atlasae.sample()], tolerance=1e-2)
+        >>> from atlasae import Codec
+        >>> codecs = FileCodecs.fit([atlasae.sample()], codec=Codec.bounded(tolerance=1e-2))
         >>> codecs
         <FileCodecs: tree 'Events': codecs of Jet and models of 4 columns>
         >>> path = os.path.join(tempfile.mkdtemp(), "codecs.safetensors")
@@ -164,8 +164,7 @@ class FileCodecs:
         cls,
         sources: Files,
         *,
-        tolerance: Tolerance | Mapping[str, Any] | float | str = "default",
-        dither: bool = False,
+        codec: Codec | None = None,
         select: Selection | None = None,
         progress: bool = False,
     ) -> FileCodecs:
@@ -176,18 +175,19 @@ class FileCodecs:
         Args:
             sources: ROOT files of one kind, compressed or not: a list, a pattern such as
                 ``data/*.root``, or a directory. Each gives the same number of entries, or all it has.
-            tolerance: of the momenta, as ``Codec.bounded`` takes it. All else is learned without
-                loss.
-            dither: of the momenta, as ``Codec.bounded`` takes it.
+            codec: unfitted, a copy of which is fitted to the momenta of each collection; by default
+                ``Codec.bounded()``. All else is learned without loss.
             select: which trees, collections and branches to learn; by default all.
             progress: show progress bars on the error stream.
 
         Raises:
             MissingFileError, FileError, DamagedFileError: a file is missing or cannot be read.
             MissingNameError: there is no such tree, collection, branch or feature.
-            InputError: an object in a file is named, or there is nothing to learn.
+            InputError: an object in a file is named, there is nothing to learn, or the codec is
+                fitted, or one for a single collection.
         """
-        template = BoundedCodec(tolerance=tolerance, dither=dither)
+        template = BoundedCodec() if codec is None else codec
+        require_learnable(template)
         files: dict[PathLike, Trees] = {}
         with ExitStack() as opened:
             for source in expand_paths(sources):
@@ -269,6 +269,15 @@ class FileCodecs:
         except (LookupError, TypeError, ValueError, AttributeError, InputError) as error:
             raise DamagedFileError(f"these are no codecs of whole files ({error!r})") from error
         return cls(trees, origin)
+
+
+def require_learnable(template: Codec) -> None:
+    """Raise InputError if no codecs of whole files are fitted with copies of this one."""
+    if not template.fits_each_collection or template.reorders:
+        raise InputError(
+            f"{template.call} is not learned from many files: fit it to one (atlasae fit or train),"
+            " and give the file of the codec with --codec (codec=...)"
+        )
 
 
 def load_codecs(path: PathLike) -> Codec | FileCodecs:

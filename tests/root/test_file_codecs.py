@@ -55,7 +55,7 @@ def sources(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def codecs(sources):
-    return FileCodecs.fit(sources, tolerance=1e-2)
+    return FileCodecs.fit(sources, codec=Codec.bounded(tolerance=1e-2))
 
 
 @pytest.fixture
@@ -250,7 +250,9 @@ def test_nothing_to_learn(tmp_path):
     ):
         FileCodecs.fit("a.root:Events")
     with pytest.raises(MissingNameError, match="no feature 'btag'"):
-        FileCodecs.fit([write_nano(tmp_path / "a.root", 1)], tolerance="btag=0")
+        FileCodecs.fit(
+            [write_nano(tmp_path / "a.root", 1)], codec=Codec.bounded(tolerance="btag=0")
+        )
 
 
 def test_info_shows_what_columns_depend_on(codecs, other):
@@ -278,7 +280,7 @@ def test_branches_that_cannot_be_read_are_named(sources, codecs, tmp_path, caplo
     damage(damaged, "Events", "HT", 0)
     damage(damaged, "Events", "Muon_mass", 0)
     with caplog.at_level(logging.WARNING):
-        learned = FileCodecs.fit([damaged], tolerance=1e-2).trees["Events"]
+        learned = FileCodecs.fit([damaged], codec=Codec.bounded(tolerance=1e-2)).trees["Events"]
     assert codecs.trees["Events"].columns.keys() - learned.columns.keys() == {"HT"}
     assert learned.collections["Muon"].features_ == ("pt", "phi", "eta")
     assert "damaged.root: tree 'Events': " in caplog.text
