@@ -73,9 +73,10 @@ def fit(
         )
     jets = options.read_jets(files[0], tree, collection)
     with located(files[0]):
-        names = list(to_table(jets).columns)
-        template.require_features({collection or "Jet": names}, names)
-        codec = template.for_collection(collection or "Jet", names)
+        names, where = list(to_table(jets).columns), collection or "Jet"
+        template.require_features({where: names}, names)
+    config = template.for_collection(where, names).get_config()
+    codec = atlasae.BoundedCodec.from_config(config | {"features": None})  # a momentum, or all
     codec.collection = collection or ""
     _fit(codec, jets, files[0])
     codec.save(target, force=force)

@@ -131,26 +131,24 @@ def _cuts(_context: click.Context, _parameter: click.Parameter, given: str | Non
     return given if given is None or set(given) & set("<>=:") else read_cuts(given)
 
 
-#: What a bounded codec promises beside its tolerance.
-promises = combined(
-    click.option(
-        "--dither/--no-dither",
-        default=False,
-        show_default=True,
-        help="Errors that do not depend on the value: spectra in fine bins have no comb.",
-    ),
-    click.option(
-        "--cuts",
-        callback=_cuts,
-        help="Cuts that no value crosses: 'Jet_pt>30, abs(Jet_eta)<2.4', or a file of edges.",
-    ),
-    click.option(
-        "--keep-order/--no-keep-order",
-        default=True,
-        show_default=True,
-        help="Jets sorted by pt stay sorted, and as many of one event are equal.",
-    ),
+dither = click.option(
+    "--dither/--no-dither",
+    default=False,
+    show_default=True,
+    help="Errors that do not depend on the value: spectra in fine bins have no comb.",
 )
+cuts = click.option(
+    "--cuts",
+    callback=_cuts,
+    help="Cuts that no value crosses: 'Jet_pt>30, abs(Jet_eta)<2.4', or a file of edges.",
+)
+keep_order = click.option(
+    "--keep-order/--no-keep-order",
+    default=True,
+    show_default=True,
+    help="Jets that are sorted by pt stay sorted, and equal only where they are.",
+)
+promises = combined(dither, cuts, keep_order)  # of a bounded codec, beside its tolerance
 _PROMISES = ("dither", "cuts", "keep_order")
 
 

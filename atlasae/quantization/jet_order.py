@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -51,14 +51,11 @@ class JetOrder(Correction):
     tolerance: Tolerance
 
     def code(self, values: Values, decoded: Values, counts: Integers | None) -> Coded:
-        """No bytes if the order is not kept: there are no events, or the values rise often."""
-        not_kept = Coded(b"", decoded, lambda _: np.zeros(0, np.int64))
+        """No bytes for jets without events, which have no order."""
         if counts is None:
-            return not_kept
+            return Coded(b"", decoded, lambda _: np.zeros(0, np.int64))
         follows = _follows(counts)
-        rises = np.flatnonzero(follows[1:] & ~(values[1:] <= values[:-1])) + 1
-        if len(rises) > _MOST_RISES * np.count_nonzero(follows):
-            return not_kept
+        rises = _rises(values, follows)
         steps = np.diff(rises, prepend=0).astype("<u4").tobytes()
         packed = zlib.compress(steps, 9) if len(rises) else b""
         head = encode_varint(len(rises) + 1) + encode_varint(len(packed)) + packed
@@ -120,7 +117,21 @@ class JetOrder(Correction):
         return Contexts.known(cells[np.newaxis], [_PLACES])
 
 
-def _follows(counts: Integers) -> NDArray[np.bool_]:
+def descends(values: Values, counts: NDArray[np.integer[Any]] | None) -> bool:
+    """Whether the values of most jets are at most those of the jets before them in their events."""
+    if counts is None:
+        return False
+    follows = _follows(counts)
+    return len(_rises(values, follows)) <= _MOST_RISES * int(follows.sum())
+
+
+def _rises(values: Values, follows: NDArray[np.bool_]) -> Integers:
+    """Rows that are not at most the one that they follow; NaN never is."""
+    rises: Integers = np.flatnonzero(follows[1:] & ~(values[1:] <= values[:-1])) + 1
+    return rises
+
+
+def _follows(counts: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
     """Whether each jet has another one before it in its event."""
     follows = np.ones(int(counts.sum()), bool)
     starts = np.cumsum(counts) - counts

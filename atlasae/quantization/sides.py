@@ -30,12 +30,31 @@ _MARK_BITS = 17  # of a float32, that tell quickly whether a value may be near a
 _GROUPS = 256  # of edges with probabilities of their own
 
 
+def sides_of(values: Values, edges: Values) -> Integers:
+    """The side of each value: how many edges are below it, and how many it is not below.
+
+    Of *m* edges, 2i is the side between the edges *i* - 1 and *i*, 2i + 1 the value of the edge *i*. NaN
+    is beyond all.
+
+    Args:
+        values: shape (n,).
+        edges: ascending, in the dtype of the values.
+
+    Example:
+        >>> sides_of(np.array([29.9, 30.0, 44.0]), np.array([30.0, 40.0])).tolist()
+        [0, 1, 4]
+    """
+    sides: Integers = np.searchsorted(edges, values)
+    sides += np.searchsorted(edges, values, "right")
+    return sides
+
+
 class _Windows(NamedTuple):
     """Ranges of decoded values, as far as the tolerance allows a value beyond an edge to come.
 
     Attributes:
         starts, ends: of the range of each edge, float64, ascending; the ends belong to it.
-        depth: bits that tell the class of a value.
+        depth: bits that tell the side of a value.
     """
 
     starts: Floats
@@ -46,9 +65,6 @@ class _Windows(NamedTuple):
 @dataclass(frozen=True, eq=False)
 class Sides(Correction):
     """Keeps the sides of the edges of one feature.
-
-    With *m* edges there are 2m + 1 classes of values: class 2i lies between the edges *i* - 1 and *i*,
-    class 2i + 1 is the value of the edge *i*.
 
     Attributes:
         edges: finite, ascending, in the dtype of the feature.
@@ -66,12 +82,6 @@ class Sides(Correction):
     edges: Values
     tolerance: Tolerance
 
-    def classes(self, values: Values) -> Integers:
-        """The class of each value; that of NaN is the last."""
-        classes: Integers = np.searchsorted(self.edges, values)
-        classes += np.searchsorted(self.edges, values, "right")
-        return classes
-
     def code(
         self,
         values: Values,
@@ -81,12 +91,12 @@ class Sides(Correction):
         rows, first, number = self._unsure(decoded)
         if not len(rows):
             return Coded(b"", decoded, lambda _: rows)
-        classes = self.classes(values[rows])
+        sides = sides_of(values[rows], self.edges)
         most = np.minimum(2 * number, (1 << MOST_DEPTH) - 1)
-        symbols = np.clip(classes - 2 * first, 0, most).astype(np.uint8)
+        symbols = np.clip(sides - 2 * first, 0, most).astype(np.uint8)
         data = encode(symbols, self._windows.depth, self._contexts(decoded[rows], first))
         moved = self._moved(decoded, rows, first, number, data)
-        return Coded(data, moved, lambda now: rows[self.classes(now[rows]) != classes])
+        return Coded(data, moved, lambda now: rows[sides_of(now[rows], self.edges) != sides])
 
     def moved(self, decoded: Values, counts: Integers | None, coded: bytes) -> Values:  # noqa: ARG002
         rows, first, number = self._unsure(decoded)
@@ -100,8 +110,8 @@ class Sides(Correction):
         symbols = decode(coded, self._windows.depth, self._contexts(near, first))
         if np.any(symbols > 2 * number):
             raise DamagedFileError("the sides of cuts are damaged")
-        classes = 2 * first + symbols
-        lowest, highest = self._lowest[classes], self._highest[classes]
+        sides = 2 * first + symbols
+        lowest, highest = self._lowest[sides], self._highest[sides]
         moved = decoded.copy()
         moved[rows] = np.where(near < lowest, lowest, np.where(near > highest, highest, near))
         return moved
@@ -118,7 +128,7 @@ class Sides(Correction):
 
     @cached_property
     def _lowest(self) -> Values:
-        """The least value of each class; not a subnormal one, which some programs flush to zero."""
+        """The least value of each side; not a subnormal one, which some programs flush to zero."""
         infinity, limits = self.edges.dtype.type(np.inf), np.finfo(self.edges.dtype)
         above, next_edge = np.nextafter(self.edges, infinity), np.append(self.edges[1:], infinity)
         above[(above > 0) & (above < limits.tiny) & (next_edge > limits.tiny)] = limits.tiny
@@ -127,12 +137,12 @@ class Sides(Correction):
 
     @cached_property
     def _highest(self) -> Values:
-        """The largest value of each class."""
+        """The largest value of each side."""
         mirrored = Sides(-self.edges[::-1], self.tolerance)
         return -mirrored._lowest[::-1]
 
     def _interleaved(self, between: Values) -> Values:
-        """Values of all classes, from those between the edges."""
+        """A value for each side, from those of the sides between the edges."""
         values = np.empty(2 * len(self.edges) + 1, self.edges.dtype)
         values[::2], values[1::2] = between, self.edges
         return values

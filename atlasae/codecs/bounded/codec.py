@@ -23,6 +23,7 @@ from atlasae.errors import DamagedFileError, InputError, VersionError, located, 
 from atlasae.jets.names import four_vector
 from atlasae.jets.table import Table, assembled, to_records
 from atlasae.quantization.cuts import cuts_of, cuts_to_json, parse_cuts, require_cuts, rounded_edges
+from atlasae.quantization.jet_order import descends
 from atlasae.quantization.quantizer import FLOAT_DTYPES
 from atlasae.quantization.serialization import read_lattices, write_lattices
 from atlasae.quantization.tolerance import (
@@ -77,8 +78,8 @@ class BoundedCodec(Codec):
             feature to edges, such as ``{"pt": [30, 50], "abs(eta)": [2.4]}``, or a string such as
             ``"pt>30, abs(eta)<2.4"``; see ``atlasae.quantization.cuts.parse_cuts``. With the edges of
             the bins of a histogram, its contents stay the same.
-        keep_order: where pt descends in an event, keep its order, and neighbours as equal or as
-            different as they are.
+        keep_order: for jets in events that are mostly sorted by pt: wherever a jet has at most the pt
+            of the one before it, that stays so, and whether they are equal.
         features: names of the columns to compress; by default (m, pt, phi, eta) under any of their
             usual names, else all columns.
         seed: random seed of the sample of jets that is fitted.
@@ -88,6 +89,7 @@ class BoundedCodec(Codec):
         dtypes_: their dtypes.
         tolerances_: the tolerance of each feature.
         cuts_: the edges of each feature that has any, ascending, as numbers of its dtype.
+        order_kept_: the feature whose order in events is kept, pt; None if there is none.
         bits_: cross-entropy on held-out jets, bits per jet by feature.
 
     Raises:
@@ -222,6 +224,9 @@ class BoundedCodec(Codec):
         self._resolve()
         lattices = fit_lattices(table, self.tolerances_, dither=self.dither)
         layout = FeatureLayout.of(lattices)
+        self.order_kept_ = None
+        if self.keep_order and layout.pt and descends(table.columns[layout.pt], table.counts):
+            self.order_kept_ = layout.pt
         train, held_out = split(table, self.seed)
         with progress_bar("densities", shown=progress) as bar:
             task = bar.add_task("fitting", total=3 * len(self.features_) + 1)
@@ -251,9 +256,7 @@ class BoundedCodec(Codec):
         }
 
     def _coder_of(self, density: JetDensity) -> BlockCoder:
-        corrections = corrections_of(
-            density.layout, self.tolerances_, self.cuts_, keep_order=self.keep_order
-        )
+        corrections = corrections_of(density.layout, self.tolerances_, self.cuts_, self.order_kept_)
         return BlockCoder(
             density, self.features_, self.tolerances_, corrections, free=self.reorders
         )
@@ -351,6 +354,7 @@ class BoundedCodec(Codec):
             "features": list(self.features_),
             "dtypes": list(self.dtypes_),
             "bits": list(self.bits_.values()),
+            "order kept": self.order_kept_,
         }
         writer = NumberWriter()
         write_lattices(writer, list(density.layout.lattices.values()))
@@ -366,6 +370,7 @@ class BoundedCodec(Codec):
             )
         self.features_ = tuple(state["features"])
         self.dtypes_ = tuple(state["dtypes"])
+        self.order_kept_ = state["order kept"]
         self._resolve()
         names = coding_order(self.features_)
         self.bits_ = dict(zip(names, state["bits"], strict=True))

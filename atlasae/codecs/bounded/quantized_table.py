@@ -80,8 +80,7 @@ def corrections_of(
     layout: FeatureLayout,
     bounds: Mapping[str, Tolerance],
     cuts: Mapping[str, Sequence[float]],
-    *,
-    keep_order: bool,
+    order_kept: str | None,
 ) -> dict[str, tuple[Correction, ...]]:
     """The corrections of the features that need any: those with steps, of which bits are lost.
 
@@ -89,13 +88,13 @@ def corrections_of(
         layout: of the features.
         bounds: the tolerance of each feature.
         cuts: edges by feature, ascending, numbers of its dtype.
-        keep_order: keep the order of pt in events.
+        order_kept: the feature whose order in events is kept; None if there is none.
     """
     corrections: dict[str, tuple[Correction, ...]] = {}
     for name, lattice in layout.lattices.items():
         if not isinstance(lattice.quantizer, StepQuantizer):
             continue
-        order = (JetOrder(bounds[name]),) if keep_order and name == layout.pt else ()
+        order = (JetOrder(bounds[name]),) if name == order_kept else ()
         edges = np.array(cuts.get(name, ()), lattice.quantizer.dtype)
         sides = (Sides(edges, bounds[name]),) if len(edges) else ()
         if order or sides:
