@@ -58,6 +58,8 @@ class Codec(ABC):
         features: names of the columns to compress; None for all, which are a 4-vector or no momenta.
         features_: the fitted columns, in order.
         tolerances_: largest error of each feature; empty if the codec promises none.
+        cuts_: edges of which each value stays on its side, ascending, of each feature that has any.
+        order_kept_: the feature whose order in events is kept; None if there is none.
         history_: losses of the training by epoch; None if there are none.
         collection: name of the collection that it is for, which ``save`` keeps; ``compress`` uses it
             for no other. Empty if it is not known.
@@ -78,6 +80,8 @@ class Codec(ABC):
     features: tuple[str, ...] | None
     features_: tuple[str, ...]
     tolerances_: Mapping[str, Tolerance] = MappingProxyType({})
+    cuts_: Mapping[str, tuple[float, ...]] = MappingProxyType({})
+    order_kept_: str | None = None
     history_: History | None = None
     collection: str = ""
     __signature__: ClassVar[inspect.Signature]

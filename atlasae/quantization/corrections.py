@@ -94,8 +94,10 @@ def code(
             moved = coded[-1].moved
     exact, moved = exceptions, restore_exceptions(moved, exceptions, patterns[exceptions])
     changed = np.flatnonzero(bit_patterns(moved) != bit_patterns(before))
+    old, new = values[changed], moved[changed]
     with np.errstate(all="ignore"):
-        broken = [changed[breaks(values[changed], moved[changed], tolerance)]]
+        is_lost_zero = (old == 0) & (bit_patterns(new) != patterns[changed])
+        broken = [changed[breaks(old, new, tolerance) | is_lost_zero]]
     while True:  # until what is exact no longer breaks the order of others
         broken += [one.broken(moved) for one in coded]
         more = np.union1d(exact, np.concatenate(broken))

@@ -11,13 +11,12 @@ import numpy as np
 
 from atlasae.errors import InputError, located
 from atlasae.quantization.tolerance import (
-    LOSSLESS,
     check_spec,
     of_collection,
     restricted,
     tolerances,
 )
-from atlasae.root.column_comparison import ColumnComparison, read_both
+from atlasae.root.column_comparison import ColumnComparison, Promise, read_both
 from atlasae.root.container.container import RESERVED, is_compressed
 from atlasae.root.container.manifest import REORDERED
 from atlasae.root.container.restored_tree import CompressedTrees, RestoredTree, open_trees
@@ -47,7 +46,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     from atlasae.quantization.tolerance import Tolerance, ToleranceSpec
-    from atlasae.root.column_comparison import Promise
     from atlasae.root.io.file import Trees
     from atlasae.types import PathLike
 
@@ -117,7 +115,10 @@ def check(
         if judge == BY_UPROOT:
             return found
         allowed = {
-            path: list(promises(old_trees[path], tree))[-1][2]
+            path: {
+                name: promise.tolerance
+                for name, promise in list(promises(old_trees[path], tree))[-1][2].items()
+            }
             for path, tree in new_trees.items()
             if path in old_trees
         }
@@ -147,7 +148,8 @@ def check_copy(
     def promises(
         _: TreeReader, tree: TreeReader
     ) -> Iterator[tuple[int, int, Mapping[str, Promise]]]:
-        yield 0, tree.num_entries, promised.get(tree.path, {})
+        of_tree = promised.get(tree.path, {})
+        yield 0, tree.num_entries, {name: Promise(one) for name, one in of_tree.items()}
 
     with open_root(original) as before, open_root(other) as after, located(os.fspath(other)):
         trees = open_trees(before, threads), open_trees(after, threads)
@@ -217,7 +219,7 @@ def _compare_trees(
     for start, stop, promised in promises(old, new):
         for first, before, after in read_both(old, new, names, step, start, stop):
             for name, comparison in comparisons.items():
-                promise = promised.get(name, LOSSLESS)
+                promise = promised.get(name, Promise())
                 comparison.add(first, before[name], after[name], promise)
             _logger.debug("%s: compared entries from %s on", printable(old.path), f"{first:,}")
     for name in old.schema.names:
@@ -233,7 +235,8 @@ def _verdict(
 ) -> Finding:
     became = "" if old_type == new_type else f"{old_type} became {new_type}"
     if comparison.first_bad is not None:
-        note = f"first in entry {comparison.first_bad}" + (f"; {became}" if became else "")
+        where = f"first in entry {comparison.first_bad}"
+        note = "; ".join(filter(None, [where, comparison.faults, became]))
         return Finding(path, name, DIFFERS, note, comparison.error)
     if became:
         return Finding(path, name, CHANGED, became)
@@ -252,8 +255,15 @@ def _promises(
             promises: dict[str, Promise] = {}
             for part in segment.manifest.parts:
                 if part.codec:
-                    stored = source.container.codec(part).tolerances_
-                    promises |= {name: stored.get(f) for f, name in part.features.items()}
+                    codec = source.container.codec(part)
+                    promises |= {
+                        name: Promise(
+                            codec.tolerances_.get(feature),
+                            codec.cuts_.get(feature, ()),
+                            keeps_order=feature == codec.order_kept_,
+                        )
+                        for feature, name in part.features.items()
+                    }
             yield segment.start, segment.stop, promises
     elif tolerance is None:
         yield 0, source.num_entries, {}
@@ -265,7 +275,7 @@ def _promises(
             names = list(floats)
             wanted = of_collection(tolerance, collection.name, names)
             allowed = tolerances(restricted(wanted, names), names)
-            promises |= {name: allowed[f] for f, name in floats.items()}
+            promises |= {name: Promise(allowed[f]) for f, name in floats.items()}
         yield 0, source.num_entries, promises
 
 

@@ -3,25 +3,56 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
+import awkward as ak
 import numpy as np
 
 from atlasae.errors import DamagedFileError
 from atlasae.lossless.columns import buffers
+from atlasae.quantization.sides import sides_of
 from atlasae.quantization.tolerance import LOSSLESS, Tolerance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    import awkward as ak
-
     from atlasae.root.io.branch import Arrays
     from atlasae.root.io.tree import TreeReader
     from atlasae.types import Values
 
-Promise: TypeAlias = Tolerance | None  # None if the codec promises no bound
+
+@dataclass(frozen=True)
+class Promise:
+    """What a file promises of a branch.
+
+    Attributes:
+        tolerance: of its values; None if its codec promises no bound.
+        edges: numbers of which each value stays on its side, ascending.
+        keeps_order: whether a value that is at most the one before it in its entry stays so, and
+            whether the two are equal.
+    """
+
+    tolerance: Tolerance | None = LOSSLESS
+    edges: tuple[float, ...] = ()
+    keeps_order: bool = False
+
+    def crossed(self, before: ak.Array, after: ak.Array) -> int:
+        """Number of values that are on another side of an edge."""
+        if not self.edges:
+            return 0
+        old, new = (ak.to_numpy(ak.flatten(array, axis=None)) for array in (before, after))
+        edges = np.array(self.edges, old.dtype)
+        return int(np.count_nonzero(sides_of(old, edges) != sides_of(new, edges)))
+
+    def disordered(self, before: ak.Array, after: ak.Array) -> int:
+        """Number of neighbours that descended, or were equal, and do not, or are not, now."""
+        if not self.keeps_order or before.ndim != 2:
+            return 0
+        old, new = ((a[:, 1:] < a[:, :-1], a[:, 1:] == a[:, :-1]) for a in (before, after))
+        lost = [was & ~now for was, now in zip(old, new, strict=True)]
+        return int(ak.sum(lost[0])) + int(ak.sum(lost[1]))
 
 
 class ColumnComparison:
@@ -32,30 +63,55 @@ class ColumnComparison:
         error: the largest error so far, in units of the tolerance if there is one.
         promises: those of the chunks that were not the same.
         first_bad: the first entry that breaks its promise; None if there is none.
+        faults: what is wrong there, other than errors; empty if nothing is.
     """
 
     def __init__(self) -> None:
         self.same = True
         self.error = 0.0
-        self.promises: set[Promise] = set()
+        self.promises: set[Tolerance | None] = set()
+        self.faults = ""
         self.first_bad: int | None = None
 
     def add(self, first: int, before: ak.Array, after: ak.Array, promise: Promise) -> None:
         """Compare the next chunk, whose first entry is ``first``."""
         if self.first_bad is not None:
             return
-        error = _largest_error(before, after, promise)
+        error = _largest_error(before, after, promise.tolerance)
         if error is None:
             return
         self.same = False
-        self.promises.add(promise)
+        self.promises.add(promise.tolerance)
         self.error = max(self.error, error)
-        if _breaks(error, promise):
-            self.first_bad = first + bisect_left(
+        if not _is_kept(before, after, promise):
+            n = 1 + bisect_left(
                 range(1, len(before)),
                 True,
-                key=lambda n: _breaks(_largest_error(before[:n], after[:n], promise), promise),
+                key=lambda n: not _is_kept(before[:n], after[:n], promise),
             )
+            self.first_bad = first + n - 1
+            self.faults = _faults(before[n - 1 : n], after[n - 1 : n], promise)
+
+
+def _is_kept(before: ak.Array, after: ak.Array, promise: Promise) -> bool:
+    """Whether a file keeps a promise."""
+    error = _largest_error(before, after, promise.tolerance)
+    if error is None:
+        return True
+    if error > (1.0 if promise.tolerance else np.finfo(float).max):  # another shape always is
+        return False
+    return not _faults(before, after, promise)
+
+
+def _faults(before: ak.Array, after: ak.Array, promise: Promise) -> str:
+    """What is wrong with values that are within their tolerance; empty if nothing is."""
+    if before.ndim > 1 and ak.any(ak.num(before) != ak.num(after)):
+        return ""
+    faults = {
+        "across a cut": promise.crossed(before, after),
+        "in another order": promise.disordered(before, after),
+    }
+    return ", ".join(f"{number:,} {fault}" for fault, number in faults.items() if number)
 
 
 def read_both(
@@ -94,12 +150,7 @@ def _end(chunk: tuple[int, Arrays]) -> int:
     return start + (len(next(iter(arrays.values()))) if arrays else 0)
 
 
-def _breaks(error: float | None, promise: Promise) -> bool:
-    """Whether an error is larger than promised; another shape always is."""
-    return error is not None and error > (1.0 if promise else np.finfo(float).max)
-
-
-def _largest_error(before: ak.Array, after: ak.Array, promise: Promise) -> float | None:
+def _largest_error(before: ak.Array, after: ak.Array, tolerance: Tolerance | None) -> float | None:
     """The largest error, in units of the tolerance if there is one; None if no bit differs.
 
     Infinite if the counts differ, or values that are not finite.
@@ -110,7 +161,7 @@ def _largest_error(before: ak.Array, after: ak.Array, promise: Promise) -> float
             return np.inf
         if not _same(old, new):
             holds_values = i == len(pairs) - 1  # the buffers before hold counts
-            return _error(old, new, promise) if holds_values else np.inf
+            return _error(old, new, tolerance) if holds_values else np.inf
     return None
 
 
@@ -124,10 +175,10 @@ def _same(old: Values, new: Values) -> bool:
     return np.array_equal(one, other)
 
 
-def _error(old: Values, new: Values, promise: Promise) -> float:
+def _error(old: Values, new: Values, tolerance: Tolerance | None) -> float:
     finite = np.isfinite(old)
     if (
-        promise == LOSSLESS
+        tolerance == LOSSLESS
         or old.dtype != new.dtype
         or old.shape != new.shape
         or not _same(old[~finite], new[~finite])
@@ -135,9 +186,9 @@ def _error(old: Values, new: Values, promise: Promise) -> float:
         return np.inf
     values = old[finite].astype(np.float64)
     errors = np.abs(new[finite].astype(np.float64) - values)
-    if promise is not None:
+    if tolerance is not None:
         with np.errstate(divide="ignore"):  # nothing but zero is within a bound of zero
             errors = np.divide(
-                errors, promise.bound(values), where=errors != 0, out=np.zeros(len(errors))
+                errors, tolerance.bound(values), where=errors != 0, out=np.zeros(len(errors))
             )
     return float(np.nan_to_num(errors, nan=np.inf, posinf=np.inf).max(initial=0.0))

@@ -12,8 +12,9 @@ import atlasae
 from atlasae import Codec, Selection
 from atlasae.cli.main import main
 from atlasae.errors import DamagedFileError, InputError
-from atlasae.quantization.tolerance import abs_
+from atlasae.quantization.tolerance import abs_, rel
 from atlasae.root.check import check
+from atlasae.root.column_comparison import ColumnComparison, Promise
 from tests.helpers import compress, make_jets, write_events
 
 
@@ -217,3 +218,33 @@ def test_nothing_is_promised_where_nothing_is_compressed(folder):
 def test_a_tolerance_is_checked_before_the_files(tmp_path):
     with pytest.raises(InputError, match="not a number"):
         check("none.root", "none.root", tolerance="much")
+
+
+def test_a_value_across_a_cut_and_jets_in_another_order_are_found():
+    before = ak.Array([[50.0, 40.0], [31.0, 30.5, 30.5], []])
+    promise = Promise(rel(0.1), edges=(30.0,), keeps_order=True)
+    for after, entry, faults in (
+        ([[50.1, 40.0], [31.0, 30.4, 30.4], []], None, ""),
+        ([[50.1, 40.0], [31.0, 29.9, 29.9], []], 1, "2 across a cut"),
+        ([[50.1, 40.0], [31.0, 30.6, 30.5], []], 1, "1 in another order"),
+        ([[50.1, 40.0], [30.5, 30.5, 30.5], []], 1, "1 in another order"),
+        ([[50.1, 56.0], [29.0, 30.5, 30.5], []], 0, "1 in another order"),
+    ):
+        comparison = ColumnComparison()
+        comparison.add(7, before, ak.Array(after), promise)
+        assert comparison.first_bad == (None if entry is None else 7 + entry)
+        assert comparison.faults == faults
+
+
+def test_check_knows_the_cuts_of_a_file(tmp_path, monkeypatch):
+    jets = make_jets(2000)
+    jets["pt"][:] = np.linspace(20, 40, 2000)
+    source = write_events(tmp_path / "a.root", jets, np.full(500, 4))
+    target = tmp_path / "small.root"
+    codec = Codec.bounded(tolerance=0.1, cuts="Jet_pt>30")
+    atlasae.compress(source, target, codec=codec)
+    assert check(source, target).good
+    monkeypatch.setattr("atlasae.quantization.sides.Sides.moved", lambda _, decoded, *__: decoded)
+    (bad,) = check(source, target).bad
+    assert bad.name == "Jet_pt"
+    assert re.fullmatch(r"first in entry \d+; \d across a cut", bad.note)
