@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _SLACK = 1 + 2.0**-20  # of windows: no rounding makes one too narrow
 _PLACES = 16  # in a window, which the probabilities depend on
 _MARK_BITS = 17  # of a float32, that tell quickly whether a value may be near an edge
-_GROUPS = 256  # of edges with probabilities of their own
 
 
 def sides_of(values: Values, edges: Values) -> Integers:
@@ -177,15 +176,12 @@ class Sides(Correction):
         return (np.cumsum(changes) > 0)[_ordered(every.view(np.float32))].astype(np.uint8)
 
     def _contexts(self, near: Values, first: Integers) -> Contexts:
-        """What the probabilities of symbols depend on: how far the edge is, and which it is."""
+        """What the probabilities of symbols depend on: the place in the window of the edge."""
         starts, ends = self._windows.starts[first], self._windows.ends[first]
         with np.errstate(all="ignore"):
             places = np.floor((near - starts) / (ends - starts) * _PLACES)
         places = np.clip(np.nan_to_num(places), 0, _PLACES - 1).astype(np.int32)
-        groups = (first % _GROUPS).astype(np.int32)
-        number = min(len(self.edges), _GROUPS)
-        cells = np.stack([places, groups * np.int32(_PLACES) + places])
-        return Contexts.known(cells, [_PLACES, number * _PLACES])
+        return Contexts.known(places[np.newaxis], [_PLACES])
 
 
 def _ordered(values: Float32s) -> Integers:
