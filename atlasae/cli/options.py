@@ -133,9 +133,9 @@ def _cuts(_context: click.Context, _parameter: click.Parameter, given: str | Non
 
 dither = click.option(
     "--dither/--no-dither",
-    default=False,
-    show_default=True,
-    help="Errors that do not depend on the value: spectra in fine bins have no comb.",
+    default=None,
+    help="Errors that do not depend on the value: spectra have no comb.  [default: dither, unless"
+    " --order free]",
 )
 cuts = click.option(
     "--cuts",

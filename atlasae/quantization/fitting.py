@@ -24,7 +24,7 @@ _FREQUENT = 0.02  # fraction of the values
 _MOST_FREQUENT = 2
 
 
-def fit_quantizer(values: Values, tolerance: Tolerance) -> Quantizer:
+def fit_quantizer(values: Values, tolerance: Tolerance, *, dither: bool = False) -> Quantizer:
     """Choose the quantizer of a column.
 
     Integers and booleans are quantized without loss, and so are floats whose dtype is no finer than
@@ -34,6 +34,8 @@ def fit_quantizer(values: Values, tolerance: Tolerance) -> Quantizer:
     Args:
         values: the column, or a sample of it, shape (n,); NaN and infinities are ignored.
         tolerance: the allowed error.
+        dither: choose one whose errors have no mean when it is dithered. Values that many jets share
+            are restored exactly by the dither.
 
     Raises:
         InputError: the values are not floats of at most 64 bits, integers or booleans.
@@ -54,12 +56,12 @@ def fit_quantizer(values: Values, tolerance: Tolerance) -> Quantizer:
     finite = np.asarray(values[np.isfinite(values)], dtype)
     quantizer: Quantizer | None = None
     if tolerance.kind == "relative":
-        quantizer = RelativeQuantizer.fit(dtype, tolerance)
+        quantizer = RelativeQuantizer.fit(dtype, tolerance, unbiased=dither)
     elif tolerance.kind == "absolute":
         quantizer = AbsoluteQuantizer.fit(finite, tolerance.value)
     if quantizer is None:
         return FloatQuantizer.fit(finite)
-    magnitudes = frequent_magnitudes(finite)
+    magnitudes = [] if dither else frequent_magnitudes(finite)
     return quantizer.aligned_to(magnitudes) if magnitudes else quantizer
 
 

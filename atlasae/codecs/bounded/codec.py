@@ -72,8 +72,8 @@ class BoundedCodec(Codec):
             tolerance on phi.
         dither: shift the lattice of each value by another share of a step, which the decoder knows:
             errors are uniform whatever the value is, so spectra have no comb. The bound is the
-            same, but equal values can become unequal, and values closer than the tolerance change
-            places. Not with ``order="free"``.
+            same, but values that are equal can become unequal, other than pt in an event. By
+            default, unless ``order="free"``, which excludes it.
         cuts: numbers of which each value stays on its side, below, at or above: a mapping from
             feature to edges, such as ``{"pt": [30, 50], "abs(eta)": [2.4]}``, or a string such as
             ``"pt>30, abs(eta)<2.4"``; see ``atlasae.quantization.cuts.parse_cuts``. With the edges of
@@ -116,12 +116,12 @@ class BoundedCodec(Codec):
         order: str = "preserved",
         features: Sequence[str] | None = None,
         seed: int = 0,
-        dither: bool = False,
+        dither: bool | None = None,
         cuts: CutSpec | None = None,
         keep_order: bool = True,
     ) -> None:
         require_choice("order", order, ORDERS)
-        for name, value in (("dither", dither), ("keep_order", keep_order)):
+        for name, value in (("dither", dither or False), ("keep_order", keep_order)):
             if not isinstance(value, bool):
                 raise InputError(f"{name}={value!r} must be True or False")
         parse_cuts(cuts)
@@ -155,6 +155,11 @@ class BoundedCodec(Codec):
     @property
     def reorders(self) -> bool:
         return self.order == "free"
+
+    @property
+    def dithers(self) -> bool:
+        """Whether the lattices are dithered."""
+        return not self.reorders if self.dither is None else self.dither
 
     @property
     def fits_each_collection(self) -> bool:
@@ -222,7 +227,7 @@ class BoundedCodec(Codec):
         self.features_ = tuple(table.columns)
         self.dtypes_ = tuple(column.dtype.name for column in table.columns.values())
         self._resolve()
-        lattices = fit_lattices(table, self.tolerances_, dither=self.dither)
+        lattices = fit_lattices(table, self.tolerances_, dither=self.dithers)
         layout = FeatureLayout.of(lattices)
         self.order_kept_ = None
         if self.keep_order and layout.pt and descends(table.columns[layout.pt], table.counts):
@@ -377,6 +382,6 @@ class BoundedCodec(Codec):
         dtypes = dict(zip(self.features_, self.dtypes_, strict=True))
         stack, *conditionals = split_stacks(tensors["model"].tobytes())
         reader = NumberReader(stack)
-        lattices = read_lattices(reader, [dtypes[name] for name in names], dither=self.dither)
+        lattices = read_lattices(reader, [dtypes[name] for name in names], dither=self.dithers)
         layout = FeatureLayout.of(dict(zip(names, lattices, strict=True)))
         self._coder = self._coder_of(read_jet_density(reader, conditionals, layout))

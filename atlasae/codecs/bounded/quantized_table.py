@@ -41,7 +41,8 @@ def fit_lattices(
     lattices = {}
     for name in coding_order(list(table.columns)):
         values = table.columns[name]
-        lattices[name] = Lattice.fit(fit_quantizer(values, bounds[name]), values)
+        quantizer = fit_quantizer(values, bounds[name], dither=dither)
+        lattices[name] = Lattice.fit(quantizer, values)
     layout = FeatureLayout.of(lattices)
     if layout.circle and layout.phi:
         lattice = lattices[layout.phi]

@@ -228,7 +228,7 @@ def one_jet(jets):
 
 EDGES = {
     "two jets": (make_jets(2), 160),
-    "all the same": (one_jet(make_jets(1)), 170),
+    "all the same": (one_jet(make_jets(1)), 180),
     "nothing but zeros": ({name: np.zeros(1000, "f4") for name in make_jets(1)}, 170),
     "scores": ({"b": make_jets(1200)["phi"], "c": make_jets(1200, 1)["phi"]}, 200),
     "many columns": ({f"x{i}": make_jets(500, i)["phi"] for i in range(40)}, 1700),
@@ -401,22 +401,22 @@ def test_a_codec_that_is_used_more_says_more():
 # Blocks
 
 
-def test_blocks_are_decodable_alone(learned, monkeypatch):
+def test_blocks_are_decodable_alone(plain, monkeypatch):  # dither depends on the block
     jets = make_events(900, seed=2)
     sorts = {True: jets, False: ak.flatten(jets)}
-    in_one_block = {sort: learned.decode(learned.encode(one)) for sort, one in sorts.items()}
+    in_one_block = {sort: plain.decode(plain.encode(one)) for sort, one in sorts.items()}
     monkeypatch.setattr("atlasae.coding.blocks.BLOCK_JETS", 500)
     for sort, events in sorts.items():
         expected = in_one_block[sort]
-        blocks = list(learned.encode_blocks(events))
+        blocks = list(plain.encode_blocks(events))
         assert len(blocks) > 3
         assert all(block.jets <= 500 for block in blocks)
         assert [block.events is None for block in blocks] == [events is not jets] * len(blocks)
-        stream = join_blocks(blocks, learned.fingerprint)
-        found = split_blocks(stream, learned.fingerprint)
+        stream = join_blocks(blocks, plain.fingerprint)
+        found = split_blocks(stream, plain.fingerprint)
         assert [replace(block, name="a block") for block in found] == blocks
-        assert ak.array_equal(learned.decode(stream), expected)
-        parts = [to_records(learned.decode_blocks(iter([block]))) for block in reversed(blocks)]
+        assert ak.array_equal(plain.decode(stream), expected)
+        parts = [to_records(plain.decode_blocks(iter([block]))) for block in reversed(blocks)]
         assert ak.array_equal(ak.concatenate(parts[::-1]), expected)
         start = 0
         for block, part in zip(blocks, parts[::-1], strict=True):
@@ -725,14 +725,26 @@ def dithered():
     return Codec.bounded(tolerance=1e-3, dither=True).fit(make_events(2300))
 
 
-def test_dither_costs_next_to_nothing(learned, dithered):
+@pytest.fixture(scope="module")
+def plain():
+    return Codec.bounded(tolerance=1e-3, dither=False).fit(make_events(2300))
+
+
+def test_dither_is_the_default_where_the_order_is_kept(learned):
+    assert learned.dither is None
+    assert learned.dithers
+    assert not Codec.bounded(order="free").dithers
+    assert not Codec.bounded(dither=False).dithers
+
+
+def test_dither_costs_next_to_nothing(plain, dithered):
     jets = make_events(9000, seed=4)
     values = 4 * len(ak.flatten(jets))
     found = there_and_back(dithered, jets)
-    plain = there_and_back(learned, jets)
-    bits_more = 8 * (len(dithered.encode(jets)) - len(learned.encode(jets))) / values
+    steps = there_and_back(plain, jets)
+    bits_more = 8 * (len(dithered.encode(jets)) - len(plain.encode(jets))) / values
     assert -0.02 < bits_more < 0.02
-    assert len(np.unique(found["eta"])) > 2 * len(np.unique(plain["eta"]))
+    assert len(np.unique(found["eta"])) > 2 * len(np.unique(steps["eta"]))
 
 
 def test_dither_needs_no_exceptions_where_phi_wraps(dithered):
