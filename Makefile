@@ -51,7 +51,7 @@ bench: env  ## hwcounter needs a C compiler; without it the cycles are marked as
 	$(PIP) -e '.[bench]'
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.rates $(JETS) $(EVENTS)
-	$(BIN)/python -m benchmarks.dither $(JETS) $(EVENTS)
+	$(BIN)/python -m benchmarks.promises $(JETS) $(EVENTS)
 	$(BIN)/python -m benchmarks.reading $(EVENTS)
 	$(BIN)/python -m benchmarks.whole_files $(FILES)
 	$(BIN)/python -m benchmarks.bars

@@ -35,7 +35,7 @@ def draw(case: dict[str, Any], path: Path) -> None:
 
 
 def draw_comb(spectrum: dict[str, Any], path: Path) -> None:
-    """Draw the spectrum of ``dither.json`` into a file: original, without and with dither."""
+    """Draw the spectrum of ``promises.json`` into a file: original, without and with dither."""
     counts = spectrum["counts"]
     titles = {
         "plain": f"tolerance {spectrum['tolerance']:g}",

@@ -253,37 +253,43 @@ def speeds(result: dict[str, Any]) -> str:
     return "\n".join([*lines, *(f"- {note}" for note in notes)])
 
 
-def dither(result: dict[str, Any]) -> str:
-    """What dither costs: bits per value, and speed."""
-    rows = result["rows"]
+def promises(result: dict[str, Any]) -> str:
+    """What promises beside the tolerance cost, in bits and time."""
+    first = "the tolerance alone"
     lines = [
-        _cells(
-            "jets, tolerance", "bits per value", "with dither", "time to encode", "time to decode"
-        ),
-        "|---|" + 4 * "---|",
+        _cells("jets, tolerance", "promised as well", "bits per value", "to encode", "to decode"),
+        "|---|---|" + 3 * "---|",
     ]
-    for row in rows:
-        speeds = ["", ""]
-        if (timed := row["nanoseconds"]) is not None:
-            speeds = [
-                f"{timed['dither'][way] / timed['plain'][way] - 1:+.0%}"
-                for way in ("encode", "decode")
-            ]
-        bits = row["bits"]
-        shown = f"{bits['plain']:.3f}", f"{bits['dither'] - bits['plain']:+.4f}"
-        lines.append(_cells(row["name"], *shown, *speeds))
-    means = {
-        name: max(abs(mean) for row in rows for mean in row["mean_error"][name].values())
-        for name in ("plain", "dither")
-    }
+    for row in result["rows"]:
+        for name, bits in row["bits"].items():
+            timed, ratios = row["nanoseconds"], ["", ""]
+            if timed is not None and name != first:
+                ratios = [f"{timed[name][way] / timed[first][way]:.2f}" for way in timed[first]]
+            shown = f"{bits:.3f}" if name == first else f"{bits - row['bits'][first]:+.4f}"
+            title = "nothing" if name == first else name
+            lines.append(_cells(row["name"] if name == first else "", title, shown, *ratios))
+    means = max(abs(m) for row in result["rows"] for m in row["mean_error"]["dither"].values())
     notes = [
+        "Each row of the dijets has what the rows above it have.",
         (
-            f"Of {len(rows) * 4} columns, the mean error is off by at most {means['dither']:.1f} of its"
-            f" standard deviations with dither, and {means['plain']:.1f} without."
+            f"The mean error with dither is off by at most {means:.1f} of its standard deviations,"
+            f" in {4 * len(result['rows'])} columns."
         ),
-        f"Processor time on one thread; {result['machine']['processor']}.",
+        f"Times are ratios of processor time on one thread; {result['machine']['processor']}.",
     ]
     return "\n".join([*lines, "", *(f"- {note}" for note in notes)])
+
+
+def kept(result: dict[str, Any]) -> str:
+    """What ten million jets keep, with the tolerance alone and with cuts, order and dither."""
+    many = result["many"]
+    names = [name for name in many if name not in ("jets", "events")]
+    lines = [_cells(f"of {many['jets']:,} jets", *_TITLES), "|---|" + 2 * "---|"]
+    for key in many[names[0]]:
+        values = [many[name][key] for name in names]
+        shown = [f"{v:.2%}" if isinstance(v, float) else f"{v:,}" for v in values]
+        lines.append(_cells(key, *shown))
+    return "\n".join(lines)
 
 
 def _cells(*cells: str) -> str:
@@ -305,10 +311,12 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "campaign": ("campaign", campaign),
     "rates": ("rates", rates),
     "speeds": ("rates", speeds),
-    "dither": ("dither", dither),
+    "promises": ("promises", promises),
+    "kept": ("promises", kept),
     "variants": ("variants", variants),
     "cycles": ("cycles", cycles),
 }
+_TITLES = ("tolerance alone", "with dither, order and cuts")
 DOCUMENTS = {
     "README.md": ("whole files", "rates"),
     "docs/benchmarks.md": tuple(TABLES),
@@ -332,7 +340,7 @@ def main() -> None:
     rates_of_tools = json.loads((RESULTS / "rates.json").read_text(encoding="utf-8"))
     dijets = next(row for row in rates_of_tools["rows"] if row["name"] == cases.DIJETS)
     figure.draw(dijets, ROOT / "docs" / "rate_speed.svg")
-    comb = json.loads((RESULTS / "dither.json").read_text(encoding="utf-8"))["spectrum"]
+    comb = json.loads((RESULTS / "promises.json").read_text(encoding="utf-8"))["spectrum"]
     figure.draw_comb(comb, ROOT / "docs" / "dither.svg")
     for document, names in DOCUMENTS.items():
         path = ROOT / document

@@ -39,7 +39,7 @@ def measure(
     codec: BoundedCodec, case: Case, rates: Iterable[peers.Rate], repeats: int
 ) -> dict[str, Any]:
     """The fastest of some repeats of every tool, and what a second thread gains."""
-    table = _enlarged(case)
+    table = enlarged(case)
     calls = {ATLASAE: _codec_calls(codec, table, threads=1)}
     columns = peers.columns_of(codec, table)
     calls |= {rate.name: _calls(rate, columns) for rate in rates if rate.bits is not None}
@@ -61,7 +61,7 @@ def of_codecs(
     codecs: Mapping[str, BoundedCodec], case: Case, repeats: int
 ) -> dict[str, dict[str, float]]:
     """Least processor time of codecs that take turns, in nanoseconds per jet, on one thread."""
-    table = _enlarged(case)
+    table = enlarged(case)
     calls = {name: _codec_calls(codec, table, threads=1) for name, codec in codecs.items()}
     seconds, _ = _best(calls, repeats)
     return {
@@ -136,17 +136,17 @@ def _two_threads(codec: BoundedCodec, table: Table, repeats: int) -> dict[str, f
     return dict(zip(_DIRECTIONS, (one / two).tolist(), strict=True))
 
 
-def _enlarged(case: Case) -> Table:
-    """About TIMED_JETS jets like those of the case: its events many times, in other orders.
+def enlarged(case: Case, jets: int = TIMED_JETS, seed: int = 0) -> Table:
+    """About so many jets like those of the case: its events many times, in other orders.
 
     Each time an event is scaled, rotated in phi and shifted in eta by other amounts, as real jets
     have no repetitions that other tools could exploit.
     """
-    generator = np.random.default_rng(0)
-    jets = joined([case.train, case.test])
-    total = len(jets) if jets.counts is None else len(jets.counts)
-    copies = max(1, round(TIMED_JETS / len(jets)))
-    many = jets.events(np.concatenate([generator.permutation(total) for _ in range(copies)]))
+    generator = np.random.default_rng(seed)
+    own = joined([case.train, case.test])
+    total = len(own) if own.counts is None else len(own.counts)
+    copies = max(1, round(jets / len(own)))
+    many = own.events(np.concatenate([generator.permutation(total) for _ in range(copies)]))
     of_jets = 1 if many.counts is None else many.counts
     events = copies * total
     scale = np.repeat(1 + np.abs(generator.normal(0, _SCALED, events)), of_jets)
@@ -158,6 +158,6 @@ def _enlarged(case: Case) -> Table:
             moved = np.remainder(values + angle + np.pi, 2 * np.pi) - np.pi
         else:
             moved = values + shift if role(name) == "eta" else values * scale
-        inside = np.clip(moved, jets.columns[name].min(), jets.columns[name].max())
+        inside = np.clip(moved, own.columns[name].min(), own.columns[name].max())
         columns[name] = inside.astype(np.float32)
     return Table(columns, many.counts)
