@@ -52,6 +52,7 @@ bench: env  ## hwcounter needs a C compiler; without it the cycles are marked as
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.rates $(JETS) $(EVENTS)
 	$(BIN)/python -m benchmarks.promises $(JETS) $(EVENTS)
+	$(BIN)/python -m benchmarks.quantities $(EVENTS)
 	$(BIN)/python -m benchmarks.reading $(EVENTS)
 	$(BIN)/python -m benchmarks.whole_files $(FILES)
 	$(BIN)/python -m benchmarks.bars

@@ -51,9 +51,14 @@ def all_cases(pickle: str, events: str) -> list[Case]:
             Case(f"pickle, {value:g}", *_split(jets), _tolerance(value, floor=1.0))
             for value in (1e-3, 1e-2, 1e-4)
         ),
-        Case(DIJETS, *_split(dijets), _tolerance(1e-3, floor=1e-3)),
+        dijet_case(events),
         Case(NANOAOD, *_split(truncated(dijets)), "lossless"),
     ]
+
+
+def dijet_case(events: str) -> Case:
+    """The case of a ROOT file of dijet events."""
+    return Case(DIJETS, *_split(_dijets(events)), _tolerance(1e-3, floor=1e-3))
 
 
 def truncated(jets: Table) -> Table:

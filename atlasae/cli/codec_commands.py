@@ -74,7 +74,7 @@ def fit(
     jets = options.read_jets(files[0], tree, collection)
     with located(files[0]):
         names, where = list(to_table(jets).columns), collection or "Jet"
-        template.require_features({where: names}, names)
+        template.require_features({where: names}, {where: names}, names)
     config = template.for_collection(where, names).get_config()
     codec = atlasae.BoundedCodec.from_config(config | {"features": None})  # a momentum, or all
     codec.collection = collection or ""

@@ -75,7 +75,7 @@ def compress(
     tree: str | None,
     collection: str,
     branches: str,
-    keep: str,
+    keep_branches: str,
     drop: str,
     all_floats: bool,
     step_size: str,
@@ -113,7 +113,7 @@ def compress(
         )
     if latent is not None:
         template = atlasae.AutoencoderCodec(latent=latent)
-    select = atlasae.Selection(tree, collection, branches, keep, drop, all_floats)
+    select = atlasae.Selection(tree, collection, branches, keep_branches, drop, all_floats)
     more |= {"codec": template, "select": select, "progress": options.shows_progress()}
     if dry_run:
         _plan(paths, as_json=as_json, **more)
@@ -201,7 +201,7 @@ def export(
     tree: str | None,
     collection: str,
     branches: str,
-    keep: str,
+    keep_branches: str,
     drop: str,
     all_floats: bool,
     step_size: str,
@@ -218,7 +218,7 @@ def export(
     exported = atlasae.export(
         source,
         target,
-        select=atlasae.Selection(tree, collection, branches, keep, drop, all_floats),
+        select=atlasae.Selection(tree, collection, branches, keep_branches, drop, all_floats),
         step_size=options.parse_step_size(step_size),
         progress=options.shows_progress(),
         **more,

@@ -106,7 +106,7 @@ selection = combined(
     click.option("--tree", help="Path of the tree.  [default: all with collections]"),
     click.option("--collection", default="", help="Names, such as Jet,Muon.  [default: all]"),
     click.option("--branches", default="*", show_default=True, help=f"{_PATTERNS}to compress."),
-    click.option("--keep", default="", help=f"{_PATTERNS}to keep as they are."),
+    click.option("--keep-branches", default="", help=f"{_PATTERNS}to keep as they are."),
     click.option("--drop", default="", help=f"{_PATTERNS}to leave out."),
     click.option("--all-floats", is_flag=True, help="Compress all floats of a collection."),
 )
@@ -148,8 +148,12 @@ keep_order = click.option(
     show_default=True,
     help="Jets that are sorted by pt stay sorted, and equal only where they are.",
 )
-promises = combined(dither, cuts, keep_order)  # of a bounded codec, beside its tolerance
-_PROMISES = ("dither", "cuts", "keep_order")
+keep = click.option(
+    "--keep",
+    help="Quantities with tolerances of their own: 'm_jj: 2e-3, HT: 1e-3, max(pt) > 500'.",
+)
+promises = combined(dither, cuts, keep_order, keep)  # of a bounded codec, beside its tolerance
+_PROMISES = ("dither", "cuts", "keep_order", "keep")
 
 
 def taken_promises(given: dict[str, Any]) -> dict[str, Any]:

@@ -58,6 +58,11 @@ def print_contents(contents: Contents) -> None:
     for codec, names in names_by_codec.items():
         if codec != PACKED:
             console.print(printable(f"{', '.join(names)}: compressed with {codec}"))
+    for part in contents.parts:
+        if part.quantities:
+            name, kept = _name(part.tree, part.name or "jets", several), ", ".join(part.quantities)
+            cost = f"{part.exact_events:,} have exact values for it, {part.exact_bytes:,} bytes"
+            console.print(printable(f"{name}: kept in each entry: {kept}; {cost}"))
     for tree, entries in contents.entries.items():
         console.print(f"{printable(tree)}: {entries:,} entries")
     if contents.needs:

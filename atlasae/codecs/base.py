@@ -36,10 +36,12 @@ if TYPE_CHECKING:
     from atlasae.codecs.registry import RegisteredCodec
     from atlasae.codecs.serialization import Tensors
     from atlasae.coding.blocks import Block
+    from atlasae.quantization.quantities import Quantity
     from atlasae.quantization.tolerance import Tolerance
     from atlasae.types import PathLike
 
 Storage: TypeAlias = Literal["blocks", "latents"]
+_DAMAGE = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, AssertionError)
 
 
 class Codec(ABC):
@@ -60,6 +62,7 @@ class Codec(ABC):
         tolerances_: largest error of each feature; empty if the codec promises none.
         cuts_: edges of which each value stays on its side, ascending, of each feature that has any.
         order_kept_: the feature whose order in events is kept; None if there is none.
+        quantities_: quantities of events or of single jets that are kept.
         history_: losses of the training by epoch; None if there are none.
         collection: name of the collection that it is for, which ``save`` keeps; ``compress`` uses it
             for no other. Empty if it is not known.
@@ -82,6 +85,7 @@ class Codec(ABC):
     tolerances_: Mapping[str, Tolerance] = MappingProxyType({})
     cuts_: Mapping[str, tuple[float, ...]] = MappingProxyType({})
     order_kept_: str | None = None
+    quantities_: Sequence[Quantity] = ()
     history_: History | None = None
     collection: str = ""
     __signature__: ClassVar[inspect.Signature]
@@ -195,16 +199,21 @@ class Codec(ABC):
         return self
 
     def require_features(  # noqa: B027  (most name none)
-        self, collections: Mapping[str, Sequence[str]], branches: Collection[str]
+        self,
+        coded: Mapping[str, Sequence[str]],
+        collections: Mapping[str, Sequence[str]],
+        branches: Collection[str],
     ) -> None:
-        """Check that the settings name no feature that does not exist.
+        """Check that what the settings say of features can be done.
 
         Args:
-            collections: the features of each.
+            coded: the features of each collection that one codec would take.
+            collections: all features of each.
             branches: names of all branches, also of those that are in no collection.
 
         Raises:
-            MissingNameError: they do; the message names the nearest.
+            MissingNameError: they name what does not exist; the message names the nearest.
+            InputError: they promise something of features that no codec takes together.
         """
 
     def require_dtypes(self, dtypes: Mapping[str, str]) -> None:  # noqa: B027  (most take any)
@@ -339,15 +348,7 @@ class Codec(ABC):
             codec.collection = collection
         except (MissingNameError, VersionError):
             raise
-        except (
-            LookupError,
-            TypeError,
-            AttributeError,
-            ValueError,
-            ArithmeticError,
-            AssertionError,
-            RecursionError,
-        ) as error:
+        except (*_DAMAGE, RecursionError) as error:
             raise DamagedFileError(f"the stored codec is damaged: {error!r}") from error
         return codec
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,18 @@ BLOCK_JETS = 131_072  # jets in a block, about
 _CHECKSUM = struct.Struct("<I")
 
 
+class Cost(NamedTuple):
+    """What it costs to keep quantities of events.
+
+    Attributes:
+        events: number of events, or of jets without events, with values that are exact for it.
+        bytes: that these values take.
+    """
+
+    events: int = 0
+    bytes: int = 0
+
+
 @dataclass(frozen=True)
 class Block:
     """Coded jets that decode without other blocks.
@@ -42,6 +54,7 @@ class Block:
         name: how error messages call the block.
         order: positions of the block's events (or jets) among those given, where the codec
             reordered them; not stored.
+        cost: of the quantities that the codec keeps; not stored.
     """
 
     events: int | None
@@ -50,6 +63,7 @@ class Block:
     checksum: int
     name: str = "a block"
     order: Integers | None = field(default=None, compare=False)
+    cost: Cost = field(default=Cost(), compare=False)
 
     @classmethod
     def of(

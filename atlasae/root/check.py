@@ -38,6 +38,7 @@ from atlasae.root.io.file import older_cycles, open_root
 from atlasae.root.io.objects import bins_of, directories_in, objects_in
 from atlasae.root.io.tree import STEP_SIZE, TreeReader, check_step_size
 from atlasae.root.judge import judged_by_root
+from atlasae.root.kept_quantities import kept_findings
 from atlasae.root.known_layouts import find_collections
 from atlasae.text import printable
 from atlasae.threads import thread_count
@@ -222,6 +223,8 @@ def _compare_trees(
                 promise = promised.get(name, Promise())
                 comparison.add(first, before[name], after[name], promise)
             _logger.debug("%s: compared entries from %s on", printable(old.path), f"{first:,}")
+    if isinstance(new, RestoredTree):
+        yield from kept_findings(old, new, names, step)
     for name in old.schema.names:
         if name in names:
             types = old.schema[name].type, new.schema[names[name]].type

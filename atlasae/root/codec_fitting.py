@@ -12,6 +12,7 @@ from atlasae.jets.table import to_table
 from atlasae.root.column_fitting import fit_columns, learned_columns
 from atlasae.root.entry_sample import read_samples
 from atlasae.root.io.branch import grouped_alike
+from atlasae.root.known_layouts import find_collections
 from atlasae.text import printable
 
 if TYPE_CHECKING:
@@ -84,17 +85,20 @@ def fit_codecs(plans: Sequence[TreePlan], template: Codec, *, progress: bool) ->
 
 
 def require_features(plans: Sequence[TreePlan], template: Codec) -> None:
-    """Check that the settings of a codec name nothing that is in none of these trees.
+    """Check that what the settings of a codec say of features can be done in some of these trees.
 
     Raises:
-        MissingNameError: they do.
+        MissingNameError: they name what is in none of them.
+        InputError: they promise something of features that no codec takes together.
     """
+    coded: dict[str, list[str]] = {}
     collections: dict[str, list[str]] = {}
-    for collection in (c for plan in plans for c in plan.collections):
-        collections.setdefault(collection.name, []).extend([*collection.vector, *collection.others])
-    if collections:
-        branches = {name for plan in plans for name in plan.source.schema.names}
-        template.require_features(collections, branches)
+    for plan in plans:
+        coded |= {collection.name: _coded(plan, collection) for collection in plan.collections}
+        for name, collection in find_collections(plan.source.schema).items():
+            collections[name] = [*collection.vector, *collection.others]
+    branches = {name for plan in plans for name in plan.source.schema.names}
+    template.require_features(coded, collections, branches)
 
 
 def _fit_tree(plan: TreePlan, template: Codec, progress: bool) -> TreeCodecs:
@@ -159,9 +163,7 @@ def _training_jets(
     plans: Sequence[TreePlan], collection: Collection, template: Codec
 ) -> tuple[Codec, dict[str, Any]]:
     """An unfitted codec for a collection, and jets to fit it to."""
-    names, all_floats = list(collection.vector), plans[0].select.all_floats
-    if all_floats:
-        names += [name for name, branch in collection.others.items() if branch.is_float]
+    names, all_floats = _coded(plans[0], collection), plans[0].select.all_floats
     codec = template.for_collection(collection.name, names)
     chosen = collection.choose(codec.features or names)
     sources = [plan.source for plan in plans]
@@ -172,6 +174,12 @@ def _training_jets(
         jets = {name: values for name, values in jets.items() if grouped_alike(first, values)}
         codec = template.for_collection(collection.name, list(jets))
     return codec, jets
+
+
+def _coded(plan: TreePlan, collection: Collection) -> list[str]:
+    """The features of a collection that a codec is to take."""
+    floats = [name for name, branch in collection.others.items() if branch.is_float]
+    return [*collection.vector, *(floats if plan.select.all_floats else ())]
 
 
 def _saves(codec: Codec, jets: Mapping[str, ak.Array], uses: float) -> bool:

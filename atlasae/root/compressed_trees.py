@@ -51,7 +51,7 @@ def write_trees(
     """Write all directories, trees and blocks; gives a manifest for each tree."""
     for path in directories_in(file):
         out.mkdir(path)
-    manifests = []
+    written = []
     with BlockTreeWriter(out, job.threads) as blocks:
         for plan, codecs in zip(plans, coded, strict=True):
             source = plan.source
@@ -61,12 +61,15 @@ def write_trees(
             identity = tree_identity(digest, job.digest, source.path)
             writers = _part_writers(plan, codecs, blocks, identity)
             clusters = _write_tree(plan, writers, out, job.step_size, job.progress)
-            manifest = _manifest(file, plan, identity, writers, clusters)
-            for note in codecs.notes:
-                add_notes(manifest.changed, {source.path: note})
-            if any(one.codec.reorders for one in codecs.collections):
-                add_notes(manifest.changed, {source.path: REORDERED})
-            manifests.append(manifest)
+            for writer in writers:
+                writer.finish()
+            written.append((plan, identity, writers, clusters))
+    manifests = [_manifest(file, *of_tree) for of_tree in written]
+    for manifest, codecs in zip(manifests, coded, strict=True):
+        for note in codecs.notes:
+            add_notes(manifest.changed, {manifest.tree: note})
+        if any(one.codec.reorders for one in codecs.collections):
+            add_notes(manifest.changed, {manifest.tree: REORDERED})
     return manifests
 
 
@@ -168,7 +171,7 @@ def _manifest(
         entries=source.num_entries,
         identity=identity,
         branches=plan.branches,
-        parts=tuple(writer.finish() for writer in writers),
+        parts=tuple(writer.part() for writer in writers),
         clusters=clusters,
         changed=_changes(plan, {name for writer in writers for name in writer.taken}),
         left_out=notes_of(source.path, dropped),

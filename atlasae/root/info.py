@@ -35,6 +35,9 @@ class PartSize:
         before: compressed bytes by branch, in the source.
         after: bytes of their latents or blocks.
         tolerances: of the branches that a codec bounds, as ``rel``, ``abs_`` write them.
+        quantities: that the codec keeps, as ``atlasae.quantization.quantities`` takes them.
+        exact_events: number of entries with values that are exact so that these are kept.
+        exact_bytes: that these values take.
     """
 
     tree: str
@@ -44,6 +47,9 @@ class PartSize:
     before: dict[str, int]
     after: int
     tolerances: dict[str, str] = field(default_factory=dict)
+    quantities: tuple[str, ...] = ()
+    exact_events: int = 0
+    exact_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -183,7 +189,18 @@ def _parts_of_segments(
             bounds = {
                 part.features[feature]: repr(bound) for feature, bound in codec.tolerances_.items()
             }
-            yield PartSize(tree, part.name, codec.call, part.jets, sizes, size, bounds)
+            yield PartSize(
+                tree,
+                part.name,
+                codec.call,
+                part.jets,
+                sizes,
+                size,
+                bounds,
+                tuple(map(str, codec.quantities_)),
+                part.exact_events,
+                part.exact_bytes,
+            )
 
 
 def _add(one: PartSize, other: PartSize) -> PartSize:
@@ -191,5 +208,6 @@ def _add(one: PartSize, other: PartSize) -> PartSize:
         name: one.before.get(name, 0) + other.before.get(name, 0)
         for name in one.before | other.before
     }
-    jets, after = one.jets + other.jets, one.after + other.after
-    return replace(one, jets=jets, before=before, after=after)
+    summed = ("jets", "after", "exact_events", "exact_bytes")
+    sums = {name: getattr(one, name) + getattr(other, name) for name in summed}
+    return replace(one, before=before, **sums)

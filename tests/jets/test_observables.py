@@ -3,6 +3,8 @@ from __future__ import annotations
 import awkward as ak
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from atlasae.errors import InputError
 from atlasae.jets.observables import (
@@ -11,6 +13,7 @@ from atlasae.jets.observables import (
     jet_energy_resolution,
     observables,
 )
+from atlasae.jets.per_event import largest_two
 from atlasae.jets.table import to_records, to_table
 from tests.helpers import make_jets
 
@@ -62,3 +65,21 @@ def test_the_resolution_falls_to_its_constant_term():
     assert np.all(np.diff(resolution) < 0)
     assert resolution[-1] == pytest.approx(0.03, rel=1e-3)
     np.testing.assert_allclose(dijet_mass_resolution(2 * pt), resolution / np.sqrt(2))
+
+
+@given(st.lists(st.lists(st.sampled_from([1.0, 2.0, 3.0, np.nan, np.inf, -np.inf]), max_size=4)))
+def test_the_two_largest_are_found_sorted_or_not(events):
+    values = np.array([value for event in events for value in event])
+    counts = np.array([len(event) for event in events], np.int64)
+    for first, second, event in zip(*largest_two(values, counts), events, strict=True):
+        ordered = sorted((value for value in event if not np.isnan(value)), reverse=True)
+        found = [values[position] for position in (first, second) if position >= 0]
+        assert found == ordered[:2]
+        assert first != second or first == -1
+
+
+def test_of_equal_jets_the_first_leads():
+    for values in ([3.0, 3.0, 3.0], [1.0, 3.0, 3.0]):
+        first, second = largest_two(np.array(values), np.array([3]))
+        assert values[first[0]] == values[second[0]] == 3
+        assert first[0] < second[0]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from atlasae.codecs.bounded.keeping import keep, with_exact
 from atlasae.codecs.bounded.payload import LARGEST_BLOCK, PayloadCoder
 from atlasae.codecs.bounded.quantized_table import quantize_table, restore_table, with_corrections
 from atlasae.errors import InputError
@@ -13,10 +14,12 @@ from atlasae.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from atlasae.codecs.bounded.keeping import Rows
     from atlasae.coding.blocks import Block
     from atlasae.density.jet_density import JetDensity
     from atlasae.jets.table import Table
     from atlasae.quantization.corrections import Correction
+    from atlasae.quantization.quantities import Quantity
     from atlasae.quantization.quantized import QuantizedJets
     from atlasae.quantization.tolerance import Tolerance
     from atlasae.types import Integers
@@ -31,6 +34,7 @@ class BlockCoder:
         features: in the order of the tables.
         tolerances: of each feature.
         corrections: of the features that need any.
+        quantities: to keep.
         free: whether each block has its own order of events, or of jets without events.
     """
 
@@ -38,6 +42,7 @@ class BlockCoder:
     features: Sequence[str]
     tolerances: Mapping[str, Tolerance]
     corrections: Mapping[str, Sequence[Correction]]
+    quantities: Sequence[Quantity]
     free: bool
 
     def block(self, table: Table, start: int) -> Block:
@@ -56,10 +61,19 @@ class BlockCoder:
         if self.free:
             order = self._free_order(quantized)
             quantized, table = quantized.reordered(order), table.events(order)
-        quantized = with_corrections(
-            quantized, table, self.density.layout.lattices, self.tolerances, self.corrections
-        )
-        return self._payloads.block(quantized, None if order is None else start + order)
+
+        def code(exact: Mapping[str, Rows]) -> QuantizedJets:
+            return with_corrections(
+                with_exact(quantized, table, exact),
+                table,
+                self.density.layout.lattices,
+                self.tolerances,
+                self.corrections,
+            )
+
+        coded, cost = keep(self.quantities, table, code, self._restored)
+        block = self._payloads.block(coded, None if order is None else start + order)
+        return replace(block, cost=cost)
 
     def quantize(self, table: Table) -> QuantizedJets:
         """The integers of jets and the values that no quantizer holds, without corrections."""
@@ -75,7 +89,9 @@ class BlockCoder:
         Raises:
             DamagedFileError: the block is damaged, or another codec wrote it.
         """
-        quantized = self._payloads.read(block, features)
+        return self._restored(self._payloads.read(block, features))
+
+    def _restored(self, quantized: QuantizedJets) -> Table:
         return restore_table(
             quantized, self.density.layout.lattices, self.features, self.corrections
         )

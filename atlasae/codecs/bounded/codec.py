@@ -24,6 +24,7 @@ from atlasae.jets.names import four_vector
 from atlasae.jets.table import Table, assembled, to_records
 from atlasae.quantization.cuts import cuts_of, cuts_to_json, parse_cuts, require_cuts, rounded_edges
 from atlasae.quantization.jet_order import descends
+from atlasae.quantization.quantities import of_features, quantities, require_quantities, to_mapping
 from atlasae.quantization.quantizer import FLOAT_DTYPES
 from atlasae.quantization.serialization import read_lattices, write_lattices
 from atlasae.quantization.tolerance import (
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from atlasae.codecs.serialization import Tensors
     from atlasae.density.jet_density import JetDensity
     from atlasae.quantization.cuts import CutSpec
+    from atlasae.quantization.quantities import KeepSpec
     from atlasae.quantization.quantizer import Quantizer
     from atlasae.quantization.tolerance import ToleranceSpec
 
@@ -80,6 +82,9 @@ class BoundedCodec(Codec):
             the bins of a histogram, its contents stay the same.
         keep_order: for jets in events that are mostly sorted by pt: wherever a jet has at most the pt
             of the one before it, that stays so, and whether they are equal.
+        keep: quantities of events or of single jets that are kept within tolerances of their own,
+            such as ``{"m_jj": 2e-3, "max(pt) > 500": 0}`` or ``"m_jj: 2e-3, HT: 1e-3"``; see
+            ``atlasae.quantization.quantities.quantities``.
         features: names of the columns to compress; by default (m, pt, phi, eta) under any of their
             usual names, else all columns.
         seed: random seed of the sample of jets that is fitted.
@@ -119,6 +124,7 @@ class BoundedCodec(Codec):
         dither: bool | None = None,
         cuts: CutSpec | None = None,
         keep_order: bool = True,
+        keep: KeepSpec = None,
     ) -> None:
         require_choice("order", order, ORDERS)
         for name, value in (("dither", dither or False), ("keep_order", keep_order)):
@@ -142,6 +148,8 @@ class BoundedCodec(Codec):
         self.dither = dither
         self.cuts = cuts
         self.keep_order = keep_order
+        self.quantities_ = quantities(keep)
+        self.keep = to_mapping(self.quantities_) or None
         self._coder: BlockCoder | None = None
 
     @property
@@ -179,6 +187,8 @@ class BoundedCodec(Codec):
                 config["features"] = list(names)
             config["tolerance"] = spec_to_json(self._tolerance_of(collection, names))
             config["cuts"] = cuts_to_json(cuts_of(self.cuts, collection, names))
+        kept = of_features(self.quantities_, collection, self.features or names)
+        config["keep"] = spec_to_json(kept) or None
         return self.from_config(config)
 
     def preserving_order(self) -> Self:
@@ -187,11 +197,16 @@ class BoundedCodec(Codec):
         return self.from_config({**self.get_config(), "order": "preserved"})
 
     def require_features(
-        self, collections: Mapping[str, Sequence[str]], branches: Collection[str]
+        self,
+        coded: Mapping[str, Sequence[str]],
+        collections: Mapping[str, Sequence[str]],
+        branches: Collection[str],
     ) -> None:
-        names = [name for of in collections.values() for name in of]
-        restricted(self.tolerance, names, strict=True)
+        if names := [name for of in collections.values() for name in of]:
+            restricted(self.tolerance, names, strict=True)
         require_cuts(self.cuts, collections, branches)
+        taken = coded if self.features is None else dict.fromkeys(coded, self.features)
+        require_quantities(self.quantities_, taken, collections, branches)
 
     def require_dtypes(self, dtypes: Mapping[str, str]) -> None:
         for name, quantizer in self.quantizers_.items():
@@ -202,6 +217,8 @@ class BoundedCodec(Codec):
         table = super().select_features(jets)
         tolerances(self.tolerance, list(table.columns))
         require_cuts(self.cuts, {"": list(table.columns)})
+        for quantity in self.quantities_:
+            quantity.require_in(table)
         return table
 
     def fit(self, jets: Any, *, uses: float = 10.0, progress: bool = False) -> Self:
@@ -262,9 +279,8 @@ class BoundedCodec(Codec):
 
     def _coder_of(self, density: JetDensity) -> BlockCoder:
         corrections = corrections_of(density.layout, self.tolerances_, self.cuts_, self.order_kept_)
-        return BlockCoder(
-            density, self.features_, self.tolerances_, corrections, free=self.reorders
-        )
+        names, bounds = self.features_, self.tolerances_
+        return BlockCoder(density, names, bounds, corrections, self.quantities_, self.reorders)
 
     @property
     def _fitted(self) -> BlockCoder:
@@ -338,13 +354,12 @@ class BoundedCodec(Codec):
 
     def get_config(self) -> dict[str, Any]:
         own = {"tolerance": spec_to_json(self.tolerance), "cuts": cuts_to_json(self.cuts)}
-        return super().get_config() | own
+        return super().get_config() | own | {"keep": self.keep and spec_to_json(self.keep)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        if "tolerance" in config:
-            config = {**config, "tolerance": spec_from_json(config["tolerance"])}
-        return cls(**config)
+        specs = {k: spec_from_json(v) for k, v in config.items() if k in ("tolerance", "keep")}
+        return cls(**{**config, **specs})
 
     @property
     def quantizers_(self) -> dict[str, Quantizer]:

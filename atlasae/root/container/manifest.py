@@ -37,6 +37,8 @@ class Part:
         jets: number of jets; 0 for columns.
         counter: name of the branch with the number of jets of each entry; empty if none has it.
         model: SHA-256 of the bytes of the models of columns; empty if each is packed alone.
+        exact_events: number of entries with values that are exact so that quantities are kept.
+        exact_bytes: that these values take.
     """
 
     name: str
@@ -48,6 +50,8 @@ class Part:
     jets: int = 0
     counter: str = ""
     model: str = ""
+    exact_events: int = 0
+    exact_bytes: int = 0
 
     def to_json(self, positions: Mapping[str, int]) -> dict[str, Any]:
         """The attributes, with the positions of the branches in place of their names.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import awkward as ak
 import numpy as np
 
-from atlasae.coding.blocks import BLOCK_JETS, Block, block_edges
+from atlasae.coding.blocks import BLOCK_JETS, Block, Cost, block_edges
 from atlasae.columns.serialization import read_block_model
 from atlasae.errors import CannotPackError, DamagedFileError, InputError
 from atlasae.jets.table import Table, joined, to_table
@@ -48,8 +49,12 @@ class PartWriter(ABC):
         """Take the next entries; gives the arrays of all branches as they are to be written."""
 
     @abstractmethod
-    def finish(self) -> Part:
-        """Write what is still held back; gives what the manifest says of the part."""
+    def finish(self) -> None:
+        """Write what is still held back."""
+
+    @abstractmethod
+    def part(self) -> Part:
+        """What the manifest says of the part, when all its blocks are written."""
 
 
 class _CodecWriter(PartWriter):
@@ -69,16 +74,13 @@ class _CodecWriter(PartWriter):
         self.jets += len(table)
         return table
 
-    def part(self, *, number: int = 0, latents: tuple[str, ...] = (), counter: str = "") -> Part:
+    def part(self) -> Part:
         return Part(
             self.collection.name,
             {feature: branch.name for feature, branch in self.chosen.items()},
             self.codec_digest,
-            number,
-            latents,
             flat=not self.collection.first.jagged,
             jets=self.jets,
-            counter=counter,
         )
 
 
@@ -116,8 +118,11 @@ class LatentWriter(_CodecWriter):
             for branch, name in zip(self.branches, self.codec.latent_names, strict=True)
         }
 
-    def finish(self) -> Part:
-        return self.part(latents=tuple(branch.name for branch in self.branches))
+    def finish(self) -> None:
+        """Nothing is held back."""
+
+    def part(self) -> Part:
+        return replace(super().part(), latents=tuple(branch.name for branch in self.branches))
 
 
 class BlockWriter(_CodecWriter):
@@ -129,6 +134,7 @@ class BlockWriter(_CodecWriter):
         super().__init__(codec, collection)
         self.blocks = blocks.part(segment, self.codec_digest, self.chosen)
         self.counter = collection.first.counter or ""
+        self._costs: list[Cost] = []
         self._held_back: list[Table] = []
 
     def add(self, arrays: Arrays) -> Arrays:
@@ -153,18 +159,35 @@ class BlockWriter(_CodecWriter):
     def _code(self, table: Table) -> list[Block]:
         """Code jets at once, in all threads."""
         self.blocks.tree.wait()
-        coded = list(self.codec.encode_blocks(table, self.blocks.tree.threads))
+        coded = list(self._counted(self.codec.encode_blocks(table, self.blocks.tree.threads)))
         self.blocks.add(lambda: coded)
         return coded
 
     def _start(self, tables: Iterable[Table]) -> None:
         for table in tables:
-            self.blocks.add(partial(self.codec.encode_blocks, table, 1))
+            self.blocks.add(partial(self._coded, table))
 
-    def finish(self) -> Part:
+    def _coded(self, table: Table) -> Iterator[Block]:
+        return self._counted(self.codec.encode_blocks(table, 1))
+
+    def _counted(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        """The same blocks, whose costs are taken down."""
+        for block in blocks:
+            self._costs.append(block.cost)
+            yield block
+
+    def finish(self) -> None:
         if self._held_back:
             self._start(_blocks_of(joined(self._held_back)))
-        return self.part(number=self.blocks.number, counter=self.counter)
+
+    def part(self) -> Part:
+        return replace(
+            super().part(),
+            number=self.blocks.number,
+            counter=self.counter,
+            exact_events=sum(cost.events for cost in self._costs),
+            exact_bytes=sum(cost.bytes for cost in self._costs),
+        )
 
 
 def _counts(counter: ak.Array | None, table: Table) -> bool:
@@ -223,8 +246,10 @@ class ColumnWriter(PartWriter):
         for piece in _pieces(columns, _entries(columns)):
             self.blocks.add(partial(_packed, piece, self.types, self.learned))
 
-    def finish(self) -> Part:
+    def finish(self) -> None:
         self._flush()
+
+    def part(self) -> Part:
         features = {name: name for name in self.names}
         return Part("", features, number=self.blocks.number, model=self.model)
 

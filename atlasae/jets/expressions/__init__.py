@@ -1,0 +1,1 @@
+"""Expressions of the features of jets: read and evaluated, never run as Python."""
