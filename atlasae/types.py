@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 PathLike: TypeAlias = str | os.PathLike[str]
+Features: TypeAlias = Mapping[str, Sequence[str]]  #: names of features, by collection
 
 Values: TypeAlias = NDArray[Any]  #: of any dtype
 Floats: TypeAlias = NDArray[np.float64]

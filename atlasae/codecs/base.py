@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from atlasae.coding.blocks import Block
     from atlasae.quantization.quantities import Quantity
     from atlasae.quantization.tolerance import Tolerance
-    from atlasae.types import PathLike
+    from atlasae.types import Features, PathLike
 
 Storage: TypeAlias = Literal["blocks", "latents"]
 _DAMAGE = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, AssertionError)
@@ -199,16 +199,13 @@ class Codec(ABC):
         return self
 
     def require_features(  # noqa: B027  (most name none)
-        self,
-        coded: Mapping[str, Sequence[str]],
-        collections: Mapping[str, Sequence[str]],
-        branches: Collection[str],
+        self, coded: Features, every: Features, branches: Collection[str]
     ) -> None:
         """Check that what the settings say of features can be done.
 
         Args:
             coded: the features of each collection that one codec would take.
-            collections: all features of each.
+            every: all features of each.
             branches: names of all branches, also of those that are in no collection.
 
         Raises:

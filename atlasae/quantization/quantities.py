@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from atlasae.jets.table import Table
-    from atlasae.types import Floats
+    from atlasae.types import Features, Floats
 
 #: What ``quantities`` accepts.
 KeepSpec: TypeAlias = "str | Mapping[str, float | Tolerance] | None"
@@ -210,8 +210,8 @@ def of_features(
 
 def require_quantities(
     kept: Iterable[Quantity],
-    coded: Mapping[str, Sequence[str]],
-    collections: Mapping[str, Sequence[str]],
+    coded: Features,
+    collections: Features,
     branches: Collection[str],
 ) -> None:
     """Check that each quantity is one of a codec, or of values that keep every bit.
@@ -268,7 +268,7 @@ def _found(expression: Expression, collection: str, names: Sequence[str]) -> tup
         return None
 
 
-def _known(expression: Expression, collections: Mapping[str, Sequence[str]]) -> list[str]:
+def _known(expression: Expression, collections: Features) -> list[str]:
     """The names in an expression that one of some collections has, alone."""
     return [
         name

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from atlasae.quantization.quantities import KeepSpec
     from atlasae.quantization.quantizer import Quantizer
     from atlasae.quantization.tolerance import ToleranceSpec
+    from atlasae.types import Features
 
 ORDERS = ("preserved", "free")
 _SECONDS_PER_JET = 1e-6  # of the references, about
@@ -196,17 +197,12 @@ class BoundedCodec(Codec):
             return self
         return self.from_config({**self.get_config(), "order": "preserved"})
 
-    def require_features(
-        self,
-        coded: Mapping[str, Sequence[str]],
-        collections: Mapping[str, Sequence[str]],
-        branches: Collection[str],
-    ) -> None:
-        if names := [name for of in collections.values() for name in of]:
+    def require_features(self, coded: Features, every: Features, branches: Collection[str]) -> None:
+        if names := [name for of in every.values() for name in of]:
             restricted(self.tolerance, names, strict=True)
-        require_cuts(self.cuts, collections, branches)
+        require_cuts(self.cuts, every, branches)
         taken = coded if self.features is None else dict.fromkeys(coded, self.features)
-        require_quantities(self.quantities_, taken, collections, branches)
+        require_quantities(self.quantities_, taken, every, branches)
 
     def require_dtypes(self, dtypes: Mapping[str, str]) -> None:
         for name, quantizer in self.quantizers_.items():
