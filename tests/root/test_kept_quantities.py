@@ -6,9 +6,11 @@ import awkward as ak
 import numpy as np
 import pytest
 import uproot
+from click.testing import CliRunner
 
 import atlasae
 from atlasae import Codec, FileCodecs, Selection, rel
+from atlasae.cli.main import main
 from atlasae.codecs.bounded import keeping
 from atlasae.errors import DamagedFileError, InputError, MissingNameError
 from atlasae.jets.observables import observables
@@ -74,6 +76,44 @@ def test_the_quantities_of_every_event_are_kept(source, small):
         atlasae.open(small)["Events/MET_pt"].array(),
     ]
     assert ak.all(met[0] == met[1])
+
+
+def of_jets(contents):
+    (part,) = [part for part in contents.parts if part.name == "Jet"]
+    return part
+
+
+@pytest.mark.parametrize("order", ["preserved", "free"])
+def test_the_cost_is_in_the_file(source, tmp_path, order):
+    parts = []
+    for keep in (None, "Jet_m_jj: 1e-3, sum(Jet_pt): 5e-4"):
+        codec = Codec.bounded(order=order, keep=keep)
+        select = Selection(collections="Jet")
+        path = tmp_path / f"{order}{len(parts)}.root"
+        parts.append(of_jets(compress(source, path, codec=codec, select=select)))
+    plain, part = parts
+    assert (plain.quantities, plain.exact_events, plain.exact_bytes) == ((), 0, 0)
+    assert part.quantities == ("m_jj: 0.001", "sum(pt): 0.0005")
+    assert 50 < part.exact_events < 3000
+    assert abs(part.after - plain.after - part.exact_bytes) <= 2
+    assert of_jets(atlasae.info(path)) == part
+
+
+def test_the_command_prints_the_cost(source, tmp_path):
+    target = tmp_path / "small.root"
+    run = CliRunner().invoke(main, ["compress", str(source), str(target), "--keep", "HT: 1e-4"])
+    assert run.exit_code == 0
+    part = of_jets(atlasae.info(target))
+    cost = f"{part.exact_events:,} have exact values for it, {part.exact_bytes:,} bytes"
+    assert f"Jet: kept in each entry: HT: 0.0001; {cost}" in run.output
+
+
+def test_costs_are_summed_when_files_are_merged(small, tmp_path):
+    atlasae.merge([small, small], tmp_path / "both.root")
+    one, both = of_jets(atlasae.info(small)), of_jets(atlasae.info(tmp_path / "both.root"))
+    assert both.exact_events == 2 * one.exact_events > 0
+    assert both.exact_bytes == 2 * one.exact_bytes
+    assert both.quantities == one.quantities
 
 
 @pytest.mark.parametrize("step_size", ["100 MB", 70])
