@@ -9,13 +9,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 # cov10 or track_cov10 in NanoAOD of CMS, covXX of its missing momentum
-_ELEMENT = re.compile(r"(?P<matrix>.*cov_?)(?P<row>\d|[a-z])(?P<column>\d|[a-z])", re.IGNORECASE)
+_ELEMENT = re.compile(
+    r"(?P<matrix>\w*cov_?)(?P<row>\d|[a-z])(?P<column>\d|[a-z])", re.IGNORECASE | re.ASCII
+)
 
 
 def covariances(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """The upper triangles, row by row, of the covariance matrices whose elements are all there.
 
-    Elements end in two digits or letters, of which either comes first.
+    Names are words, and end in two digits or letters, of which either comes first.
 
     Args:
         names: of features.
@@ -29,7 +31,7 @@ def covariances(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """
     elements: dict[str, dict[frozenset[str], str]] = {}
     for name in names:
-        if match := _ELEMENT.fullmatch(name):
+        if name.isidentifier() and (match := _ELEMENT.fullmatch(name)):
             place = frozenset((match["row"], match["column"]))
             elements.setdefault(match["matrix"], {}).setdefault(place, name)
     found = {}

@@ -12,6 +12,7 @@ import numpy as np
 from atlasae.errors import InputError, MissingNameError, suggestion
 from atlasae.jets.covariances import covariances
 from atlasae.jets.expressions.expression import Expression
+from atlasae.jets.expressions.syntax import LONGEST
 from atlasae.jets.observables import OBSERVABLES, SYNONYMS
 from atlasae.quantization.tolerance import LOSSLESS, Tolerance, abs_, rel
 
@@ -195,17 +196,25 @@ def of_features(
         collection: its name.
         names: its features.
 
+    Raises:
+        InputError: two of them are the same quantity of this collection.
+
     Example:
         >>> of_features(quantities("sum(Jet_pt): 1e-3, m_jj: 1e-2"), "Jet", ["pt", "eta"])
         {'sum(pt)': rel(0.001)}
     """
-    found = {
-        quantity.expression.renamed(lambda n: feature_of(n, collection)).text: quantity.tolerance
-        for quantity in kept
-        if _found(quantity.expression, collection, names)
-    }
-    matrices = covariances(names).values()
-    return found | {f"smallest_pivot({', '.join(one)})": COVARIANCES for one in matrices}
+    found: dict[str, Tolerance] = {}
+    for quantity in kept:
+        if not _found(quantity.expression, collection, names):
+            continue
+        text = quantity.expression.renamed(lambda name: feature_of(name, collection)).text
+        if found.setdefault(text, quantity.tolerance) != quantity.tolerance:
+            raise InputError(f"the quantity {text!r} of {collection!r} has two tolerances")
+    for matrix in covariances(names).values():
+        text = f"smallest_pivot({', '.join(matrix)})"
+        if len(text) <= LONGEST:
+            found.setdefault(text, COVARIANCES)
+    return found
 
 
 def require_quantities(

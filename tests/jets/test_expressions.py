@@ -87,6 +87,8 @@ def test_events_with_one_jet_have_no_mass():
         ("(pt > 3) & (eta > 0)", True, False),
         ("sum(pt > 3)", False, False),
         ("delta_phi", False, True),
+        ("Jet_delta_r", False, True),
+        ("abs(Jet_eta) + Aux.phi", False, True),
         ("wrap(phi[0] - phi[1])", False, True),
         ("pt * cos(phi)", False, False),
         ("smallest_pivot(a, b, c)", False, False),

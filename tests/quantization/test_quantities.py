@@ -70,3 +70,20 @@ def test_a_collection_keeps_what_its_features_give():
     assert of_features(kept, "Jet", four) == {"sum(pt)": rel(1e-3), "m_jj": rel(2e-3)}
     assert of_features(kept, "Muon", ["pt", "eta"]) == {"pt > 5": LOSSLESS}
     assert set(of_features(kept, "Jet", [*four, "btag"])) == {"sum(pt)", "m_jj", "pt * btag"}
+
+
+def test_one_quantity_has_one_tolerance():
+    kept = quantities("Jet_pt: 1e-3, pt: 1e-2, Jet_eta: 1e-3, eta: 1e-3")
+    assert of_features(kept, "Muon", ["pt"]) == {"pt": rel(1e-2)}
+    assert of_features(kept, "Jet", ["eta"]) == {"eta": abs_(1e-3)}
+    with pytest.raises(InputError, match="'pt' of 'Jet' has two tolerances"):
+        of_features(kept, "Jet", ["pt"])
+
+
+def test_matrices_are_kept_unless_another_tolerance_is_given():
+    names = ["pt", "cov00", "cov01", "cov11"]
+    assert of_features((), "Muon", names) == {"smallest_pivot(cov00, cov01, cov11)": rel(0.3)}
+    kept = quantities("smallest_pivot(cov00, cov01, cov11): 0.1")
+    assert of_features(kept, "Muon", names) == {"smallest_pivot(cov00, cov01, cov11)": rel(0.1)}
+    long = [f"{'x' * 400}cov{i}" for i in ("00", "01", "11")]
+    assert of_features((), "Muon", long) == {}

@@ -6,6 +6,7 @@ They are read and evaluated here, and never run as Python: they may come from un
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
     from atlasae.jets.table import Table
 
 _ANGLES = ("delta_phi", "delta_r")
+
+
+def _is_angle(name: str) -> bool:
+    """Whether a feature, a branch such as ``Jet_phi``, or an observable is an angle."""
+    last = re.split(r"[_.]", name)[-1]
+    return name.endswith(_ANGLES) or role(last) in ("eta", "phi")
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,7 @@ class Expression:
     @property
     def is_angle(self) -> bool:
         """Whether it gives an angle: all its names are those of angles."""
-        return all(name in _ANGLES or role(name) in ("eta", "phi") for name in self.names)
+        return all(_is_angle(name) for name in self.names)
 
     def renamed(self, rename: Callable[[str], str]) -> Expression:
         """The same expression of features with other names."""
