@@ -93,7 +93,7 @@ class Quantity:
         with np.errstate(all="ignore"):
             differences = np.abs(decoded - values)
             errors = differences / self.tolerance.bound(values)
-        errors[~np.isfinite(values) | np.isnan(errors)] = np.inf
+        errors[np.isnan(errors)] = np.inf
         errors[(values == decoded) | np.isnan(values)] = 0.0
         return errors, bool(old.of_events)
 
