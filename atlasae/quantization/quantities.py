@@ -52,6 +52,8 @@ class Quantity:
         """The quantity as the user writes it."""
         if self.expression.is_decision:
             return self.expression.text
+        if self.tolerance.floor:
+            return f"{self.expression.text}: {self.tolerance}"
         kind = "abs " if self.tolerance.kind == "absolute" else ""
         return f"{self.expression.text}: {kind}{self.tolerance.value:g}"
 

@@ -53,6 +53,16 @@ def test_other_specs_are_refused(spec, message):
         quantities(spec)
 
 
+def test_quantities_are_shown_as_they_are_written():
+    spec = {"pt[0]": rel(1e-2), "MHT": abs_(0.5), "max(pt) > 500": 0, "HT": rel(0.1, floor=3)}
+    shown = [str(quantity) for quantity in quantities(spec)]
+    assert shown == ["pt[0]: 0.01", "MHT: abs 0.5", "max(pt) > 500", "HT: rel(0.1, floor=3.0)"]
+    again = to_mapping(quantities(", ".join(shown[:3])))
+    assert again == {
+        text: bound for text, bound in to_mapping(quantities(spec)).items() if text != "HT"
+    }
+
+
 def test_errors_are_in_units_of_the_tolerance():
     values = [100.0, 0.0, 0.0, math.nan, math.inf, math.inf, 1.0, -math.inf, 3.0]
     decoded = [100.5, 0.0, 1e-9, 5.0, math.inf, 1e30, math.nan, math.inf, math.inf]
