@@ -111,6 +111,7 @@ def test_derived_numbers_are_those_of_vector(comparison, summary, events_file, b
             "delta_phi": abs(first.deltaphi(second)),
             "delta_r": first.deltaR(second),
             "h_t": ak.sum(jets.pt, axis=1),
+            "missing_h_t": np.hypot(ak.sum(jets.px, axis=1), ak.sum(jets.py, axis=1)),
             "leading_pt": first.pt,
         }
         derived = comparison.files[0].observables if number else comparison.observables
