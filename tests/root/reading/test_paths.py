@@ -8,7 +8,6 @@ import pytest
 
 import atlasae
 from atlasae.errors import (
-    InputError,
     MissingFileError,
 )
 from tests.root.helpers import assert_alike
