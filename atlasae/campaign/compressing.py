@@ -127,7 +127,7 @@ def compress_files(
         require_comparable(job)
     if isinstance(codec, str | os.PathLike):
         for task in tasks:
-            if Path(task.target).exists():
+            if Path(task.target).is_file():  # what else it is fails that file alone
                 check_target(task.target, force=True, sources=[codec])
     if isinstance(job.template, Codec) and not job.template.is_fitted:
         codecs = learned_codecs(tasks, out, job, seed=seed, force=force)

@@ -112,7 +112,10 @@ class Paths:
         """Files, and the folder that is named after them; None if the last path is no folder."""
         if not self.given or not Path(self.given[-1]).is_dir():
             return None
-        return [path for path in self.every if path != self.given[-1]], self.given[-1]
+        files = [path for path in self.every if path != self.given[-1]]
+        if not files:
+            raise click.UsageError(f"There is only the folder {self.given[-1]}: {BESIDE_FOLDER}.")
+        return files, self.given[-1]
 
 
 def takes(metavar: str, *output: options.Decorator) -> options.Decorator:

@@ -10,6 +10,7 @@ import uproot
 from atlasae.errors import InputError, require_choice
 from atlasae.root.io.file import tree_reader
 from atlasae.root.io.tree import STEP_SIZE
+from atlasae.root.reading.chained_reader import tree_to_open
 from atlasae.root.reading.expressions import LIBRARIES
 from atlasae.root.reading.file import CLASSNAMES, open_file
 from atlasae.root.reading.paths import Files, expand_files
@@ -34,7 +35,7 @@ def iterate(
 
     Args:
         files: ``"a*.root:Events"``, ``{"a*.root": "Events"}``, or a list of them; a directory stands
-            for the ``.root`` files in it. A file with only one tree needs no name of the tree.
+            for the ``.root`` files in it. Where no tree is named it is ``Events``, or the only one.
         expressions: names, or expressions of them; by default all branches.
         cut: an expression, such as ``nJet > 1``; entries that fail it are left out.
         step_size: number of entries per chunk, or its size such as ``100 MB``.
@@ -131,18 +132,18 @@ def _entries(name: str, path: str | None) -> int:
 
 
 def _open_tree(name: str, path: str | None, threads: int | None) -> Any:
-    """Open a tree of a file; without a path, the only one."""
+    """Open a tree of a file; without a path, ``Events`` or the only one."""
     file = open_file({name: path}, threads=threads)
     if path is not None:
         tree = file
     else:
         trees = file.keys(cycle=False, filter_classname=list(CLASSNAMES.values()))
-        if len(trees) != 1:
+        try:
+            path = tree_to_open(trees, name)
+        except InputError:
             file.close()
-            raise InputError(
-                f"{name}: {len(trees)} trees ({', '.join(trees)}); name one, as in {name}:Events"
-            )
-        path, tree = trees[0], file[trees[0]]
+            raise
+        tree = file[path]
     # uproot evaluates no expressions on an RNTuple, and ignores a cut without a warning
     if isinstance(tree, uproot.behaviors.RNTuple.HasFields) and (reader := tree_reader(tree, path)):
         return Tree(reader)
