@@ -46,6 +46,9 @@ JETS ?= ../shared/data/all_jets_test_4D_100_percent.pkl
 EVENTS ?= ../shared/data/pythia_dijets_60k.root
 FILES ?= $(addprefix ../shared/data/root/,nanoAOD_2015_CMS_Open_Data_ttbar.root Run2012B_SingleMu_1000.root)
 
+# A copy of https://github.com/burtscher/LC-framework; without one LC is not measured.
+LC ?=
+
 bench: env  ## hwcounter needs a C compiler; without it the cycles are marked as estimated
 	-$(PIP) -e '.[cycles]'
 	$(PIP) -e '.[bench]'
@@ -53,6 +56,7 @@ bench: env  ## hwcounter needs a C compiler; without it the cycles are marked as
 	$(BIN)/python -m benchmarks.rates $(JETS) $(EVENTS)
 	$(BIN)/python -m benchmarks.promises $(JETS) $(EVENTS)
 	$(BIN)/python -m benchmarks.quantities $(EVENTS)
+	$(BIN)/python -m benchmarks.anchors $(EVENTS) $(addprefix --lc ,$(LC))
 	$(BIN)/python -m benchmarks.reading $(EVENTS)
 	$(BIN)/python -m benchmarks.whole_files $(FILES)
 	$(BIN)/python -m benchmarks.bars

@@ -13,7 +13,7 @@ import uproot
 
 from atlasae import read_pickle
 from atlasae.jets.names import role
-from atlasae.jets.table import Table, to_table
+from atlasae.jets.table import Table, joined, to_table
 from atlasae.quantization.tolerance import Tolerance, abs_, rel
 from benchmarks.tools import rounded
 
@@ -45,20 +45,21 @@ def all_cases(pickle: str, events: str) -> list[Case]:
     jets = to_table(read_pickle(pickle))
     shuffled = np.random.default_rng(0).permutation(len(jets))
     jets = Table({name: c.astype(np.float32) for name, c in jets.columns.items()}).rows(shuffled)
-    dijets = _dijets(events)
+    dijets = dijet_case(events)
+    short = truncated(joined([dijets.train, dijets.test]))
     return [
         *(
             Case(f"pickle, {value:g}", *_split(jets), _tolerance(value, floor=1.0))
             for value in (1e-3, 1e-2, 1e-4)
         ),
-        dijet_case(events),
-        Case(NANOAOD, *_split(truncated(dijets)), "lossless"),
+        dijets,
+        Case(NANOAOD, *_split(short), "lossless"),
     ]
 
 
-def dijet_case(events: str) -> Case:
+def dijet_case(path: str) -> Case:
     """The case of a ROOT file of dijet events."""
-    return Case(DIJETS, *_split(_dijets(events)), _tolerance(1e-3, floor=1e-3))
+    return Case(DIJETS, *_split(_dijets(path)), _tolerance(1e-3, floor=1e-3))
 
 
 def truncated(jets: Table) -> Table:

@@ -9,10 +9,11 @@ from atlasae.errors import MissingPackageError
 from benchmarks.tools import TOOLS, Column, NotApplicableError, largest_error
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from atlasae.codecs.bounded.codec import BoundedCodec
     from atlasae.jets.table import Table
+    from benchmarks.tools import Trial
 
 
 ABOUT = 0.003  # relative: settings that need no more bytes are as good; tools try fast ones first
@@ -60,24 +61,40 @@ def rate(name: str, columns: Mapping[str, Column]) -> Rate:
     size, worst, settings = 0, 0.0, {}
     try:
         for feature, column in columns.items():
-            best, settings[feature], error = _best(name, feature, column)
-            size, worst = size + best, max(worst, error)
+            found = best(TOOLS[name](column), feature, column)
+            settings[feature] = found.trial.settings
+            size, worst = size + found.size, max(worst, found.error)
     except (MissingPackageError, NotApplicableError) as error:
         return Rate(name, None, None, {}, f"not measured: {error}")
     jets = len(next(iter(columns.values())).values)
     return Rate(name, 8 * size / jets, worst, settings, "")
 
 
-def _best(name: str, feature: str, column: Column) -> tuple[int, str, float]:
-    """Fewest bytes in tolerance, their error, and the first settings that are about as good."""
+@dataclass(frozen=True)
+class Best:
+    """What a tool makes of a column.
+
+    Attributes:
+        trial: the first whose settings are about as good as the best.
+        size: fewest bytes in tolerance.
+        error: the largest of them, in units of the tolerance.
+    """
+
+    trial: Trial
+    size: int
+    error: float
+
+
+def best(trials: Iterable[Trial], feature: str, column: Column) -> Best:
+    """The best of some trials on a column; raises NotApplicableError if none is in tolerance."""
     in_tolerance = []
-    for trial in TOOLS[name](column):
+    for trial in trials:
         data = trial.pack()
         restored = trial.restore(trial.unpack(data))
         if (error := largest_error(column.values, restored, column.tolerance)) <= 1:
-            in_tolerance.append((memoryview(data).nbytes, error, trial.settings))
+            in_tolerance.append((trial.size(data), error, trial))
     if not in_tolerance:
         raise NotApplicableError(f"no setting keeps the tolerance of {feature}")
-    best, error, _ = min(in_tolerance)
-    settings = next(text for size, _, text in in_tolerance if size <= (1 + ABOUT) * best)
-    return best, settings, error
+    size, error, _ = min(in_tolerance, key=lambda one: one[:2])
+    first = next(trial for needed, _, trial in in_tolerance if needed <= (1 + ABOUT) * size)
+    return Best(first, size, error)

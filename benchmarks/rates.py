@@ -45,7 +45,7 @@ def measure(case: cases.Case, repeats: int) -> dict[str, Any]:
         for name, values in case.test.columns.items()
     }
     jets, counts = len(case.test), case.test.counts
-    count_bytes, cross_entropy, columns = _density_of(codec, case.test)
+    count_bytes, cross_entropy, columns = density_of(codec, case.test)
     rates = peers.rates(columns)
     return {
         "name": case.name,
@@ -76,7 +76,7 @@ def _fitted(case: cases.Case) -> tuple[BoundedCodec, float]:
     return codec, min(seconds)
 
 
-def _density_of(codec: BoundedCodec, table: Table) -> tuple[int, float, dict[str, Column]]:
+def density_of(codec: BoundedCodec, table: Table) -> tuple[int, float, dict[str, Column]]:
     """Bytes of the jet counts, cross-entropy in bits with the counts, and the integers."""
     coder = codec._fitted  # noqa: SLF001  (not public)
     density, quantized = coder.density, coder.quantize(table)

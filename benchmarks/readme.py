@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import cases, figure
+from benchmarks import anchors_table, cases, figure
 from benchmarks.output import RESULTS
 from benchmarks.speed import ATLASAE
 
@@ -343,6 +343,8 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "promises": ("promises", promises),
     "kept": ("promises", kept),
     "quantities": ("quantities", quantities),
+    "anchors": ("anchors", anchors_table.kept),
+    "anchor sizes": ("anchors", anchors_table.sizes_and_speeds),
     "variants": ("variants", variants),
     "cycles": ("cycles", cycles),
 }

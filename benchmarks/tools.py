@@ -46,6 +46,11 @@ class Column:
     tolerance: Tolerance
 
 
+def number_of_bytes(data: Any) -> int:
+    """Of an object that shows its bytes."""
+    return memoryview(data).nbytes
+
+
 @dataclass(frozen=True)
 class Trial:
     """One column and one way to compress it.
@@ -55,12 +60,14 @@ class Trial:
         pack: gives the compressed bytes.
         unpack: takes these bytes.
         restore: makes the values of the column from what ``unpack`` gives.
+        size: bytes of what ``pack`` gives.
     """
 
     settings: str
     pack: Callable[[], Any]
     unpack: Callable[[Any], Any]
     restore: Callable[[Any], Values]
+    size: Callable[[Any], int] = number_of_bytes
 
 
 class NotApplicableError(Exception):
@@ -206,7 +213,7 @@ def _zfp(column: Column) -> Iterator[Trial]:
         yield Trial(f"tolerance times {times}", pack, zfpy.decompress_numpy, axis.back)
 
 
-def _truncated(compress: Callable[[Values], Iterator[Trial]]) -> Callable[..., Iterator[Trial]]:
+def truncated(compress: Callable[[Values], Iterator[Trial]]) -> Callable[..., Iterator[Trial]]:
     """The shortest mantissa in tolerance, then a compressor."""
 
     def trials(column: Column) -> Iterator[Trial]:
@@ -309,8 +316,8 @@ TOOLS: dict[str, Callable[[Column], Iterator[Trial]]] = {
     "LZMA-9 on the same integers": _lzma_integers,
     "SZ3": _sz3,
     "zfp": _zfp,
-    "mantissa truncation, LZMA-9": _truncated(lzma_trials),
-    "mantissa truncation, ZSTD": _truncated(_zstd),
+    "mantissa truncation, LZMA-9": truncated(lzma_trials),
+    "mantissa truncation, ZSTD": truncated(_zstd),
     "ROOT, lossless, LZMA-9": _root("lzma", preset=9),
     "ROOT, lossless, ZSTD-5": _root("zstandard", level=5),
     "ROOT, lossless, ZLIB-6": _root("zlib", level=6),
