@@ -1,9 +1,9 @@
-"""How distributions differ: profiles in bins of another variable, and statistics of two samples."""
+"""How distributions differ: profiles, statistics of two samples, and migrations between bins."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,7 +11,11 @@ from atlasae.errors import InputError
 from atlasae.jets.metrics import CENTRAL_68, quantiles
 
 if TYPE_CHECKING:
-    from atlasae.types import Floats
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from atlasae.types import Floats, Values
 
 
 @dataclass(frozen=True)
@@ -128,3 +132,32 @@ def _distance(first: tuple[Floats, Floats], second: tuple[Floats, Floats]) -> fl
         sums = np.append(0, np.cumsum(weights[order]))
         curves.append(sums[values[order].searchsorted(points, side="right")] / (sums[-1] or 1))
     return float(np.abs(curves[0] - curves[1]).max())
+
+
+def migrations(
+    original: Values, decoded: Values, edges: Sequence[float], weights: Floats | None = None
+) -> NDArray[Any]:
+    """How many jets of each bin are in each bin after compression.
+
+    An edge is the nearest number of the dtype of the values, and belongs to the bin above it.
+
+    Args:
+        original: shape (n,).
+        decoded: the same jets, shape (n,); where one of the two is NaN a jet is left out.
+        edges: ascending; below the first and from the last on there are bins too.
+        weights: shape (n,); by default jets are counted.
+
+    Returns:
+        Shape (edges + 1, edges + 1): rows are bins of the original, columns those of the decoded.
+
+    Example:
+        >>> import numpy as np
+        >>> migrations(np.array([29.0, 35.0]), np.array([30.0, 35.0]), [30]).tolist()
+        [[0, 1], [0, 1]]
+    """
+    places = np.asarray(edges).astype(original.dtype)
+    known = ~(np.isnan(original) | np.isnan(decoded))
+    rows, columns = (places.searchsorted(each[known], "right") for each in (original, decoded))
+    k = len(places) + 1
+    of_each = None if weights is None else weights[known]
+    return np.bincount(rows * k + columns, of_each, minlength=k * k).reshape(k, k)

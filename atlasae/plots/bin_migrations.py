@@ -1,0 +1,127 @@
+"""Jets that change their bin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.colors import LogNorm
+
+from atlasae.jets.distributions import migrations
+from atlasae.jets.metrics import checked_weights, matched
+from atlasae.plots import axes_layout
+from atlasae.plots.ranges import to_gev
+from atlasae.plots.style import PLAIN, Style, plain_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from atlasae.plots.style import Artists
+    from atlasae.types import Floats
+    from matplotlib.axes import Axes
+
+_LEAST = 1e-5  # fraction of a bin, in the palest color
+_MOST_WORDS = 8  # bins, for a fraction and a count in each cell
+
+
+def migration_matrix(
+    original: Any,
+    decoded: Any,
+    feature: str,
+    edges: Sequence[float],
+    *,
+    name: str = "",
+    weights: Floats | None = None,
+    style: Style = PLAIN,
+    ax: Axes | None = None,
+) -> Artists:
+    """Draw which fraction of the jets of each bin is in which bin after compression.
+
+    The fractions of a row sum to 100 %. The number below is that of the jets, without weights.
+
+    Args:
+        original: jets in any form that ``atlasae.jets.table.to_table`` accepts.
+        decoded: the same jets, decoded.
+        feature: name of the binned feature.
+        edges: of the bins, ascending, in the unit of the jets; those below the first and from the last
+            on are bins too.
+        name: of the file, to write on the figure.
+        weights: one per jet, shape (n,); by default all jets count alike.
+        style: of an experiment.
+        ax: to draw on; by default the axes of a new figure.
+
+    Raises:
+        InputError: the decoded jets are not the same jets, or the weights do not fit.
+        MissingNameError: the jets have no such feature.
+
+    Example:
+        >>> jets, decoded = {"pt": [29.0, 35.0]}, {"pt": [31.0, 35.0]}
+        >>> artists = migration_matrix(jets, decoded, "pt", [30, 50])
+    """
+    before, after = matched(original, decoded)
+    weights = checked_weights(weights, len(before))
+    values, back = (jets.select([feature]).columns[feature] for jets in (before, after))
+    counts = migrations(values, back, edges)
+    sums = counts if weights is None else migrations(values, back, edges, weights)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fractions = np.nan_to_num(sums / sums.sum(axis=1, keepdims=True))
+    ax = ax or axes_layout.single()
+    ax.figure.subplots_adjust(left=0.25)
+    k = len(counts)
+    shown = np.where(counts > 0, np.maximum(fractions, _LEAST), np.nan)
+    image = ax.imshow(shown, cmap="Blues", norm=LogNorm(_LEAST, 1), aspect="auto")
+    style.label(ax)
+    artists: Artists = [image]
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        text = f"{counts[row, column]:,}"
+        if k <= _MOST_WORDS:
+            text = f"{100 * fractions[row, column]:.3g} %\n{text}"
+        color = "white" if fractions[row, column] > 0.02 else "black"
+        look = {"ha": "center", "va": "center", "color": color, "fontsize": min(13, 72 / k)}
+        artists.append(ax.text(column, row, text, **look))
+    names = bin_names(np.asarray(edges) * to_gev(feature, before))
+    look = {"fontsize": 12}
+    ax.set_xticks(range(k), names, rotation=30, rotation_mode="anchor", ha="right", **look)
+    ax.set_yticks(range(k), names, **look)
+    ax.figure.subplots_adjust(bottom=0.26)
+    ax.tick_params(which="both", length=0)
+    ax.minorticks_off()
+    ax.set_xlabel(f"Decoded {_lower(style.axis_title(feature))}", loc="right")
+    ax.set_ylabel(f"Original {_lower(style.axis_title(feature))}", loc="top")
+    lines = [plain_text(name)] if name else []
+    ax.text(
+        0.965, 0.965, "\n".join([*lines, moved_in_words(counts)]), transform=ax.transAxes,
+        ha="right", va="top", fontsize=13,
+    )  # fmt: skip
+    share = 0.2 + (0.06 if style.labelled else 0)
+    ax.set_ylim(k - 0.5, -0.5 - k * share / (1 - share))  # room for the text
+    return artists
+
+
+def moved_in_words(counts: Any) -> str:
+    """How many jets change their bin, from the counts of ``migrations``.
+
+    Example:
+        >>> moved_in_words(np.array([[8, 2], [0, 1990]])), moved_in_words(np.eye(2, dtype=int))
+        ('2 of 2,000 jets change their bin', 'no jet changes its bin')
+    """
+    moved = int(counts.sum() - np.trace(counts))
+    if not moved:
+        return "no jet changes its bin"
+    return f"{moved:,} of {counts.sum():,} jets change their bin"
+
+
+def bin_names(edges: Sequence[float] | Floats) -> list[str]:
+    """The bins between edges in words, with those outside.
+
+    Example:
+        >>> bin_names([30, 50])
+        ['< 30', '30 to 50', '≥ 50']
+    """
+    numbers = [axes_layout.minus(f"{edge:g}") for edge in edges]
+    inner = [f"{low} to {high}" for low, high in zip(numbers, numbers[1:], strict=False)]
+    return [f"< {numbers[0]}", *inner, f"≥ {numbers[-1]}"]
+
+
+def _lower(title: str) -> str:
+    return title[0].lower() + title[1:]
