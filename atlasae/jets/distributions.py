@@ -108,7 +108,9 @@ def agreement(
     if not all(values.size for values, _ in samples):
         raise InputError("both samples must have finite values")
     sums = [np.histogram(values, edges, weights=of_each)[0] for values, of_each in samples]
-    variance = sum(np.histogram(values, edges, weights=of_each**2)[0] for values, of_each in samples)
+    variance = np.sum(
+        [np.histogram(values, edges, weights=of_each**2)[0] for values, of_each in samples], axis=0
+    )
     filled = variance > 0
     before, after = (one[filled] for one in sums)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -80,8 +80,9 @@ class Residuals:
 
     @property
     def sigma_error(self) -> float:
-        """Standard error of sigma, for any distribution; without weights
-        sqrt((m4 - sigma^4) / n) / (2 sigma).
+        """Standard error of sigma, for any distribution.
+
+        Without weights it is sqrt((m4 - sigma^4) / n) / (2 sigma).
 
         Source: Kendall and Stuart, The Advanced Theory of Statistics, volume 1, section 10.
         """
@@ -139,7 +140,9 @@ class Residuals:
         return float(np.sqrt(((weights * deviations) ** 2).sum())) / (total or 1)
 
 
-def quantiles(values: Floats, shares: Sequence[float], weights: Floats | None = None) -> Floats:
+def quantiles(
+    values: Floats, shares: Sequence[float] | Floats, weights: Floats | None = None
+) -> Floats:
     """Quantiles of values; NaN without values, or if the weights do not have a positive sum.
 
     With weights, a quantile is the first value, in ascending order, at which the sum of the weights
@@ -273,9 +276,7 @@ def checked_weights(weights: Any, count: int) -> Floats | None:
     return numbers
 
 
-def _residuals(
-    name: str, original: Values, decoded: Values, weights: Floats | None
-) -> Residuals:
+def _residuals(name: str, original: Values, decoded: Values, weights: Floats | None) -> Residuals:
     before, after = original.astype(np.float64), decoded.astype(np.float64)
     relative = is_energy(name)
     with np.errstate(divide="ignore", invalid="ignore"):

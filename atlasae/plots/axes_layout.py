@@ -112,7 +112,7 @@ def _span_clear_of(ax: Axes, box: Artist, edges: Floats, heights: Floats, *, log
     (left, _), (right, _) = ax.transData.inverted().transform(extent)
     bottom = ax.transAxes.inverted().transform(extent)[0, 1] - 0.03
     under = heights[(edges[1:] > left) & (edges[:-1] < right)]
-    return _level(under, ax.get_ylim()[0], log=log) / max(bottom, 0.25)
+    return _level(under, ax.get_ylim()[0], log=log) / max(float(bottom), 0.25)
 
 
 def _level(heights: Floats, low: float, *, log: bool) -> float:

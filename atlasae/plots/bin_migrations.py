@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +17,10 @@ from atlasae.plots.style import PLAIN, Style, plain_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.axes import Axes
+
     from atlasae.plots.style import Artists
     from atlasae.types import Floats
-    from matplotlib.axes import Axes
 
 _LEAST = 1e-5  # fraction of a bin, in the palest color
 _MOST_WORDS = 8  # bins, for a fraction and a count in each cell
@@ -75,14 +77,16 @@ def migration_matrix(
     for row, column in zip(*np.nonzero(counts), strict=True):
         text = f"{counts[row, column]:,}"
         if k <= _MOST_WORDS:
-            text = f"{100 * fractions[row, column]:.3g} %\n{text}"
+            text = f"{_percent(fractions[row, column])}\n{text}"
         color = "white" if fractions[row, column] > 0.02 else "black"
-        look = {"ha": "center", "va": "center", "color": color, "fontsize": min(13, 72 / k)}
-        artists.append(ax.text(column, row, text, **look))
+        artists.append(
+            ax.text(
+                column, row, text, ha="center", va="center", color=color, fontsize=min(13, 66 / k)
+            )
+        )
     names = bin_names(np.asarray(edges) * to_gev(feature, before))
-    look = {"fontsize": 12}
-    ax.set_xticks(range(k), names, rotation=30, rotation_mode="anchor", ha="right", **look)
-    ax.set_yticks(range(k), names, **look)
+    ax.set_xticks(range(k), names, rotation=30, rotation_mode="anchor", ha="right", fontsize=12)
+    ax.set_yticks(range(k), names, fontsize=12)
     ax.figure.subplots_adjust(bottom=0.26)
     ax.tick_params(which="both", length=0)
     ax.minorticks_off()
@@ -90,10 +94,10 @@ def migration_matrix(
     ax.set_ylabel(f"Original {_lower(style.axis_title(feature))}", loc="top")
     lines = [plain_text(name)] if name else []
     ax.text(
-        0.965, 0.965, "\n".join([*lines, moved_in_words(counts)]), transform=ax.transAxes,
+        0.965, 0.885 if style.labelled else 0.965, "\n".join([*lines, moved_in_words(counts)]), transform=ax.transAxes,
         ha="right", va="top", fontsize=13,
     )  # fmt: skip
-    share = 0.2 + (0.06 if style.labelled else 0)
+    share = 0.26 if style.labelled else 0.19
     ax.set_ylim(k - 0.5, -0.5 - k * share / (1 - share))  # room for the text
     return artists
 
@@ -119,8 +123,15 @@ def bin_names(edges: Sequence[float] | Floats) -> list[str]:
         ['< 30', '30 to 50', '≥ 50']
     """
     numbers = [axes_layout.minus(f"{edge:g}") for edge in edges]
-    inner = [f"{low} to {high}" for low, high in zip(numbers, numbers[1:], strict=False)]
+    inner = [f"{low} to {high}" for low, high in pairwise(numbers)]
     return [f"< {numbers[0]}", *inner, f"≥ {numbers[-1]}"]
+
+
+def _percent(fraction: float) -> str:
+    """A fraction in percent; 100 % only if it is the whole."""
+    if fraction > 0.01:
+        return f"{100 * fraction if fraction >= 1 else min(100 * fraction, 99.99):.4g} %"
+    return axes_layout.minus(f"{100 * fraction:.2g} %")
 
 
 def _lower(title: str) -> str:

@@ -178,8 +178,8 @@ def rate_speed(
     if not timed:
         raise InputError("no speed was measured: run benchmarks.rates with its speeds")
     left, right = axes if axes is not None else axes_layout.beside()
-    left.figure.subplots_adjust(left=0.09, right=0.7)
-    style.label(left)
+    left.figure.subplots_adjust(left=0.09, right=0.66, top=0.86 if style.labelled else 0.955)
+    style.label_figure(left.figure)
     artists: Artists = []
     for ax, direction in ((left, "decode"), (right, "encode")):
         for i, rate in enumerate(timed):

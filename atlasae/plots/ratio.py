@@ -97,9 +97,7 @@ def _histogram(histogram: hist.Hist, ax: Axes, **options: object) -> Artists:
     return [artist for group in drawn for artist in group if artist is not None]
 
 
-def _test_label(
-    original: Floats, decoded: Floats, edges: Floats, weights: Floats | None
-) -> str:
+def _test_label(original: Floats, decoded: Floats, edges: Floats, weights: Floats | None) -> str:
     """Results of the tests of agreement; nothing if a sample has no finite value."""
     if not all(np.isfinite(values).any() for values in (original, decoded)):
         return ""

@@ -68,9 +68,7 @@ def residual_profile(
     for ax, against in zip(axes, ("pt", "eta"), strict=True):
         values = table.select([against]).columns[against].astype(np.float64)
         values = values * to_gev(against, table)
-        binned = profile(
-            result.by_jet, values, _profile_edges(against, values), result.weights
-        )
+        binned = profile(result.by_jet, values, _profile_edges(against, values), result.weights)
         reach = max(reach, float(np.nanmax(np.abs([binned.low, binned.high]), initial=0.0)))
         artists += [*_draw_profile(ax, binned), *_draw_bounds(ax, bound)]
         if against == "pt":
@@ -80,11 +78,12 @@ def residual_profile(
         ax.set_xlim(binned.edges[0], binned.edges[-1])
         ax.set_xlabel(style.axis_title(against), loc="right")
     reach = 1.15 * reach or 1e-6
-    left.set_ylim(-reach, 1.8 * reach)
+    title = lines_of(name)
+    left.set_ylim(-reach, (2 + 0.22 * title.count("\n")) * reach)
     power = scaled_ticks(left.yaxis, reach)
     right.tick_params(labelleft=False)
     left.set_ylabel(style.residual_title(result, power), loc="top")
-    right.legend(loc="upper right", bbox_to_anchor=(0.97, 0.96), title=lines_of(name))
+    right.legend(loc="upper right", bbox_to_anchor=(0.97, 0.96), title=title)
     return artists
 
 
@@ -135,7 +134,9 @@ def residual_correlation(
         >>> decoded = {"pt": [50.1, 39.9, 30.0], "eta": [0.6, -0.5, 1.1]}
         >>> artists = residual_correlation(residuals(jets, decoded))
     """
-    ax = ax or axes_layout.single()
+    if ax is None:
+        ax = axes_layout.single()
+        ax.figure.subplots_adjust(right=0.9)  # room for the color bar
     matrix = correlation(results)
     k = len(matrix)
     image = ax.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
@@ -161,10 +162,11 @@ def residual_correlation(
     ax.set_yticks(range(k), names, **look)
     ax.tick_params(which="both", length=0)
     ax.minorticks_off()
+    height = 0.865 if style.labelled else 0.945
     ax.text(
-        0.96, 0.945, plain_text(name), transform=ax.transAxes, ha="right", va="top", fontsize=13
+        0.96, height, plain_text(name), transform=ax.transAxes, ha="right", va="top", fontsize=13
     )
-    ax.set_ylim(k - 0.5, -0.5 - 0.16 * k)  # room for the label
+    ax.set_ylim(k - 0.5, -0.5 - (0.26 if style.labelled else 0.13) * k)  # room for the text
     return artists
 
 

@@ -95,7 +95,7 @@ def _edges(result: Residuals, bound: float) -> Floats:
     if bound:
         most = bound * (1 + 1e-9)  # the residual of a value at the bound is rounded
         count = int(_BINS_WITHIN * (1.2 if largest <= most else 2.4))
-        return most / _BINS_WITHIN * np.arange(-count, count + 1)
+        return np.asarray(most / _BINS_WITHIN * np.arange(-count, count + 1), np.float64)
     reach = min(4.5 * result.half_width, 1.5 * largest)
     if not np.isfinite(reach) or reach == 0:
         reach = max(1.15 * largest, 1e-6)
@@ -163,28 +163,39 @@ def residual_sizes(
     ax = ax or axes_layout.single()
     style.label(ax)
     artists: Artists = []
-    ends = []
+    curves, ends = [], []
     for i, (name, result) in enumerate(results.items()):
         line = {key: series(i)[key] for key in ("color", "linestyle")}
         exact = float(np.mean(result.values == 0)) if result.values.size else 0.0
         label = lines_of(name)
         if exact > _MIN_EXACT_FRACTION:
             label += f"\n{100 * exact:.0f} % exact"
-        sizes, fractions = _cumulative(result)
-        artists += ax.plot(sizes, fractions, label=label, **line)
+        curves.append(_cumulative(result))
+        artists += ax.plot(*curves[-1], label=label, **line)
         if bound := drawn_bound(result, (tolerances or {}).get(name)):
             artists.append(ax.axvline(bound, linewidth=1.0, **line))
         if result.maximum > 0:
             typical = result.half_width if result.half_width > 0 else result.maximum
             ends.append((typical / 30, max(result.maximum, bound), result.values.size))
-    low, high, jets = (np.array(ends).T if ends else np.array([[1e-6], [1.0], [1]]))
+    low, high, jets = np.array(ends).T if ends else np.array([[1e-6], [1.0], [1]])
+    edges = np.geomspace(low.min(), 1.5 * high.max(), 60)
     ax.set(xscale="log", yscale="log")
-    ax.set_xlim(low.min(), 1.5 * high.max())
-    ax.set_ylim(0.5 / jets.max(), 10 if style.labelled else 2)
+    ax.set_xlim(edges[0], edges[-1])
+    ax.set_ylim(0.5 / jets.max(), None)
     ax.set_ylabel("Fraction of jets beyond", loc="top")
     first = next(iter(results.values()))
     ax.set_xlabel(style.residual_title(first, size=True), loc="right")
-    ax.legend(loc="lower left", bbox_to_anchor=(0.03, 0.03))
+    fractions = [np.append(y, 0)[x.searchsorted(edges[:-1])] for x, y in curves]
+    box = ax.legend(loc="lower left", bbox_to_anchor=(0.03, 0.03))
+    right, top = ax.transData.inverted().transform(box.get_window_extent())[1]
+    if np.min(fractions, axis=0)[edges[:-1] < right].min() > top:
+        axes_layout.raise_top(
+            ax, [], edges, np.max(fractions, axis=0), log=True, labelled=style.labelled
+        )
+    else:  # a curve falls there
+        axes_layout.legend(
+            ax, edges, np.max(fractions, axis=0), log=True, labelled=style.labelled
+        )
     return artists
 
 

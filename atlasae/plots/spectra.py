@@ -74,7 +74,10 @@ def comb(
     style.label(ax)
     first, second = (np.histogram(each, edges, weights=weights)[0] for each in (values, back))
     drawn = edges * to_gev(feature, before)
-    names = (f"Original, {_empty_bins(values, edges)}", f"{lines_of(name)}, {_empty_bins(back, edges)}")
+    names = (
+        f"Original, {_empty_bins(values, edges)}",
+        f"{lines_of(name)}, {_empty_bins(back, edges)}",
+    )
     artists: Artists = [
         ax.stairs(second, drawn, color=series(0)["color"], fill=True, alpha=0.55, label=names[1]),
         ax.stairs(first, drawn, color=ORIGINAL, linewidth=1.4, label=names[0]),
@@ -121,7 +124,9 @@ def comb_edges(values: Floats, tolerance: Tolerance) -> Floats | None:
             break
     if counts.max() < _FEWEST:
         return None
-    edges = step * (starts[counts.argmax()] + np.arange(steps * BINS_PER_STEP + 1) / BINS_PER_STEP)
+    # half a step on, so that no multiple of a step is an edge
+    start = starts[counts.argmax()] + 0.5
+    edges = step * (start + np.arange(steps * BINS_PER_STEP + 1) / BINS_PER_STEP)
     edges = np.exp(edges) if is_relative else edges
     return np.asarray(edges) if np.all(np.diff(edges) > 0) else None
 

@@ -220,7 +220,11 @@ def plain_text(name: str) -> str:
         >>> plain_text("cut_$x$"), plain_text("_pt")
         ('cut_\\$x\\$', ' _pt')
     """
-    text = shortened(printable(name), _LONGEST_NAME).replace("$", r"\$")
+    return _escaped(shortened(printable(name), _LONGEST_NAME))
+
+
+def _escaped(text: str) -> str:
+    text = text.replace("$", r"\$")
     return f" {text}" if text.startswith("_") else text
 
 
@@ -231,13 +235,13 @@ def lines_of(name: str) -> str:
         >>> lines_of("a_file_with_a_name_of_many_words").splitlines()
         ['a_file_with_a_name_', 'of_many_words']
     """
-    pieces = re.findall(r"[^\s_.\-/,;]*[\s_.\-/,;]?", plain_text(name))
+    text = shortened(printable(name), _LONGEST_NAME)
     lines = [""]
-    for piece in pieces:
+    for piece in re.findall(rf"[^\s_\-/,;]{{1,{_LONGEST_LINE - 1}}}[\s_\-/,;]?|.", text):
         if lines[-1] and len(lines[-1] + piece) > _LONGEST_LINE:
             lines.append("")
         lines[-1] += piece
-    return "\n".join(lines)
+    return "\n".join(map(_escaped, lines))
 
 
 def series(i: int) -> dict[str, Any]:

@@ -90,5 +90,7 @@ def learning_rates(
     ax.set_ylabel("Loss", loc="top")
     lowest, first = min(search.losses), search.losses[0]
     ax.set_ylim(0.8 * lowest, lowest + 1.7 * max(first - lowest, 0.1 * lowest))
-    ax.legend(loc="upper left", bbox_to_anchor=(0.03, 0.88 if style.labelled else 0.97))  # the loss rises on the right
+    ax.legend(
+        loc="upper left", bbox_to_anchor=(0.03, 0.88 if style.labelled else 0.97)
+    )  # the loss rises on the right
     return artists

@@ -75,9 +75,7 @@ def test_a_profile_has_the_quantiles_of_each_bin():
 def test_the_agreement_of_samples_of_one_distribution_is_chance():
     rng = np.random.default_rng(1)
     edges = np.linspace(-2, 2, 41)
-    tests = [
-        agreement(rng.normal(size=900), rng.normal(size=400), edges) for _ in range(200)
-    ]
+    tests = [agreement(rng.normal(size=900), rng.normal(size=400), edges) for _ in range(200)]
     assert np.mean([test.chi2 / test.bins for test in tests]) == pytest.approx(1, abs=0.05)
     with pytest.raises(InputError, match="both samples must have finite values"):
         agreement(np.array([np.nan]), np.array([1.0]), edges)

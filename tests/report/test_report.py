@@ -18,8 +18,9 @@ from atlasae.plots import Style
 from atlasae.plots.derived import observable_edges
 from atlasae.plots.features import distribution_edges
 from atlasae.report import compare
-from atlasae.report.comparison import read_comparison
-from atlasae.report.figures import SECTIONS, figures_of
+from atlasae.report.figure import SECTIONS
+from atlasae.report.figures import figures_of
+from atlasae.report.reading import read_comparison
 from atlasae.report.summary import summarise
 from tests.helpers import compress, make_jets, write_events
 
