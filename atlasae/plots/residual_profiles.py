@@ -79,7 +79,7 @@ def residual_profile(
         ax.set_xlabel(style.axis_title(against), loc="right")
     reach = 1.15 * reach or 1e-6
     title = lines_of(name)
-    left.set_ylim(-reach, (2 + 0.22 * title.count("\n")) * reach)
+    left.set_ylim(-reach, (2.1 + 0.3 * title.count("\n")) * reach)
     power = scaled_ticks(left.yaxis, reach)
     right.tick_params(labelleft=False)
     left.set_ylabel(style.residual_title(result, power), loc="top")

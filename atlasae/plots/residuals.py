@@ -63,12 +63,12 @@ def residual(
     histogram = hist.Hist(hist.axis.Variable(edges), storage=hist.storage.Weight())
     histogram.fill(result.values, weight=result.finite_weights)
     artists = _filled_histogram(ax, histogram)
-    ax.axvline(0, 0, 0.5, color=NEUTRAL, linewidth=1, linestyle=":")
+    highest = float(histogram.values().max())  # the lines end below the text
+    ax.vlines(0, 0, highest, color=NEUTRAL, linewidth=1, linestyle=":")
     if bound:
-        artists += [
-            ax.axvline(side, 0, 0.55, color="black", linewidth=1.4, linestyle="--")
-            for side in (-bound, bound)
-        ]
+        artists.append(
+            ax.vlines((-bound, bound), 0, highest, color="black", linewidth=1.4, linestyle="--")
+        )
     reach = float(edges[-1])
     ax.set_xlim(-reach, reach)
     power = scaled_ticks(ax.xaxis, reach)
@@ -179,9 +179,8 @@ def residual_sizes(
             ends.append((typical / 30, max(result.maximum, bound), result.values.size))
     low, high, jets = np.array(ends).T if ends else np.array([[1e-6], [1.0], [1]])
     edges = np.geomspace(low.min(), 1.5 * high.max(), 60)
+    ax.set(xlim=(edges[0], edges[-1]), ylim=(0.5 / jets.max(), 1.5))
     ax.set(xscale="log", yscale="log")
-    ax.set_xlim(edges[0], edges[-1])
-    ax.set_ylim(0.5 / jets.max(), None)
     ax.set_ylabel("Fraction of jets beyond", loc="top")
     first = next(iter(results.values()))
     ax.set_xlabel(style.residual_title(first, size=True), loc="right")
@@ -193,9 +192,7 @@ def residual_sizes(
             ax, [], edges, np.max(fractions, axis=0), log=True, labelled=style.labelled
         )
     else:  # a curve falls there
-        axes_layout.legend(
-            ax, edges, np.max(fractions, axis=0), log=True, labelled=style.labelled
-        )
+        axes_layout.legend(ax, edges, np.max(fractions, axis=0), log=True, labelled=style.labelled)
     return artists
 
 

@@ -67,7 +67,7 @@ _LAYOUT = {
 _UNITS = {"plain": "[{}]", "ATLAS": "[{}]", "CMS": "({})", "LHCb": "[{}]"}
 EXPERIMENTS = tuple(_UNITS)
 _LONGEST_NAME = 40  # characters, in figures
-_LONGEST_LINE = 22
+_LONGEST_LINE = 26
 
 
 @dataclass(frozen=True)
@@ -233,7 +233,7 @@ def lines_of(name: str) -> str:
 
     Example:
         >>> lines_of("a_file_with_a_name_of_many_words").splitlines()
-        ['a_file_with_a_name_', 'of_many_words']
+        ['a_file_with_a_name_of_', 'many_words']
     """
     text = shortened(printable(name), _LONGEST_NAME)
     lines = [""]

@@ -53,7 +53,8 @@ def bins_text(bins: Bins) -> str:
         >>> bins_text({"pt": (30.0, 50.0), "eta": (-2.4,)})
         'pt=30,50,eta=-2.4'
     """
-    return ",".join(f"{name}={','.join(f'{edge:.17g}' for edge in bins[name])}" for name in bins)
+    words = {name: [repr(float(edge)).removesuffix(".0") for edge in bins[name]] for name in bins}
+    return ",".join(f"{name}={','.join(edges)}" for name, edges in words.items())
 
 
 def checked_bins(bins: Bins, jets: Table) -> dict[str, tuple[float, ...]]:

@@ -197,9 +197,7 @@ def _moments_text(result: Residuals) -> str:
 
 def _bound_text(file: DecodedFile, feature: str) -> str:
     bound = drawn_bound(file.residuals[feature], file.tolerance(feature))
-    return (
-        f" Dashed lines: the tolerance of {bound:.2g}." if bound else ""
-    )
+    return f" Dashed lines: the tolerance of {bound:.2g}." if bound else ""
 
 
 def _group(feature: str) -> str:

@@ -102,9 +102,7 @@ def _panel_line(line: dict[str, Any]) -> str:
 
 def _sizes(summary: dict[str, Any]) -> str:
     original = summary["original"]
-    rows = [
-        ("original", "", _count(original["file_bytes"]), "1", _bits(original["bits_per_jet"]))
-    ]
+    rows = [("original", "", _count(original["file_bytes"]), "1", _bits(original["bits_per_jet"]))]
     rows += [
         (
             escape(file["name"]),
