@@ -19,7 +19,7 @@ from atlasae.cli import many_files, options
 @many_files.takes("ORIGINAL COMPRESSED... | ORIGINALS... FOLDER", options.output("report"))
 @options.one_collection
 @click.option("--features", help="More features to compare: btagDeepFlavB,area.")
-@click.option("--bins", help="Edges whose migrations are shown: pt=30,50,100,eta=-2.4,2.4.")
+@options.bins
 @click.option("--weight", help="Branch with the weight of an event, such as genWeight.")
 @options.choice("--experiment", ("plain", "ATLAS", "CMS", "LHCb"), "plain", "Style of the figures.")
 @click.option(
@@ -31,7 +31,6 @@ from atlasae.cli import many_files, options
 def compare(
     paths: many_files.Paths,
     features: str | None,
-    bins: str | None,
     experiment: str,
     label: str,
     **more: Any,
@@ -46,11 +45,9 @@ def compare(
     """
     from atlasae.cli.output import print_panel
     from atlasae.plots import Style
-    from atlasae.report.bins import parse_bins
 
     assert paths.output is not None
     more |= {
-        "bins": None if bins is None else parse_bins(bins),
         "features": features.split(",") if features else (),
         "style": Style(experiment, label),
         "progress": options.shows_progress(),

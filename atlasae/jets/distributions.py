@@ -137,16 +137,19 @@ def _distance(first: tuple[Floats, Floats], second: tuple[Floats, Floats]) -> fl
 
 
 def migrations(
-    original: Values, decoded: Values, edges: Sequence[float], weights: Floats | None = None
+    original: Values,
+    decoded: Values,
+    edges: Sequence[float] | Values,
+    weights: Floats | None = None,
 ) -> NDArray[Any]:
     """How many jets of each bin are in each bin after compression.
 
-    An edge is the nearest number of the dtype of the values, and belongs to the bin above it.
+    An edge belongs to the bin above it.
 
     Args:
         original: shape (n,).
         decoded: the same jets, shape (n,); where one of the two is NaN a jet is left out.
-        edges: ascending; below the first and from the last on there are bins too.
+        edges: ascending, in the dtype of the values; below the first and from the last on there are bins too.
         weights: shape (n,); by default jets are counted.
 
     Returns:
@@ -157,7 +160,7 @@ def migrations(
         >>> migrations(np.array([29.0, 35.0]), np.array([30.0, 35.0]), [30]).tolist()
         [[0, 1], [0, 1]]
     """
-    places = np.asarray(edges).astype(original.dtype)
+    places = np.asarray(edges)
     known = ~(np.isnan(original) | np.isnan(decoded))
     rows, columns = (places.searchsorted(each[known], "right") for each in (original, decoded))
     k = len(places) + 1

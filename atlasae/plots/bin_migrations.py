@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from atlasae.plots.style import Artists
-    from atlasae.types import Floats
+    from atlasae.types import Floats, Values
 
 _LEAST = 1e-5  # fraction of a bin, in the palest color
 _MOST_WORDS = 8  # bins, for a fraction and a count in each cell
@@ -30,7 +30,7 @@ def migration_matrix(
     original: Any,
     decoded: Any,
     feature: str,
-    edges: Sequence[float],
+    edges: Sequence[float] | Values,
     *,
     name: str = "",
     weights: Floats | None = None,

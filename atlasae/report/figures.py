@@ -17,6 +17,7 @@ from atlasae.jets.observables import OBSERVABLES
 from atlasae.plots.bin_migrations import moved_in_words
 from atlasae.plots.residuals import drawn_bound
 from atlasae.plots.spectra import comb_edges
+from atlasae.report.bins import edges_for
 from atlasae.report.codec_figures import codec_figures
 from atlasae.report.figure import Figure
 from atlasae.text import printable, shortened
@@ -232,14 +233,15 @@ def _fine(comparison: Comparison) -> Iterator[Figure]:
     for feature, edges in comparison.bins.items():
         for file in comparison.files if feature in comparison.features else ():
             before, after = (jets.columns[feature] for jets in (original, file.jets))
+            places = edges_for(before, edges)
             yield Figure(
                 f"migrations_{feature}_{file.name}",
                 "fine",
-                f"{file.name}: {moved_in_words(migrations(before, after, edges))}, of the jet"
+                f"{file.name}: {moved_in_words(migrations(before, after, places))}, of the jet"
                 f" {_feature_words(feature)}. Each row is a bin of the original and sums to 100 %; the"
                 " second number is that of the jets.",
                 partial(
-                    plots.migration_matrix, original, file.jets, feature, edges, name=file.name,
+                    plots.migration_matrix, original, file.jets, feature, places, name=file.name,
                     weights=weights,
                 ),
                 "Jets that change their bin",

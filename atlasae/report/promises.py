@@ -9,6 +9,7 @@ import numpy as np
 
 from atlasae.jets.observables import OBSERVABLES
 from atlasae.jets.table import column_of
+from atlasae.report.bins import edges_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -144,7 +145,7 @@ def _cuts(comparison: Comparison, file: DecodedFile) -> Iterator[Line]:
         for edges, is_promised in ((promised, True), (others, False)):
             if not len(edges):
                 continue
-            places = np.asarray(edges).astype(before.dtype)
+            places = edges_for(before, edges)
             moved = np.zeros(len(before), bool)
             for side in ("left", "right"):  # tells at an edge from above it
                 moved |= places.searchsorted(before, side) != places.searchsorted(after, side)
@@ -157,27 +158,33 @@ def _cuts(comparison: Comparison, file: DecodedFile) -> Iterator[Line]:
 
 
 def _order(comparison: Comparison, file: DecodedFile) -> Iterator[Line]:
-    """Ties and swaps in pt: of neighbors in an event, and of its two leading jets."""
+    """Ties and swaps in pt: of jets and the next one in the event, and of the two leading jets."""
     counts = comparison.original.jets.counts
     before, after = (column_of("pt", jets) for jets in (comparison.original.jets, file.jets))
     if counts is None or before is None or after is None:
         return
-    first, second = neighbors(counts)
-    leading = leading_two(before, counts)
-    is_promised = bool(file.codecs) and all(
-        getattr(codec, "keep_order", False) for codec in file.codecs
+    is_kept = bool(file.codecs) and all(
+        getattr(codec, "order_kept_", None) is not None for codec in file.codecs
     )
-    for what, (one, other) in (("neighbors in pt", (first, second)), ("two leading jets", leading)):
-        if not len(one):
+    leading = leading_two(before, counts)
+    follow = bool(np.all(leading[1] == leading[0] + 1))  # then they are neighbors
+    for what, (one, other), is_promised in (
+        ("neighbors in pt", neighbors(counts), is_kept),
+        ("two leading jets", leading, is_kept and follow),
+    ):
+        was, now = (pt[one] - pt[other] for pt in (before, after))
+        in_order = was >= 0
+        pairs = int(np.count_nonzero(in_order))
+        swapped = int(np.count_nonzero(in_order & ~(now >= 0)))
+        tied = int(np.count_nonzero((was > 0) & (now == 0)))
+        parted = int(np.count_nonzero((was == 0) & (now > 0)))
+        if not pairs:
             continue
-        was, now = (np.sign(pt[one] - pt[other]) for pt in (before, after))
-        swapped = np.count_nonzero(was * now < 0)
-        tied = np.count_nonzero((was != 0) & (now == 0))
-        found = f"{swapped:,} swaps and {tied:,} new ties in {len(one):,} pairs"
-        if not swapped and not tied:
-            found = f"no swap and no new tie in {len(one):,} pairs"
-        kept = not (swapped or tied) if is_promised else None
-        yield Line(what, "no swap, no new tie" if is_promised else "", found, kept)
+        changes = (swapped, "swap"), (tied, "new tie"), (parted, "parted tie")
+        words = [_number_of(count, word) for count, word in changes if count]
+        found = f"{' and '.join(words) or 'no swap and no new tie'} in {pairs:,} pairs"
+        kept = not (swapped or tied or parted) if is_promised else None
+        yield Line(what, "order kept" if is_promised else "", found, kept)
 
 
 def neighbors(counts: Values) -> tuple[Values, Values]:
@@ -217,6 +224,10 @@ def _observables(comparison: Comparison, file: DecodedFile) -> Iterator[Line]:
 
 def _jets(count: int, total: int) -> str:
     return f"{count:,} of {total:,} jets"
+
+
+def _number_of(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def _list(edges: Sequence[float]) -> str:

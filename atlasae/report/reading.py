@@ -16,7 +16,7 @@ from atlasae.jets.metrics import residuals
 from atlasae.jets.names import energy_unit
 from atlasae.jets.observables import observables
 from atlasae.jets.table import joined, to_records, to_table
-from atlasae.report.bins import checked_bins, common_bins
+from atlasae.report.bins import bins_of, common_bins
 from atlasae.report.comparison import Comparison, DecodedFile, JetFile, spread_over
 from atlasae.report.event_matching import in_order_of, require_same_jets
 from atlasae.root.branch_sizes import branch_sizes
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from atlasae.codecs.base import Codec
     from atlasae.jets.table import Table
-    from atlasae.report.bins import Bins
+    from atlasae.quantization.cuts import CutSpec
     from atlasae.root.container.container import Segment
     from atlasae.root.container.manifest import Part
     from atlasae.root.info import Contents
@@ -53,7 +53,7 @@ def read_comparison(
     tree: str | None = None,
     collection: str | None = None,
     features: Sequence[str] = (),
-    bins: Bins | None = None,
+    bins: CutSpec = None,
     weight: str | None = None,
 ) -> Comparison:
     """Read the jets of an original file and of files compressed or restored from it.
@@ -66,12 +66,12 @@ def read_comparison(
         tree: path of the tree; by default one with jets that are compressed in the first file.
         collection: its name; by default ``Jet``, else another one compressed in the first file.
         features: of the collection to compare in addition to the momenta.
-        bins: edges by feature, whose migrations are shown; by default those of the codecs' cuts, and
-            common ones of pt and eta.
+        bins: edges by feature, whose migrations are shown, as ``parse_cuts`` accepts them; by default
+            those of the codecs' cuts, and common ones of pt and eta.
         weight: name of a branch of the original with one number per event, such as ``genWeight``.
 
     Raises:
-        InputError: the files do not hold the same jets, or no jets at all; the bins are not numbers,
+        InputError: the files do not hold the same jets, or no jets at all; the bins cannot be read,
             or the weights not one finite number per event.
         MissingNameError: a file has no such tree, collection, feature or branch.
         FileError: a file is missing or damaged.
@@ -99,17 +99,17 @@ def read_comparison(
         collection=collection,
         files=files,
         observables=_observables(before.jets, unit),
-        bins=_bins(bins, before.jets, files),
+        bins=_bins(bins, collection, before.jets, files),
         weights=weights,
     )
 
 
 def _bins(
-    given: Bins | None, jets: Table, files: Sequence[DecodedFile]
+    given: CutSpec, collection: str, jets: Table, files: Sequence[DecodedFile]
 ) -> dict[str, tuple[float, ...]]:
     """The bins given; else those of cuts, and common ones of other features."""
     if given is not None:
-        return checked_bins(given, jets)
+        return bins_of(given, collection, jets)
     promised = {name: {edge for file in files for edge in file.cuts(name)} for name in jets.columns}
     return common_bins(jets) | {
         name: tuple(sorted(cuts)) for name, cuts in promised.items() if cuts
@@ -125,8 +125,6 @@ def _weights(source: TreeReader, name: str) -> Floats:
     if branch.jagged or branch.dtype is None or np.dtype(branch.dtype).kind not in "iufb":
         raise InputError(f"weight {name!r} is not one number per event, as genWeight is")
     weights = np.concatenate([ak.to_numpy(arrays[name]) for _, arrays in source.iterate([name])])
-    if weights.ndim > 1:
-        raise InputError(f"weight {name!r} has {weights[0].size} numbers per event; one is needed")
     if bad := np.count_nonzero(~np.isfinite(weights)):
         raise InputError(
             f"weight {name!r} is NaN or infinite in {bad:,} of {len(weights):,} events"

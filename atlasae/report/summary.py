@@ -16,12 +16,15 @@ from atlasae.jets.metrics import correlation
 from atlasae.plots.derived import observable_edges
 from atlasae.plots.features import distribution_edges
 from atlasae.plots.ranges import to_gev
+from atlasae.report.bins import edges_for
 from atlasae.report.promises import beyond, panel, verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from atlasae.jets.metrics import Residuals
     from atlasae.report.comparison import Comparison, DecodedFile
-    from atlasae.types import Floats
+    from atlasae.types import Floats, Values
 
 FORMAT = 1
 REMARK = (
@@ -101,16 +104,17 @@ def _file(comparison: Comparison, file: DecodedFile) -> dict[str, Any]:
             for name, values in comparison.observables.items()
         },
         "migrations": {
-            name: {
-                "edges": list(edges),
-                "jets": migrations(
-                    original.jets.columns[name], file.jets.columns[name], edges
-                ).tolist(),
-            }
+            name: _migrations(original.jets.columns[name], file.jets.columns[name], edges)
             for name, edges in comparison.bins.items()
             if name in file.residuals
         },
     }
+
+
+def _migrations(before: Values, after: Values, edges: Sequence[float]) -> dict[str, Any]:
+    """Numbers of jets by bin, with those below the first edge and from the last on."""
+    counts = migrations(before, after, edges_for(before, edges))
+    return {"edges": list(edges), "jets": counts.tolist()}
 
 
 def _feature(comparison: Comparison, file: DecodedFile, name: str) -> dict[str, Any]:
