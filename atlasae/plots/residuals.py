@@ -172,27 +172,26 @@ def residual_sizes(
             label += f"\n{100 * exact:.0f} % exact"
         curves.append(_cumulative(result))
         artists += ax.plot(*curves[-1], label=label, **line)
-        if bound := drawn_bound(result, (tolerances or {}).get(name)):
-            artists.append(ax.axvline(bound, linewidth=1.0, **line))
+        bound = drawn_bound(result, (tolerances or {}).get(name))
+        if bound:  # the line ends where the curves begin
+            artists.append(ax.vlines(bound, 1e-300, 1, linewidth=1.0, **line))
         if result.maximum > 0:
             typical = result.half_width if result.half_width > 0 else result.maximum
-            ends.append((typical / 30, max(result.maximum, bound), result.values.size))
-    low, high, jets = np.array(ends).T if ends else np.array([[1e-6], [1.0], [1]])
-    edges = np.geomspace(low.min(), 1.5 * high.max(), 60)
+            falls = sorted((result.maximum, bound or result.maximum))
+            ends.append((typical / 30, *falls, result.values.size))
+    low, first, last, jets = np.array(ends or [(1e-6, 1.0, 1.0, 1.0)]).T
+    edges = np.geomspace(low.min(), 1.5 * last.max(), 60)
     ax.set(xlim=(edges[0], edges[-1]), ylim=(0.5 / jets.max(), 1.5))
     ax.set(xscale="log", yscale="log")
     ax.set_ylabel("Fraction of jets beyond", loc="top")
-    first = next(iter(results.values()))
-    ax.set_xlabel(style.residual_title(first, size=True), loc="right")
-    fractions = [np.append(y, 0)[x.searchsorted(edges[:-1])] for x, y in curves]
+    ax.set_xlabel(style.residual_title(next(iter(results.values())), size=True), loc="right")
+    highest = np.max([np.append(y, 0)[x.searchsorted(edges[:-1])] for x, y in curves], axis=0)
+    look: dict[str, Any] = {"log": True, "labelled": style.labelled}
     box = ax.legend(loc="lower left", bbox_to_anchor=(0.03, 0.03))
-    right, top = ax.transData.inverted().transform(box.get_window_extent())[1]
-    if np.min(fractions, axis=0)[edges[:-1] < right].min() > top:
-        axes_layout.raise_top(
-            ax, [], edges, np.max(fractions, axis=0), log=True, labelled=style.labelled
-        )
+    if ax.transData.inverted().transform(box.get_window_extent())[1, 0] < first.min():
+        axes_layout.raise_top(ax, [], edges, highest, **look)
     else:  # a curve falls there
-        axes_layout.legend(ax, edges, np.max(fractions, axis=0), log=True, labelled=style.labelled)
+        axes_layout.legend(ax, edges, highest, **look)
     return artists
 
 
