@@ -64,12 +64,13 @@ def overlay(
                               yerr=False, label=label)  # fmt: skip
         artists += _points(_ratio(before, after), axis.centers, 1.1 * tick, lower, look)
     highest = np.max([each.values() for each in (before, *afters.values())], axis=0)
+    positive = before.values()[before.values() > 0]
+    log = log and positive.size > 0
     if log:
         upper.set_yscale("log")
-        positive = before.values()[before.values() > 0]
-        upper.set_ylim(0.5 * float(positive.min(initial=1 if weights is None else np.inf)), None)
+        upper.set_ylim(0.5 * min(float(positive.min()), 1 if weights is None else np.inf), None)
     else:
-        upper.set_ylim(0, None)
+        upper.set_ylim(min(0, float(highest.min())), None)
     for ax in axes:
         ax.set_xlim(edges[0], edges[-1])
     _finish_panels(upper, lower, tick)

@@ -289,6 +289,16 @@ def test_every_figure_of_jets_takes_weights(original, decoded, derived):
         plots.distribution(original, decoded, "pt", weights=weights[:9])
 
 
+def test_negative_sums_of_weights_are_drawn(original, decoded, derived):
+    weights = -np.ones(5000)
+    ax = drawn(plots.distribution, original, decoded, "pt", weights=weights).axes[0]
+    assert ax.get_yscale() == "linear"
+    result = metrics.residuals(original, decoded["bounded"], weights=weights)["pt"]
+    assert "median  nan" in words(drawn(plots.residual, result, rel(1e-3)))
+    drawn(plots.observable, *derived, "m_jj", weights=weights[::2])
+    plt.close("all")
+
+
 @pytest.mark.parametrize("style", [plots.PLAIN, plots.ATLAS])
 @pytest.mark.parametrize("feature", ["pt", "phi"])
 def test_the_legend_is_clear_of_the_data(original, decoded, style, feature):
