@@ -61,7 +61,7 @@ def compressed(source, name, **options):
 
 @pytest.fixture(scope="module")
 def files(source):
-    loose = {"tolerance": 5e-2, "keep_order": False}
+    loose = {"tolerance": 5e-2, "keep_order": False, "dither": False}
     return [
         compressed(source, "loose", **loose),
         compressed(source, "kept", tolerance=5e-2, cuts={"pt": [30, 50], "abs(eta)": [2.4]}),
