@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -79,6 +79,15 @@ class DecodedFile(JetFile):
             for codec in self.codecs
         ]  # fmt: skip
         return tuple(sorted(set.intersection(*promised))) if promised else ()
+
+    @property
+    def quantities(self) -> dict[str, Any]:
+        """What all codecs keep of events or jets, by what it is and its tolerance."""
+        kept = [
+            {str(one): one for one in getattr(codec, "quantities_", ())} for codec in self.codecs
+        ]
+        first = kept[0] if kept else {}
+        return {text: one for text, one in first.items() if all(text in each for each in kept)}
 
     def tolerance(self, feature: str) -> Tolerance | None:
         """The tolerance of all values of a feature, or None if none is known."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from atlasae.errors import MissingNameError
 from atlasae.jets.observables import OBSERVABLES
 from atlasae.jets.table import column_of
 from atlasae.report.bins import edges_for
@@ -68,6 +69,7 @@ def panel(comparison: Comparison, file: DecodedFile) -> list[Line]:
         *_special_values(comparison, file),
         *_cuts(comparison, file),
         *_order(comparison, file),
+        *_kept_quantities(comparison, file),
         *_observables(comparison, file),
     ]
     return [_size(comparison, file), *sorted(lines, key=lambda line: line.kept is None)]
@@ -114,7 +116,7 @@ def _tolerance(comparison: Comparison, file: DecodedFile, name: str) -> Line:
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = np.abs(after - before) / bound
     worst = float(np.max(shares[np.isfinite(shares)], initial=0.0))
-    found = f"worst jet at {int(10_000 * min(worst, 1)) / 100:g} % of it"
+    found = f"worst jet at {_percent_of(worst)} of it"
     if count:
         found = f"{_jets(count, len(before))} beyond, the worst at {worst:.3g} times it"
     return Line(name, promised, found, not count)
@@ -213,6 +215,27 @@ def leading_two(pt: Values, counts: Values) -> tuple[Values, Values]:
     return order[starts], order[starts + 1]
 
 
+def _kept_quantities(comparison: Comparison, file: DecodedFile) -> Iterator[Line]:
+    """What the codecs keep of events or jets, such as the mass of two jets."""
+    for text, quantity in file.quantities.items():
+        what, _, bound = text.rpartition(": ")
+        try:
+            errors, of_events = quantity.errors(comparison.original.jets, file.jets)
+        except MissingNameError as error:
+            yield Line(what or text, "", f"not compared, as {error}")
+            continue
+        count, worst = int(np.count_nonzero(errors > 1)), float(errors.max(initial=0.0))
+        unit = "event" if of_events else "jet"
+        found = (
+            f"worst {unit} at {_percent_of(worst)} of it" if what else f"the same in all {unit}s"
+        )
+        if count:
+            found = (
+                f"{count:,} of {len(errors):,} {unit}s beyond, the worst at {worst:.3g} times it"
+            )
+        yield Line(what or text, f"± {bound}" if what else "the same", found, not count)
+
+
 def _observables(comparison: Comparison, file: DecodedFile) -> Iterator[Line]:
     for name in comparison.observables:
         if name in ("m_jj", "h_t"):
@@ -220,6 +243,11 @@ def _observables(comparison: Comparison, file: DecodedFile) -> Iterator[Line]:
             kind = ", relative" if OBSERVABLES[name].energy else ""
             found = f"68 % within ± {result.half_width:.2g}, worst {result.maximum:.2g}{kind}"
             yield Line(name, "", found)
+
+
+def _percent_of(share: float) -> str:
+    """A share in percent, rounded down, so that 100 % is the whole."""
+    return f"{int(10_000 * min(share, 1)) / 100:g} %"
 
 
 def _jets(count: int, total: int) -> str:

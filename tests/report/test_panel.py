@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from html import unescape
+from types import SimpleNamespace
 
 import awkward as ak
 import numpy as np
@@ -171,6 +172,39 @@ def test_a_changed_infinity_is_seen(comparison):
     )
     line = lines_of(known, comparison.files[0])["NaN, infinities"]
     assert (line.kept, line.found) == (False, "1 of 1 changed")
+
+
+class Doubled:
+    """A quantity as codecs keep it: the error of a feature in units of 1e-2."""
+
+    def __init__(self, feature, words):
+        self.feature, self.words = feature, words
+
+    def __str__(self):
+        return self.words
+
+    def errors(self, before, after):
+        columns = (table.select([self.feature]).columns[self.feature] for table in (before, after))
+        old, new = (column.astype(float) for column in columns)
+        return np.abs(new - old) / 1e-2, False
+
+
+def test_kept_quantities_are_lines(comparison):
+    file = comparison.files[1]
+    quantities = [
+        Doubled("eta", "eta: abs 0.01"), Doubled("phi", "phi > 1"), Doubled("btag", "btag: 0.1"),
+    ]  # fmt: skip
+    codec = file.codecs[0]
+    known = replace(file, codecs=(SimpleNamespace(**(vars(codec) | {"quantities_": quantities})),))
+    lines = lines_of(comparison, known)
+    worst = np.abs(file.residuals["eta"].values).max() / 1e-2
+    assert worst > 1
+    assert lines["eta"].promised == "± abs 0.01"
+    assert f"the worst at {worst:.3g} times it" in lines["eta"].found
+    assert not lines["eta"].kept
+    assert not lines["phi > 1"].kept
+    assert lines["btag"].kept is None
+    assert "no feature 'btag'" in lines["btag"].found
 
 
 def test_an_autoencoder_promises_nothing(events_file, compressed_file):
