@@ -29,7 +29,7 @@ def single() -> Axes:
 def stacked() -> Sequence[Axes]:
     """Axes of a new figure, one above the other: for distributions and for ratios."""
     figure, axes = plt.subplots(2, 1, figsize=(6, 6), sharex=True, height_ratios=(3, 1))
-    figure.subplots_adjust(left=0.175, right=0.955, bottom=0.13, top=0.965, hspace=0.07)
+    figure.subplots_adjust(left=0.205, right=0.955, bottom=0.13, top=0.965, hspace=0.07)
     return list(axes)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from atlasae.types import Floats, Values
 
 _LEAST = 1e-5  # fraction of a bin, in the palest color
-_MOST_WORDS = 8  # bins, for a fraction and a count in each cell
+_MOST_WORDS = 8  # bins, for a fraction and a count in each cell, and names of bins
 
 
 def migration_matrix(
@@ -39,7 +39,8 @@ def migration_matrix(
 ) -> Artists:
     """Draw which fraction of the jets of each bin is in which bin after compression.
 
-    The fractions of a row sum to 100 %. The number below is that of the jets, without weights.
+    The fractions of a row sum to 100 %. The number below is that of the jets, without weights. With
+    more than eight bins there are colors alone.
 
     Args:
         original: jets in any form that ``atlasae.jets.table.to_table`` accepts.
@@ -67,39 +68,51 @@ def migration_matrix(
     sums = counts if weights is None else migrations(values, back, edges, weights)
     with np.errstate(divide="ignore", invalid="ignore"):
         fractions = np.nan_to_num(sums / sums.sum(axis=1, keepdims=True))
-    ax = ax or axes_layout.single()
-    ax.figure.subplots_adjust(left=0.25)
+    if ax is None:
+        ax = axes_layout.single()
+        ax.figure.subplots_adjust(left=0.25, bottom=0.26)  # room for the names of bins
     k = len(counts)
     shown = np.where(counts > 0, np.maximum(fractions, _LEAST), np.nan)
     image = ax.imshow(shown, cmap="Blues", norm=LogNorm(_LEAST, 1), aspect="auto")
-    style.label(ax)
-    artists: Artists = [image]
-    for row, column in zip(*np.nonzero(counts), strict=True):
-        text = f"{counts[row, column]:,}"
-        if k <= _MOST_WORDS:
-            text = f"{_percent(fractions[row, column])}\n{text}"
-        color = "white" if fractions[row, column] > 0.02 else "black"
-        artists.append(
-            ax.text(
-                column, row, text, ha="center", va="center", color=color, fontsize=min(13, 66 / k)
-            )
-        )
-    names = bin_names(np.asarray(edges) * to_gev(feature, before))
-    ax.set_xticks(range(k), names, rotation=30, rotation_mode="anchor", ha="right", fontsize=12)
-    ax.set_yticks(range(k), names, fontsize=12)
-    ax.figure.subplots_adjust(bottom=0.26)
-    ax.tick_params(which="both", length=0)
+    drawn_edges = np.asarray(edges) * to_gev(feature, before)
+    if k <= _MOST_WORDS:
+        artists = [image, *_cell_texts(ax, fractions, counts)]
+        names = bin_names(drawn_edges)
+        ax.set_xticks(range(k), names, rotation=30, rotation_mode="anchor", ha="right", fontsize=12)
+        ax.set_yticks(range(k), names, fontsize=12)
+        ax.tick_params(which="both", length=0)
+    else:
+        artists = [image]
+        bar = ax.figure.colorbar(image, ax=ax, pad=0.03)
+        bar.set_label("Fraction of the row", fontsize=14)
+        few = np.arange(0, k - 1, -(-(k - 1) // _MOST_WORDS))
+        for axis in (ax.xaxis, ax.yaxis):  # an edge is between two cells
+            axis.set_ticks(few + 0.5, _numbers(drawn_edges[few]), fontsize=12)
     ax.minorticks_off()
+    style.label(ax)  # after the color bar, which moves the axes
     ax.set_xlabel(f"Decoded {_lower(style.axis_title(feature))}", loc="right")
     ax.set_ylabel(f"Original {_lower(style.axis_title(feature))}", loc="top")
     lines = [plain_text(name)] if name else []
     ax.text(
-        0.965, 0.885 if style.labelled else 0.965, "\n".join([*lines, moved_in_words(counts)]), transform=ax.transAxes,
-        ha="right", va="top", fontsize=13,
+        0.965, 0.875 if style.labelled else 0.965, "\n".join([*lines, moved_in_words(counts)]),
+        transform=ax.transAxes, ha="right", va="top", fontsize=13,
     )  # fmt: skip
     share = 0.26 if style.labelled else 0.19
     ax.set_ylim(k - 0.5, -0.5 - k * share / (1 - share))  # room for the text
     return artists
+
+
+def _cell_texts(ax: Axes, fractions: Floats, counts: Values) -> Artists:
+    """The fraction and the number of jets of each cell that is not empty."""
+    size = min(13, 66 / len(counts))
+    return [
+        ax.text(
+            column, row, f"{_percent(fractions[row, column])}\n{counts[row, column]:,}",
+            color="white" if fractions[row, column] > 0.02 else "black",
+            ha="center", va="center", fontsize=size,
+        )
+        for row, column in zip(*np.nonzero(counts), strict=True)
+    ]  # fmt: skip
 
 
 def moved_in_words(counts: Any) -> str:
@@ -122,9 +135,13 @@ def bin_names(edges: Sequence[float] | Floats) -> list[str]:
         >>> bin_names([30, 50])
         ['< 30', '30 to 50', '≥ 50']
     """
-    numbers = [axes_layout.minus(f"{edge:g}") for edge in edges]
+    numbers = _numbers(edges)
     inner = [f"{low} to {high}" for low, high in pairwise(numbers)]
     return [f"< {numbers[0]}", *inner, f"≥ {numbers[-1]}"]
+
+
+def _numbers(edges: Sequence[float] | Floats) -> list[str]:
+    return [axes_layout.minus(f"{edge:g}") for edge in edges]
 
 
 def _percent(fraction: float) -> str:

@@ -238,8 +238,8 @@ def _fine(comparison: Comparison) -> Iterator[Figure]:
                 f"migrations_{feature}_{file.name}",
                 "fine",
                 f"{file.name}: {moved_in_words(migrations(before, after, places))}, of the jet"
-                f" {_feature_words(feature)}. Each row is a bin of the original and sums to 100 %; the"
-                " second number is that of the jets.",
+                f" {_feature_words(feature)}. Each row is a bin of the original and sums to 100 %;"
+                " second numbers are those of the jets.",
                 partial(
                     plots.migration_matrix, original, file.jets, feature, places, name=file.name,
                     weights=weights,

@@ -236,6 +236,20 @@ def test_the_migrations_are_counted(original, decoded):
 
 
 @compared
+def test_migration_matrix_of_many_bins(original, decoded):
+    edges = np.linspace(20, 60, 21)
+    return drawn(plots.migration_matrix, original, decoded["autoencoder"], "pt", edges)
+
+
+def test_the_layout_of_a_given_figure_remains(original):
+    figure, ax = plt.subplots()
+    before = figure.subplotpars.left
+    plots.migration_matrix(original, original, "pt", [30, 50], ax=ax)
+    assert figure.subplotpars.left == before
+    plt.close(figure)
+
+
+@compared
 def test_rate_speed():
     rates = [
         plots.Rate("atlasae, bounded", 41.3, 1e-3, True, encode=147, decode=338),
