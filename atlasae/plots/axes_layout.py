@@ -43,8 +43,8 @@ def of_rows(count: int) -> Axes:
 
 def beside() -> Sequence[Axes]:
     """Axes of a new figure, side by side, with a common y axis."""
-    figure, axes = plt.subplots(1, 2, figsize=(9.4, 4.5), sharey=True)
-    figure.subplots_adjust(left=0.125, right=0.975, bottom=0.17, top=0.955, wspace=0.07)
+    figure, axes = plt.subplots(1, 2, figsize=(8.6, 4.3), sharey=True)
+    figure.subplots_adjust(left=0.135, right=0.975, bottom=0.175, top=0.955, wspace=0.07)
     return list(axes)
 
 
@@ -57,7 +57,7 @@ def beside_legend() -> Axes:
 
 def grid(k: int) -> NDArray[Any]:
     """Axes of a new figure, ``k`` rows of ``k``."""
-    inches = 2.0 * k + 1.2
+    inches = 1.7 * k + 1.2
     figure, axes = plt.subplots(k, k, figsize=(inches, inches), squeeze=False)
     figure.subplots_adjust(
         left=1.0 / inches, right=1 - 0.25 / inches, bottom=0.8 / inches, top=1 - 0.55 / inches,
@@ -151,10 +151,10 @@ def scaled_ticks(axis: Axis, reach: float) -> int:
     return power
 
 
-def log_ticks(axis: Axis, subs: Sequence[float] = (1, 2, 5)) -> None:
-    """A logarithmic scale with numbers in full, at these multiples of powers of ten."""
+def log_ticks(axis: Axis, subs: Sequence[float] = (1, 2, 5), most: int | None = None) -> None:
+    """A logarithmic scale with numbers in full, at these multiples of at most so many powers of ten."""
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})  # type: ignore[attr-defined]
-    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_locator(LogLocator(subs=subs, numticks=most))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 

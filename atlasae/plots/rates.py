@@ -178,7 +178,7 @@ def rate_speed(
     if not timed:
         raise InputError("no speed was measured: run benchmarks.rates with its speeds")
     left, right = axes if axes is not None else axes_layout.beside()
-    left.figure.subplots_adjust(left=0.09, right=0.66, top=0.86 if style.labelled else 0.955)
+    left.figure.subplots_adjust(left=0.1, right=0.63, top=0.86 if style.labelled else 0.955)
     style.label_figure(left.figure)
     artists: Artists = []
     for ax, direction in ((left, "decode"), (right, "encode")):
@@ -187,7 +187,7 @@ def rate_speed(
                 getattr(rate, direction), rate.bits, linestyle="", label=plain_text(rate.name),
                 **_look_of_tool(i, rate),
             )  # fmt: skip
-        axes_layout.log_ticks(ax.xaxis, subs=(1,))
+        axes_layout.log_ticks(ax.xaxis, subs=(1,), most=9)
         ax.margins(0.08)
         ax.grid(visible=True, alpha=0.25)
         ax.set_xlabel(f"{direction.capitalize()}{style.unit('MB/s')}", loc="right")

@@ -233,7 +233,9 @@ def _kept_quantities(comparison: Comparison, file: DecodedFile) -> Iterator[Line
             found = (
                 f"{count:,} of {len(errors):,} {unit}s beyond, the worst at {worst:.3g} times it"
             )
-        yield Line(what or text, f"± {bound}" if what else "the same", found, not count)
+        kind = "absolute" if bound.startswith("abs ") else "relative"
+        promised = f"± {bound.removeprefix('abs ')}, {kind}" if what else "the same"
+        yield Line(what or text, promised, found, not count)
 
 
 def _observables(comparison: Comparison, file: DecodedFile) -> Iterator[Line]:

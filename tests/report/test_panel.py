@@ -199,7 +199,7 @@ def test_kept_quantities_are_lines(comparison):
     lines = lines_of(comparison, known)
     worst = np.abs(file.residuals["eta"].values).max() / 1e-2
     assert worst > 1
-    assert lines["eta"].promised == "± abs 0.01"
+    assert lines["eta"].promised == "± 0.01, absolute"
     assert f"the worst at {worst:.3g} times it" in lines["eta"].found
     assert not lines["eta"].kept
     assert not lines["phi > 1"].kept
