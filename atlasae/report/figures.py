@@ -189,11 +189,11 @@ def _residual_profile(comparison: Comparison, file: DecodedFile, feature: str) -
 def _moments_text(result: Residuals) -> str:
     if not result.few_outliers_decide:
         return f"Mean {result.mean:.2g}, standard deviation {result.sigma:.2g}."
-    return (
+    text = (
         f"Mean ({result.mean:.2g}) and standard deviation ({result.sigma:.2g}) say little: the 0.1 % of"
-        " the jets with the largest residuals make up most of the sum of squares"
-        + (", which are relative, to originals near 0 too." if result.relative else ".")
+        " the jets with the largest residuals make up most of the sum of squares."
     )
+    return text + (" Relative residuals are large where the original is near 0." * result.relative)
 
 
 def _bound_text(file: DecodedFile, feature: str) -> str:

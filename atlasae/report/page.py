@@ -96,7 +96,7 @@ def _panel_line(line: dict[str, Any]) -> str:
     return (
         f'<div class="{word}"><dt><span class="mark">{mark}</span>'
         f"{_symbol(what)} {_with_minus(escape(more))}</dt>"
-        f"<dd>{promised}<span>{escape(line['found'])}</span></dd></div>"
+        f"<dd>{promised}<span>{_with_powers(escape(line['found']))}</span></dd></div>"
     )
 
 
@@ -231,6 +231,20 @@ def _with_minus(text: str) -> str:
     return re.sub(r"(?<![\w.])-(?=[\d.])", "\N{MINUS SIGN}", text)
 
 
+def _with_powers(text: str) -> str:
+    """Numbers in a text with powers of ten as such.
+
+    Example:
+        >>> _with_powers("worst 2.1e+06")
+        'worst 2.1 · 10<sup>6</sup>'
+    """
+    return re.sub(r"(?<=\d)e([+-]\d+)", lambda m: _power(m[1]), text)
+
+
+def _power(exponent: str) -> str:
+    return f" · 10<sup>{int(exponent)}</sup>".replace("-", "\N{MINUS SIGN}")
+
+
 def _count(value: int) -> str:
     return f"{value:,}"
 
@@ -242,5 +256,5 @@ def _number(value: float | None, digits: int) -> str:
     text = f"{value:.{digits}g}"
     number, _, power = text.partition("e")
     if power:
-        number += f" · 10<sup>{int(power)}</sup>"
+        number += _power(power)
     return number.replace("-", "\N{MINUS SIGN}")
