@@ -45,7 +45,7 @@ def main() -> None:
     codec = Codec.bounded(tolerance=tolerance, features=tuple(tolerance)).fit(jets)
     data = codec.encode(jets)
     back = codec.decode(data)
-    for name, result in atlasae.jets.metrics.residuals(jets, back).items():
+    for name, result in atlasae.metrics.residuals(jets, back).items():
         tolerance = codec.tolerances_[name]
         bits = codec.bits_[name]
         print(f"{name:16} {bits:5.2f} bits, all within {result.maximum:.2g} ({tolerance})")

@@ -55,7 +55,7 @@ def test_nanoaod_is_compressed_within_its_precision(run, events_file, tmp_path):
     shown = run("nanoaod_compress.py", events_file, tmp_path / "small.root")
     assert "Events/Jet: " in shown
     before, after = (atlasae.read_jets(p) for p in (events_file, tmp_path / "small.root"))
-    for feature, result in atlasae.jets.metrics.residuals(before, after).items():
+    for feature, result in atlasae.metrics.residuals(before, after).items():
         assert f"{feature} " in shown
         assert np.all(result.maximum <= (2.0**-13 * np.pi if feature == "phi" else 2.0**-10))
 

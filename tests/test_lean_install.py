@@ -97,8 +97,8 @@ main(sys.argv[1:])
 MISSING = {
     "atlasae.plots": "atlasae.plots needs {}: pip install 'atlasae[plot]'",
     "atlasae.compare": "atlasae.plots needs {}: pip install 'atlasae[plot]'",
-    "atlasae.metrics.agreement(*3 * [__import__('numpy').ones(3)])": (
-        "metrics.agreement needs {}: pip install 'atlasae[plot]'"
+    "atlasae.metrics.correlation(atlasae.metrics.residuals({'pt': [1.0]}, {'pt': [1.0]}))": (
+        "metrics.correlation needs {}: pip install 'atlasae[plot]'"
     ),
     "atlasae.Codec.autoencoder(latent=1).fit({'x': [1.0, 2.0], 'y': [1.0, 2.0]})": (
         "training an autoencoder needs {}: pip install 'atlasae[autoencoder]'"

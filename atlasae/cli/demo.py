@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from atlasae.cli import options
-from atlasae.cli.output import print_contents, print_files, print_residuals
+from atlasae.cli.output import print_contents, print_files, print_panel
 from atlasae.codecs.autoencoder.codec import AutoencoderCodec
 from atlasae.codecs.bounded.codec import BoundedCodec
 from atlasae.directories import make_directory
@@ -62,8 +62,8 @@ def run_demo(directory: Path, rates: str | None) -> None:
     report = atlasae.compare(
         source, compressed, directory / "report", rates=rates, progress=options.shows_progress()
     )
-    for file in report.comparison.files:
-        print_residuals(file.name, file.residuals)
+    for row, file in zip(report.summary["files"], report.comparison.files, strict=True):
+        print_panel(row["name"], row["verdict"], row["panel"])
         pt = file.residuals["pt"]
         options.print_line(
             f"{file.name}: pt of the worst jet off by {pt.maximum:.2g}, of 68 % of the jets within"

@@ -142,6 +142,11 @@ cuts = click.option(
     callback=_cuts,
     help="Cuts that no value crosses: 'Jet_pt>30, abs(Jet_eta)<2.4', or a file of edges.",
 )
+bins = click.option(
+    "--bins",
+    callback=_cuts,
+    help="Bins whose jets are counted before and after: 'pt: 30, 50, 100', or a file of edges.",
+)
 keep_order = click.option(
     "--keep-order/--no-keep-order",
     default=True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 from rich.table import Table
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from atlasae.campaign.summary import Summary
-    from atlasae.jets.metrics import Residuals
     from atlasae.root.column_coding import ColumnCoding
     from atlasae.root.findings import Check
     from atlasae.root.info import BranchSize, Contents
@@ -190,28 +189,16 @@ def print_notes(changed: Mapping[str, str], left_out: Mapping[str, str]) -> None
             console.print(printable(f"{title}: {', '.join(names)}: {note}"), soft_wrap=True)
 
 
-def print_residuals(name: str, results: Mapping[str, Residuals]) -> None:
-    """Print mean, sigma, central width and maximum of the residuals of a file, by feature."""
+def print_panel(name: str, verdict: str, lines: Iterable[Mapping[str, Any]]) -> None:
+    """Print what was promised for a file and what was found, in one line each."""
     table = Table()
-    table.add_column("feature")
-    for heading in ("mean", "sigma", "68 % within", "all within"):
-        table.add_column(heading, justify="right")
-    for result in results.values():
-        table.add_row(
-            printable(f"{result.feature}, relative" if result.relative else result.feature),
-            f"{result.mean:+.1e} ± {result.mean_error:.0e}",
-            f"{result.sigma:.2e}",
-            f"± {result.half_width:.2e}",
-            f"± {result.maximum:.2e}",
-        )
-    console = _Console()
-    console.print_table(f"{name}: residuals, decoded - original", table)
-    for result in results.values():
-        if result.undefined:
-            console.print(
-                f"{result.undefined:,} jets have no residual in {printable(result.feature)}: the original is"
-                " zero, or a value is not finite"
-            )
+    for heading in ("", "promised", "found", "kept"):
+        table.add_column(heading)
+    for line in lines:
+        kept = {True: "yes", False: "NO", None: ""}[line["kept"]]
+        words = (line["what"], line["promised"], line["found"])
+        table.add_row(*map(printable, words), kept)
+    _Console().print_table(f"{name}: {verdict}", table)
 
 
 def print_branches(sizes: Iterable[BranchSize]) -> None:

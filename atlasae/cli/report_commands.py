@@ -19,6 +19,8 @@ from atlasae.cli import many_files, options
 @many_files.takes("ORIGINAL COMPRESSED... | ORIGINALS... FOLDER", options.output("report"))
 @options.one_collection
 @click.option("--features", help="More features to compare: btagDeepFlavB,area.")
+@options.bins
+@click.option("--weight", help="Branch with the weight of an event, such as genWeight.")
 @options.choice("--experiment", ("plain", "ATLAS", "CMS", "LHCb"), "plain", "Style of the figures.")
 @click.option(
     "--label",
@@ -41,7 +43,7 @@ def compare(
     If the last path is a FOLDER, each of the ORIGINALS is compared with the file there that has the
     name that compress and decompress -o give it, on a page of its own.
     """
-    from atlasae.cli.output import print_residuals
+    from atlasae.cli.output import print_panel
     from atlasae.plots import Style
 
     assert paths.output is not None
@@ -59,8 +61,8 @@ def compare(
         missing = ["ORIGINAL", "COMPRESSED..."][len(paths.given)]
         raise click.UsageError(f"Missing argument '{missing}'.")
     report = atlasae.compare(paths.given[0], paths.given[1:], paths.output, **more)
-    for file in report.comparison.files:
-        print_residuals(file.name, file.residuals)
+    for file in report.summary["files"]:
+        print_panel(file["name"], file["verdict"], file["panel"])
     options.print_line(f"{len(report.figures)} figures; {report.page}")
 
 

@@ -1,4 +1,4 @@
-"""Residuals of decoded jets, and tests of how well distributions agree."""
+"""Residuals of decoded jets: differences between decoded and original values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from atlasae.jets.table import Table, to_table
 from atlasae.optional import needs_extra
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from atlasae.types import Floats, Values
 
@@ -27,11 +27,14 @@ CENTRAL_95 = (0.0228, 0.9772)  #: and at two
 class Residuals:
     """Differences between decoded and original values of one feature.
 
+    Means, widths and quantiles are weighted if there are weights. Negative ones are allowed.
+
     Attributes:
         feature: name of the feature.
         relative: whether they are divided by the original: masses, momenta and energies.
         by_jet: one per jet, shape (n,), float64; not finite where undefined, because the
             original is zero or one of the two values is not finite.
+        weights: one per jet, shape (n,), finite; None if all jets count alike.
 
     Example:
         >>> import numpy as np
@@ -43,11 +46,17 @@ class Residuals:
     feature: str
     relative: bool
     by_jet: Floats
+    weights: Floats | None = None
 
     @cached_property
     def values(self) -> Floats:
         """The finite residuals, shape (m,)."""
         return self.by_jet[np.isfinite(self.by_jet)]
+
+    @cached_property
+    def finite_weights(self) -> Floats | None:
+        """The weights of the finite residuals, shape (m,); None if all jets count alike."""
+        return None if self.weights is None else self.weights[np.isfinite(self.by_jet)]
 
     @property
     def undefined(self) -> int:
@@ -57,60 +66,125 @@ class Residuals:
     @property
     def mean(self) -> float:
         """Mean; NaN without a finite residual."""
-        return float(self.values.mean()) if self.values.size else float("nan")
+        return self._mean(self.values)
 
     @property
     def sigma(self) -> float:
         """Standard deviation; NaN without a finite residual."""
-        return float(self.values.std()) if self.values.size else float("nan")
+        return float(np.sqrt(max(self._mean((self.values - self.mean) ** 2), 0)))
 
     @property
     def mean_error(self) -> float:
-        """Standard error of the mean, sigma / sqrt(n)."""
-        return self.sigma / float(np.sqrt(max(self.values.size, 1)))
+        """Standard error of the mean; without weights sigma / sqrt(n)."""
+        return self._error_of_mean(self.values - self.mean)
 
     @property
     def sigma_error(self) -> float:
-        """Standard error of sigma, sqrt((m4 - sigma^4) / n) / (2 sigma), for any distribution.
+        """Standard error of sigma, for any distribution.
+
+        Without weights it is sqrt((m4 - sigma^4) / n) / (2 sigma).
 
         Source: Kendall and Stuart, The Advanced Theory of Statistics, volume 1, section 10.
         """
         if not self.values.size or self.sigma == 0:
             return 0.0
-        fourth = float(((self.values - self.mean) ** 4).mean())
-        return float((max(fourth - self.sigma**4, 0) / self.values.size) ** 0.5 / (2 * self.sigma))
+        squares = (self.values - self.mean) ** 2
+        return self._error_of_mean(squares - self.sigma**2) / (2 * self.sigma)
+
+    @property
+    def median(self) -> float:
+        """Median; NaN without a finite residual."""
+        return float(quantiles(self.values, (0.5,), self.finite_weights)[0])
 
     @property
     def half_width(self) -> float:
         """Half the width of the central 68.3 %, which is robust against outliers."""
-        return half_width(self.values, CENTRAL_68)
+        return half_width(self.values, CENTRAL_68, self.finite_weights)
 
     @property
     def half_width_95(self) -> float:
         """Half the width of the central 95.4 %."""
-        return half_width(self.values, CENTRAL_95)
+        return half_width(self.values, CENTRAL_95, self.finite_weights)
 
     @property
     def maximum(self) -> float:
         """Largest absolute residual; NaN without a finite residual."""
         return float(np.abs(self.values).max()) if self.values.size else float("nan")
 
+    @cached_property
+    def few_outliers_decide(self) -> bool:
+        """Whether mean and sigma say more of a few jets than of the others.
 
-def half_width(values: Floats, central: tuple[float, float]) -> float:
+        So it is if the largest 0.1 % of the residuals make up more than half of the sum of all
+        squares; of a normal distribution they make up 1 %. Quantiles are what describes such
+        residuals.
+        """
+        count = self.values.size // 1000
+        if not count:
+            return False
+        with np.errstate(over="ignore"):
+            squares = np.sort(self.values**2)
+        return bool(squares[-count:].sum() > squares[:-count].sum())
+
+    def _mean(self, values: Floats) -> float:
+        if not values.size:
+            return float("nan")
+        if self.finite_weights is None:
+            return float(values.mean())
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return float((self.finite_weights * values).sum() / self.finite_weights.sum())
+
+    def _error_of_mean(self, deviations: Floats) -> float:
+        weights = np.ones(1) if self.finite_weights is None else self.finite_weights
+        total = deviations.size if self.finite_weights is None else abs(float(weights.sum()))
+        return float(np.sqrt(((weights * deviations) ** 2).sum())) / (total or 1)
+
+
+def quantiles(
+    values: Floats, shares: Sequence[float] | Floats, weights: Floats | None = None
+) -> Floats:
+    """Quantiles of values; NaN without values, or if the weights do not have a positive sum.
+
+    With weights, a quantile is the first value, in ascending order, at which the sum of the weights
+    reaches its share of the whole. Negative weights are allowed.
+
+    Args:
+        values: shape (n,), finite.
+        shares: from 0 to 1.
+        weights: shape (n,); by default all values count alike, and quantiles are interpolated.
+
+    Example:
+        >>> import numpy as np
+        >>> quantiles(np.array([1.0, 2.0, 3.0]), [0.5], np.array([1.0, 1.0, 5.0])).tolist()
+        [3.0]
+    """
+    total = len(values) if weights is None else weights.sum()
+    if not total > 0:
+        return np.full(len(shares), np.nan)
+    if weights is None:
+        return np.asarray(np.quantile(values, shares))
+    distinct, places = np.unique(values, return_inverse=True)
+    sums = np.cumsum(np.bincount(places, weights))
+    reached = np.maximum.accumulate(sums) / total
+    return np.asarray(distinct[np.minimum(reached.searchsorted(shares), len(distinct) - 1)])
+
+
+def half_width(
+    values: Floats, central: tuple[float, float], weights: Floats | None = None
+) -> float:
     """Half the distance between two quantiles; NaN without values.
 
     Args:
         values: shape (n,).
         central: the lower and the upper quantile, from 0 to 1.
+        weights: shape (n,), as for ``quantiles``.
 
     Example:
         >>> import numpy as np
         >>> half_width(np.linspace(-1, 1, 101), (0.25, 0.75))
         0.5
     """
-    if not values.size:
-        return float("nan")
-    low, high = np.quantile(values, central)
+    low, high = quantiles(values, central, weights)
     return float(high - low) / 2
 
 
@@ -153,7 +227,9 @@ def matched(original: Any, decoded: Any) -> tuple[Table, Table]:
     return before.select(shared), after.select(shared)
 
 
-def residuals(original: Any, decoded: Any) -> dict[str, Residuals]:
+def residuals(
+    original: Any, decoded: Any, *, weights: Floats | None = None
+) -> dict[str, Residuals]:
     """Residuals by feature.
 
     Masses, momenta and energies have relative residuals, (decoded - original) / abs(original);
@@ -162,9 +238,10 @@ def residuals(original: Any, decoded: Any) -> dict[str, Residuals]:
     Args:
         original: jets in any form that ``atlasae.jets.table.to_table`` accepts.
         decoded: the same jets, decoded.
+        weights: one per jet, shape (n,); by default all jets count alike.
 
     Raises:
-        InputError: the two are not the same jets.
+        InputError: the two are not the same jets, or the weights are not one finite number per jet.
 
     Example:
         >>> result = residuals({"pt": [100.0, 50.0]}, {"pt": [101.0, 50.0]})["pt"]
@@ -172,13 +249,34 @@ def residuals(original: Any, decoded: Any) -> dict[str, Residuals]:
         [0.01, 0.0]
     """
     before, after = matched(original, decoded)
+    weights = checked_weights(weights, len(before))
     return {
-        name: _residuals(name, values, after.columns[name])
+        name: _residuals(name, values, after.columns[name], weights)
         for name, values in before.columns.items()
     }
 
 
-def _residuals(name: str, original: Values, decoded: Values) -> Residuals:
+def checked_weights(weights: Any, count: int) -> Floats | None:
+    """Weights as float64, shape (count,); None remains None.
+
+    Raises:
+        InputError: they are not one finite number for each of ``count``.
+
+    Example:
+        >>> checked_weights([1, -1], 2).tolist()
+        [1.0, -1.0]
+    """
+    if weights is None:
+        return None
+    numbers = np.asarray(weights, np.float64)
+    if numbers.shape != (count,):
+        raise InputError(f"weights must have the shape ({count},), not {numbers.shape}")
+    if bad := count - np.count_nonzero(np.isfinite(numbers)):
+        raise InputError(f"weights must be finite, and {bad:,} of {count:,} are not")
+    return numbers
+
+
+def _residuals(name: str, original: Values, decoded: Values, weights: Floats | None) -> Residuals:
     before, after = original.astype(np.float64), decoded.astype(np.float64)
     relative = is_energy(name)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -187,7 +285,7 @@ def _residuals(name: str, original: Values, decoded: Values) -> Residuals:
             values = values / np.abs(before)
         elif role(name) == "phi":
             values = wrap(values)
-    return Residuals(name, relative, values)
+    return Residuals(name, relative, values, weights)
 
 
 def standard_rmse(original: Any, decoded: Any, reference: Any) -> float:
@@ -215,6 +313,7 @@ def correlation(results: Mapping[str, Residuals]) -> Floats:
 
     Ranks are used because a few far outliers would dominate a correlation of values. Jets
     without a residual in one of the features are left out; a feature without spread gives NaN.
+    Weights count in the means over jets, not in the ranks.
 
     Args:
         results: feature name to its residuals, all of the same jets.
@@ -229,105 +328,12 @@ def correlation(results: Mapping[str, Residuals]) -> Floats:
         from scipy.stats import rankdata
 
     matrix = np.stack([result.by_jet for result in results.values()])
-    ranks = rankdata(matrix[:, np.isfinite(matrix).all(axis=0)], axis=1)
-    deviations = ranks - ranks.mean(axis=1, keepdims=True)
+    is_complete = np.isfinite(matrix).all(axis=0)
+    weights = next(iter(results.values())).weights
+    weights = np.ones(is_complete.sum()) if weights is None else weights[is_complete]
+    ranks = rankdata(matrix[:, is_complete], axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        units = deviations / np.sqrt((deviations**2).sum(axis=1, keepdims=True))
-        return np.asarray(units @ units.T)
-
-
-@dataclass(frozen=True)
-class Profile:
-    """Median and central 68.3 % of values in bins of another variable.
-
-    Attributes:
-        edges: of the bins, shape (bins + 1,).
-        median: of the values in each bin, shape (bins,); NaN in empty bins.
-        low: the 15.87 % quantile of each bin, shape (bins,).
-        high: the 84.13 % quantile of each bin, shape (bins,).
-    """
-
-    edges: Floats
-    median: Floats
-    low: Floats
-    high: Floats
-
-
-def profile(values: Floats, against: Floats, edges: Floats) -> Profile:
-    """The median and the central 68.3 % of ``values`` in bins of ``against``.
-
-    Args:
-        values: such as ``Residuals.by_jet``, shape (n,); values that are not finite are left out.
-        against: the binned variable, shape (n,).
-        edges: of the bins, increasing, shape (bins + 1,); the last bin includes its upper edge.
-
-    Example:
-        >>> import numpy as np
-        >>> values, pt = np.array([1.0, 3.0, 10.0]), np.array([20.0, 30.0, 60.0])
-        >>> profile(values, pt, np.array([0.0, 50.0, 100.0])).median.tolist()
-        [2.0, 10.0]
-    """
-    bins = np.searchsorted(edges, against, side="right") - 1
-    bins[against == edges[-1]] -= 1
-    quantiles = np.full((3, len(edges) - 1), np.nan)
-    for i in range(len(edges) - 1):
-        inside = values[(bins == i) & np.isfinite(values)]
-        if inside.size:
-            quantiles[:, i] = np.quantile(inside, (0.5, *CENTRAL_68))
-    return Profile(edges, *quantiles)
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """Two tests of whether two samples come from the same distribution.
-
-    Both tests assume independent samples. An original and its decoded copy are the same jets, so
-    the tests pass far too easily; residuals per jet say more.
-
-    Attributes:
-        ks: Kolmogorov-Smirnov statistic, the largest distance of the two cumulative distributions.
-        ks_p: its p-value.
-        chi2: chi-square of the two binned samples.
-        bins: number of terms of the chi-square: bins that are not empty in both samples.
-    """
-
-    ks: float
-    ks_p: float
-    chi2: float
-    bins: int
-
-
-def agreement(original: Floats, decoded: Floats, edges: Floats) -> Agreement:
-    """Compare two samples by the Kolmogorov-Smirnov test, and by chi-square in bins.
-
-    Source of the chi-square for samples of unequal sizes: Press et al., Numerical Recipes,
-    section 14.3.
-
-    Args:
-        original: finite values, shape (n,).
-        decoded: finite values, shape (m,).
-        edges: of the bins, shape (bins + 1,); chi-square leaves out values outside of them.
-
-    Raises:
-        InputError: one of the samples is empty.
-
-    Example:
-        >>> import numpy as np
-        >>> values, edges = np.array([0.1, 0.4, 0.6]), np.array([0.0, 0.5, 1.0])
-        >>> test = agreement(values, values, edges)
-        >>> test.ks, test.chi2, test.bins
-        (0.0, 0.0, 2)
-    """
-    with needs_extra("plot", "metrics.agreement"):
-        from scipy.stats import ks_2samp
-
-    if not original.size or not decoded.size:
-        raise InputError("both samples must be non-empty")
-    test = ks_2samp(original, decoded, method="asymp")
-    before, after = (np.histogram(values, edges)[0] for values in (original, decoded))
-    filled = before + after > 0
-    scale = np.sqrt(after.sum() / max(before.sum(), 1))
-    terms = (scale * before - after / max(scale, 1e-300))[filled] ** 2 / (before + after)[filled]
-    return Agreement(
-        float(test.statistic), float(test.pvalue), float(terms.sum()), int(filled.sum())
-    )
+        deviations = ranks - (ranks @ weights / weights.sum())[:, None]
+        covariance = (deviations * weights) @ deviations.T
+        spread = np.sqrt(np.diag(covariance))
+        return np.asarray(covariance / np.outer(spread, spread))

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from atlasae.errors import require_choice
-from atlasae.jets.metrics import profile
+from atlasae.jets.distributions import profile
+from atlasae.jets.metrics import checked_weights
 from atlasae.jets.observables import OBSERVABLES, dijet_mass_resolution, jet_energy_resolution
 from atlasae.plots import axes_layout
-from atlasae.plots.ranges import spread_of
+from atlasae.plots.ranges import counted, spread_of
 from atlasae.plots.ratio import BINS, overlay
-from atlasae.plots.style import NEUTRAL, PLAIN, Style, plain_text, series
+from atlasae.plots.style import NEUTRAL, PLAIN, Style, lines_of, series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,6 +32,7 @@ def observable(
     decoded: Mapping[str, Mapping[str, Floats]],
     name: str,
     *,
+    weights: Floats | None = None,
     style: Style = PLAIN,
     axes: Sequence[Axes] | None = None,
 ) -> Artists:
@@ -40,6 +42,7 @@ def observable(
         original: from ``atlasae.jets.observables.observables``.
         decoded: name to the observables of the decoded jets; all are overlaid.
         name: one of ``atlasae.jets.observables.OBSERVABLES``.
+        weights: one per event with these observables, shape (events,); by default all count alike.
         style: of an experiment.
         axes: two to draw on, for the distributions and the ratios; by default those of a new
             figure.
@@ -61,8 +64,10 @@ def observable(
         observable_edges(name, original[name]),
         log=OBSERVABLES[name].energy,
         axes=(upper, lower),
+        weights=checked_weights(weights, len(original[name])),
+        labelled=style.labelled,
     )
-    upper.set_ylabel("Events", loc="top")
+    upper.set_ylabel(counted("Events", weights), loc="top")
     lower.set_xlabel(observable_title(name, style), loc="right")
     return artists
 
@@ -80,6 +85,7 @@ def dijet_mass_shift(
     decoded: Mapping[str, Floats],
     resolution: Callable[[Floats], Floats] = jet_energy_resolution,
     *,
+    weights: Floats | None = None,
     style: Style = PLAIN,
     axes: Sequence[Axes] | None = None,
 ) -> Artists:
@@ -93,6 +99,7 @@ def dijet_mass_shift(
         decoded: name to the dijet masses of the decoded jets.
         resolution: relative resolution of a jet as a function of its pt in GeV, for arrays; give
             that of your experiment.
+        weights: one per event, shape (events,); by default all count alike.
         style: of an experiment.
         axes: two to draw on; by default those of a new figure.
 
@@ -103,6 +110,7 @@ def dijet_mass_shift(
     """
     upper, lower = axes if axes is not None else axes_layout.stacked()
     style.label(upper)
+    weights = checked_weights(weights, len(original))
     edges = _mass_edges(original)
     centers = np.sqrt(edges[1:] * edges[:-1])
     fine = np.geomspace(edges[0], edges[-1], 200)
@@ -116,7 +124,7 @@ def dijet_mass_shift(
     heights = [resolutions]
     for i, (name, masses) in enumerate(decoded.items()):
         with np.errstate(divide="ignore", invalid="ignore"):
-            shifts = profile(masses / original - 1, original, edges)
+            shifts = profile(masses / original - 1, original, edges, weights)
         half_widths = (shifts.high - shifts.low) / 2
         heights.append(np.where(half_widths > 0, half_widths, np.nan))
         artists += upper.plot(
@@ -124,14 +132,14 @@ def dijet_mass_shift(
             heights[-1],
             **series(i),
             linewidth=1.2,
-            label=f"{plain_text(name)}, 68 % half-width",
+            label=f"{lines_of(name)}, 68 % half-width",
         )
         artists += lower.plot(centers, shifts.median / resolutions, **series(i), linewidth=1.2)
-    _finish_widths(upper, heights)
     _finish_shifts(lower)
     for ax in (upper, lower):
         axes_layout.log_ticks(ax.xaxis)
         ax.set_xlim(edges[0], edges[-1])
+    _finish_widths(upper, edges, np.array(heights), labelled=style.labelled)
     lower.set_xlabel(observable_title("m_jj", style), loc="right")
     upper.figure.align_ylabels([upper, lower])
     return artists
@@ -144,14 +152,14 @@ def _mass_edges(masses: Floats) -> Floats:
     return np.geomspace(low, high if high > low else low + 1, _MASS_BINS + 1)
 
 
-def _finish_widths(ax: Axes, heights: Sequence[Floats]) -> None:
+def _finish_widths(ax: Axes, edges: Floats, heights: Floats, *, labelled: bool) -> None:
     """The y axis and the legend of the upper panel."""
     ax.set_yscale("log")
-    ax.set_ylim(np.nanmin(heights) / 2, 2 * np.nanmax(heights))
-    axes_layout.make_room(ax, log=True, share=min(0.18 + 0.055 * len(heights), 0.6))
+    ax.set_ylim(np.nanmin(heights) / 2, None)
     ax.set_ylabel(f"Smearing of {OBSERVABLES['m_jj'].title}", loc="top")
     ax.tick_params(labelbottom=False)
-    axes_layout.legend(ax)
+    highest = np.nan_to_num(heights).max(axis=0)
+    axes_layout.legend(ax, edges, 1.3 * highest, log=True, labelled=labelled)
 
 
 def _finish_shifts(ax: Axes) -> None:

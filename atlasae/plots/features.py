@@ -9,11 +9,11 @@ from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from atlasae.jets.metrics import matched
+from atlasae.jets.metrics import checked_weights, matched
 from atlasae.jets.names import is_energy
 from atlasae.jets.table import to_table
 from atlasae.plots import axes_layout
-from atlasae.plots.ranges import limits_of, to_gev
+from atlasae.plots.ranges import counted, limits_of, to_gev
 from atlasae.plots.ratio import BINS, overlay
 from atlasae.plots.style import ORIGINAL, PLAIN, Style, plain_text, series
 
@@ -38,6 +38,7 @@ def distribution(
     decoded: Mapping[str, Any],
     feature: str,
     *,
+    weights: Floats | None = None,
     style: Style = PLAIN,
     axes: Sequence[Axes] | None = None,
 ) -> Artists:
@@ -47,12 +48,13 @@ def distribution(
         original: jets in any form that ``atlasae.jets.table.to_table`` accepts.
         decoded: name to the same jets, decoded; all are overlaid.
         feature: name of the feature to draw.
+        weights: one per jet, shape (n,); by default all jets count alike.
         style: of an experiment.
         axes: two to draw on, for the distributions and the ratios; by default those of a new
             figure.
 
     Raises:
-        InputError: the decoded jets are not the same jets.
+        InputError: the decoded jets are not the same jets, or the weights do not fit.
         MissingNameError: the jets have no such feature.
 
     Example:
@@ -70,7 +72,10 @@ def distribution(
         distribution_edges(feature, values),
         log=is_energy(feature),
         axes=(upper, lower),
+        weights=checked_weights(weights, len(before)),
+        labelled=style.labelled,
     )
+    upper.set_ylabel(counted("Jets", weights), loc="top")
     lower.set_xlabel(style.axis_title(feature), loc="right")
     return artists
 
@@ -85,6 +90,7 @@ def corner(
     decoded: Any,
     *,
     name: str = "Decoded",
+    weights: Floats | None = None,
     style: Style = PLAIN,
     axes: NDArray[Any] | None = None,
 ) -> Artists:
@@ -97,6 +103,7 @@ def corner(
         original: jets in any form that ``atlasae.jets.table.to_table`` accepts.
         decoded: the same jets, decoded.
         name: of the decoded jets in the legend.
+        weights: one per jet, shape (n,); by default all jets count alike.
         style: of an experiment.
         axes: shape (k, k) for k features, to draw on; by default those of a new figure.
 
@@ -108,6 +115,7 @@ def corner(
         >>> artists = corner(jets, jets)
     """
     before, after = matched(original, decoded)
+    weights = checked_weights(weights, len(before))
     features = list(before.columns)
     axes = axes if axes is not None else axes_layout.grid(len(features))
     figure = axes[0, 0].figure
@@ -118,11 +126,11 @@ def corner(
     for row, column in zip(*np.tril_indices(len(features)), strict=True):
         ax, x_edges, y_edges = axes[row, column], edges[column], edges[row]
         if column == row:
-            artists += _histograms(ax, [values[row] for values in samples], x_edges)
+            artists += _histograms(ax, [values[row] for values in samples], x_edges, weights)
         else:
             for values, filled in zip(samples, (True, False), strict=True):
                 artists += _contours(
-                    ax, values[column], values[row], x_edges, y_edges, filled=filled
+                    ax, values[column], values[row], x_edges, y_edges, weights, filled=filled
                 )
             ax.set_ylim(y_edges[0], y_edges[-1])
             _set_scale(ax.yaxis, features[row])
@@ -155,15 +163,17 @@ def _corner_edges(feature: str, values: Floats) -> Floats:
     return np.geomspace(low, high if high > low else 2 * low, _CORNER_BINS + 1)
 
 
-def _histograms(ax: Axes, samples: Sequence[Floats], edges: Floats) -> Artists:
+def _histograms(
+    ax: Axes, samples: Sequence[Floats], edges: Floats, weights: Floats | None
+) -> Artists:
     """The original filled, the decoded as a line."""
-    original, decoded = (np.histogram(values, edges)[0] for values in samples)
+    original, decoded = (np.histogram(v, edges, weights=weights)[0] for v in samples)
     ax.set_yticks([])
     artists: Artists = [
         ax.stairs(original, edges, fill=True, color=ORIGINAL, alpha=0.35),
         ax.stairs(decoded, edges, color=series(0)["color"]),
     ]
-    ax.set_ylim(0, 1.15 * max(original.max(), decoded.max(), 1))
+    ax.set_ylim(0, 1.15 * max(original.max(), decoded.max()) or 1)
     return artists
 
 
@@ -173,16 +183,18 @@ def _contours(
     y: Floats,
     x_edges: Floats,
     y_edges: Floats,
+    weights: Floats | None,
     *,
     filled: bool,
 ) -> Artists:
     """Areas or lines of equal density that contain _CONTOUR_SHARES of the jets."""
     from scipy.ndimage import gaussian_filter
 
-    density = gaussian_filter(np.histogram2d(x, y, (x_edges, y_edges))[0], 1.2)
+    counts = np.histogram2d(x, y, (x_edges, y_edges), weights=weights)[0]
+    density = gaussian_filter(counts, 1.2)
     falling = np.sort(density, axis=None)[::-1]
     contained = np.cumsum(falling)
-    if contained[-1] == 0:
+    if contained[-1] <= 0:
         return []
     cells = np.searchsorted(contained, contained[-1] * np.array(_CONTOUR_SHARES[::-1]))
     levels = np.unique(falling[np.minimum(cells, falling.size - 1)])

@@ -44,7 +44,7 @@ def latent_space(latents: Any, *, style: Style = PLAIN, ax: Any = None) -> Artis
     if z.shape[1] < 3:
         raise InputError(f"three latents are needed to draw them in space, there are {z.shape[1]}")
     if ax is None:
-        ax = plt.figure(figsize=(7, 6.4)).add_axes((0.0, 0.04, 0.92, 0.88), projection="3d")
+        ax = plt.figure(figsize=(6, 5.5)).add_axes((0.0, 0.04, 0.92, 0.88), projection="3d")
     style.label_figure(ax.figure)
     limits = np.quantile(z, (0.005, 0.995), axis=0)
     inside = z[np.all((z >= limits[0]) & (z <= limits[1]), axis=1)].T
@@ -52,7 +52,7 @@ def latent_space(latents: Any, *, style: Style = PLAIN, ax: Any = None) -> Artis
     for i, name in enumerate("xyz"):
         getattr(ax, f"set_{name}label")(_symbol(i), labelpad=8)
         getattr(ax, f"{name}axis").set_major_locator(MaxNLocator(5))
-    ax.tick_params(labelsize=10)
+    ax.tick_params(labelsize=11)
     return [points]
 
 

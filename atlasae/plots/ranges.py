@@ -1,4 +1,4 @@
-"""Units and ranges that values are drawn in."""
+"""Units, ranges and titles that values are drawn with."""
 
 from __future__ import annotations
 
@@ -19,6 +19,16 @@ def to_gev(feature: str, jets: Table) -> float:
         return 1.0
     pt = [values for name, values in jets.columns.items() if role(name) == "pt"]
     return 1e-3 if energy_unit((pt or [jets.columns[feature]])[0]) == "MeV" else 1.0
+
+
+def counted(what: str, weights: Floats | None) -> str:
+    """The title of an axis of counts, such as ``Jets``.
+
+    Example:
+        >>> counted("Jets", None), counted("Jets", np.ones(3))
+        ('Jets', 'Sum of weights of jets')
+    """
+    return what if weights is None else f"Sum of weights of {what.lower()}"
 
 
 def limits_of(feature: str, values: Floats) -> tuple[float, float]:

@@ -8,9 +8,9 @@ import hist
 import mplhep
 import numpy as np
 
-from atlasae.jets.metrics import agreement
-from atlasae.plots.axes_layout import legend, make_room
-from atlasae.plots.style import NEUTRAL, ORIGINAL, plain_text, series
+from atlasae.jets.distributions import agreement
+from atlasae.plots.axes_layout import legend
+from atlasae.plots.style import NEUTRAL, ORIGINAL, lines_of, series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +33,8 @@ def overlay(
     *,
     log: bool,
     axes: Sequence[Axes],
+    weights: Floats | None,
+    labelled: bool,
 ) -> Artists:
     """Draw histograms and ratios; the legend has tests of the agreement.
 
@@ -42,40 +44,48 @@ def overlay(
         edges: of the bins, shape (bins + 1,).
         log: whether counts have a logarithmic scale.
         axes: two, for the histograms and for the ratios.
+        weights: shape (n,); None if all count alike.
+        labelled: whether there is a label in the upper left corner.
     """
     upper, lower = axes
     axis = hist.axis.Variable(edges)
-    before = hist.Hist(axis).fill(original)
+    before = _filled(axis, original, weights)
     artists = _histogram(before, upper, histtype="fill", color=ORIGINAL, alpha=0.35,
                          label="Original")  # fmt: skip
     artists += _uncertainty(before, lower)
-    afters = {name: hist.Hist(axis).fill(values) for name, values in decoded.items()}
+    afters = {name: _filled(axis, values, weights) for name, values in decoded.items()}
     tick = _ratio_tick([_ratio(before, after) for after in afters.values()])
     two_lines = len(decoded) <= _MAX_TWO_LINE_SAMPLES
     for i, (name, after) in enumerate(afters.items()):
         look = series(i)
-        test = _test_label(original, decoded[name], edges)
-        label = plain_text(name) + (("\n" if two_lines else ", ") + test if test else "")
+        test = _test_label(original, decoded[name], edges, weights)
+        label = lines_of(name) + (("\n" if two_lines else ", ") + test if test else "")
         artists += _histogram(after, upper, color=look["color"], linestyle=look["linestyle"],
                               yerr=False, label=label)  # fmt: skip
         artists += _points(_ratio(before, after), axis.centers, 1.1 * tick, lower, look)
+    highest = np.max([each.values() for each in (before, *afters.values())], axis=0)
+    positive = before.values()[before.values() > 0]
+    log = log and positive.size > 0
     if log:
         upper.set_yscale("log")
-        upper.set_ylim(0.5, 2 * max(float(before.values().max()), 1))
+        upper.set_ylim(0.5 * min(float(positive.min()), 1 if weights is None else np.inf), None)
+    else:
+        upper.set_ylim(min(0, float(highest.min())), None)
     for ax in axes:
         ax.set_xlim(edges[0], edges[-1])
-    lines = 1 + (2 if two_lines else 1) * len(decoded)
-    make_room(upper, log=log, share=min(0.17 + 0.05 * lines, 0.6))
     _finish_panels(upper, lower, tick)
+    legend(upper, edges, highest, log=log, labelled=labelled)
     return artists
 
 
+def _filled(axis: hist.axis.Variable, values: Floats, weights: Floats | None) -> hist.Hist:
+    return hist.Hist(axis, storage=hist.storage.Weight()).fill(values, weight=weights)
+
+
 def _finish_panels(upper: Axes, lower: Axes, tick: float) -> None:
-    """Titles, the legend, and the y axis of the ratios, with ticks at 1 and 1 ± ``tick``."""
+    """Titles, and the y axis of the ratios, with ticks at 1 and 1 ± ``tick``."""
     upper.set(xlabel="")  # hist sets one
-    upper.set_ylabel("Jets", loc="top")
     upper.tick_params(labelbottom=False)
-    legend(upper)
     lower.axhline(1, color=NEUTRAL, linewidth=1)
     lower.set_ylim(1 - 1.1 * tick, 1 + 1.1 * tick)
     lower.set_yticks([1 - tick, 1, 1 + tick])
@@ -88,17 +98,16 @@ def _histogram(histogram: hist.Hist, ax: Axes, **options: object) -> Artists:
     return [artist for group in drawn for artist in group if artist is not None]
 
 
-def _test_label(original: Floats, decoded: Floats, edges: Floats) -> str:
+def _test_label(original: Floats, decoded: Floats, edges: Floats, weights: Floats | None) -> str:
     """Results of the tests of agreement; nothing if a sample has no finite value."""
-    first, second = (values[np.isfinite(values)] for values in (original, decoded))
-    if not first.size or not second.size:
+    if not all(np.isfinite(values).any() for values in (original, decoded)):
         return ""
-    test = agreement(first, second, edges)
+    test = agreement(original, decoded, edges, weights)
     return f"KS {test.ks:.2g}, $\\chi^\\mathrm{{2}}$ {test.chi2:.1f} / {test.bins}"
 
 
 def _ratio(before: hist.Hist, after: hist.Hist) -> Floats:
-    """Counts after divided by counts before; NaN in empty bins."""
+    """Counts after divided by counts before; NaN in bins without a positive count."""
     counts = before.values()
     ratio = np.full_like(counts, np.nan)
     np.divide(after.values(), counts, out=ratio, where=counts > 0)
@@ -114,8 +123,8 @@ def _ratio_tick(ratios: Sequence[Floats]) -> float:
 
 def _uncertainty(before: hist.Hist, ax: Axes) -> Artists:
     """The statistical uncertainty of the original, as a band around 1."""
-    counts = before.values()
-    spread = np.divide(1, np.sqrt(counts), out=np.zeros_like(counts), where=counts > 0)
+    counts, errors = before.values(), np.sqrt(before.variances())
+    spread = np.divide(errors, counts, out=np.zeros_like(counts), where=counts > 0)
     edges = before.axes[0].edges
     return [
         ax.stairs(

@@ -8,16 +8,14 @@ import hist
 import mplhep
 import numpy as np
 
-from atlasae.jets.metrics import Profile, Residuals, correlation, profile
-from atlasae.jets.names import is_energy
-from atlasae.jets.table import to_table
+from atlasae.jets.metrics import Residuals, quantiles
 from atlasae.plots import axes_layout
-from atlasae.plots.axes_layout import few_ticks, legend, log_ticks, make_room, minus, scaled_ticks
-from atlasae.plots.ranges import to_gev
-from atlasae.plots.style import NEUTRAL, PLAIN, Style, plain_text, series, symbol
+from atlasae.plots.axes_layout import minus, raise_top, scaled_ticks
+from atlasae.plots.ranges import counted
+from atlasae.plots.style import NEUTRAL, PLAIN, Style, lines_of, series
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from matplotlib.axes import Axes
 
@@ -26,10 +24,10 @@ if TYPE_CHECKING:
     from atlasae.types import Floats
 
 
-BINS = 60
-_PROFILE_BINS = 16
-_MAX_LEVEL_NAME = 4  # letters; longer names of features are written at an angle
+_BINS_WITHIN = 25  # from 0 to the tolerance
+_BINS = 60  # without one
 _MIN_EXACT_FRACTION = 0.01  # of jets without any error, to be mentioned in the legend
+_POINTS = 400  # of a cumulative distribution
 
 
 def residual(
@@ -40,10 +38,11 @@ def residual(
     style: Style = PLAIN,
     ax: Axes | None = None,
 ) -> Artists:
-    """Draw the residuals of a feature, with mean, sigma, half-widths, maximum and tolerance.
+    """Draw the residuals of a feature, with median, half-widths, maximum, mean, sigma and tolerance.
 
-    Without a tolerance the axis covers the central values, and the figure says which fraction of
-    the jets is beyond it.
+    Plus and minus the tolerance are edges of bins, so no jet beyond it is in a bin within it. Without
+    a tolerance the axis covers the central values. The figure says which fraction of the jets is
+    beyond the axis. Mean and sigma are left out where few outliers decide them.
 
     Args:
         result: from ``atlasae.jets.metrics.residuals``.
@@ -60,29 +59,47 @@ def residual(
     ax = ax or axes_layout.single()
     style.label(ax)
     bound = drawn_bound(result, tolerance)
-    reach = _reach(result, bound)
-    histogram = hist.Hist(hist.axis.Regular(BINS, -reach, reach)).fill(result.values)
+    edges = _edges(result, bound)
+    histogram = hist.Hist(hist.axis.Variable(edges), storage=hist.storage.Weight())
+    histogram.fill(result.values, weight=result.finite_weights)
     artists = _filled_histogram(ax, histogram)
-    ax.axvline(0, 0, 0.5, color=NEUTRAL, linewidth=1, linestyle=":")
-    if bound:  # the lines end below the text
-        artists += [
-            ax.axvline(side, 0, 0.5, color="black", linewidth=1.4, linestyle="--")
-            for side in (-bound, bound)
-        ]
-    lines = [plain_text(name)] if name else []
-    lines += [*_numbers(result), *_tolerance_text(tolerance, bound)]
-    if beyond := 1 - float(histogram.sum()) / max(result.values.size, 1):
-        lines.append(f"beyond axis  {100 * beyond:.2g} %")
-    ax.text(
-        0.95, 0.875, "\n".join(lines), transform=ax.transAxes, ha="right", va="top", fontsize=13,
-        linespacing=1.3,
-    )  # fmt: skip
+    highest = float(histogram.values().max())  # the lines end below the text
+    ax.vlines(0, 0, highest, color=NEUTRAL, linewidth=1, linestyle=":")
+    if bound:
+        artists.append(
+            ax.vlines((-bound, bound), 0, highest, color="black", linewidth=1.4, linestyle="--")
+        )
+    reach = float(edges[-1])
     ax.set_xlim(-reach, reach)
     power = scaled_ticks(ax.xaxis, reach)
-    ax.set_ylabel("Jets", loc="top")
+    ax.set_ylabel(counted("Jets", result.weights), loc="top")
     ax.set_xlabel(style.residual_title(result, power), loc="right")
-    make_room(ax, log=False, share=0.15 + 0.05 * len(lines))
+    right = [*_moments(result), *_tolerance_text(tolerance, bound)]
+    if beyond := np.count_nonzero(np.abs(result.values) > reach) / max(result.values.size, 1):
+        right.append(f"beyond axis  {100 * beyond:.2g} %")
+    if name:
+        right.insert(0, lines_of(name))
+    height = 0.88 if style.labelled else 0.96
+    look: dict[str, Any] = {"transform": ax.transAxes, "va": "top", "fontsize": 13}
+    texts = [
+        ax.text(0.035, height, "\n".join(_quantiles(result)), linespacing=1.3, **look),
+        ax.text(0.965, height, "\n".join(right), ha="right", linespacing=1.3, **look),
+    ]
+    raise_top(ax, texts, edges, histogram.values(), log=False, labelled=style.labelled)
     return artists
+
+
+def _edges(result: Residuals, bound: float) -> Floats:
+    """The bins: in steps of a part of the bound, or over the central values."""
+    largest = 0.0 if np.isnan(result.maximum) else result.maximum
+    if bound:
+        most = bound * (1 + 1e-9)  # the residual of a value at the bound is rounded
+        count = int(_BINS_WITHIN * (1.2 if largest <= most else 2.4))
+        return np.asarray(most / _BINS_WITHIN * np.arange(-count, count + 1), np.float64)
+    reach = min(4.5 * result.half_width, 1.5 * largest)
+    if not np.isfinite(reach) or reach == 0:
+        reach = max(1.15 * largest, 1e-6)
+    return np.linspace(-reach, reach, _BINS + 1)
 
 
 def _filled_histogram(ax: Axes, histogram: hist.Hist) -> Artists:
@@ -93,19 +110,29 @@ def _filled_histogram(ax: Axes, histogram: hist.Hist) -> Artists:
     return artists
 
 
-def _numbers(result: Residuals) -> list[str]:
+def _quantiles(result: Residuals) -> list[str]:
+    """What is robust against outliers."""
+    return [
+        f"median  {minus(short(result.median))}",
+        f"68 %  ± {short(result.half_width)}",
+        f"95 %  ± {short(result.half_width_95)}",
+        f"max  {short(result.maximum)}",
+    ]
+
+
+def _moments(result: Residuals) -> list[str]:
+    """What is not."""
+    if result.few_outliers_decide:
+        return ["mean, $\\sigma$  set by", "few outliers"]
     return [
         f"mean  {minus(_value(result.mean, result.mean_error))}",
         f"$\\sigma$  {minus(_value(result.sigma, result.sigma_error))}",
-        f"68 %  ± {_short(result.half_width)}",
-        f"95 %  ± {_short(result.half_width_95)}",
-        f"max  {_short(result.maximum)}",
     ]
 
 
 def _tolerance_text(tolerance: Tolerance | None, bound: float) -> list[str]:
     if bound:
-        return [f"tolerance  ± {_short(bound)}"]
+        return [f"tolerance  ± {short(bound)}"]
     if tolerance is None:
         return []
     return [f"tolerance  {tolerance.kind} {tolerance.value or ''}".rstrip()]
@@ -118,7 +145,9 @@ def residual_sizes(
     style: Style = PLAIN,
     ax: Axes | None = None,
 ) -> Artists:
-    """Draw the absolute residuals of several codecs for one feature, on a logarithmic axis.
+    """Draw which fraction of the jets has a larger absolute residual, for several codecs.
+
+    The curve of a codec ends at its largest residual; both axes are logarithmic.
 
     Args:
         results: name to the residuals, all of the same feature.
@@ -133,183 +162,53 @@ def residual_sizes(
     """
     ax = ax or axes_layout.single()
     style.label(ax)
-    sizes = {name: np.abs(result.values[result.values != 0]) for name, result in results.items()}
-    edges = _log_edges(list(sizes.values()))
     artists: Artists = []
-    for i, (name, values) in enumerate(sizes.items()):
-        look = series(i)
-        count = results[name].values.size
-        exact = 1 - values.size / count if count else 0.0
-        label = plain_text(name)
+    curves, ends = [], []
+    for i, (name, result) in enumerate(results.items()):
+        line = {key: series(i)[key] for key in ("color", "linestyle")}
+        exact = float(np.mean(result.values == 0)) if result.values.size else 0.0
+        label = lines_of(name)
         if exact > _MIN_EXACT_FRACTION:
-            label += f", {100 * exact:.0f} % exact"
-        fractions = np.histogram(values, edges)[0] / max(count, 1)
-        line = {"color": look["color"], "linestyle": look["linestyle"]}
-        artists.append(ax.stairs(fractions, edges, label=label, linewidth=1.8, **line))
-        bound = drawn_bound(results[name], (tolerances or {}).get(name))
-        if bound:
-            artists.append(ax.axvline(bound, 0, 0.6, linewidth=1.1, **line))
-    ax.set_xscale("log")
-    ax.set_xlim(edges[0], edges[-1])
-    ax.set_ylabel("Fraction of jets", loc="top")
-    first = next(iter(results.values()))
-    ax.set_xlabel(style.residual_title(first, size=True), loc="right")
-    make_room(ax, log=False, share=min(0.2 + 0.055 * len(results), 0.6))
-    legend(ax)
+            label += f"\n{100 * exact:.0f} % exact"
+        curves.append(_cumulative(result))
+        artists += ax.plot(*curves[-1], label=label, **line)
+        bound = drawn_bound(result, (tolerances or {}).get(name))
+        if bound:  # the line ends where the curves begin
+            artists.append(ax.vlines(bound, 1e-300, 1, linewidth=1.0, **line))
+        if result.maximum > 0:
+            typical = result.half_width if result.half_width > 0 else result.maximum
+            falls = sorted((result.maximum, bound or result.maximum))
+            ends.append((typical / 30, *falls, result.values.size))
+    low, first, last, jets = np.array(ends or [(1e-6, 1.0, 1.0, 1.0)]).T
+    edges = np.geomspace(low.min(), 1.5 * last.max(), 60)
+    ax.set(xlim=(edges[0], edges[-1]), ylim=(0.5 / jets.max(), 1.5))
+    ax.set(xscale="log", yscale="log")
+    ax.set_ylabel("Fraction of jets beyond", loc="top")
+    ax.set_xlabel(style.residual_title(next(iter(results.values())), size=True), loc="right")
+    highest = np.max([np.append(y, 0)[x.searchsorted(edges[:-1])] for x, y in curves], axis=0)
+    look: dict[str, Any] = {"log": True, "labelled": style.labelled}
+    box = ax.legend(loc="lower left", bbox_to_anchor=(0.03, 0.03))
+    if ax.transData.inverted().transform(box.get_window_extent())[1, 0] < first.min():
+        axes_layout.raise_top(ax, [], edges, highest, **look)
+    else:  # a curve falls there
+        axes_layout.legend(ax, edges, highest, **look)
     return artists
 
 
-def residual_profile(
-    result: Residuals,
-    jets: Any,
-    tolerance: Tolerance | None = None,
-    *,
-    name: str = "",
-    style: Style = PLAIN,
-    axes: Sequence[Axes] | None = None,
-) -> Artists:
-    """Draw the median and the central 68 % of the residuals against pt and against eta.
-
-    Args:
-        result: from ``atlasae.jets.metrics.residuals``.
-        jets: the original jets, with pt and eta.
-        tolerance: of the codec; drawn if it is of the kind of the residuals, relative or absolute.
-        name: of the file, to write on the figure.
-        style: of an experiment.
-        axes: two to draw on; by default those of a new figure.
-
-    Raises:
-        MissingNameError: the jets have no pt or no eta.
-
-    Example:
-        >>> from atlasae.jets.metrics import residuals
-        >>> jets = {"pt": [50.0, 40.0], "eta": [0.5, -0.5]}
-        >>> results = residuals(jets, {"pt": [50.1, 39.9]})
-        >>> artists = residual_profile(results["pt"], jets)
-    """
-    axes = axes if axes is not None else axes_layout.beside()
-    left, right = axes
-    style.label(left)
-    table = to_table(jets)
-    bound = drawn_bound(result, tolerance)
-    artists: Artists = []
-    reach = bound
-    for ax, against in zip(axes, ("pt", "eta"), strict=True):
-        values = table.select([against]).columns[against].astype(np.float64)
-        values = values * to_gev(against, table)
-        binned = profile(result.by_jet, values, _profile_edges(against, values))
-        reach = max(reach, float(np.nanmax(np.abs([binned.low, binned.high]), initial=0.0)))
-        artists += [*_draw_profile(ax, binned), *_draw_bounds(ax, bound)]
-        if against == "pt":
-            log_ticks(ax.xaxis)
-        else:
-            few_ticks(ax.xaxis)
-        ax.set_xlim(binned.edges[0], binned.edges[-1])
-        ax.set_xlabel(style.axis_title(against), loc="right")
-    reach = 1.15 * reach or 1e-6
-    left.set_ylim(-reach, 2 * reach)
-    power = scaled_ticks(left.yaxis, reach)
-    right.tick_params(labelleft=False)
-    left.set_ylabel(style.residual_title(result, power), loc="top")
-    right.legend(loc="upper right", bbox_to_anchor=(0.97, 0.96), title=plain_text(name))
-    return artists
-
-
-def _draw_profile(ax: Axes, binned: Profile) -> Artists:
-    """The central 68 % as a band, the median as points."""
-    color = series(0)["color"]
-    ax.axhline(0, color=NEUTRAL, linewidth=1, linestyle=":")
-    band = ax.stairs(
-        binned.high, binned.edges, baseline=binned.low, fill=True, alpha=0.3, color=color,
-        linewidth=0, label="68 % of the jets",
-    )  # fmt: skip
-    centers = (binned.edges[1:] + binned.edges[:-1]) / 2
-    widths = (binned.edges[1:] - binned.edges[:-1]) / 2
-    points = ax.errorbar(
-        centers, binned.median, xerr=widths, linestyle="", marker="o", color=color,
-        linewidth=1.4, label="Median",
-    )  # fmt: skip
-    return [band, *points.get_children()]
-
-
-def _draw_bounds(ax: Axes, bound: float) -> Artists:
-    """The tolerance as two lines, one of them in the legend; nothing without a bound."""
-    labels = {-bound: None, bound: f"Tolerance ± {_short(bound)}"} if bound else {}
-    return [
-        ax.axhline(side, color="black", linewidth=1.4, linestyle="--", label=label)
-        for side, label in labels.items()
-    ]
-
-
-def residual_correlation(
-    results: Mapping[str, Residuals],
-    *,
-    name: str = "",
-    style: Style = PLAIN,
-    ax: Axes | None = None,
-) -> Artists:
-    """Draw Spearman's correlation of the residuals of each pair of features.
-
-    Args:
-        results: feature to its residuals, of the same jets.
-        name: of the file, to write on the figure.
-        style: of an experiment.
-        ax: to draw on; by default the axes of a new figure.
-
-    Example:
-        >>> from atlasae.jets.metrics import residuals
-        >>> jets = {"pt": [50.0, 40.0, 30.0], "eta": [0.5, -0.5, 1.0]}
-        >>> decoded = {"pt": [50.1, 39.9, 30.0], "eta": [0.6, -0.5, 1.1]}
-        >>> artists = residual_correlation(residuals(jets, decoded))
-    """
-    ax = ax or axes_layout.single()
-    matrix = correlation(results)
-    k = len(matrix)
-    image = ax.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
-    bar = ax.figure.colorbar(image, ax=ax, pad=0.03)
-    bar.set_label("Rank correlation of the residuals", fontsize=14)
-    style.label(ax)  # after the color bar, which moves the axes
-    artists: Artists = [image]
-    for row in range(k):
-        for column in range(k):
-            value = round(matrix[row, column], 2) + 0.0  # no -0.00
-            artists.append(
-                ax.text(
-                    column, row, minus(f"{value:+.2f}") if np.isfinite(value) else "none",
-                    ha="center", va="center", fontsize=min(15, 75 / k),
-                    color="white" if abs(value) > 0.6 else "black",
-                )
-            )  # fmt: skip
-    names = [symbol(feature) for feature in results]
-    look: dict[str, Any] = {"fontsize": 17}
-    if any(len(feature) > _MAX_LEVEL_NAME for feature in results):
-        look = {"fontsize": 10, "rotation": 45, "rotation_mode": "anchor", "ha": "right"}
-    ax.set_xticks(range(k), names, **look)
-    ax.set_yticks(range(k), names, **look)
-    ax.tick_params(which="both", length=0)
-    ax.minorticks_off()
-    ax.text(
-        0.96, 0.945, plain_text(name), transform=ax.transAxes, ha="right", va="top", fontsize=13
-    )
-    ax.set_ylim(k - 0.5, -0.5 - 0.16 * k)  # room for the label
-    return artists
+def _cumulative(result: Residuals) -> tuple[Floats, Floats]:
+    """Sizes of residuals in ascending order, and the fraction of the jets with larger ones."""
+    if not result.values.size:
+        return np.array([]), np.array([])
+    fractions = np.geomspace(1, 1 / result.values.size, _POINTS)
+    sizes = quantiles(np.abs(result.values), 1 - fractions, result.finite_weights)
+    end = np.array([result.maximum])  # from here the curve falls to 0
+    return np.concatenate([sizes, end, end]), np.concatenate([fractions, fractions[-1:], [1e-300]])
 
 
 def drawn_bound(result: Residuals, tolerance: Tolerance | None) -> float:
     """The largest residual allowed; 0 without a tolerance of the kind of the residuals."""
     kind = "relative" if result.relative else "absolute"
     return tolerance.value if tolerance is not None and tolerance.kind == kind else 0.0
-
-
-def _reach(result: Residuals, bound: float) -> float:
-    """The limit of the axis on either side of 0."""
-    largest = 0.0 if np.isnan(result.maximum) else result.maximum
-    if bound:
-        return 1.15 * max(bound, min(largest, 2 * bound))
-    reach = min(4.5 * result.half_width, 1.5 * largest)
-    if not np.isfinite(reach) or reach == 0:
-        reach = max(1.15 * largest, 1e-6)
-    return reach
 
 
 def _value(value: float, error: float) -> str:
@@ -327,30 +226,7 @@ def _value(value: float, error: float) -> str:
     )
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
     """A number to two digits, with a power of ten if it is far from 1."""
     number, _, power = f"{value:.2g}".partition("e")
     return rf"{number}$\times \mathrm{{10^{{{int(power)}}}}}$" if power else number
-
-
-def _log_edges(samples: Sequence[Floats]) -> Floats:
-    """Logarithmic bins over the samples, without their extreme tails."""
-    non_empty = [values for values in samples if values.size]
-    if not non_empty:
-        return np.geomspace(1e-6, 1, BINS + 1)
-    low = min(float(np.quantile(values, 0.005)) for values in non_empty)
-    high = max(float(np.quantile(values, 0.9995)) for values in non_empty)
-    high = max(1.3 * high, 10 * low)
-    return np.geomspace(low, high, BINS + 1)
-
-
-def _profile_edges(against: str, values: Floats) -> Floats:
-    """Bins over the values without their extreme tails; logarithmic for energies."""
-    finite = values[np.isfinite(values)]
-    if is_energy(against):
-        finite = finite[finite > 0]
-    if not finite.size:
-        return np.linspace(1, 2, 2)
-    low, high = np.quantile(finite, (0.001, 0.999))
-    spacing = np.geomspace if is_energy(against) else np.linspace
-    return np.asarray(spacing(low, high if high > low else low + 1, _PROFILE_BINS + 1))

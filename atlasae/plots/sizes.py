@@ -50,7 +50,7 @@ def branch_sizes(
         *ax.barh(places - 0.4, before, color=ORIGINAL, alpha=0.35, label="Before", **look),
         *ax.barh(places, after, color=series(0)["color"], label="After", **look),
     ]
-    ax.set_yticks(places, [plain_text(name) for name in rows], fontsize=10)
+    ax.set_yticks(places, [plain_text(name) for name in rows], fontsize=12)
     ax.yaxis.minorticks_off()
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(len(rows) - 0.4, -0.6)  # the largest at the top

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,7 @@ _LAYOUT = {
 _UNITS = {"plain": "[{}]", "ATLAS": "[{}]", "CMS": "({})", "LHCb": "[{}]"}
 EXPERIMENTS = tuple(_UNITS)
 _LONGEST_NAME = 40  # characters, in figures
+_LONGEST_LINE = 26
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,11 @@ class Style:
         except ValueError as error:
             reason = str(error).splitlines()[-1]
             raise InputError(f"label {self.text!r} is not valid TeX: {reason}") from error
+
+    @property
+    def labelled(self) -> bool:
+        """Whether there is a label to write."""
+        return self.experiment != "plain" or bool(self.text)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -213,8 +220,28 @@ def plain_text(name: str) -> str:
         >>> plain_text("cut_$x$"), plain_text("_pt")
         ('cut_\\$x\\$', ' _pt')
     """
-    text = shortened(printable(name), _LONGEST_NAME).replace("$", r"\$")
+    return _escaped(shortened(printable(name), _LONGEST_NAME))
+
+
+def _escaped(text: str) -> str:
+    text = text.replace("$", r"\$")
     return f" {text}" if text.startswith("_") else text
+
+
+def lines_of(name: str) -> str:
+    r"""A name as in ``plain_text``, on several lines if it is long.
+
+    Example:
+        >>> lines_of("a_file_with_a_name_of_many_words").splitlines()
+        ['a_file_with_a_name_of_', 'many_words']
+    """
+    text = shortened(printable(name), _LONGEST_NAME)
+    lines = [""]
+    for piece in re.findall(rf"[^\s_\-/,;]{{1,{_LONGEST_LINE - 1}}}[\s_\-/,;]?|.", text):
+        if lines[-1] and len(lines[-1] + piece) > _LONGEST_LINE:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(map(_escaped, lines))
 
 
 def series(i: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from atlasae.errors import InputError
 from atlasae.plots import axes_layout
-from atlasae.plots.axes_layout import legend, log_ticks
+from atlasae.plots.axes_layout import log_ticks
 from atlasae.plots.style import ORIGINAL, PLAIN, Style, series
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ def training(history: History, *, style: Style = PLAIN, ax: Axes | None = None) 
     ax.xaxis.minorticks_off()
     losses = np.array(history.train + history.valid)
     low, high = losses.min(), losses.max()
-    ax.set_ylim(0.8 * low, high * max(high / low, 2.0) ** 0.8)
-    legend(ax)
+    ax.set_ylim(0.8 * low, 1.2 * high * (3 if style.labelled else 1))
+    ax.legend(loc="upper right", bbox_to_anchor=(0.97, 0.88 if style.labelled else 0.97))
     return artists
 
 
@@ -90,5 +90,7 @@ def learning_rates(
     ax.set_ylabel("Loss", loc="top")
     lowest, first = min(search.losses), search.losses[0]
     ax.set_ylim(0.8 * lowest, lowest + 1.7 * max(first - lowest, 0.1 * lowest))
-    ax.legend(loc="upper left", bbox_to_anchor=(0.03, 0.88))  # the loss rises on the right
+    ax.legend(
+        loc="upper left", bbox_to_anchor=(0.03, 0.88 if style.labelled else 0.97)
+    )  # the loss rises on the right
     return artists

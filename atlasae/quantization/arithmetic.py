@@ -236,3 +236,43 @@ def find_marked(values: Float32s, marks: Classes, rows: Integers32) -> int:
     found = np.flatnonzero(marks[values.view(np.uint32) >> np.uint32(15)])
     rows[: len(found)] = found
     return len(found)
+
+
+@accelerated("atlasae.quantization.kernels")
+def find_near(
+    values: Float32s,
+    follows: NDArray[np.bool_],
+    relative: float,
+    floor: float,
+    absolute: float,
+    rows: Integers32,
+) -> int:
+    """Find the values that follow another one and are not far below it, or NaN.
+
+    Far is beyond ``relative * max(abs(before), floor) + absolute``.
+
+    Args:
+        values: shape (n,).
+        follows: whether each follows the one before it, shape (n,).
+        relative: share of the value before.
+        floor: of that value.
+        absolute: distance.
+        rows: filled in with the places of the values found, ascending, shape (n,).
+
+    Returns:
+        How many there are.
+    """
+    near = is_near(values[:-1], values[1:], relative, floor, absolute)
+    found = np.flatnonzero(follows[1:] & near) + 1
+    rows[: len(found)] = found
+    return len(found)
+
+
+def is_near(
+    before: Values, values: Values, relative: float, floor: float, absolute: float
+) -> NDArray[np.bool_]:
+    """Which values are not far below those before them, or NaN; see ``find_near``."""
+    exact = before.astype(np.float64)
+    window = relative * np.maximum(np.abs(exact), floor) + absolute
+    near: NDArray[np.bool_] = ~(exact - values.astype(np.float64) > window)
+    return near

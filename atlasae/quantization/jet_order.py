@@ -18,6 +18,8 @@ import numpy as np
 from atlasae.coding.adaptive import Contexts, decode, encode
 from atlasae.coding.varint import decode_varint, encode_varint
 from atlasae.errors import DamagedFileError
+from atlasae.jets.table import rows_of_events
+from atlasae.quantization.arithmetic import find_near, is_near
 from atlasae.quantization.corrections import Coded, Correction
 
 if TYPE_CHECKING:
@@ -60,8 +62,7 @@ class JetOrder(Correction):
         packed = zlib.compress(steps, 9) if len(rises) else b""
         head = encode_varint(len(rises) + 1) + encode_varint(len(packed)) + packed
         follows[rises] = False
-        falling = _sorted(decoded, follows)
-        near = self._near(falling, follows)
+        falling, near = self._sorted(decoded, follows)
         is_tie, ties = values[near] == values[near - 1], b""
         if is_tie.any():
             ties = encode(is_tie.astype(np.uint8), 1, self._contexts(falling, near))
@@ -72,18 +73,38 @@ class JetOrder(Correction):
         if counts is None or not coded:
             return decoded
         follows, ties = _runs(counts, coded)
-        falling = _sorted(decoded, follows)
-        return self._told_apart(falling, follows, self._near(falling, follows), ties)
+        falling, near = self._sorted(decoded, follows)
+        return self._told_apart(falling, follows, near, ties)
 
-    def _near(self, falling: Values, follows: NDArray[np.bool_]) -> Integers:
-        """Rows whose originals may equal the one that they follow."""
-        with np.errstate(all="ignore"):
-            exact = falling.astype(np.float64)
-            window = _WINDOW * self.tolerance.bound(exact[:-1])
-            if self.tolerance.kind == "relative":
-                window /= 1 - self.tolerance.value
-            near = follows[1:] & (exact[:-1] - exact[1:] <= window)
-        return np.flatnonzero(near) + 1
+    def _sorted(self, values: Values, follows: NDArray[np.bool_]) -> tuple[Values, Integers]:
+        """A copy in which each run descends, and the rows whose originals may equal the one before.
+
+        A row that does not follow begins a new run.
+        """
+        falling, rows = values.copy(), np.empty(len(values), np.int32)
+        find = find_near if values.dtype == np.float32 else find_near.reference
+        found = find(np.ascontiguousarray(values), follows, *self._window, rows)
+        near = rows[:found].astype(np.int64)
+        rises = near[values[near] > values[near - 1]]
+        if len(rises):
+            starts = np.append(np.flatnonzero(~follows), len(values))
+            runs = np.unique(np.searchsorted(starts, rises, "right")) - 1
+            sizes = np.diff(starts)
+            moved = rows_of_events(sizes, runs)
+            order = np.lexsort((-values[moved], np.repeat(runs, sizes[runs])))
+            falling[moved] = values[moved][order]
+            after = moved[follows[moved]]
+            after = after[is_near(falling[after - 1], falling[after], *self._window)]
+            near = np.union1d(np.setdiff1d(near, moved, assume_unique=True), after)
+        return falling, near
+
+    @property
+    def _window(self) -> tuple[float, float, float]:
+        """How far below the one before a value can be whose original is equal; see ``find_near``."""
+        reach = _WINDOW * self.tolerance.value
+        if self.tolerance.kind == "relative":
+            return reach / (1 - self.tolerance.value), self.tolerance.floor, 0.0
+        return 0.0, 0.0, reach
 
     def _told_apart(
         self, falling: Values, follows: NDArray[np.bool_], near: Integers, ties: bytes
@@ -133,10 +154,10 @@ def _rises(values: Values, follows: NDArray[np.bool_]) -> Integers:
 
 def _follows(counts: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
     """Whether each jet has another one before it in its event."""
-    follows = np.ones(int(counts.sum()), bool)
-    starts = np.cumsum(counts) - counts
-    follows[starts[counts > 0]] = False
-    return follows
+    ends = np.cumsum(counts)
+    follows = np.ones(int(ends[-1]) + 1 if len(ends) else 1, bool)
+    follows[ends - counts] = False  # an event without jets begins where the next one does
+    return follows[:-1]
 
 
 def _runs(counts: Integers, coded: bytes) -> tuple[NDArray[np.bool_], bytes]:
@@ -169,15 +190,3 @@ def _broken(values: Values, moved: Values, follows: NDArray[np.bool_]) -> Intege
         return rows
     runs = np.cumsum(~follows)
     return np.flatnonzero(np.isin(runs, runs[rows]))
-
-
-def _sorted(values: Values, follows: NDArray[np.bool_]) -> Values:
-    """A copy in which each run descends; a row that does not follow begins a new run."""
-    falling = values.copy()
-    rises = np.flatnonzero(follows[1:] & (values[1:] > values[:-1])) + 1
-    if len(rises):
-        runs = np.cumsum(~follows)
-        rows = np.flatnonzero(np.isin(runs, runs[rises]))
-        order = np.lexsort((-values[rows], runs[rows]))
-        falling[rows] = values[rows][order]
-    return falling

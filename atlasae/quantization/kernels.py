@@ -209,3 +209,14 @@ def find_marked(values, marks, rows):
         rows[count] = int32(i)
         count += marks[int64(bits_of_float32(values[i])) >> 15 & 0x1FFFF]
     return count
+
+
+@kernel("int64(float32[::1], boolean[::1], float64, float64, float64, int32[::1])")
+def find_near(values, follows, relative, floor, absolute, rows):
+    count = int64(0)
+    for i in range(1, len(values)):
+        before = float64(values[i - 1])
+        window = relative * max(abs(before), floor) + absolute
+        rows[count] = int32(i)
+        count += int64(follows[i]) & int64(not before - float64(values[i]) > window)
+    return count

@@ -15,15 +15,18 @@ from atlasae.atomic_write import atomic_write
 from atlasae.directories import atomic_directory, check_directory, make_directory
 from atlasae.plots import PLAIN, Rate, Style, read_rates
 from atlasae.progress import progress_bar
-from atlasae.report.comparison import Comparison, read_comparison
-from atlasae.report.figures import figures_of, save
+from atlasae.report.figure import save
+from atlasae.report.figures import figures_of
 from atlasae.report.page import DrawnFigure, page
+from atlasae.report.reading import read_comparison
 from atlasae.report.summary import summarise
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from atlasae.quantization.cuts import CutSpec
+    from atlasae.report.comparison import Comparison
     from atlasae.types import PathLike
 
 
@@ -55,6 +58,8 @@ def compare(
     tree: str | None = None,
     collection: str | None = None,
     features: Sequence[str] = (),
+    bins: CutSpec = None,
+    weight: str | None = None,
     style: Style = PLAIN,
     rates: PathLike | None = None,
     progress: bool = False,
@@ -73,14 +78,22 @@ def compare(
         collection: its name; by default ``Jet``, else another one compressed in the first file.
         features: of the collection to compare in addition to the momenta, such as
             ``btagDeepFlavB``.
+        bins: edges by feature, such as ``{"pt": [30, 50, 100]}`` or ``"pt: 30, 50, 100"``, as
+            ``cuts`` of a bounded codec, in the unit of the branch: how many jets change their bin. By
+            default those of the codecs' cuts, and common ones of pt and eta.
+        weight: name of a branch of the original with one number per event, such as ``genWeight``.
+            All figures but those of sizes and latents are weighted, and so are means, widths and
+            quantiles. Jets are counted without weights in the first panel, and in what changes its
+            bin.
         style: of an experiment; by default plain, without a label.
         rates: JSON file of ``benchmarks.rates``, to draw the rates of other tools.
         progress: show a progress bar.
 
     Raises:
-        InputError: the files do not hold the same jets.
-        MissingNameError: a file has no such tree, collection or feature; the message suggests
-            the nearest names.
+        InputError: the files do not hold the same jets, the bins cannot be read, or the weights are
+            not one finite number per event.
+        MissingNameError: a file has no such tree, collection, feature or branch; the message
+            suggests the nearest names.
         FileError: a file is missing or damaged, or the directory cannot be written.
 
     Example:
@@ -92,12 +105,20 @@ def compare(
     target = check_directory(output)
     published = read_rates(rates) if rates is not None else ()
     comparison = read_comparison(
-        original, compressed, tree=tree, collection=collection, features=features
+        original,
+        compressed,
+        tree=tree,
+        collection=collection,
+        features=features,
+        bins=bins,
+        weight=weight,
     )
     options: dict[str, PathLike | None] = {
         "--tree": tree,
         "--collection": collection,
         "--features": ",".join(features),
+        "--bins": None if bins is None else _as_text(comparison.bins),
+        "--weight": weight,
         "--rates": rates,
     }
     if style != PLAIN:
@@ -158,3 +179,8 @@ def _command(arguments: Sequence[PathLike], options: Mapping[str, PathLike | Non
     for option, value in options.items():
         words += [option, value] if value else []
     return shlex.join(os.fspath(word) for word in words)
+
+
+def _as_text(bins: Mapping[str, Iterable[float]]) -> str:
+    """Edges as ``parse_cuts`` reads them."""
+    return "; ".join(f"{name}: {', '.join(map(repr, edges))}" for name, edges in bins.items())

@@ -1,46 +1,26 @@
-"""Read an original file and files compressed from it, and check that they hold the same jets."""
+"""What is compared: the jets of an original file, and of files compressed or restored from it."""
 
 from __future__ import annotations
 
-import os
-import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import awkward as ak
 import numpy as np
 
-from atlasae.errors import InputError, located
-from atlasae.jets.metrics import Residuals, residuals
-from atlasae.jets.names import COORDINATES, energy_unit, plain_name
-from atlasae.jets.observables import OBSERVABLES, observables
-from atlasae.jets.table import Table, joined, to_records, to_table
+from atlasae.jets.metrics import Residuals
+from atlasae.jets.names import COORDINATES, plain_name
+from atlasae.jets.observables import OBSERVABLES
 from atlasae.quantization.tolerance import LOSSLESS, Tolerance
-from atlasae.report.event_matching import in_order_of, require_same_jets
-from atlasae.root.branch_sizes import branch_sizes
-from atlasae.root.container.part_readers import LatentReader, part_reader
-from atlasae.root.container.restored_tree import CompressedTrees, open_trees
-from atlasae.root.info import info
-from atlasae.root.io.file import open_root
-from atlasae.root.known_layouts import PREFERRED_COLLECTION, PREFERRED_TREE, find_collection
-from atlasae.root.reading.jets import momenta
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from pathlib import Path
+
+    import awkward as ak
 
     from atlasae.codecs.base import Codec
-    from atlasae.root.container.container import Segment
-    from atlasae.root.container.manifest import Part
-    from atlasae.root.info import BranchSize, Contents
-    from atlasae.root.io.branch import BranchInfo
-    from atlasae.root.io.tree import TreeReader
-    from atlasae.root.known_layouts import Collection
-    from atlasae.types import Floats, PathLike, Values
-
-
-# branches that identify an event, in NanoAOD, ATLAS formats, Delphes and flat trees
-_EVENT_NUMBERS = re.compile(r"(.*[._])?(run|lumi|luminosityblock|event)(_?number)?", re.IGNORECASE)
+    from atlasae.jets.table import Table
+    from atlasae.root.info import BranchSize
+    from atlasae.types import Floats, Values
 
 
 @dataclass(frozen=True)
@@ -91,6 +71,24 @@ class DecodedFile(JetFile):
     residuals: dict[str, Residuals]
     observables: dict[str, Floats]
 
+    def cuts(self, feature: str) -> tuple[float, ...]:
+        """The edges that no value of a feature crosses, as all codecs promise; ascending."""
+        promised = [
+            {edge for name, edges in codec.cuts_.items() if plain_name(name) == feature for edge in edges}
+            if hasattr(codec, "cuts_") else set()
+            for codec in self.codecs
+        ]  # fmt: skip
+        return tuple(sorted(set.intersection(*promised))) if promised else ()
+
+    @property
+    def quantities(self) -> dict[str, Any]:
+        """What all codecs keep of events or jets, by what it is and its tolerance."""
+        kept = [
+            {str(one): one for one in getattr(codec, "quantities_", ())} for codec in self.codecs
+        ]
+        first = kept[0] if kept else {}
+        return {text: one for text, one in first.items() if all(text in each for each in kept)}
+
     def tolerance(self, feature: str) -> Tolerance | None:
         """The tolerance of all values of a feature, or None if none is known."""
         if not self.codec:
@@ -115,6 +113,9 @@ class Comparison:
         collection: name of the collection.
         files: the compressed files, in the order given.
         observables: of the original; empty for flat jets, or if no event has two jets.
+        bins: edges by feature, ascending, whose migrations are shown.
+        weights: one per event, shape (events,), or one per jet if they are flat; None if all count
+            alike.
     """
 
     original: JetFile
@@ -122,6 +123,21 @@ class Comparison:
     collection: str
     files: tuple[DecodedFile, ...]
     observables: dict[str, Floats]
+    bins: dict[str, tuple[float, ...]]
+    weights: Floats | None
+
+    @property
+    def jet_weights(self) -> Floats | None:
+        """The weight of each jet, that of its event; None if all count alike."""
+        return spread_over(self.weights, self.original.jets.counts)
+
+    @property
+    def pair_weights(self) -> Floats | None:
+        """The weight of each event with observables, which has two jets; None if all count alike."""
+        counts = self.original.jets.counts
+        if self.weights is None or counts is None:
+            return None
+        return self.weights[counts > 1]
 
     @property
     def features(self) -> list[str]:
@@ -139,206 +155,18 @@ class Comparison:
         before, after = self.observables[name], file.observables[name]
         with np.errstate(divide="ignore", invalid="ignore"):
             values = after / before - 1 if OBSERVABLES[name].energy else after - before
-        return Residuals(name, OBSERVABLES[name].energy, values)
+        return Residuals(name, OBSERVABLES[name].energy, values, self.pair_weights)
 
 
-def read_comparison(
-    original: PathLike,
-    compressed: Sequence[PathLike],
-    *,
-    tree: str | None = None,
-    collection: str | None = None,
-    features: Sequence[str] = (),
-) -> Comparison:
-    """Read the jets of an original file and of files compressed or restored from it.
-
-    Entries that were reordered (``order="free"``) are matched by their event numbers.
+def spread_over(weights: Floats | None, counts: Values | None) -> Floats | None:
+    """The weights of events as those of their jets.
 
     Args:
-        original: the file before compression.
-        compressed: files that ``atlasae.compress`` or ``decompress`` wrote.
-        tree: path of the tree; by default one with jets that are compressed in the first file.
-        collection: its name; by default ``Jet``, else another one compressed in the first file.
-        features: of the collection to compare in addition to the momenta.
+        weights: shape (events,), or None.
+        counts: jets of each event, shape (events,); None for flat jets, which have weights already.
 
-    Raises:
-        InputError: the files do not hold the same jets, or no jets at all.
-        MissingNameError: a file has no such tree, collection or feature.
-        FileError: a file is missing or damaged.
+    Example:
+        >>> spread_over(np.array([0.5, 2.0]), np.array([1, 2])).tolist()
+        [0.5, 2.0, 2.0]
     """
-    if not compressed:
-        raise InputError("no compressed file to compare with")
-    if len({os.fspath(path) for path in compressed}) < len(compressed):
-        raise InputError("the same compressed file is given twice")
-    tree, collection = _chosen(compressed[0], tree, collection)
-    with open_root(original) as file, located(os.fspath(original)):
-        source, jet_collection = find_collection(open_trees(file), tree, collection)
-        before = _jets_in(original, file, source, jet_collection, features)
-    if not len(before.jets):
-        raise InputError(f"{os.fspath(original)}: no jets in tree {tree!r}")
-    unit = _unit(before.jets)
-    names = _names(compressed)
-    files = tuple(
-        _decoded(path, name, before, tree, collection, features, unit)
-        for path, name in zip(compressed, names, strict=True)
-    )
-    return Comparison(before, tree, collection, files, _observables(before.jets, unit))
-
-
-def _chosen(path: PathLike, tree: str | None, collection: str | None) -> tuple[str, str]:
-    """The tree and the collection to compare; compressed ones are preferred."""
-    with open_root(path) as file, located(os.fspath(path)):
-        trees = open_trees(file)
-        if isinstance(trees, CompressedTrees):
-            parts = [
-                (part.name != PREFERRED_COLLECTION, name != PREFERRED_TREE, name, part.name)
-                for name, segments in trees.container.segments.items()
-                for part in segments[0].manifest.parts
-                if part.codec and tree in (None, name) and collection in (None, part.name)
-            ]
-            if parts:
-                return min(parts)[2:]
-        source, jet_collection = find_collection(trees, tree, collection)
-        return source.path, jet_collection.name
-
-
-def _jets_in(
-    path: PathLike,
-    file: Any,
-    source: TreeReader,
-    jet_collection: Collection,
-    features: Sequence[str],
-) -> JetFile:
-    """The jets of a collection, their size and the event numbers."""
-    if not source.num_entries:
-        raise InputError(f"no entries in tree {source.path!r}")
-    jets = to_table(momenta(source, jet_collection, 0, None, features))
-    numbers = [
-        branch.name
-        for branch in source.schema.branches
-        if _EVENT_NUMBERS.fullmatch(branch.name)
-        and branch.dtype is not None
-        and not branch.jagged
-        and np.dtype(branch.dtype).kind in "iu"
-    ]
-    chunks = [arrays for _, arrays in source.iterate(numbers)]
-    return JetFile(
-        path=Path(path),
-        file_bytes=int(file.file.source.num_bytes),
-        jets=jets,
-        jet_bytes=sum(branch.source_bytes for branch in _branches(jet_collection, features)),
-        event_numbers={
-            name: ak.to_numpy(ak.concatenate([chunk[name] for chunk in chunks])) for name in numbers
-        },
-    )
-
-
-def _decoded(
-    path: PathLike,
-    name: str,
-    original: JetFile,
-    tree: str,
-    collection: str,
-    features: Sequence[str],
-    unit: str | None,
-) -> DecodedFile:
-    with open_root(path) as file, located(os.fspath(path)):
-        trees = open_trees(file)
-        source, jet_collection = find_collection(trees, tree, collection)
-        after = _jets_in(path, file, source, jet_collection, features)
-        coding, sizes = _Coding("", after.jet_bytes), []
-        if isinstance(trees, CompressedTrees):
-            branches = {branch.name for branch in _branches(jet_collection, features)}
-            coding = _coding(trees, info(path), tree, branches)
-            sizes = branch_sizes(path)
-    with located(f"{os.fspath(path)} against {os.fspath(original.path)}"):
-        moved = any(codec.reorders for codec in coding.codecs)
-        jets = in_order_of(original.event_numbers, after.event_numbers, after.jets, moved=moved)
-        results = residuals(original.jets, jets)
-        require_same_jets(results, original.jets, jets)
-    return DecodedFile(
-        path=after.path,
-        file_bytes=after.file_bytes,
-        jets=jets,
-        jet_bytes=coding.jet_bytes,
-        event_numbers=after.event_numbers,
-        name=name,
-        codec=coding.calls,
-        codecs=coding.codecs,
-        latents=coding.latents,
-        branches=tuple(sizes),
-        residuals=results,
-        observables=_observables(jets, unit),
-    )
-
-
-@dataclass(frozen=True)
-class _Coding:
-    """How a file holds its jets; the attributes are those of DecodedFile."""
-
-    calls: str
-    jet_bytes: int | None
-    codecs: tuple[Codec, ...] = ()
-    latents: ak.Array | None = None
-
-
-def _coding(trees: CompressedTrees, contents: Contents, tree: str, branches: set[str]) -> _Coding:
-    """How a compressed file holds these branches."""
-    codecs: dict[str, Codec] = {}
-    latents = []
-    for segment, part in _parts_of(trees, tree, branches):
-        if part.codec:
-            codecs[part.codec] = trees.container.codec(part)
-        reader = part_reader(trees.container, segment, part, trees.raw(tree), segment.stop)
-        if isinstance(reader, LatentReader):
-            latents.append(reader.latents(segment.start, segment.stop))
-    calls, jet_bytes = _calls_and_size(contents, tree, branches)
-    return _Coding(
-        calls, jet_bytes, tuple(codecs.values()), to_records(joined(latents)) if latents else None
-    )
-
-
-def _branches(jet_collection: Collection, features: Sequence[str]) -> list[BranchInfo]:
-    """The branches of the momenta and of other features."""
-    return list(
-        dict.fromkeys([*jet_collection.vector.values(), *jet_collection.choose(features).values()])
-    )
-
-
-def _parts_of(trees: CompressedTrees, tree: str, branches: set[str]) -> list[tuple[Segment, Part]]:
-    """The parts of a tree that hold these branches, by segment."""
-    return [
-        (segment, part)
-        for segment in trees.container.segments.get(tree, [])
-        for part in segment.manifest.parts
-        if branches & set(part.features.values())
-    ]
-
-
-def _calls_and_size(contents: Contents, tree: str, branches: set[str]) -> tuple[str, int | None]:
-    """The calls that make the codecs of these branches, and the size of their blocks in bytes."""
-    parts = [part for part in contents.parts if part.tree == tree and branches & set(part.before)]
-    kept = sum(b.after for b in contents.kept if b.tree == tree and b.name in branches)
-    alone = all(set(part.before) <= branches for part in parts)
-    size = sum(part.after for part in parts) + kept if alone else None
-    return " and ".join(dict.fromkeys(part.codec for part in parts)), size
-
-
-def _names(paths: Sequence[PathLike]) -> list[str]:
-    """File names without suffix, or whole paths if names are not unique."""
-    stems = [Path(path).stem for path in paths]
-    return stems if len(set(stems)) == len(stems) else [os.fspath(path) for path in paths]
-
-
-def _unit(jets: Table) -> str | None:
-    """The unit of the energies of the original, which is used for all files."""
-    pt = jets.columns.get("pt")
-    return None if pt is None else energy_unit(pt)
-
-
-def _observables(jets: Table, unit: str | None) -> dict[str, Floats]:
-    """The observables; empty if they cannot be derived."""
-    try:
-        return observables(jets, unit=unit)
-    except InputError:
-        return {}
+    return weights if weights is None or counts is None else np.repeat(weights, counts)

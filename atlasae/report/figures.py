@@ -3,72 +3,42 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from atlasae import plots
-from atlasae.atomic_write import atomic_write
+from atlasae.jets.distributions import migrations
 from atlasae.jets.names import role
 from atlasae.jets.observables import OBSERVABLES
-from atlasae.jets.table import to_table
-from atlasae.plots import Rate, Style
-from atlasae.plots.latents import MAX_POINTS
+from atlasae.plots.bin_migrations import moved_in_words
 from atlasae.plots.residuals import drawn_bound
+from atlasae.plots.spectra import comb_edges
+from atlasae.report.bins import edges_for
+from atlasae.report.codec_figures import codec_figures
+from atlasae.report.figure import Figure
 from atlasae.text import printable, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
-    from atlasae.jets.table import Table
-    from atlasae.plots.style import Artists
+    from atlasae.jets.metrics import Residuals
+    from atlasae.plots import Rate
     from atlasae.report.comparison import Comparison, DecodedFile
 
-SUFFIXES = (".png", ".pdf")
 _LONGEST_STEM = 100  # characters of the name of a figure's file
-RESOLUTION = 150  # of the PNG, in dots per inch
-SECTIONS = {
-    "branches": "Sizes of the branches",
-    "features": "Features of the jets",
-    "residuals": "Residuals per jet",
-    "derived": "Observables derived from the jets",
-    "codecs": "Rates, training and latents",
-}
 _FEATURE_WORDS = {"pt": "transverse momentum", "m": "mass", "e": "energy", "phi": "azimuthal angle",
           "eta": "pseudorapidity"}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure to draw.
-
-    Attributes:
-        name: of its files, without suffix.
-        section: one of ``SECTIONS``.
-        caption: ready for a paper.
-        draw: draws it on a new figure, in the style given.
-        group: heading within the section, or empty.
-        wide: whether it takes half of the page width, not a third.
-    """
-
-    name: str
-    section: str
-    caption: str
-    draw: Callable[..., Artists]
-    group: str = ""
-    wide: bool = False
 
 
 def figures_of(comparison: Comparison, published: Sequence[Rate] = ()) -> Iterator[Figure]:
     """All figures that the comparison has data for.
 
     Args:
-        comparison: from ``atlasae.report.comparison.read_comparison``.
+        comparison: from ``atlasae.report.reading.read_comparison``.
         published: rates of benchmarks, for the figure of rates.
     """
     used: set[str] = set()
@@ -89,22 +59,10 @@ def _all_figures(comparison: Comparison, published: Sequence[Rate]) -> Iterator[
     yield from _branches(comparison)
     yield from _features(comparison)
     yield from _residuals(comparison)
+    yield from _fine(comparison)
     if comparison.observables:
         yield from _derived(comparison)
-    yield from _codecs(comparison, published)
-
-
-def save(figure: Figure, directory: Path, style: Style) -> list[Path]:
-    """Draw a figure, write it as PNG and PDF, and return the paths."""
-    with style.context():
-        figure.draw(style=style)
-        drawn = plt.gcf()
-        written = [directory / f"{figure.name}{suffix}" for suffix in SUFFIXES]
-        for path in written:
-            with atomic_write(path, force=True) as unfinished:
-                drawn.savefig(unfinished, dpi=RESOLUTION, format=path.suffix[1:])
-        plt.close(drawn)
-    return written
+    yield from codec_figures(comparison, published)
 
 
 def _branches(comparison: Comparison) -> Iterator[Figure]:
@@ -141,7 +99,7 @@ def _features(comparison: Comparison) -> Iterator[Figure]:
             " ratio to the original with its statistical uncertainty (band); arrowheads mark ratios"
             " outside of the panel. KS is the largest distance of the cumulative distributions;"
             " chi-square is given with the number of bins.",
-            partial(plots.distribution, original, decoded, feature),
+            partial(plots.distribution, original, decoded, feature, weights=comparison.jet_weights),
         )
     for file in comparison.files:
         yield Figure(
@@ -154,6 +112,7 @@ def _features(comparison: Comparison) -> Iterator[Figure]:
                 original.select(momentum),
                 file.jets.select(momentum),
                 name=file.name,
+                weights=comparison.jet_weights,
             ),
             wide=True,
         )
@@ -184,8 +143,8 @@ def _residual_sizes(comparison: Comparison, feature: str) -> Figure:
     return Figure(
         f"residual_sizes_{feature}",
         "residuals",
-        f"Absolute residuals of the jet {_feature_words(feature)} in all files. Vertical lines are"
-        " tolerances.",
+        f"Fraction of the jets whose absolute residual of the {_feature_words(feature)} is larger, in all"
+        " files. A curve ends at the largest residual. Vertical lines are tolerances.",
         partial(
             plots.residual_sizes,
             {file.name: file.residuals[feature] for file in comparison.files},
@@ -201,10 +160,9 @@ def _residual(file: DecodedFile, feature: str) -> Figure:
         f"residual_{feature}_{file.name}",
         "residuals",
         f"{file.name}: residuals of the jet {_feature_words(feature)},"
-        f" {'relative' if result.relative else 'decoded - original'}. Mean"
-        f" {result.mean:.2g}, standard deviation {result.sigma:.2g}; 68 % are within"
-        f" ± {result.half_width:.2g}, 95 % within ± {result.half_width_95:.2g},"
-        f" all within ± {result.maximum:.2g}.{_bound_text(file, feature)}",
+        f" {'relative' if result.relative else 'decoded - original'}. Median {result.median:.2g};"
+        f" 68 % are within ± {result.half_width:.2g}, 95 % within ± {result.half_width_95:.2g},"
+        f" all within ± {result.maximum:.2g}. {_moments_text(result)}{_bound_text(file, feature)}",
         partial(plots.residual, result, tolerance, name=file.name),
         _group(feature),
     )
@@ -228,6 +186,16 @@ def _residual_profile(comparison: Comparison, file: DecodedFile, feature: str) -
     )
 
 
+def _moments_text(result: Residuals) -> str:
+    if not result.few_outliers_decide:
+        return f"Mean {result.mean:.2g}, standard deviation {result.sigma:.2g}."
+    text = (
+        f"Mean ({result.mean:.2g}) and standard deviation ({result.sigma:.2g}) say little: the 0.1 % of"
+        " the jets with the largest residuals make up most of the sum of squares."
+    )
+    return text + (" Relative residuals are large where the original is near 0." * result.relative)
+
+
 def _bound_text(file: DecodedFile, feature: str) -> str:
     bound = drawn_bound(file.residuals[feature], file.tolerance(feature))
     return f" Dashed lines: the tolerance of {bound:.2g}." if bound else ""
@@ -235,6 +203,49 @@ def _bound_text(file: DecodedFile, feature: str) -> str:
 
 def _group(feature: str) -> str:
     return _feature_words(feature).capitalize()
+
+
+def _fine(comparison: Comparison) -> Iterator[Figure]:
+    original, weights = comparison.original.jets, comparison.jet_weights
+    for feature in comparison.features:
+        for file in comparison.files:
+            tolerance = file.tolerance(feature)
+            values = original.columns[feature].astype(np.float64)
+            if tolerance is None or comb_edges(values, tolerance) is None:
+                continue
+            yield Figure(
+                f"comb_{feature}_{file.name}",
+                "fine",
+                f"{file.name}: jet {_feature_words(feature)} in bins of a tenth of a step, where most"
+                " jets are. A step is two tolerances. Values on a fixed grid fill one bin of ten;"
+                " with dither the spectrum stays smooth.",
+                partial(
+                    plots.comb,
+                    original,
+                    file.jets,
+                    feature,
+                    tolerance,
+                    name=file.name,
+                    weights=weights,
+                ),
+                "Bins of a tenth of a step",
+            )
+    for feature, edges in comparison.bins.items():
+        for file in comparison.files if feature in comparison.features else ():
+            before, after = (jets.columns[feature] for jets in (original, file.jets))
+            places = edges_for(before, edges)
+            yield Figure(
+                f"migrations_{feature}_{file.name}",
+                "fine",
+                f"{file.name}: {moved_in_words(migrations(before, after, places))}, of the jet"
+                f" {_feature_words(feature)}. Each row is a bin of the original and sums to 100 %;"
+                " second numbers are those of the jets.",
+                partial(
+                    plots.migration_matrix, original, file.jets, feature, places, name=file.name,
+                    weights=weights,
+                ),
+                "Jets that change their bin",
+            )  # fmt: skip
 
 
 def _derived(comparison: Comparison) -> Iterator[Figure]:
@@ -246,7 +257,13 @@ def _derived(comparison: Comparison) -> Iterator[Figure]:
             f"{observable.description[0].upper()}{observable.description[1:]}, in events with at"
             " least two jets, before compression (filled) and after (lines), and the ratio to the"
             " original with its statistical uncertainty (band).",
-            partial(plots.observable, comparison.observables, decoded, name),
+            partial(
+                plots.observable,
+                comparison.observables,
+                decoded,
+                name,
+                weights=comparison.pair_weights,
+            ),
         )
     yield Figure(
         "dijet_mass_shift",
@@ -259,58 +276,9 @@ def _derived(comparison: Comparison) -> Iterator[Figure]:
             plots.dijet_mass_shift,
             comparison.observables["m_jj"],
             {name: values["m_jj"] for name, values in decoded.items()},
+            weights=comparison.pair_weights,
         ),
     )
-
-
-def _codecs(comparison: Comparison, published: Sequence[Rate]) -> Iterator[Figure]:
-    measured = [rate for file in comparison.files if (rate := _rate(file)) is not None]
-    if measured:
-        yield Figure(
-            "rate_distortion",
-            "codecs",
-            "Bits per jet against the relative error of pt: the tolerance if there is one"
-            " (filled), else half the width of the central 68 % of the residuals (open)."
-            + (" Grey: other tools, on the jets of the benchmark." if published else ""),
-            partial(plots.rate_distortion, measured, published),
-        )
-    for file in comparison.files:
-        for codec in file.codecs:
-            if codec.history_:
-                yield Figure(
-                    f"training_{file.name}",
-                    "codecs",
-                    f"{file.name}: loss by epoch, and the epoch whose weights were kept.",
-                    partial(plots.training, codec.history_),
-                )
-        if file.latents is not None:
-            yield from _latents(file.name, to_table(file.latents))
-
-
-def _latents(name: str, latents: Table) -> Iterator[Figure]:
-    if len(latents.columns) >= 3:
-        yield Figure(
-            f"latent_space_{name}",
-            "codecs",
-            f"{name}: the first three latents of at most {MAX_POINTS:,} jets.",
-            partial(plots.latent_space, latents),
-        )
-    yield Figure(
-        f"latent_pairs_{name}",
-        "codecs",
-        f"{name}: each latent and each pair of latents.",
-        partial(plots.latent_pairs, latents),
-    )
-
-
-def _rate(file: DecodedFile) -> Rate | None:
-    """Rate and error of a file; None without a rate, or without an error to draw."""
-    if not file.codec or "pt" not in file.residuals or not np.isfinite(file.bits):
-        return None
-    result = file.residuals["pt"]
-    bound = drawn_bound(result, file.tolerance("pt"))
-    error = bound or result.half_width
-    return Rate(file.name, file.bits, error, bound > 0) if error > 0 else None
 
 
 def _feature_words(feature: str) -> str:

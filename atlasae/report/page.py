@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
@@ -11,7 +12,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from atlasae.jets.names import role
-from atlasae.report.figures import SECTIONS, Figure
+from atlasae.report.figure import SECTIONS, Figure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 _SYMBOLS = {"pt": "p<sub>T</sub>", "phi": "φ", "eta": "η", "m": "m", "e": "E",
           "m_jj": "m<sub>jj</sub>", "delta_phi": "Δφ<sub>jj</sub>", "delta_r": "ΔR<sub>jj</sub>",
           "h_t": "H<sub>T</sub>", "leading_pt": "leading jet p<sub>T</sub>"}  # fmt: skip
+
+
+# by whether a promise is kept: a mark, and its class in the style sheet
+_MARKS = {True: ("✓", "kept"), False: ("✗", "broken"), None: ("·", "none")}
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,10 @@ def page(summary: dict[str, Any], drawn: Iterable[DrawnFigure]) -> str:
     events = f" in {_count(original['events'])} events" if original["events"] is not None else ""
     collection = f"collection {original['collection']!r}" if original["collection"] else "flat"
     tree = repr(original["tree"])
+    weighted = " Means, widths and quantiles are weighted." if summary["weighted"] else ""
     return template.substitute(
+        panels="".join(map(_panel, summary["files"])),
+        weighted=weighted,
         title=escape(f"{Path(original['file']).name} compressed: {names}"),
         original=escape(Path(original["file"]).name),
         jets=escape(f"{_count(original['jets'])} jets{events}, {collection}, tree {tree}"),
@@ -65,22 +73,51 @@ def page(summary: dict[str, Any], drawn: Iterable[DrawnFigure]) -> str:
     )
 
 
+def _panel(file: dict[str, Any]) -> str:
+    """What was promised for a file and what was found, in one line each."""
+    kept = [line["kept"] for line in file["panel"] if line["kept"] is not None]
+    state = "none" if not kept else "kept" if all(kept) else "broken"
+    size, *lines = file["panel"]
+    promised = "".join(_panel_line(line) for line in lines if line["kept"] is not None)
+    others = "".join(_panel_line(line) for line in lines if line["kept"] is None)
+    return (
+        f'<article class="{state}"><h3>{escape(file["name"])}</h3>'
+        f'<p class="verdict">{escape(file["verdict"])}</p><p>{escape(size["found"])}</p>'
+        + (f"<dl>{promised}</dl>" if promised else "")
+        + (f"<h4>Measured, not promised</h4><dl>{others}</dl>" if others else "")
+        + "</article>"
+    )
+
+
+def _panel_line(line: dict[str, Any]) -> str:
+    mark, word = _MARKS[line["kept"]]
+    promised = f"{escape(line['promised'])}: " if line["promised"] else ""
+    what, _, more = line["what"].partition(" ")
+    return (
+        f'<div class="{word}"><dt><span class="mark">{mark}</span>'
+        f"{_symbol(what)} {_with_minus(escape(more))}</dt>"
+        f"<dd>{promised}<span>{_with_powers(escape(line['found']))}</span></dd></div>"
+    )
+
+
 def _sizes(summary: dict[str, Any]) -> str:
     original = summary["original"]
-    rows = [
-        ("original", "", _count(original["file_bytes"]), "1", _number(original["bits_per_jet"], 4))
-    ]
+    rows = [("original", "", _count(original["file_bytes"]), "1", _bits(original["bits_per_jet"]))]
     rows += [
         (
             escape(file["name"]),
             f"<code>{escape(file['codec'])}</code>" if file["codec"] else "none: restored file",
             _count(file["file_bytes"]),
             _number(file["ratio"], 3),
-            _number(file["bits_per_jet"], 4),
+            _bits(file["bits_per_jet"]),
         )
         for file in summary["files"]
     ]
     return _table(("file", "codec", "bytes", "compression factor", "bits per jet"), rows, words=2)
+
+
+def _bits(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
 
 
 def _derived(summary: dict[str, Any]) -> str:
@@ -99,21 +136,31 @@ def _residuals(compared: Sequence[dict[str, Any]], what: str) -> str:
             cells = [
                 _symbol(name),
                 escape(file["name"]),
-                f"{_number(row['mean'], 2)} ± {_number(row['mean_error'], 1)}",
                 *(
                     _number(row[key], 3)
-                    for key in ("sigma", "half_width", "half_width_95", "maximum")
+                    for key in ("median", "half_width", "half_width_95", "maximum")
                 ),
+                *_moments(row),
             ]
             if what == "features":
                 cells.append(_tolerance(row))
             else:
-                cells.append(f"{_number(row.get('ks'), 2)}, p {_number(row.get('ks_p'), 2)}")
+                cells.append(f"{_number(row.get('ks'), 2)}")
                 cells.append(f"{_number(row.get('chi2'), 3)} / {row.get('chi2_bins', '')}")
             rows.append(tuple(cells))
-    heads = ["", "file", "mean", "sigma", "68 % within ±", "95 % within ±", "maximum"]
+    heads = ["", "file", "median", "68 % within ±", "95 % within ±", "maximum", "mean", "sigma"]
     heads += ["tolerance"] if what == "features" else ["KS", "chi-square / bins"]
     return _table(heads, rows, words=2)
+
+
+def _moments(row: dict[str, Any]) -> tuple[str, str]:
+    """Mean and sigma, or a word where few outliers decide them."""
+    if row["few_outliers_decide"]:
+        return "set by outliers", "set by outliers"
+    return (
+        f"{_number(row['mean'], 2)} ± {_number(row['mean_error'], 1)}",
+        _number(row["sigma"], 3),
+    )
 
 
 def _tolerance(row: dict[str, Any]) -> str:
@@ -157,10 +204,10 @@ def _section(name: str, drawn: Sequence[DrawnFigure]) -> str:
 
 
 def _grid(drawn: Sequence[DrawnFigure], columns: int) -> str:
-    """Figures in at most this many columns, in two if the last row would have one figure."""
+    """Figures in at most this many columns, or in two if these leave less room empty."""
     if not drawn:
         return ""
-    if len(drawn) % columns == 1 or len(drawn) < columns:
+    if -len(drawn) % columns > -len(drawn) % 2 or len(drawn) < columns:
         columns = 2
     figures = "".join(map(_figure, drawn))
     return f'<div class="figures" style="--columns: {columns}">{figures}</div>'
@@ -179,6 +226,25 @@ def _symbol(name: str) -> str:
     return _SYMBOLS.get(name) or _SYMBOLS.get(role(name) or "") or escape(name)
 
 
+def _with_minus(text: str) -> str:
+    """Numbers in a text with a minus sign instead of a hyphen."""
+    return re.sub(r"(?<![\w.])-(?=[\d.])", "\N{MINUS SIGN}", text)
+
+
+def _with_powers(text: str) -> str:
+    """Numbers in a text with powers of ten as such.
+
+    Example:
+        >>> _with_powers("worst 2.1e+06")
+        'worst 2.1 · 10<sup>6</sup>'
+    """
+    return re.sub(r"(?<=\d)e([+-]\d+)", lambda m: _power(m[1]), text)
+
+
+def _power(exponent: str) -> str:
+    return f" · 10<sup>{int(exponent)}</sup>".replace("-", "\N{MINUS SIGN}")
+
+
 def _count(value: int) -> str:
     return f"{value:,}"
 
@@ -190,5 +256,5 @@ def _number(value: float | None, digits: int) -> str:
     text = f"{value:.{digits}g}"
     number, _, power = text.partition("e")
     if power:
-        number += f" · 10<sup>{int(power)}</sup>"
+        number += _power(power)
     return number.replace("-", "\N{MINUS SIGN}")

@@ -46,7 +46,8 @@ def test_compress_info_decompress_compare(run, events_file, codec_file, tmp_path
     few_figures(2)
     report = tmp_path / "report"
     shown = run("compare", events_file, small, back, "-o", report, "--experiment", "CMS").output
-    assert "pt, relative" in shown
+    assert "small: Nothing is promised." in shown  # an autoencoder
+    assert "neighbors in pt" in shown
     assert "4 figures; " in shown
     assert {path.name for path in report.iterdir()} == {
         "index.html", "summary.json", "captions.md", "figures",
@@ -54,6 +55,19 @@ def test_compress_info_decompress_compare(run, events_file, codec_file, tmp_path
     summary = json.loads((report / "summary.json").read_text())
     assert [file["name"] for file in summary["files"]] == ["small", "back"]
     assert summary["command"].endswith("--experiment CMS")
+
+
+def test_compare_with_bins_and_weights(run, compressed_file, events_file, tmp_path, few_figures):
+    few_figures(1)
+    report, edges = tmp_path / "report", tmp_path / "edges.txt"
+    edges.write_text("pt: 25, 40  # GeV\n")
+    for bins in ("pt: 25, 40", edges):
+        options = ("--bins", bins, "--weight", "event")
+        run("compare", events_file, compressed_file, "-o", report, *options)
+        summary = json.loads((report / "summary.json").read_text())
+        assert summary["weighted"]
+        assert summary["files"][0]["migrations"]["pt"]["edges"] == [25, 40]
+        assert summary["command"].endswith("--bins 'pt: 25.0, 40.0' --weight event")
 
 
 def test_info_of_branches(run, compressed_file):
@@ -183,6 +197,9 @@ def test_errors_are_one_line_and_exit_code_2(run, events_file, codec_file, tmp_p
             "CDF",
         ): "is not one of 'plain', 'ATLAS', 'CMS'",
         ("compare", events_file, events_file, "--rates", text): "not a result of benchmarks",
+        ("compare", events_file, events_file, "--bins", "pt:x"): "cannot read 'x' in cuts",
+        ("compare", events_file, events_file, "--weight", "Jet_pt"): "is not one number per event",
+        ("compare", events_file, events_file, "--weight", "evnt"): "did you mean 'event'",
         ("train", events_file, target, "--activation", "tan"): "'tan' is not one of 'tanh'",
         ("train", events_file, target, "--hidden", "a,b"): "not a list of widths",
         ("train", "none.pkl", target): "none.pkl",

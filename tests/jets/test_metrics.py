@@ -7,6 +7,7 @@ from scipy import stats
 
 from atlasae.errors import InputError
 from atlasae.jets import metrics
+from atlasae.jets.distributions import agreement, profile
 
 
 def test_residuals_are_relative_wrapped_or_plain():
@@ -62,25 +63,89 @@ def test_correlations_are_those_of_scipy_without_the_jets_that_have_no_residual(
 
 def test_a_profile_has_the_quantiles_of_each_bin():
     against = np.array([0.0, 0.5, 1.0, 1.5, 2.0, 5.0])
-    binned = metrics.profile(
+    binned = profile(
         np.array([1.0, 3.0, 10.0, np.nan, 20.0, 99.0]), against, np.array([0.0, 1.0, 2.0, 3.0])
     )
     np.testing.assert_allclose(binned.median, [2, 10, 20])
     np.testing.assert_allclose(binned.high[:2], [1 + 2 * 0.8413, 10])
-    closed = metrics.profile(np.array([7.0]), np.array([3.0]), np.array([2.0, 3.0]))
+    closed = profile(np.array([7.0]), np.array([3.0]), np.array([2.0, 3.0]))
     assert closed.median == [7]  # the last edge belongs to its bin
 
 
 def test_the_agreement_of_samples_of_one_distribution_is_chance():
     rng = np.random.default_rng(1)
     edges = np.linspace(-2, 2, 41)
-    tests = [
-        metrics.agreement(rng.normal(size=900), rng.normal(size=400), edges) for _ in range(200)
-    ]
+    tests = [agreement(rng.normal(size=900), rng.normal(size=400), edges) for _ in range(200)]
     assert np.mean([test.chi2 / test.bins for test in tests]) == pytest.approx(1, abs=0.05)
-    assert np.mean([test.ks_p < 0.5 for test in tests]) == pytest.approx(0.5, abs=0.1)
-    with pytest.raises(InputError, match="both samples must be non-empty"):
-        metrics.agreement(np.array([]), np.array([1.0]), edges)
+    with pytest.raises(InputError, match="both samples must have finite values"):
+        agreement(np.array([np.nan]), np.array([1.0]), edges)
+
+
+def test_the_distance_of_two_samples_is_that_of_scipy():
+    rng = np.random.default_rng(1)
+    for digits in (1, 8):  # with ties and without
+        first, second = rng.normal(size=900).round(digits), rng.normal(size=400).round(digits)
+        found = agreement(first, np.append(second, np.nan), np.linspace(-2, 2, 3)).ks
+        assert found == pytest.approx(stats.ks_2samp(first, second).statistic)
+
+
+def test_a_weight_of_two_counts_as_two_jets():
+    rng = np.random.default_rng(2)
+    values, weights = rng.normal(size=999), rng.integers(1, 4, 999)
+    repeated = np.repeat(values, weights)
+    weighted = metrics.Residuals("x", False, values, weights.astype(float))
+    alike = metrics.Residuals("x", False, repeated)
+    for name in ("mean", "sigma"):
+        assert getattr(weighted, name) == pytest.approx(getattr(alike, name))
+    for name in ("median", "half_width", "half_width_95"):
+        assert getattr(weighted, name) == pytest.approx(getattr(alike, name), abs=0.02)
+    edges = np.linspace(-2, 2, 9)
+    shifted = values + 0.1
+    test, plain = (
+        agreement(values, shifted, edges, weights.astype(float)),
+        agreement(repeated, np.repeat(shifted, weights), edges),
+    )
+    assert test.ks == pytest.approx(plain.ks)
+    assert 0 < test.chi2 < plain.chi2  # fewer jets than the sum of their weights
+    doubled = agreement(values, shifted, edges, 2 * weights)
+    assert doubled.chi2 == pytest.approx(test.chi2)
+
+
+def test_the_errors_of_weighted_residuals_are_the_spread_of_repeated_experiments():
+    rng = np.random.default_rng(0)
+    weights = np.where(rng.random((1000, 500)) < 0.1, -1.0, 1.0) * rng.uniform(0.5, 2, (1000, 500))
+    results = [
+        metrics.Residuals("x", False, sample, of_each)
+        for sample, of_each in zip(rng.normal(1, 2, (1000, 500)), weights, strict=True)
+    ]
+    for value, error in (("mean", "mean_error"), ("sigma", "sigma_error")):
+        spread = np.std([getattr(r, value) for r in results])
+        assert np.mean([getattr(r, error) for r in results]) == pytest.approx(spread, rel=0.08)
+
+
+def test_negative_weights_take_jets_away():
+    values, weights = np.array([1.0, 2.0, 2.0, 3.0]), np.array([1.0, 1.0, -1.0, 3.0])
+    result = metrics.Residuals("x", False, values, weights)
+    assert result.mean == pytest.approx((1 + 2 - 2 + 9) / 4)
+    assert result.median == 3
+    assert np.isnan(metrics.Residuals("x", False, values, -weights).median)
+
+
+def test_few_outliers_are_seen():
+    values = np.random.default_rng(0).normal(size=5000)
+    assert not metrics.Residuals("m", True, values).few_outliers_decide
+    values[7] = 1e6
+    assert metrics.Residuals("m", True, values).few_outliers_decide
+    assert not metrics.Residuals("m", True, values[:100]).few_outliers_decide
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [([1.0], r"shape \(2,\), not \(1,\)"), ([1.0, np.nan], "must be finite, and 1 of 2 are not")],
+)
+def test_other_weights_are_refused(weights, message):
+    with pytest.raises(InputError, match=message):
+        metrics.residuals({"pt": [1.0, 2.0]}, {"pt": [1.0, 2.0]}, weights=weights)
 
 
 def test_wrapping():

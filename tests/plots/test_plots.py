@@ -130,6 +130,39 @@ def test_residual_within_a_tolerance(results, style):
     return drawn(plots.residual, result, abs_(1e-3), name="bounded", style=style)
 
 
+def test_the_tolerance_is_an_edge_of_bins(results):
+    """A value at the tolerance is in the last bin within it, one beyond it in the next."""
+    values = np.array([1e-3, -1e-3, 0.1 + 1e-3 - 0.1, 0.0])  # the third is 1e-3, rounded
+    for extra, beyond in ((0.0, 0), (1.01e-3, 1)):
+        result = metrics.Residuals("eta", False, np.append(values, extra))
+        ax = drawn(plots.residual, result, abs_(1e-3)).axes[0]
+        counts, edges, _ = ax.patches[0].get_data()
+        within = np.abs((edges[1:] + edges[:-1]) / 2) < 1e-3
+        assert counts[within].sum() == 5 - beyond
+        assert counts.sum() == 5
+        assert np.isclose(np.abs(edges), 1e-3, rtol=1e-8).sum() == 2
+
+
+def test_outliers_do_not_hide_the_other_jets():
+    values = np.random.default_rng(0).normal(0, 1e-2, 5000)
+    values[3] = 2e6
+    result = metrics.Residuals("m", True, values)
+    shown = words(drawn(plots.residual, result))
+    assert "few outliers" in shown
+    assert f"{result.half_width:.2g}" in shown
+    figure = drawn(plots.residual_sizes, {"small": result})
+    assert figure.axes[0].get_xlim()[1] == pytest.approx(3e6)
+
+
+def test_a_curve_of_residuals_ends_at_the_largest(results):
+    result = results["bounded"]["pt"]
+    curve = drawn(plots.residual_sizes, {"bounded": result}).axes[0].lines[0]
+    sizes, fractions = curve.get_data()
+    assert sizes[-1] == result.maximum
+    share = np.interp(5e-4, sizes, fractions)
+    assert share == pytest.approx(np.mean(np.abs(result.values) > 5e-4), abs=0.01)
+
+
 @compared
 def test_residual_sizes(results):
     of_pt = {name: by_feature["pt"] for name, by_feature in results.items()}
@@ -158,6 +191,140 @@ def test_dijet_mass_shift(derived):
     before, after = derived
     masses = {name: values["m_jj"] for name, values in after.items()}
     return drawn(plots.dijet_mass_shift, before["m_jj"], masses)
+
+
+def on_a_grid(values, step):
+    return (np.round(values / step) * step).astype(np.float32)
+
+
+@compared
+def test_comb(original):
+    jets = {"eta": on_a_grid(original["eta"], 0.02)}
+    return drawn(plots.comb, {"eta": original["eta"]}, jets, "eta", abs_(1e-2), name="small")
+
+
+def test_a_comb_fills_one_bin_of_ten(original):
+    step = np.log1p(2e-2)
+    jets = {"pt": np.exp(on_a_grid(np.log(original["pt"]), step))}
+    ax = drawn(plots.comb, {"pt": original["pt"]}, jets, "pt", rel(1e-2)).axes[0]
+    decoded, before = (patch.get_data() for patch in ax.patches)
+    assert np.count_nonzero(decoded.values) == len(decoded.values) / 10
+    np.testing.assert_allclose(np.diff(np.log(decoded.edges)), step / 10)
+    inside = np.histogram(original["pt"], before.edges)[0]
+    np.testing.assert_array_equal(before.values, inside)
+    with pytest.raises(InputError, match="no 100 values in bins of a tenth"):
+        plots.comb(original, original, "pt", rel(1e-7))
+
+
+@compared
+def test_migration_matrix(original, decoded):
+    back = decoded["autoencoder"]
+    return drawn(plots.migration_matrix, original, back, "pt", [30, 50, 100], name="autoencoder")
+
+
+def test_the_migrations_are_counted(original, decoded):
+    edges = [25.0, 30.0, 40.0]
+    back = decoded["autoencoder"]
+    shown = words(drawn(plots.migration_matrix, original, back, "pt", edges))
+    rows, columns = (np.digitize(jets["pt"], edges) for jets in (original, back))
+    assert f"{np.count_nonzero(rows != columns):,} of 5,000 jets change their bin" in shown
+    cell = np.count_nonzero((rows == 0) & (columns == 1))
+    assert f"{cell / np.count_nonzero(rows == 0):.2%}".replace("%", " %") in shown
+    assert f"\n{cell}" in shown
+    same = words(drawn(plots.migration_matrix, original, original, "pt", edges))
+    assert "no jet changes its bin" in same
+
+
+@compared
+def test_migration_matrix_of_many_bins(original, decoded):
+    edges = np.linspace(20, 60, 21)
+    return drawn(plots.migration_matrix, original, decoded["autoencoder"], "pt", edges)
+
+
+def test_the_layout_of_a_given_figure_remains(original):
+    figure, ax = plt.subplots()
+    before = figure.subplotpars.left
+    plots.migration_matrix(original, original, "pt", [30, 50], ax=ax)
+    assert figure.subplotpars.left == before
+    plt.close(figure)
+
+
+@compared
+def test_rate_speed():
+    rates = [
+        plots.Rate("atlasae, bounded", 41.3, 1e-3, True, encode=147, decode=338),
+        plots.Rate("zfp", 68.8, 1e-3, True, encode=126, decode=82),
+        plots.Rate("ROOT, lossless, ZLIB-6", 115.0, 0.0, False, encode=24, decode=233),
+        plots.Rate("not timed", 60.0, 1e-3, True),
+    ]
+    return drawn(plots.rate_speed, rates)
+
+
+def test_speeds_that_were_not_measured_are_not_drawn():
+    with pytest.raises(InputError, match="no speed was measured"):
+        plots.rate_speed([plots.Rate("zfp", 68.8, 1e-3, True)])
+
+
+@compared
+def test_distribution_with_weights(original, decoded):
+    weights = np.random.default_rng(1).normal(1, 1, 5000)  # some are negative
+    return drawn(plots.distribution, original, decoded, "pt", weights=weights)
+
+
+def test_every_figure_of_jets_takes_weights(original, decoded, derived):
+    """A weight of 0 takes a jet out of the histograms."""
+    weights = np.repeat([3.0, 0.0], 2500)
+    back = decoded["bounded"]
+    ax = drawn(plots.distribution, original, {"bounded": back}, "eta", weights=weights).axes[0]
+    counts, edges, _ = ax.patches[0].get_data()
+    np.testing.assert_allclose(counts[:-1], 3 * np.histogram(original["eta"][:2500], edges)[0][:-1])
+    assert ax.get_ylabel() == "Sum of weights of jets"
+    ax = drawn(plots.comb, original, back, "pt", rel(1e-2), weights=weights).axes[0]
+    counts, edges, _ = ax.patches[1].get_data()
+    np.testing.assert_allclose(counts, 3 * np.histogram(original["pt"][:2500], edges)[0])
+    result = metrics.residuals(original, back, weights=weights)["pt"]
+    ax = drawn(plots.residual, result, rel(1e-3)).axes[0]
+    counts, edges, _ = ax.patches[0].get_data()
+    np.testing.assert_allclose(counts, 3 * np.histogram(result.values[:2500], edges)[0])
+    drawn(plots.residual_sizes, {"bounded": result})
+    drawn(plots.residual_profile, result, original)
+    drawn(plots.residual_correlation, metrics.residuals(original, back, weights=weights))
+    drawn(plots.corner, original, back, weights=weights)
+    shown = words(drawn(plots.migration_matrix, original, back, "pt", [30], weights=weights))
+    assert "5,000" in shown
+    before, after = derived
+    ax = drawn(plots.observable, before, after, "m_jj", weights=weights[::2]).axes[0]
+    counts, edges, _ = ax.patches[0].get_data()
+    np.testing.assert_allclose(counts, 3 * np.histogram(before["m_jj"][:1250], edges)[0])
+    masses = {"small": after["bounded"]["m_jj"]}
+    drawn(plots.dijet_mass_shift, before["m_jj"], masses, weights=weights[::2])
+    plt.close("all")
+    with pytest.raises(InputError, match="weights must have the shape"):
+        plots.distribution(original, decoded, "pt", weights=weights[:9])
+
+
+def test_negative_sums_of_weights_are_drawn(original, decoded, derived):
+    weights = -np.ones(5000)
+    ax = drawn(plots.distribution, original, decoded, "pt", weights=weights).axes[0]
+    assert ax.get_yscale() == "linear"
+    result = metrics.residuals(original, decoded["bounded"], weights=weights)["pt"]
+    assert "median  nan" in words(drawn(plots.residual, result, rel(1e-3)))
+    drawn(plots.observable, *derived, "m_jj", weights=weights[::2])
+    plt.close("all")
+
+
+@pytest.mark.parametrize("style", [plots.PLAIN, plots.ATLAS])
+@pytest.mark.parametrize("feature", ["pt", "phi"])
+def test_the_legend_is_clear_of_the_data(original, decoded, style, feature):
+    figure = drawn(plots.distribution, original, decoded, feature, style=style)
+    ax = figure.axes[0]
+    box = ax.get_legend().get_window_extent()
+    (left, low), (right, _) = ax.transData.inverted().transform(box)
+    counts, edges, _ = ax.patches[0].get_data()
+    under = counts[(edges[1:] > left) & (edges[:-1] < right)]
+    assert under.max() < low
+    highest = ax.transAxes.inverted().transform(ax.transData.transform((0, counts.max())))[1]
+    assert 0.4 < highest < 1  # and little room is left empty
 
 
 @compared
@@ -228,6 +395,7 @@ def test_a_figure_shows_the_numbers_of_the_metrics(results):
     result = results["autoencoder"]["eta"]
     shown = words(drawn(plots.residual, result, style=plots.Style("ATLAS", "Preliminary")))
     assert f"{result.sigma:.5f}" in shown
+    assert "few outliers" not in shown
     for value in (result.half_width, result.half_width_95, result.maximum):
         assert f"{value:.2g}" in shown
     assert "tolerance" not in shown
@@ -340,9 +508,11 @@ def test_an_unknown_observable_is_refused(derived):
 def test_rates_of_benchmarks_are_read(tmp_path):
     rates = plots.read_rates(RATES)
     rows = json.loads(RATES.read_text())["rows"]
-    assert plots.Rate("atlasae, bounded", rows[0]["bits"], 1e-3, True) in rates
-    assert {rate.error for rate in rates} == {1e-2, 1e-3, 1e-4}
-    assert not any("lossless" in rate.name for rate in rates)
+    assert [rates[0].name, rates[0].bits] == ["atlasae, bounded", rows[0]["bits"]]
+    assert {rate.error for rate in rates} == {0, 1e-2, 1e-3, 1e-4}
+    assert all((rate.error == 0) == ("lossless" in rate.name) for rate in rates)
+    first = rates[0]
+    assert first.decode == rows[0]["speed"]["tools"]["atlasae"]["decode"]
     with pytest.raises(MissingNameError, match="did you mean 'dijets'"):
         plots.read_rates(RATES, "dijet")
     with pytest.raises(MissingFileError, match="no file"):
@@ -357,7 +527,7 @@ def test_rates_of_benchmarks_are_read(tmp_path):
 )
 def test_names_are_drawn_as_text(original, decoded, results, name):
     jets, back = ({**each, name: each["pt"]} for each in (original, decoded["bounded"]))
-    shown = words(drawn(plots.distribution, jets, {name: back}, name))
+    shown = words(drawn(plots.distribution, jets, {name: back}, name)).replace("\n", "")
     assert shown.count(plain_text(name).strip()) == 2  # on the axis and in the legend
     plt.close("all")
 

@@ -18,7 +18,7 @@ from atlasae.errors import (
     TargetExistsError,
     VersionError,
 )
-from atlasae.report.comparison import read_comparison
+from atlasae.report.reading import read_comparison
 from atlasae.root.container import part_writers
 from atlasae.root.container.restored_tree import open_trees
 from atlasae.root.decompress import Notes
