@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from atlasae.jets.pickle.reader import read_pickle
     from atlasae.quantization.tolerance import abs_, rel
     from atlasae.report.compare import compare
+    from atlasae.root.card import card
     from atlasae.root.check import check
     from atlasae.root.compress import compress
     from atlasae.root.decompress import decompress
@@ -88,6 +89,7 @@ __all__ = [
     "VersionError",
     "__version__",
     "abs_",
+    "card",
     "check",
     "check_files",
     "compare",
@@ -121,6 +123,7 @@ _LAZY = {
     "FileCodecs": "root.file_codecs",
     "Selection": "root.plan",
     "abs_": "quantization.tolerance",
+    "card": "root.card",
     "check": "root.check",
     "check_files": "campaign.checking",
     "compare": "report.compare",

@@ -14,7 +14,7 @@ PUBLIC = [
     "AtlasaeError", "AutoencoderCodec", "BoundedCodec", "Codec", "DamagedFileError", "FileCodecs", "FileError",
     "InputError", "LargerTargetError", "MissingFileError",
     "MissingNameError", "MissingPackageError", "NotFittedError", "Selection", "TargetExistsError",
-    "UnsafePickleError", "VersionError", "__version__", "abs_", "check", "check_files", "compare", "compare_files",
+    "UnsafePickleError", "VersionError", "__version__", "abs_", "card", "check", "check_files", "compare", "compare_files",
     "compress", "compress_files", "concatenate", "cycles", "dask", "decompress", "decompress_files",
     "export", "info", "iterate", "merge", "metrics", "nanoevents", "open", "plan", "plots", "rdataframe", "read_jets",
     "read_pickle", "rel", "sample",

@@ -13,8 +13,8 @@ import benchmarks
 
 ROOT = Path(atlasae.__file__).parent
 LAYERS = [  # from the top; a package imports from those below it
-    "cli", "campaign", "report", "root", "plots", "codecs", "columns", "density", "quantization", "lossless",
-    "coding", "jets",
+    "cli", "campaign", "report", "root", "plots", "codecs", "fidelity", "columns", "density", "quantization",
+    "lossless", "coding", "jets",
 ]  # fmt: skip
 INSIDE_ROOT = ["reading", "container", "known_layouts", "io"]  # below the modules of root itself
 MOST_LINES = 400

@@ -31,6 +31,7 @@ def check_files(
     *,
     tolerance: ToleranceSpec | None = None,
     judge: str = "uproot",
+    card: bool = False,
     step_size: str | int = STEP_SIZE,
     below: PathLike | None = None,
     jobs: int | None = None,
@@ -50,6 +51,7 @@ def check_files(
         tolerance: allowed error of collection floats, if the files of the folder are not
             compressed.
         judge: ``root`` to have ROOT read both files, too, as for ``check``.
+        card: measure again what the cards of the compressed files say, and compare.
         step_size: how much is read at a time.
         below: a directory that all files are in, below which they keep their paths; by default
             files that are named keep their names alone.
@@ -82,7 +84,7 @@ def check_files(
     require_library("judge", judge)
     tasks = find_tasks(originals, folder, below=below)
     runner = runner_for(jobs, dask, len(tasks))
-    work = CheckWork(tolerance, judge, step_size, threads_for(threads, runner))
+    work = CheckWork(tolerance, judge, card, step_size, threads_for(threads, runner))
     return Campaign("check", tasks, runner, summary, progress).run(work)
 
 
@@ -92,6 +94,7 @@ class CheckWork:
 
     tolerance: ToleranceSpec | None
     judge: str
+    card: bool
     step_size: str | int
     threads: int
 
@@ -101,6 +104,7 @@ class CheckWork:
             task.target,
             tolerance=self.tolerance,
             judge=self.judge,
+            card=self.card,
             step_size=self.step_size,
             threads=self.threads,
         )

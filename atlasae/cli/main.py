@@ -14,7 +14,8 @@ import atlasae
 from atlasae.cli import options
 from atlasae.cli.codec_commands import fit, train
 from atlasae.cli.exits import exits, in_command_words
-from atlasae.cli.file_commands import check, compress, decode, decompress, export, info, merge
+from atlasae.cli.file_commands import compress, decode, decompress, export, merge
+from atlasae.cli.inspection_commands import check, info
 from atlasae.cli.report_commands import compare, demo
 from atlasae.text import printable
 

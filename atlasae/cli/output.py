@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from rich.console import Console
+from rich.console import Console as RichConsole
 from rich.table import Table
 
 from atlasae.campaign.work import ratio_of
@@ -28,7 +28,7 @@ SHOWN_BRANCHES = 20  # the largest of the kept branches
 _UNLIMITED = 1_000_000  # columns: what is not read on a terminal is not broken into lines
 
 
-class _Console(Console):
+class Console(RichConsole):
     """Prints names as text, and each line as it is where no terminal has to hold it."""
 
     def __init__(self, *, stderr: bool = False) -> None:
@@ -47,7 +47,7 @@ class _Console(Console):
 
 def print_contents(contents: Contents) -> None:
     """Print what a compressed file holds: sizes, codecs, and every change and omission."""
-    console = _Console()
+    console = Console()
     console.print_table(f"{contents.path}, from {contents.source}", _size_table(contents))
     several = len(contents.entries) > 1
     names_by_codec: dict[str, list[str]] = {}
@@ -94,7 +94,7 @@ def print_contents_of_many(files: Sequence[Contents]) -> None:
     totals = (sum(getattr(one, name) for one in files) for name in ("source_bytes", "file_bytes"))
     entries = sum(max(contents.entries.values(), default=0) for contents in files)
     table.add_row(f"{len(files):,} files", _number(entries), *_sizes(*totals), "")
-    _Console().print(table)
+    Console().print(table)
     _print_notes_of_many([contents.changed for contents in files], [c.left_out for c in files])
 
 
@@ -113,7 +113,7 @@ def print_columns(columns: Sequence[ColumnCoding]) -> None:
             printable(", ".join(column.given)),
             str(column.depth),
         )
-    _Console().print(table)
+    Console().print(table)
 
 
 def _size_table(contents: Contents) -> Table:
@@ -163,7 +163,7 @@ def print_plan(plan: Plan) -> None:
         table.add_row(KEPT, _number(len(kept)), _known(before), _number(after), "as in the source")
     table.add_section()
     table.add_row("whole file", "", _number(plan.source_bytes), _number(plan.expected_bytes), "")
-    console = _Console()
+    console = Console()
     console.print_table(f"{plan.source}, compressed", table)
     for tree, entries in plan.entries.items():
         found = ", ".join(plan.found[tree]) or "none"
@@ -180,7 +180,7 @@ def _name(tree: str, name: str, several: bool) -> str:
 
 def print_notes(changed: Mapping[str, str], left_out: Mapping[str, str]) -> None:
     """Print every change and omission on the error stream, a line for all with the same note."""
-    console = _Console(stderr=True)
+    console = Console(stderr=True)
     for title, notes in (("changed", changed), ("LEFT OUT", left_out)):
         names_by_note: dict[str, list[str]] = {}
         for name, note in notes.items():
@@ -198,7 +198,7 @@ def print_panel(name: str, verdict: str, lines: Iterable[Mapping[str, Any]]) -> 
         kept = {True: "yes", False: "NO", None: ""}[line["kept"]]
         words = (line["what"], line["promised"], line["found"])
         table.add_row(*map(printable, words), kept)
-    _Console().print_table(f"{name}: {verdict}", table)
+    Console().print_table(f"{name}: {verdict}", table)
 
 
 def print_branches(sizes: Iterable[BranchSize]) -> None:
@@ -210,7 +210,7 @@ def print_branches(sizes: Iterable[BranchSize]) -> None:
     for size in sorted(sizes, key=lambda size: -max(size.before, size.after)):
         name = f"{size.tree}: {size.name}"
         table.add_row(printable(name), _known(size.before), _known(size.after))
-    _Console().print_table("branches", table)
+    Console().print_table("branches", table)
 
 
 def print_files(title: str, files: Iterable[tuple[str, int, str]]) -> None:
@@ -221,7 +221,7 @@ def print_files(title: str, files: Iterable[tuple[str, int, str]]) -> None:
     table.add_column("what it is")
     for name, size, what in files:
         table.add_row(printable(name), _number(size), what)
-    _Console().print_table(title, table)
+    Console().print_table(title, table)
 
 
 def print_summary(summary: Summary) -> None:
@@ -240,7 +240,7 @@ def print_summary(summary: Summary) -> None:
     counts = ", ".join(f"{number:,} {status}" for status, number in summary.counts.items())
     sizes = _sizes(summary.source_bytes, summary.target_bytes)
     table.add_row(f"{len(summary.outcomes):,} files", counts, *sizes, f"{summary.seconds:.1f}")
-    console = _Console()
+    console = Console()
     console.print(table)
     for outcome in summary.bad:
         message = in_command_words(outcome.message)
@@ -260,7 +260,7 @@ def _print_notes_of_many(
     changed: Iterable[Mapping[str, str]], left_out: Iterable[Mapping[str, str]]
 ) -> None:
     """Print each change and omission once, with the number of files that have it."""
-    console = _Console(stderr=True)
+    console = Console(stderr=True)
     for title, of_files in (("changed", changed), ("LEFT OUT", left_out)):
         numbers = Counter(f"{where}: {note}" for notes in of_files for where, note in notes.items())
         for text, number in numbers.items():
@@ -294,7 +294,7 @@ def print_check(result: Check) -> None:
         worst = max(f.error for f in result.findings if f.verdict == verdict)
         is_known = 0 < worst < float("inf") and verdict != "differs"
         table.add_row(verdict, _number(count), _error(verdict, worst) if is_known else "")
-    console = _Console()
+    console = Console()
     console.print_table("compared with the original", table)
     for finding in result.findings:
         if finding.note or not finding.good:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,6 +17,7 @@ from atlasae.quantization.tolerance import (
     restricted,
     tolerances,
 )
+from atlasae.root.card_check import card_findings
 from atlasae.root.column_comparison import ColumnComparison, Promise, read_both
 from atlasae.root.container.container import RESERVED, is_compressed
 from atlasae.root.container.manifest import REORDERED
@@ -66,6 +68,7 @@ def check(
     step_size: str | int = STEP_SIZE,
     judge: str = BY_UPROOT,
     threads: int | None = None,
+    card: bool = False,
 ) -> Check:
     """Compare a ROOT file with one that was made from it, in chunks.
 
@@ -81,12 +84,13 @@ def check(
             it reads in both, of any class, and what it finds wrong is wrong.
         threads: how many decode blocks at a time; by default one for each core, fewer where there
             is little memory.
+        card: measure again what the ``card`` of a compressed file says, and compare.
 
     Raises:
         MissingFileError, DamagedFileError: one of the files is missing or cannot be read.
         MissingPackageError: ROOT is to judge, and is not installed.
-        InputError: a tolerance is given for a compressed file, its entries are in another order,
-            or there are fewer threads than one.
+        InputError: a tolerance is given for a compressed file, or a card is asked for of another;
+            its entries are in another order, or there are fewer threads than one.
 
     Example:
         >>> import atlasae
@@ -112,7 +116,9 @@ def check(
                         " them by their event numbers"
                     )
         promises = partial(_promises, tolerance=tolerance)
+        of_card = tuple(card_findings(before, old_trees, new_trees)) if card else ()
         found = _compared((before, after), (old_trees, new_trees), promises, left_out, step_size)
+        found = replace(found, findings=found.findings + of_card)
         if judge == BY_UPROOT:
             return found
         allowed = {

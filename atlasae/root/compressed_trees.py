@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import uproot
 
+from atlasae import __version__
 from atlasae.errors import (
     InputError,
     located,
@@ -64,7 +65,7 @@ def write_trees(
             for writer in writers:
                 writer.finish()
             written.append((plan, identity, writers, clusters))
-    manifests = [_manifest(file, *of_tree) for of_tree in written]
+    manifests = [_manifest(file, digest, *of_tree) for of_tree in written]
     for manifest, codecs in zip(manifests, coded, strict=True):
         for note in codecs.notes:
             add_notes(manifest.changed, {manifest.tree: note})
@@ -157,6 +158,7 @@ def _branches_to_write(plan: TreePlan, writers: Sequence[PartWriter]) -> list[Br
 
 def _manifest(
     file: Any,
+    digest: str,
     plan: TreePlan,
     identity: str,
     writers: Sequence[PartWriter],
@@ -177,6 +179,8 @@ def _manifest(
         left_out=notes_of(source.path, dropped),
         source=Path(file.file_path).name,
         source_bytes=int(file.file.source.num_bytes),
+        source_digest=digest,
+        version=__version__,
         metadata=source.metadata,
     )
 

@@ -10,6 +10,7 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from atlasae.errors import DamagedFileError, VersionError
+from atlasae.fidelity.measured import Measured
 from atlasae.root.io.branch import KINDS, BranchInfo
 from atlasae.root.io.tree_metadata import TreeMetadata
 
@@ -39,6 +40,7 @@ class Part:
         model: SHA-256 of the bytes of the models of columns; empty if each is packed alone.
         exact_events: number of entries with values that are exact so that quantities are kept.
         exact_bytes: that these values take.
+        measured: what was measured of what a codec gives back; None if nothing was.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Part:
     model: str = ""
     exact_events: int = 0
     exact_bytes: int = 0
+    measured: Measured | None = None
 
     def to_json(self, positions: Mapping[str, int]) -> dict[str, Any]:
         """The attributes, with the positions of the branches in place of their names.
@@ -61,7 +64,8 @@ class Part:
         branches = list(self.features.values())
         features = [] if list(self.features) == branches else list(self.features)
         stored = {"features": features, "branches": [positions[name] for name in branches]}
-        return asdict(self) | stored
+        measured = None if self.measured is None else self.measured.to_json()
+        return asdict(self) | stored | {"measured": measured}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any], names: Mapping[int, str]) -> Part:
@@ -71,6 +75,8 @@ class Part:
         if len(features) < len(branches):
             raise ValueError("a feature stands twice")
         others = {name: value for name, value in values.items() if name != "branches"}
+        if others.get("measured") is not None:
+            others["measured"] = Measured.from_json(others["measured"])
         return cls(**others | {"features": features, "latents": tuple(values["latents"])})
 
 
@@ -106,6 +112,8 @@ class Manifest:
         left_out: path or ``path:branch`` to why it was left out.
         source: name of the source file.
         source_bytes: size of the source file.
+        source_digest: of the source file, by ``source_digest``.
+        version: of atlasae, which wrote it.
     """
 
     tree: str
@@ -120,6 +128,8 @@ class Manifest:
     left_out: dict[str, str]
     source: str
     source_bytes: int
+    source_digest: str = ""
+    version: str = ""
     metadata: TreeMetadata = field(default_factory=TreeMetadata)
 
     @cached_property

@@ -154,10 +154,11 @@ class _BlockReader(PartReader[Piece]):
             if self._last is not None and self._last[:2] == (i, wanted):
                 yield partial(self._cut, self._last[2], *entries)
             else:
-                block = self._block(i)
+                block = self.block(i)
                 yield partial(self._entries, i, block, wanted, *entries, remember=i == last - 1)
 
-    def _block(self, i: int) -> Block:
+    def block(self, i: int) -> Block:
+        """A block of the part, by its place among them."""
         first = int(self.edges[i]) - self.start
         return self.tree.block(self.blocks[i], self.identity, first, flat=self.part.flat)
 
@@ -168,7 +169,7 @@ class _BlockReader(PartReader[Piece]):
     def _checked_blocks(self) -> Iterator[Block]:
         """All blocks, each compared with its checksum."""
         for i in range(len(self.blocks)):
-            block = self._block(i)
+            block = self.block(i)
             with located(block.name):
                 block.check()
             yield block

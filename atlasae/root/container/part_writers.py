@@ -14,6 +14,7 @@ import numpy as np
 from atlasae.coding.blocks import BLOCK_JETS, Block, Cost, block_edges
 from atlasae.columns.serialization import read_block_model
 from atlasae.errors import CannotPackError, DamagedFileError, InputError
+from atlasae.fidelity.measuring import Measurement
 from atlasae.jets.table import Table, joined, to_table
 from atlasae.lossless.columns import NOTHING_LEARNED, Learned, pack, same_bits, size_of, unpack
 from atlasae.lossless.slots import dtypes_of
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from atlasae.codecs.base import Codec
+    from atlasae.fidelity.measuring import Compare
     from atlasae.root.container.block_tree import BlockTreeWriter
     from atlasae.root.io.branch import TreeSchema
     from atlasae.root.known_layouts import Collection
@@ -135,6 +137,7 @@ class BlockWriter(_CodecWriter):
         self.blocks = blocks.part(segment, self.codec_digest, self.chosen)
         self.counter = collection.first.counter or ""
         self._costs: list[Cost] = []
+        self._measurement = Measurement(codec.tolerances_, codec.cuts_, codec.quantities_)
         self._held_back: list[Table] = []
 
     def add(self, arrays: Arrays) -> Arrays:
@@ -142,7 +145,7 @@ class BlockWriter(_CodecWriter):
         if not _counts(arrays.get(self.counter), table):
             self.counter = ""
         if self.codec.reorders:  # all other branches take the same order at once
-            order = np.concatenate([block.order for block in self._code(table)])
+            order = np.concatenate([block.order for block in self._reorder(table)])
             return {name: array[order] for name, array in arrays.items()}
         for start, stop in pairwise(block_edges(table.counts, len(table))):
             self._hold_back(table.span(start, stop))
@@ -156,25 +159,28 @@ class BlockWriter(_CodecWriter):
             self._start(whole)
             self._held_back = [rest]
 
-    def _code(self, table: Table) -> list[Block]:
+    def _reorder(self, table: Table) -> list[Block]:
         """Code jets at once, in all threads."""
         self.blocks.tree.wait()
-        coded = list(self._counted(self.codec.encode_blocks(table, self.blocks.tree.threads)))
-        self.blocks.add(lambda: coded)
+        coded = list(self.codec.encode_blocks(table, self.blocks.tree.threads))
+        for block in coded:
+            assert block.order is not None
+            compare = self._measurement.next(table.events(block.order))
+            self.blocks.add(partial(self._compared, [block], compare))
         return coded
 
     def _start(self, tables: Iterable[Table]) -> None:
         for table in tables:
-            self.blocks.add(partial(self._coded, table))
+            self.blocks.add(partial(self._coded, table, self._measurement.next(table)))
 
-    def _coded(self, table: Table) -> Iterator[Block]:
-        return self._counted(self.codec.encode_blocks(table, 1))
+    def _coded(self, table: Table, compare: Compare) -> list[Block]:
+        return self._compared(list(self.codec.encode_blocks(table, 1)), compare)
 
-    def _counted(self, blocks: Iterable[Block]) -> Iterator[Block]:
-        """The same blocks, whose costs are taken down."""
-        for block in blocks:
-            self._costs.append(block.cost)
-            yield block
+    def _compared(self, blocks: list[Block], compare: Compare) -> list[Block]:
+        """The same blocks, whose costs are taken down, and which are compared with the jets."""
+        self._costs += [block.cost for block in blocks]
+        compare(self.codec.decode_blocks(iter(blocks), threads=1))
+        return blocks
 
     def finish(self) -> None:
         if self._held_back:
@@ -187,6 +193,7 @@ class BlockWriter(_CodecWriter):
             counter=self.counter,
             exact_events=sum(cost.events for cost in self._costs),
             exact_bytes=sum(cost.bytes for cost in self._costs),
+            measured=self._measurement.result(),
         )
 
 

@@ -107,6 +107,10 @@ NONSENSE = {
     "one cluster more": lambda m: m["clusters"].append({"entries": 1, "checksums": []}),
     "a cluster of text": lambda m: m.update(clusters=[{"entries": 300, "checksums": "abc"}]),
     "a null": lambda m: m.update(clusters=None),
+    "measured text": lambda m: part(m, True).update(measured="much"),
+    "fewer numbers": lambda m: part(m, True)["measured"]["errors"]["pt"].pop(),
+    "a negative number": lambda m: part(m, True)["measured"]["errors"]["pt"].__setitem__(0, -1),
+    "three orders": lambda m: part(m, True)["measured"].update(order=[[0, 0, 0, 0]] * 3),
 }
 OF_CLUSTERS = ("endless entries", "more entries", "one cluster more")
 

@@ -1,0 +1,1 @@
+"""What compression did to jets: errors, migrations, order, observables; measured block by block."""
