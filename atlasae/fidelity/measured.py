@@ -65,8 +65,8 @@ class Errors(_Row):
             merged files the weighted mean of theirs, which is not less than that of all values.
 
     Example:
-        >>> Errors(values=400, width=0.577).mean_error
-        0.02885
+        >>> Errors(values=400, width=0.5).mean_error
+        0.025
     """
 
     values: int = 0
