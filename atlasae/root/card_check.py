@@ -49,10 +49,13 @@ def card_findings(file: Any, old: Trees, new: Trees) -> Iterator[Finding]:
     for path, tree in new.restored.items():
         if path not in old or old[path].num_entries != tree.num_entries:
             continue  # which is found without the card
-        for segment in tree.segments:
+        for number, segment in enumerate(tree.segments, 1):
+            which = f", source {number}" if len(tree.segments) > 1 else ""
             for part in segment.manifest.parts:
                 if part.measured and {*part.features.values()} <= {*old[path].schema.names}:
-                    yield _finding(old[path], tree, segment, part, part.measured)
+                    name = f"card of {part.name or 'jets'}{which}"
+                    lines = _disagreements(old[path], tree, segment, part, part.measured)
+                    yield Finding(path, name, DIFFERS if lines else EXACT, "; ".join(lines))
 
 
 def _source_finding(file: Any, manifests: list[Manifest]) -> Finding:
@@ -66,15 +69,14 @@ def _source_finding(file: Any, manifests: list[Manifest]) -> Finding:
     return Finding(name, "", DIFFERS, "the original is another file than the one compressed")
 
 
-def _finding(
+def _disagreements(
     old: TreeReader, new: RestoredTree, segment: Segment, part: Part, stored: Measured
-) -> Finding:
-    """Whether the card of a part says what is measured again."""
-    name = f"card of {part.name or 'jets'}"
+) -> list[str]:
+    """Where the card of a part says something else than is measured again."""
     try:
         found = _numbers(_measured(old, new, segment, part))
     except DamagedFileError as error:
-        return Finding(old.path, name, DIFFERS, str(error))
+        return [str(error)]
     said = _numbers(stored)
     lines = [
         f"{what}: the card says {said.get(what, 'nothing')}, the files {found.get(what, 'nothing')}"
@@ -82,8 +84,7 @@ def _finding(
         if not _agree(said.get(what), found.get(what))
     ]
     more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
-    note = "; ".join(lines[:_SHOWN] + more)
-    return Finding(old.path, name, DIFFERS if lines else EXACT, note)
+    return lines[:_SHOWN] + more
 
 
 def _measured(old: TreeReader, new: RestoredTree, segment: Segment, part: Part) -> Measured:
