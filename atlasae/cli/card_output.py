@@ -51,7 +51,7 @@ def print_card(card: Card) -> None:
     for source in card.sources:
         text = f"from {source.name}: {source.bytes:,} bytes, SHA-256 of windows {source.digest}"
         console.print(printable(text), soft_wrap=True)
-    console.print(f"written by atlasae {', '.join(card.versions)}")
+    console.print(printable(f"written by atlasae {', '.join(card.versions)}"))
     for path, why in card.left_out.items():
         console.print(printable(f"LEFT OUT: {path}: {why}"), soft_wrap=True)
     for line in card.broken:
@@ -124,7 +124,7 @@ def _row_of_cuts(card: FeatureCard) -> _Row:
     shown = ", ".join(edges) if len(edges) <= _SHOWN_CUTS else f"{edges[0]} to {edges[-1]}"
     what = _number(len(edges), "cut", "cuts")
     moved = sum(cut.migrations for cut in card.cuts)
-    measured = f"{moved:,} values passed one"
+    measured = f"values that passed one: {moved:,}"
     return f"{card.branch}: {what}", f"none passes {shown}", measured, "NO" if moved else "yes"
 
 

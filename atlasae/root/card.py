@@ -99,15 +99,15 @@ class CollectionCard:
     def _broken(self) -> Iterator[str]:
         for feature in self.features:
             if feature.tolerance and feature.errors and feature.errors.beyond:
-                yield f"{feature.branch}: {feature.errors.beyond:,} values beyond their tolerance"
+                yield f"{feature.branch}: values beyond the tolerance: {feature.errors.beyond:,}"
             for cut in feature.cuts:
                 if cut.migrations:
-                    yield f"{feature.branch}: {cut.migrations:,} values passed the cut {cut.edge:g}"
+                    yield f"{feature.branch}: values that passed {cut.edge:g}: {cut.migrations:,}"
         for quantity, found in self.kept.items():
             if found.beyond:
-                yield f"{quantity}: {found.beyond:,} values beyond their tolerance"
+                yield f"{quantity}: values beyond the tolerance: {found.beyond:,}"
         if self.keeps_order and self.neighbours and (changed := self.neighbours.changed):
-            yield f"{self.collection or 'jets'}: the order of {changed:,} pairs of neighbours in pt"
+            yield f"{self.collection or 'jets'}: neighbours whose order changed: {changed:,}"
 
 
 @dataclass(frozen=True)
