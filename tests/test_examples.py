@@ -99,6 +99,17 @@ def test_a_frame_of_either_file_gives_one_histogram(run, root, events_file, tmp_
     assert shown[0].startswith(f"{entries} events, mean HT ")
 
 
+def test_a_selection_and_a_histogram_do_not_change(run, tmp_path, monkeypatch):
+    target = tmp_path / "trust.png"
+    axes = []
+    monkeypatch.setattr(plt, "close", lambda figure: axes.extend(figure.axes))
+    shown = run("trust.py", "--tolerance", "1e-2", "-o", target)
+    assert re.match(r"[3-9]\.\d times smaller; 0 of 20,000 events change the selection", shown)
+    assert float(re.search(r"at most ([\d.]+)%", shown)[1]) <= 2
+    assert axes[0].get_legend().get_title().get_text() == "every bin is the same"
+    assert target.stat().st_size > 10_000
+
+
 @pytest.fixture
 def notebook():
     """The quickstart notebook, with less data than it has for its readers."""
