@@ -64,10 +64,12 @@ class Momenta:
     def leading_two(self) -> tuple[Momenta, Momenta]:
         """The two jets of each event with the largest pt; NaN where there are fewer than two."""
         positions = largest_two(self.pt, self.counts)
-        lacks_two, one_each = positions[1] < 0, np.ones_like(self.counts)
+        lacks_two, one_each = np.flatnonzero(positions[1] < 0), np.ones_like(self.counts)
 
         def at(values: Floats, rank: int) -> Floats:
-            found = np.append(values, np.nan)[positions[rank]]
+            if len(lacks_two) == len(self.counts):
+                return np.full(len(self.counts), np.nan)
+            found: Floats = values.take(positions[rank], mode="wrap")
             found[lacks_two] = np.nan
             return found
 

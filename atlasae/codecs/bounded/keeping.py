@@ -75,18 +75,27 @@ def keep(
     }
     decoded = restore(quantized)
     events = np.flatnonzero(_broken_events(quantities, table, decoded))
-    number, known = 0, -1
-    while len(events) and number > known:
+    while len(events):
         before, after = table.events(events), decoded.events(events)
         jets = events if table.counts is None else rows_of_events(table.counts, events)
-        for quantity in quantities:
-            for name, rows in _best_features(quantity, before, after):
-                exact[name][jets[rows]] = True
-        number, known = sum(int(rows.sum()) for rows in exact.values()), number
+        for name, rows in _exact_rows(quantities, before, after).items():
+            exact[name][jets[rows]] = True
         quantized = code(exact)
         decoded = restore(quantized)
         events = events[_broken_events(quantities, before, decoded.events(events))]
     return quantized, _cost(table, exact, first, quantized)
+
+
+def _exact_rows(quantities: Sequence[Quantity], before: Table, after: Table) -> dict[str, Rows]:
+    """Which rows of some events have to be exact, by feature, so that their quantities are kept."""
+    exact = {name: np.zeros(len(before), bool) for name in before.columns}
+    while _broken_events(quantities, before, after).any():
+        for quantity in quantities:
+            for name, rows in _best_features(quantity, before, after):
+                exact[name] |= rows
+                mended = np.where(rows, before.columns[name], after.columns[name])
+                after = Table(after.columns | {name: mended}, after.counts)
+    return {name: rows for name, rows in exact.items() if rows.any()}
 
 
 def _broken_events(quantities: Sequence[Quantity], before: Table, after: Table) -> Rows:
