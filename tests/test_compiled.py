@@ -225,6 +225,21 @@ def sum_of(rng):
     return (wide(rng, 300),)
 
 
+def find_marked(rng):
+    values = floats(rng)
+    marks = (rng.random(1 << 17) < 0.3).astype(np.uint8)
+    return values, marks, np.zeros(len(values), np.int32)
+
+
+def find_near(rng):
+    values = floats(rng)
+    values[rng.integers(0, len(values), 9)] = np.nan
+    near = rng.integers(1, len(values), 100)
+    values[near] = values[near - 1]
+    numbers = [(2e-3, 0.0, 0.0), (2e-3, 5.0, 0.0), (0.0, 0.0, 2e-3)][rng.integers(0, 3)]
+    return values, rng.random(len(values)) < 0.7, *numbers, np.zeros(len(values), np.int32)
+
+
 GENERATORS = {
     f"atlasae.{module}:{generator.__name__}": generator
     for module, generators in {
@@ -236,7 +251,7 @@ GENERATORS = {
         "quantization.kernels": (
             relative_values, relative_integers, absolute_values, absolute_integers,
             dithered_relative_values, dithered_relative_integers, dithered_absolute_values,
-            dithered_absolute_integers, find_breaks, sum_of,
+            dithered_absolute_integers, find_breaks, sum_of, find_marked, find_near,
         ),
     }.items()
     for generator in generators

@@ -208,6 +208,8 @@ def find_marked(values, marks, rows):
     for i in range(len(values)):
         rows[count] = int32(i)
         count += marks[int64(bits_of_float32(values[i])) >> 15 & 0x1FFFF]
+    if count < len(rows):
+        rows[count] = 0
     return count
 
 
@@ -219,4 +221,6 @@ def find_near(values, follows, relative, floor, absolute, rows):
         window = relative * max(abs(before), floor) + absolute
         rows[count] = int32(i)
         count += int64(follows[i]) & int64(not before - float64(values[i]) > window)
+    if count < len(rows):
+        rows[count] = 0
     return count
