@@ -291,6 +291,8 @@ def _residuals(name: str, original: Values, decoded: Values, weights: Floats | N
 def standard_rmse(original: Any, decoded: Any, reference: Any) -> float:
     """Root mean square error over all features, each in units of its standard deviation.
 
+    That of phi is the difference wrapped to [-pi, pi).
+
     Args:
         original: jets in any form that ``atlasae.jets.table.to_table`` accepts.
         decoded: the same jets, decoded.
@@ -305,7 +307,11 @@ def standard_rmse(original: Any, decoded: Any, reference: Any) -> float:
     """
     before, after = matched(original, decoded)
     units = to_table(reference).select(list(before.columns)).matrix().std(axis=0)
-    return float(np.sqrt((((after.matrix() - before.matrix()) / units) ** 2).mean()))
+    errors = after.matrix() - before.matrix()
+    for i, name in enumerate(before.columns):
+        if role(name) == "phi":
+            errors[:, i] = wrap(errors[:, i])
+    return float(np.sqrt(((errors / units) ** 2).mean()))
 
 
 def correlation(results: Mapping[str, Residuals]) -> Floats:

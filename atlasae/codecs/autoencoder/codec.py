@@ -9,15 +9,14 @@ import numpy as np
 from atlasae.codecs.autoencoder.hyperparameters import check_hyperparameters
 from atlasae.codecs.autoencoder.network import DenseNetwork
 from atlasae.codecs.autoencoder.scaling import Scaling, cast_feature, require_same_unit
+from atlasae.codecs.autoencoder.start import Start, default_epochs
 from atlasae.codecs.base import Codec, Storage, check_common_hyperparameters
 from atlasae.codecs.bounded.codec import BoundedCodec
 from atlasae.codecs.history import History, LearningRates
 from atlasae.codecs.serialization import pack
 from atlasae.errors import InputError, NotFittedError
-from atlasae.jets.names import energy_unit
 from atlasae.jets.table import (
     Table,
-    column_of,
     save_matrix,
     to_records,
     to_table,
@@ -26,7 +25,7 @@ from atlasae.jets.table import (
 from atlasae.quantization.tolerance import abs_
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     import awkward as ak
     from typing_extensions import Self
@@ -36,14 +35,12 @@ if TYPE_CHECKING:
     from atlasae.coding.blocks import Block
     from atlasae.types import PathLike, Values
 
-_DEFAULT_STEPS = 10_000  # of the optimiser, if no number of epochs is given
-
 
 class AutoencoderCodec(Codec):
     """A lossy codec of fixed rate: k features of a jet become ``latent`` numbers.
 
-    The encoder has the layers features-hidden-latent, the decoder the same in reverse order, with
-    the activation between all layers and on the stored latents. The study that it comes from used
+    A learned encoder has the layers features-hidden-latent, the decoder the same in reverse order,
+    with the activation between all layers and on the stored latents. The original study used
     4-200-100-50-3-50-100-200-4 to store 4-vectors of jets in the ATLAS trigger as three numbers.
     The error is not bounded. Training needs the extra ``atlasae[autoencoder]``.
 
@@ -53,9 +50,12 @@ class AutoencoderCodec(Codec):
         hidden: widths of the hidden layers of the encoder.
         regularisation: ``weight_decay`` (decoupled from the gradient) or ``l2`` (in the loss).
         weight_decay: its strength.
-        scaling: ``standard``, ``log`` or ``lund``; see
-            ``atlasae.codecs.autoencoder.scaling.Scaling``.
+        encoder: ``learned``; ``wound``, a small one constructed so that one latent holds phi and
+            the feature of least spread, usually the mass, and the decoder alone is learned
+            (``atlasae.codecs.autoencoder.winding``); or ``auto``, wound if it can be.
+        scaling: ``physics``, ``standard``, ``log`` or ``lund`` (``Scaling.fit`` has the formulas).
         loss: ``rmse`` or ``mse``, of the scaled features.
+        weights: of the errors of features in the loss, by name; 1 for features not named.
         latent_dtype: ``float32`` or ``float16``.
         latent_tolerance: the largest error of a latent. With it the latents are coded by a bounded
             codec, and ``encode`` gives bytes; by default they are stored as they are.
@@ -68,8 +68,7 @@ class AutoencoderCodec(Codec):
         lr: learning rate, for ``one_cycle`` its peak; ``lr_find`` suggests one.
         schedule: ``one_cycle`` or ``constant``.
         optimiser: ``soap`` or ``adamw``.
-        jitter: how far the jets move each epoch, in distances to their fourth neighbor; see
-            ``atlasae.codecs.autoencoder.training.Trainer``.
+        jitter: how far the jets move each epoch, in distances to their fourth neighbor.
         batch_size: jets per step.
 
     Attributes:
@@ -98,8 +97,10 @@ class AutoencoderCodec(Codec):
         hidden: Sequence[int] = (200, 100, 50),
         regularisation: str = "weight_decay",
         weight_decay: float = 1e-6,
-        scaling: str = "standard",
+        encoder: str = "auto",
+        scaling: str = "physics",
         loss: str = "rmse",
+        weights: Mapping[str, float] | None = None,
         latent_dtype: str = "float32",
         latent_tolerance: float | None = None,
         features: Sequence[str] | None = None,
@@ -119,8 +120,10 @@ class AutoencoderCodec(Codec):
         self.hidden = tuple(hidden)
         self.regularisation = regularisation
         self.weight_decay = weight_decay
+        self.encoder = encoder
         self.scaling = scaling
         self.loss = loss
+        self.weights = None if weights is None else dict(weights)
         self.latent_dtype = latent_dtype
         self.latent_tolerance = latent_tolerance
         self.features = None if features is None else tuple(features)
@@ -170,8 +173,8 @@ class AutoencoderCodec(Codec):
 
         Raises:
             InputError: fewer than two jets, values that are not finite, as few features as
-                latents, or a training that diverges.
-            MissingNameError: a requested feature is not among those of the jets.
+                latents, an encoder that cannot be wound, or a training that diverges.
+            MissingNameError: a requested or weighted feature is not among those of the jets.
             MissingPackageError: the extra ``atlasae[autoencoder]`` is not installed.
         """
         from atlasae.codecs.autoencoder.training import split_jets
@@ -179,20 +182,20 @@ class AutoencoderCodec(Codec):
         table = self.select_features(jets)
         table.matrix()  # names values that are not finite among all jets, before the split
         train, held_out = split_jets(table, valid, self.seed)
-        unit, scaling = self._fit_scaling(train)
-        trained, history = self._trainer(device, progress=progress).fit(
-            self._initial_network(len(table.columns)),
-            scaling.forward(train.matrix()),
-            scaling.forward(held_out.matrix()),
-            epochs=self.epochs or _default_epochs(len(train), self.batch_size),
+        start = self._start(train)
+        trained, history = self._trainer(start, device, progress=progress).fit(
+            start.network,
+            start.scaling.forward(train.matrix()),
+            start.scaling.forward(held_out.matrix()),
+            epochs=self.epochs or default_epochs(len(train), self.batch_size),
             lr=self.lr,
             schedule=self.schedule,
         )
-        self._encoder, self._decoder = trained.split(len(self.hidden) + 1)
+        self._encoder, self._decoder = trained.split(start.depth)
         self._fingerprint = None
         self.features_ = tuple(table.columns)
         self.dtypes_ = tuple(column.dtype.name for column in table.columns.values())
-        self.unit_, self.scaling_, self.history_ = unit, scaling, history
+        self.unit_, self.scaling_, self.history_ = start.unit, start.scaling, history
         self.typical_pt_ = typical_pt(train)
         if self.latent_tolerance is not None:
             latent_codec = BoundedCodec(tolerance=abs_(self.latent_tolerance), seed=self.seed)
@@ -207,9 +210,9 @@ class AutoencoderCodec(Codec):
         losses that it saw.
         """
         table = self.select_features(jets)
-        _, scaling = self._fit_scaling(table)
-        network = self._initial_network(len(table.columns))
-        return self._trainer(device).find_lr(network, scaling.forward(table.matrix()))
+        start = self._start(table)
+        scaled = start.scaling.forward(table.matrix())
+        return self._trainer(start, device).find_lr(start.network, scaled)
 
     def encode(self, jets: Any) -> Values | ak.Array | bytes:
         """Encode jets to latents.
@@ -327,17 +330,20 @@ class AutoencoderCodec(Codec):
             for i, (name, dtype) in enumerate(zip(self.features_, self.dtypes_, strict=True))
         }
 
-    def _fit_scaling(self, table: Table) -> tuple[str, Scaling]:
-        """The unit of the energies, and a scaling fitted to these jets."""
-        pt = column_of("pt", table)
-        unit = self.unit or ("" if pt is None else energy_unit(pt))
-        return unit, Scaling.fit(self.scaling, list(table.columns), table.matrix(), unit)
+    def _start(self, train: Table) -> Start:
+        return Start.of(
+            train,
+            unit=self.unit,
+            scaling=self.scaling,
+            weights=self.weights or {},
+            encoder=self.encoder,
+            latent=self.latent,
+            hidden=self.hidden,
+            activation=self.activation,
+            seed=self.seed,
+        )
 
-    def _initial_network(self, features: int) -> DenseNetwork:
-        sizes = (features, *self.hidden, self.latent, *reversed(self.hidden), features)
-        return DenseNetwork.initial(sizes, self.activation, np.random.default_rng(self.seed))
-
-    def _trainer(self, device: str, *, progress: bool = False) -> Trainer:
+    def _trainer(self, start: Start, device: str, *, progress: bool = False) -> Trainer:
         from atlasae.codecs.autoencoder.training import Trainer
 
         return Trainer(
@@ -350,6 +356,9 @@ class AutoencoderCodec(Codec):
             seed=self.seed,
             device=device,
             progress=progress,
+            angles=start.scaling.angles,
+            weights=start.weights,
+            frozen=0 if start.learned else start.depth,
         )
 
     def _state(self) -> tuple[dict[str, Any], Tensors]:
@@ -379,7 +388,7 @@ class AutoencoderCodec(Codec):
         self.history_ = History(**state["history"])
         self._encoder = DenseNetwork.from_tensors(tensors, "encoder", self.activation)
         decoder = DenseNetwork.from_tensors(tensors, "decoder", self.activation, True)
-        sizes = self.latent, len(self.features_)
+        sizes = self.latent, self.scaling_.outputs
         if decoder is None or (decoder.inputs, decoder.outputs) != sizes:
             raise InputError("the decoder does not fit the features")
         if any(np.dtype(dtype).kind not in "fiub" for dtype in self.dtypes_):
@@ -389,8 +398,3 @@ class AutoencoderCodec(Codec):
             latent_codec = Codec.from_bytes(tensors["latents"].tobytes())
             self._latent_codec = cast("BoundedCodec", latent_codec)
         self._decode(np.zeros((1, self.latent), np.float32))  # raises if the parts do not fit
-
-
-def _default_epochs(jets: int, batch_size: int) -> int:
-    """As many passes as make _DEFAULT_STEPS steps."""
-    return -(-_DEFAULT_STEPS // -(-jets // batch_size))

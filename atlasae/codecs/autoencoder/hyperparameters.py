@@ -16,6 +16,7 @@ UNITS = ("GeV", "MeV")
 CHOICES: dict[str, tuple[str, ...]] = {
     "activation": tuple(ACTIVATIONS),
     "regularisation": ("weight_decay", "l2"),
+    "encoder": ("auto", "wound", "learned"),
     "scaling": SCALINGS,
     "loss": ("rmse", "mse"),
     "latent_dtype": ("float32", "float16"),
@@ -38,6 +39,11 @@ def check_hyperparameters(values: Mapping[str, Any]) -> None:
         raise InputError(f"latent={latent!r} must be an integer from 1 to {_WIDEST:,}")
     if not isinstance(hidden, Sequence) or not all(map(_is_width, hidden)):
         raise InputError(f"hidden={hidden!r} must be a list of integers from 1 to {_WIDEST:,}")
+    weights = values["weights"]
+    if weights is not None and not (
+        isinstance(weights, Mapping) and all(_is_number(w) and w > 0 for w in weights.values())
+    ):
+        raise InputError(f"weights={weights!r} must give positive numbers by feature")
     for name in ("weight_decay", "jitter"):
         if not _is_number(values[name]) or values[name] < 0:
             raise InputError(f"{name}={values[name]!r} must be a number that is not negative")

@@ -84,15 +84,18 @@ class DenseNetwork:
         """Random weights and biases, uniform within 1/sqrt(inputs), as in torch.nn.Linear.
 
         After a softmax, whose values are about 1/inputs, the weights are larger by the number of
-        inputs; otherwise the signal vanishes and nothing is learned.
+        inputs, and after a sigmoid, whose slope is 1/4 at its middle, 1/2, by 4; otherwise the
+        signal vanishes and nothing is learned.
         """
         require_choice("activation", activation, ACTIVATIONS)
         weights, biases = [], []
         for i, shape in enumerate(pairwise(sizes)):
             limit = shape[0] ** -0.5
-            gain = shape[0] if activation == "softmax" and (i or activate_input) else 1
+            gains = {"softmax": shape[0], "sigmoid": 4}
+            gain = gains.get(activation, 1) if i or activate_input else 1
             weights.append(generator.uniform(-gain * limit, gain * limit, shape))
-            biases.append(generator.uniform(-limit, limit, shape[1]))
+            middle = weights[-1].sum(axis=0) / 2 if activation == "sigmoid" and gain > 1 else 0
+            biases.append(generator.uniform(-limit, limit, shape[1]) - middle)
         return cls(
             tuple(weight.astype(np.float32) for weight in weights),
             tuple(bias.astype(np.float32) for bias in biases),
@@ -115,6 +118,15 @@ class DenseNetwork:
                 self.weights[:depth], self.biases[:depth], self.activation, self.activate_input
             ),
             DenseNetwork(self.weights[depth:], self.biases[depth:], self.activation, True),
+        )
+
+    def followed_by(self, other: DenseNetwork) -> DenseNetwork:
+        """Both in one, the inverse of ``split``; ``other`` activates its input."""
+        return DenseNetwork(
+            self.weights + other.weights,
+            self.biases + other.biases,
+            self.activation,
+            self.activate_input,
         )
 
     def __call__(self, x: NDArray[Any]) -> Float32s:

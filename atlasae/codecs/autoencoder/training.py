@@ -27,11 +27,12 @@ with needs_extra("autoencoder", "training an autoencoder"):
     from scipy.spatial import KDTree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from atlasae.codecs.autoencoder.network import DenseNetwork
+    from atlasae.types import Floats
 
 _logger = logging.getLogger(__name__)
 
@@ -85,6 +86,10 @@ class Trainer:
         seed: of the shuffling; the same seed gives the same weights on one machine.
         device: ``auto`` (a GPU if there is one), or the name of a torch device.
         progress: whether to show a progress bar.
+        angles: columns that are angles; the network gives their cosines, and after all features
+            their sines.
+        weights: of the errors of the features, shape (k,).
+        frozen: number of layers at the start of the network that are not trained.
     """
 
     loss: str
@@ -96,6 +101,9 @@ class Trainer:
     seed: int
     device: str
     progress: bool
+    angles: Sequence[int]
+    weights: Floats
+    frozen: int
 
     def fit(
         self,
@@ -159,16 +167,21 @@ class Trainer:
         device = _device(self.device)
         with _seeded(self.seed), one_thread(), tempfile.TemporaryDirectory() as scratch:
             module = network.to_torch().to(device)
+            for layer in [layer for layer in module if isinstance(layer, torch.nn.Linear)][
+                : self.frozen
+            ]:
+                layer.requires_grad_(False)
+            batches = partial(_Batches, angles=list(self.angles), device=device)
             loaders = DataLoaders(
-                _Batches(train, self.batch_size, device, self._jitter(train), shuffle=True),
-                _Batches(valid, 8 * self.batch_size, device),
+                batches(train, self.batch_size, jitter=self._jitter(train), shuffle=True),
+                batches(valid, 8 * self.batch_size),
                 device=device,
             )
             decay = self.weight_decay if self.regularisation == "weight_decay" else 0.0
             learner = Learner(
                 loaders,
                 module,
-                loss_func=self._loss(module),
+                loss_func=self._loss(module, device),
                 opt_func=partial(OptimWrapper, opt=_OPTIMISERS[self.optimiser], weight_decay=decay),
                 path=scratch,
             )
@@ -184,16 +197,19 @@ class Trainer:
         return distances * np.float32(self.jitter / x.shape[1] ** 0.5)
 
     def _loss(
-        self, module: torch.nn.Module
+        self, module: torch.nn.Module, device: torch.device
     ) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
         penalty = self.weight_decay if self.regularisation == "l2" else 0.0
+        trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        weights = np.append(self.weights, self.weights[list(self.angles)]).astype(np.float32)
+        weight = torch.from_numpy(weights).to(device)
 
         def loss(predicted: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-            value = torch.nn.functional.mse_loss(predicted, wanted)
+            value = ((predicted - wanted) * weight).square().mean()
             if self.loss == "rmse":
                 value = (value + 1e-12).sqrt()  # the root's slope is infinite at zero
             if penalty and module.training:
-                squares = [parameter.square().sum() for parameter in module.parameters()]
+                squares = [parameter.square().sum() for parameter in trained]
                 value = value + penalty * torch.stack(squares).sum()
             return value
 
@@ -243,20 +259,25 @@ def _seeded(seed: int) -> Iterator[None]:
 
 
 class _Batches:
-    """A data loader of whole batches of (x, x); that of fastai collects them row by row."""
+    """A data loader of whole batches of x and what the network shall give.
+
+    That of fastai collects them row by row.
+    """
 
     def __init__(
         self,
         x: NDArray[np.float32],
         batch_size: int,
+        *,
+        angles: list[int],
         device: torch.device,
         jitter: NDArray[np.float32] | None = None,
-        *,
         shuffle: bool = False,
     ) -> None:
         self.x = torch.from_numpy(np.ascontiguousarray(x)).to(device)
         self.jitter = None if jitter is None else torch.from_numpy(jitter).to(device)
         self.batch_size = batch_size
+        self.angles = angles
         self.shuffle = shuffle
         self.device = device
 
@@ -269,7 +290,13 @@ class _Batches:
             batch = self.x[rows]
             if self.jitter is not None:
                 batch = batch + self.jitter[rows] * torch.randn_like(batch)
-            yield batch, batch
+            yield batch, self._wanted(batch)
+
+    def _wanted(self, batch: torch.Tensor) -> torch.Tensor:
+        directions = batch[:, self.angles]
+        wanted = torch.cat([batch, directions.sin()], dim=1)
+        wanted[:, self.angles] = directions.cos()
+        return wanted
 
     def to(self, device: torch.device) -> None:
         self.x, self.device = self.x.to(device), device

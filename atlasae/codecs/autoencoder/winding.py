@@ -1,0 +1,159 @@
+"""Constructed encoders: an angle and another feature become one latent, wound like a helix.
+
+k features into k - 1 latents: one latent has to run through a plane, and a network that starts at
+random finds few of the turns that this takes. Here they are constructed. The feature that has the
+least spread given the others, less what those tell of it, is cut into n turns. The latent of
+turn t, counted from 0, is
+
+    z = (2 t + phi / pi) / n - 1
+
+and turn t runs from ``edges[t]`` at phi = -pi to ``edges[t + 1]`` at phi = pi. So the latent is
+continuous where phi ends, like the thread of a screw, and has no turning points. Units so steep
+that they are steps count the turns; the other features pass through the linear part of the
+activation, one latent each. What is left to learn is the decoder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from atlasae.codecs.autoencoder.network import ACTIVATIONS, DenseNetwork
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from atlasae.types import Floats
+
+_SATURATING = ("tanh", "sigmoid")  # activations that have steps
+_TURNS = 0.64  # per unit of the decoder's first layer; more than 0.8 are not resolved
+_UNITS = 0.8  # share of these units that start as steps along the wound latent
+_FEWEST_TURNS = 8
+_STEEPNESS = 1e6  # a step is as wide as a millionth of a turn
+_SIGNAL = 0.02  # size at which features pass through an activation
+_LATENT = 0.3  # standard deviation of the other latents
+_BINS = 256
+_OUTLIERS = 5e-4  # share of the jets below the first turn, and above the last
+
+
+def obstacle(
+    angles: Sequence[int], features: int, latent: int, hidden: Sequence[int], activation: str
+) -> str | None:
+    """Why an encoder cannot be wound, in words; None if it can."""
+    if not angles:
+        return "no feature is scaled as an angle (scaling='physics' does so with phi)"
+    if latent != features - 1:
+        return f"latent={latent} is not the number of features less one, {features - 1}"
+    if activation not in _SATURATING:
+        return f"activation={activation!r} has no steps, as {' and '.join(_SATURATING)} have"
+    if len(hidden) < 2 or _turns(hidden) < _FEWEST_TURNS:
+        return f"hidden={tuple(hidden)} is too small to decode it"
+    return None
+
+
+def wound_encoder(
+    x: Floats, angle: int, weights: Floats, hidden: Sequence[int], activation: str
+) -> DenseNetwork:
+    """An encoder with one hidden layer: a unit for each turn, and one for each feature.
+
+    Args:
+        x: scaled features, shape (n, k).
+        angle: the column that is an angle, in radians.
+        weights: of the errors of the features, shape (k,): the feature that is wound is the one
+            with the least weighted spread given the others.
+        hidden: widths of the hidden layers, of the decoder in reverse order.
+        activation: one for which there is no ``obstacle``.
+    """
+    features = x.shape[1]
+    low, zero, high, slope = _shape(activation)
+    direction, others = _least_spread(x, angle, weights)
+    edges = _edges(x @ direction, _turns(hidden))
+    turns, pitch, middle = len(edges) - 1, np.diff(edges), (edges[1:] + edges[:-1]) / 2
+    step = np.repeat(direction[:, np.newaxis], turns, axis=1)
+    step[angle] -= pitch / (2 * np.pi)
+    inner = np.hstack([_STEEPNESS * step / pitch, _SIGNAL * np.eye(features)])
+    inner_bias = np.concatenate([-_STEEPNESS * middle / pitch, np.zeros(features)])
+
+    outer = np.zeros((turns + features, features - 1))
+    outer[:turns, 0] = 2 / turns / (high - low)
+    outer[turns + angle, 0] = 1 / (np.pi * turns * _SIGNAL * slope)
+    outer_bias = np.zeros(features - 1)
+    outer_bias[0] = -1 - 2 * low / (high - low)
+    for latent, feature in enumerate(others, 1):
+        spread = x[:, feature].std() or 1.0
+        outer[turns + feature, latent] = _LATENT / (spread * _SIGNAL * slope)
+        outer_bias[latent] = -_LATENT * x[:, feature].mean() / spread
+    outer_bias -= zero * outer[turns:].sum(axis=0)
+    return DenseNetwork(
+        (inner.astype(np.float32), outer.astype(np.float32)),
+        (inner_bias.astype(np.float32), outer_bias.astype(np.float32)),
+        activation,
+    )
+
+
+def start_decoder(decoder: DenseNetwork) -> DenseNetwork:
+    """The decoder with most units of its first layer as steps along the wound latent.
+
+    Args:
+        decoder: with random weights.
+    """
+    _, zero, _, slope = _shape(decoder.activation)
+    weight, bias = decoder.weights[0].copy(), decoder.biases[0].copy()
+    units = int(_UNITS * len(bias))
+    first, last = _apply(decoder.activation, [-1, 1])
+    places = np.linspace(float(first), float(last), units)
+    steepness = 1.5 / ((places[1] - places[0]) * slope**0.5)
+    weight[0, :units] = steepness
+    weight[1:, :units] *= 0.3
+    bias[:units] = -steepness * places - zero * weight[1:, :units].sum(axis=0)
+    return replace(
+        decoder, weights=(weight, *decoder.weights[1:]), biases=(bias, *decoder.biases[1:])
+    )
+
+
+def _turns(hidden: Sequence[int]) -> int:
+    return int(_TURNS * hidden[-1])
+
+
+def _apply(activation: str, values: Sequence[float]) -> Floats:
+    h = np.array([values], np.float32)
+    ACTIVATIONS[activation][0](h)
+    return np.asarray(h[0], np.float64)
+
+
+def _shape(activation: str) -> tuple[float, float, float, float]:
+    """The lowest value of an activation, that at zero, the highest, and its slope at zero."""
+    low, before, zero, after, high = _apply(activation, [-50, -0.05, 0, 0.05, 50])
+    return float(low), float(zero), float(high), float((after - before) / 0.1)
+
+
+def _least_spread(x: Floats, angle: int, weights: Floats) -> tuple[Floats, list[int]]:
+    """The feature to wind, less what the others tell of it, as a direction; and the others."""
+    features = [i for i in range(x.shape[1]) if i != angle]
+    found = []
+    for feature in features:
+        others = [i for i in features if i != feature]
+        known = np.column_stack([x[:, others], np.ones(len(x))])
+        slopes = np.linalg.lstsq(known, x[:, feature], rcond=None)[0][:-1]
+        direction = np.zeros(x.shape[1])
+        direction[feature], direction[others] = 1, -slopes
+        low, high = np.quantile(x @ direction, [0.16, 0.84])
+        found.append((weights[feature] * (high - low), feature, direction, others))
+    _, _, direction, others = min(found, key=lambda one: one[:2])
+    return direction, others
+
+
+def _edges(a: Floats, turns: int) -> Floats:
+    """Ends of the turns, shape (turns + 1,): as dense as the cube root of the density of ``a``.
+
+    That makes the mean squared distance to the nearest turn smallest (Panter and Dite, Proc. IRE
+    39, 1951).
+    """
+    first, last = np.quantile(a, [_OUTLIERS, 1 - _OUTLIERS])
+    counts, bounds = np.histogram(a, _BINS, (float(first), float(last)))
+    smooth = np.convolve(counts, np.full(9, 1 / 9), "same")
+    turned = np.cumsum(np.cbrt(smooth + 1e-3 * smooth.max()))
+    turned = np.append(0, turned) / turned[-1]
+    return np.asarray(np.interp(np.linspace(0, 1, turns + 1), turned, bounds))
