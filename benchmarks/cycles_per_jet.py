@@ -177,11 +177,12 @@ def _variant(name: str, options: dict[str, Any], jets: dict[str, Float32s]) -> l
     def decode(count: int) -> Callable[[], object]:
         return partial(codec.decode, codec.encode({k: v[:count] for k, v in jets.items()}))
 
-    half = _multiply_adds(sizes) // 2
+    networks = (codec._encoder, codec._decoder)  # noqa: SLF001  (no user needs them)
+    encoder, decoder = (sum(w.size for w in one.weights) for one in networks if one)
     return [
         *_network(name, network, features)[:2],
-        Task(name, "codec", "encode", half, encode),
-        Task(name, "codec", "decode", half, decode),
+        Task(name, "codec", "encode", encoder, encode),
+        Task(name, "codec", "decode", decoder, decode),
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import anchors_table, cases, figure
@@ -143,13 +144,26 @@ def variants(result: dict[str, Any]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for row in result["rows"]:
-        width = row["half_widths"]
-        lines.append(
-            f"| {row['name']} | {row['rmse']:.3f} | {width['m']:.1%} | {width['pt']:.1%}"
-            f" | {width['phi']:.3f} | {width['eta']:.3f} | {row['seconds']:.0f} |"
-        )
+        runs = row["runs"]
+        widths = [
+            _over_seeds([run["half_widths"][name] for run in runs], percent=name in ("m", "pt"))
+            for name in ("m", "pt", "phi", "eta")
+        ]
+        rmse = _over_seeds([run["rmse"] for run in runs])
+        seconds = fmean([run["seconds"] for run in runs])
+        lines.append(f"| {row['name']} | {rmse} | {' | '.join(widths)} | {seconds:.0f} |")
     lines.append(f"| the original study | {ORIGINAL_RMSE} | | | | | |")
-    return "\n".join(lines)
+    seeds = len(result["rows"][0]["runs"])
+    return "\n".join([*lines, "", f"{result['epochs']} epochs each; seeds: {seeds}."])
+
+
+def _over_seeds(values: list[float], *, percent: bool = False) -> str:
+    """Mean, and the standard deviation where there are several."""
+    unit, factor, digits = ("%", 100, 2) if percent else ("", 1, 4)
+    text = f"{factor * fmean(values):.{digits}f}{unit}"
+    if len(values) > 1:
+        text += f" ± {factor * stdev(values):.{digits}f}{unit}"
+    return text
 
 
 def cycles(result: dict[str, Any]) -> str:

@@ -34,7 +34,7 @@ def run_demo(directory: Path, rates: str | None) -> None:
     make_directory(directory)
     source = atlasae.sample("dijets")
     jets = atlasae.read_jets(source)
-    autoencoder = AutoencoderCodec(latent=3, scaling="log", epochs=EPOCHS)
+    autoencoder = AutoencoderCodec(latent=3, epochs=EPOCHS)
     codecs = {"bounded": BoundedCodec(tolerance=1e-3), "autoencoder": autoencoder}
     descriptions: dict[Path, str] = {}
     compressed = []

@@ -155,6 +155,12 @@ def test_wrapping():
     )
 
 
+def test_the_standard_rmse_of_phi_is_that_of_an_angle():
+    reference = {"phi": [-1.0, 1.0]}
+    found = metrics.standard_rmse({"phi": [3.1]}, {"phi": [-3.1]}, reference)
+    assert found == pytest.approx(2 * np.pi - 6.2)
+
+
 def test_the_standard_rmse_is_in_units_of_the_reference():
     reference = {"a": [0.0, 2.0], "b": [0.0, 20.0]}
     assert (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import tempfile
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +22,7 @@ from atlasae.progress import progress_bar
 with needs_extra("autoencoder", "training an autoencoder"):
     import torch
     from fastai.basics import DataLoaders, Learner, OptimWrapper
-    from fastai.callback.core import Callback
+    from fastai.callback.core import Callback, CancelFitException
     from fastai.callback.schedule import SuggestionMethod  # also gives Learner its fit_one_cycle
     from pytorch_optimizer import SOAP
     from scipy.spatial import KDTree
@@ -41,6 +42,7 @@ _OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adamw": partial(torch.optim.AdamW, betas=(0.9, 0.99)),
 }
 _NEIGHBOR = 4  # the distance to this neighbor sets the width of the jitter
+_PATIENCE = 10  # epochs that a training at a constant rate may pass without a better one
 
 
 def split_jets(table: Table, valid: Any, seed: int) -> tuple[Table, Table]:
@@ -124,12 +126,14 @@ class Trainer:
                 or of the last epoch if there are none.
             epochs: passes over ``train``.
             lr: learning rate; the highest of the one cycle.
-            schedule: ``one_cycle`` (Smith and Topin, arXiv:1708.07120) or ``constant``.
+            schedule: ``one_cycle`` (Smith and Topin, arXiv:1708.07120) or ``constant``, which
+                stops, and logs why, when a tenth of the epochs (at least 10) brought no better one
+                on the held-out jets.
 
         Returns:
             The trained network and the losses by epoch.
         """
-        best = _BestEpoch()
+        best = _BestEpoch(stops=schedule == "constant")
         with self._learner(network, train, valid) as (learner, module):
             callbacks = [best, _ProgressBar(shown=self.progress)]
             if schedule == "one_cycle":
@@ -167,9 +171,8 @@ class Trainer:
         device = _device(self.device)
         with _seeded(self.seed), one_thread(), tempfile.TemporaryDirectory() as scratch:
             module = network.to_torch().to(device)
-            for layer in [layer for layer in module if isinstance(layer, torch.nn.Linear)][
-                : self.frozen
-            ]:
+            layers = [layer for layer in module if isinstance(layer, torch.nn.Linear)]
+            for layer in layers[: self.frozen]:
                 layer.requires_grad_(False)
             batches = partial(_Batches, angles=list(self.angles), device=device)
             loaders = DataLoaders(
@@ -303,11 +306,12 @@ class _Batches:
 
 
 class _BestEpoch(Callback):  # type: ignore[misc]
-    """Records the losses and keeps the weights of the best epoch."""
+    """Records the losses, keeps the weights of the best epoch, and ends a training in vain."""
 
     order = 60  # after the Recorder
 
-    def __init__(self) -> None:
+    def __init__(self, *, stops: bool) -> None:
+        self.stops = stops
         self.history = History()
         self.state: dict[str, torch.Tensor] = {}
 
@@ -328,10 +332,25 @@ class _BestEpoch(Callback):  # type: ignore[misc]
         if self.history.best_epoch == len(self.history) - 1:
             module = cast("torch.nn.Module", self.learn.model)
             self.state = {k: v.detach().clone() for k, v in module.state_dict().items()}
+        self._stop_in_vain()
+
+    def _stop_in_vain(self) -> None:
+        history, epochs = self.history, self.learn.n_epoch
+        last = len(history) - 1
+        if not np.isfinite([history.train[-1], *history.valid[-1:]]).all():
+            raise CancelFitException
+        if self.stops and last - history.best_epoch >= max(_PATIENCE, epochs // 10):
+            _logger.info(
+                "stopped after %d of %d epochs: the loss on held-out jets was lowest after %d",
+                last + 1,
+                epochs,
+                history.best_epoch + 1,
+            )
+            raise CancelFitException
 
 
 class _ProgressBar(Callback):  # type: ignore[misc]
-    """Shows the epochs, the loss and the time left on the terminal."""
+    """Shows the epochs, the loss and the time left on the terminal; logs the time that all take."""
 
     order = 70
 
@@ -341,11 +360,15 @@ class _ProgressBar(Callback):  # type: ignore[misc]
     def before_fit(self) -> None:
         self.bar.start()
         self.task = self.bar.add_task("training", total=self.learn.n_epoch)
+        self.start = time.monotonic()
 
     def after_epoch(self) -> None:
         loss = self.learn.recorder.smooth_loss.value
         self.bar.update(self.task, advance=1, description=f"training, loss {loss:.4f}")
         epoch = self.learn.epoch + 1
+        if epoch == 1:
+            seconds = self.learn.n_epoch * (time.monotonic() - self.start)
+            _logger.info("%d epochs take about %.0f s", self.learn.n_epoch, seconds)
         _logger.debug("epoch %d of %d: loss %.4f", epoch, self.learn.n_epoch, loss)
 
     def after_fit(self) -> None:

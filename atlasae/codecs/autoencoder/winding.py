@@ -2,15 +2,16 @@
 
 k features into k - 1 latents: one latent has to run through a plane, and a network that starts at
 random finds few of the turns that this takes. Here they are constructed. The feature that has the
-least spread given the others, less what those tell of it, is cut into n turns. The latent of
-turn t, counted from 0, is
+least spread given the others, less what those tell of it, and the angle phi make a plane, which
+n lines cut into turns. Line i leads from ``edges[i]`` at phi = -pi to ``edges[i + 1]`` at phi = pi.
+The latent of a jet that lies above t lines is
 
     z = (2 t + phi / pi) / n - 1
 
-and turn t runs from ``edges[t]`` at phi = -pi to ``edges[t + 1]`` at phi = pi. So the latent is
-continuous where phi ends, like the thread of a screw, and has no turning points. Units so steep
-that they are steps count the turns; the other features pass through the linear part of the
-activation, one latent each. What is left to learn is the decoder.
+As line i ends where line i + 1 begins, it is continuous where phi ends, like the thread of a screw,
+and has no turning points. For each line there is a unit so steep that it is a step; the other
+features pass through the linear part of the activation, one latent each. What is left to learn is
+the decoder.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _SATURATING = ("tanh", "sigmoid")  # activations that have steps
 _TURNS = 0.64  # per unit of the decoder's first layer; more than 0.8 are not resolved
 _UNITS = 0.8  # share of these units that start as steps along the wound latent
 _FEWEST_TURNS = 8
-_STEEPNESS = 1e6  # a step is as wide as a millionth of a turn
+_STEEPNESS = 1e7  # so that float32 has next to no numbers on the slope of a step
 _SIGNAL = 0.02  # size at which features pass through an activation
 _LATENT = 0.3  # standard deviation of the other latents
 _BINS = 256
@@ -146,14 +147,14 @@ def _least_spread(x: Floats, angle: int, weights: Floats) -> tuple[Floats, list[
 
 
 def _edges(a: Floats, turns: int) -> Floats:
-    """Ends of the turns, shape (turns + 1,): as dense as the cube root of the density of ``a``.
+    """Ends of the lines, shape (turns + 1,): as dense as the square root of the density of ``a``.
 
-    That makes the mean squared distance to the nearest turn smallest (Panter and Dite, Proc. IRE
-    39, 1951).
+    The cube root would make the mean squared distance to the nearest turn smallest (Panter and
+    Dite, Proc. IRE 39, 1951), but leave turns in the tails with too few jets to learn from.
     """
     first, last = np.quantile(a, [_OUTLIERS, 1 - _OUTLIERS])
     counts, bounds = np.histogram(a, _BINS, (float(first), float(last)))
     smooth = np.convolve(counts, np.full(9, 1 / 9), "same")
-    turned = np.cumsum(np.cbrt(smooth + 1e-3 * smooth.max()))
+    turned = np.cumsum(np.sqrt(smooth + 1e-3 * max(smooth.max(), 1)))
     turned = np.append(0, turned) / turned[-1]
     return np.asarray(np.interp(np.linspace(0, 1, turns + 1), turned, bounds))

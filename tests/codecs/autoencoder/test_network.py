@@ -58,6 +58,14 @@ def test_large_inputs_do_not_overflow(network):
         assert np.isfinite(network(np.full((2, 4), 1e4, np.float32))).all()
 
 
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+def test_the_signal_does_not_vanish_before_training(activation, x):
+    sizes = (4, 100, 100, 100, 3)
+    network = DenseNetwork.initial(sizes, activation, np.random.default_rng(0))
+    reach = network(x).std(axis=0)
+    assert 0.02 < reach.min() < reach.max() < 5
+
+
 def test_an_unknown_activation_is_refused():
     with pytest.raises(InputError, match="did you mean 'tanh'"):
         DenseNetwork.initial((2, 2), "tahn", np.random.default_rng(0))
