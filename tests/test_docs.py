@@ -71,14 +71,14 @@ def sample(tmp_path_factory):
 def directory(tmp_path, monkeypatch, sample):
     """The directory of a reader, with little data and short work."""
     from atlasae.campaign import running
-    from atlasae.codecs.autoencoder import codec
+    from atlasae.codecs.autoencoder import start
     from atlasae.report import compare
 
     (tmp_path / "events.root").write_bytes(sample.read_bytes())
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(samples, "_DATA", sample.parent)
-    monkeypatch.setattr(codec, "_DEFAULT_STEPS", STEPS)
+    monkeypatch.setattr(start, "_STEPS", STEPS)
     monkeypatch.setattr(running, "cores", lambda _: 1)  # few files take less than new processes
     every = compare.figures_of
     monkeypatch.setattr(compare, "figures_of", lambda *options: islice(every(*options), FIGURES))
