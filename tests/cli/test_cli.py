@@ -459,7 +459,7 @@ def test_the_demonstration(run, tmp_path, monkeypatch, few_figures, few_events, 
 def test_help_says_what_an_autoencoder_costs(run, command):
     shown = " ".join(run(command, "--help").output.split())
     assert "no bound" in shown
-    assert "10 % on pt" in shown
+    assert "2 % on the mass" in shown
     assert "some jets come back far off" in shown
 
 
