@@ -169,7 +169,7 @@ def train(
     """Train an autoencoder on the jets of SOURCE (a ROOT file or a pickle of jets).
 
     The codec is written to TARGET, for compress --codec. Its error has no bound: three latents
-    cost about 2 % on the mass, and single jets come back far off. Prefer it to study latents, or
+    cost about 2 % on the mass, and some jets come back far off. Prefer it to study latents, or
     for a fixed size per jet; fit makes the codec that keeps a tolerance.
     """
     codec = atlasae.AutoencoderCodec(hidden=options.parse_widths(hidden), **hyperparameters)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TOLERANCE_HELP = "Largest error: 1e-3, pt=1e-3,eta=1e-4, resolution, nanoaod or lossless."
 COST_OF_LATENTS = (
-    "Its error has no bound: 3 cost about 2 % on the mass, and single jets come back far off. Prefer it to"
+    "Its error has no bound: 3 cost about 2 % on the mass, and some jets come back far off. Prefer it to"
     " study latents, or for a fixed size per jet; else --tolerance, which bounds the error."
 )
 _VERBOSITY = f"{__name__}.verbosity"  # which of the two is given, in the context of a command
