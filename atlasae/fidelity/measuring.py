@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from atlasae.errors import DamagedFileError, InputError
-from atlasae.fidelity.measured import LARGEST, Errors, Kept, Measured, Pairs, Shift, merged
+from atlasae.fidelity import changes
+from atlasae.fidelity.measured import LARGEST, Errors, Kept, Measured, Shift, merged
 from atlasae.jets.observables import OBSERVABLES, observables
 from atlasae.jets.table import column_of
 from atlasae.quantization.arithmetic import is_zero_of_other_sign
@@ -84,11 +85,17 @@ class Measurement:
             decoded = after.columns[name].astype(values.dtype, copy=False)
             errors[name] = _errors(values, decoded, self._tolerances.get(name))
             if name in self._cuts:
-                migrations[name] = _migrations(values, decoded, self._cuts[name])
+                dtype = values.dtype if values.dtype.kind == "f" else np.float64
+                edges = np.array(self._cuts[name], dtype)
+                migrations[name] = tuple(changes.migrations(values, decoded, edges).tolist())
         pt = column_of("pt", before), column_of("pt", after)
         neighbours = leading = None
         if pt[0] is not None and pt[1] is not None and before.counts is not None:
-            neighbours, leading = _pairs(pt[0], pt[1], before.counts.astype(np.int64))
+            counts = before.counts.astype(np.int64)
+            neighbours, leading = (
+                changes.changes_of_order(pt[0], pt[1], rows(pt[0], counts))
+                for rows in (changes.neighbors, changes.leading_two)
+            )
         shifts = _observables(before, after)
         kept = {str(one): _kept(one.errors(before, after)[0]) for one in self._quantities}
         return Measured(errors, migrations, neighbours, leading, shifts, kept)
@@ -166,48 +173,6 @@ def _passed(before: Table, after: Table, quantiles: Mapping[str, Values]) -> dic
         )
         found[name] = np.array([*differences], np.int64)
     return found
-
-
-def _migrations(before: Values, after: Values, cuts: Sequence[float]) -> tuple[int, ...]:
-    """How many values are on another side of each edge: below, at, or above."""
-    edges = np.array(cuts, before.dtype if before.dtype.kind == "f" else np.float64)
-    return tuple(
-        int(
-            np.count_nonzero(
-                ((before < edge) != (after < edge))
-                | ((before == edge) != (after == edge))
-                | ((before > edge) != (after > edge))
-            )
-        )
-        for edge in edges
-    )
-
-
-def _pairs(before: Values, after: Values, counts: Integers) -> tuple[Pairs, Pairs]:
-    """What became of neighbours whose pt does not rise, and of the leading two of each event."""
-    starts = np.cumsum(counts) - counts
-    follows = np.ones(len(before), bool)
-    follows[starts[counts > 0]] = False
-    falls = follows[1:] & (before[1:] <= before[:-1])
-    first = starts[counts > 1]
-    second = first + 1
-    if np.count_nonzero(falls) < np.count_nonzero(follows):
-        events = np.repeat(np.arange(len(counts)), counts)
-        ranked = np.lexsort((-before.astype(np.float64), events))
-        first, second = ranked[first], ranked[second]
-    rows = np.flatnonzero(falls)
-    return _changes(before, after, rows, rows + 1), _changes(before, after, first, second)
-
-
-def _changes(before: Values, after: Values, first: Integers, second: Integers) -> Pairs:
-    """What became of pairs of jets, the first of which is not the smaller one."""
-    was_tied, is_tied = before[first] == before[second], after[first] == after[second]
-    return Pairs(
-        len(first),
-        int(np.count_nonzero(~was_tied & (after[first] < after[second]))),
-        int(np.count_nonzero(~was_tied & is_tied)),
-        int(np.count_nonzero(was_tied & ~is_tied)),
-    )
 
 
 def _kept(errors: Floats) -> Kept:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from atlasae.errors import MissingNameError
+from atlasae.fidelity.changes import changes_of_order, leading_two, neighbors
 from atlasae.jets.observables import OBSERVABLES
 from atlasae.jets.table import column_of
+from atlasae.quantization.sides import sides_of
 from atlasae.report.bins import edges_for
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     from atlasae.quantization.tolerance import Tolerance
     from atlasae.report.comparison import Comparison, DecodedFile
-    from atlasae.types import Floats, Values
+    from atlasae.types import Floats
 
 
 @dataclass(frozen=True)
@@ -148,11 +150,7 @@ def _cuts(comparison: Comparison, file: DecodedFile) -> Iterator[Line]:
             if not len(edges):
                 continue
             places = edges_for(before, edges)
-            moved = np.zeros(len(before), bool)
-            for side in ("left", "right"):  # tells at an edge from above it
-                moved |= places.searchsorted(before, side) != places.searchsorted(after, side)
-            moved &= ~(np.isnan(before) & np.isnan(after))
-            count = int(np.count_nonzero(moved))
+            count = int(np.count_nonzero(sides_of(before, places) != sides_of(after, places)))
             found = f"{_jets(count, len(before))} on another side" if count else "no jet moved"
             what = f"{name} at {_list(edges)}"
             words = "no jet on another side" if is_promised else ""
@@ -168,51 +166,21 @@ def _order(comparison: Comparison, file: DecodedFile) -> Iterator[Line]:
     is_kept = bool(file.codecs) and all(
         getattr(codec, "order_kept_", None) is not None for codec in file.codecs
     )
+    counts = counts.astype(np.int64)
     leading = leading_two(before, counts)
     follow = bool(np.all(leading[1] == leading[0] + 1))  # then they are neighbors
-    for what, (one, other), is_promised in (
-        ("neighbors in pt", neighbors(counts), is_kept),
+    for what, rows, is_promised in (
+        ("neighbors in pt", neighbors(before, counts), is_kept),
         ("two leading jets", leading, is_kept and follow),
     ):
-        was, now = (pt[one] - pt[other] for pt in (before, after))
-        in_order = was >= 0
-        pairs = int(np.count_nonzero(in_order))
-        swapped = int(np.count_nonzero(in_order & ~(now >= 0)))
-        tied = int(np.count_nonzero((was > 0) & (now == 0)))
-        parted = int(np.count_nonzero((was == 0) & (now > 0)))
-        if not pairs:
+        pairs = changes_of_order(before, after, rows)
+        if not pairs.number:
             continue
-        changes = (swapped, "swap"), (tied, "new tie"), (parted, "parted tie")
+        changes = (pairs.swapped, "swap"), (pairs.tied, "new tie"), (pairs.parted, "parted tie")
         words = [_number_of(count, word) for count, word in changes if count]
-        found = f"{' and '.join(words) or 'no swap and no new tie'} in {pairs:,} pairs"
-        kept = not (swapped or tied or parted) if is_promised else None
+        found = f"{' and '.join(words) or 'no swap and no new tie'} in {pairs.number:,} pairs"
+        kept = not pairs.changed if is_promised else None
         yield Line(what, "order kept" if is_promised else "", found, kept)
-
-
-def neighbors(counts: Values) -> tuple[Values, Values]:
-    """The rows of all jets that are followed by one of the same event, and of those that follow.
-
-    Example:
-        >>> neighbors(np.array([2, 1, 3]))[0].tolist()
-        [0, 3, 4]
-    """
-    events = np.repeat(np.arange(len(counts)), counts)
-    rows = np.flatnonzero(events[1:] == events[:-1])
-    return rows, rows + 1
-
-
-def leading_two(pt: Values, counts: Values) -> tuple[Values, Values]:
-    """The rows of the jets with the largest and second largest pt of all events with two.
-
-    Example:
-        >>> first, second = leading_two(np.array([30.0, 50.0, 9.0, 8.0, 7.0]), np.array([2, 1, 2]))
-        >>> first.tolist(), second.tolist()
-        ([1, 3], [0, 4])
-    """
-    events = np.repeat(np.arange(len(counts)), counts)
-    order = np.lexsort((-pt, events))
-    starts = (np.cumsum(counts) - counts)[counts > 1]
-    return order[starts], order[starts + 1]
 
 
 def _kept_quantities(comparison: Comparison, file: DecodedFile) -> Iterator[Line]:

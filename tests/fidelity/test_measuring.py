@@ -132,10 +132,8 @@ def test_the_order_in_pt_is_followed_pair_by_pair(case):
         for i, j in pairwise(rows):
             if before[i] >= before[j]:
                 neighbours = neighbours.merged(pair(before, after, i, j))
-        if count > 1:
-            ranked = sorted(rows, key=lambda row: (math.isnan(before[row]), -before[row], row))
-            if math.isnan(before[ranked[0]]):
-                ranked = [*rows]
+        ranked = sorted((row for row in rows if before[row] > 0), key=lambda row: -before[row])
+        if len(ranked) > 1:
             leading = leading.merged(pair(before, after, *ranked[:2]))
         start += count
     found = measured({"pt": np.array(before)}, {"pt": np.array(after)}, np.array(counts))

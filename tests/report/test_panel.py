@@ -14,9 +14,10 @@ import uproot
 import atlasae
 from atlasae import Codec
 from atlasae.errors import AtlasaeError, MissingNameError
+from atlasae.fidelity.changes import leading_two
 from atlasae.jets.table import Table
 from atlasae.report.figures import figures_of
-from atlasae.report.promises import leading_two, panel, verdict
+from atlasae.report.promises import panel, verdict
 from atlasae.report.reading import read_comparison
 from atlasae.report.summary import summarise
 from tests.helpers import compress, make_jets
