@@ -12,6 +12,7 @@ import numpy as np
 
 from atlasae.codecs.bounded.codec import BoundedCodec
 from atlasae.compiled import kernels
+from atlasae.fidelity.changes import changes_of_order, neighbors
 from atlasae.jets.table import to_table
 from atlasae.quantization.sides import sides_of
 from atlasae.quantization.tolerance import rel
@@ -108,17 +109,13 @@ def _kept(codec: BoundedCodec, table: Table, decoded: Table) -> dict[str, Any]:
         int(np.count_nonzero(_errors(codec, name, table, decoded) > 1)) for name in table.columns
     )
     assert table.counts is not None
-    event = np.repeat(np.arange(len(table.counts)), table.counts)
-    falls, ties = zip(*((a[1:] < a[:-1], a[1:] == a[:-1]) for a in pt), strict=True)
-    is_lost = (falls[0] & ~falls[1]) | (ties[0] & ~ties[1])
+    pairs = neighbors(pt[0], table.counts)
     return {
         "beyond the tolerance": beyond,
         "across pt = 30": _crossed(pt, np.array([CUT])),
         "in another bin of pt": _crossed(pt, BINS),
         "across abs(eta) = 2.4": _crossed(eta, np.array([-ETA, ETA])),
-        "neighbours in another order, or equal": int(
-            np.count_nonzero(is_lost & (event[1:] == event[:-1]))
-        ),
+        "neighbours in another order, or equal": changes_of_order(*pt, pairs).changed,
         "before": np.histogram(pt[0], _NARROW)[0],
         "after": np.histogram(pt[1], _NARROW)[0],
     }
