@@ -63,13 +63,14 @@ def draw(
         centers, counts = mass_axis.centers[is_filled], counts[is_filled]
         axes[1].errorbar(
             centers, np.ones(len(centers)), 1 / np.sqrt(counts), fmt="none", color="0.6",
-            elinewidth=6, label="statistical error",
+            elinewidth=6, label="statistical error of the original",
         )  # fmt: skip
-        axes[1].plot(
-            centers, decoded[is_filled] / counts, "o", color="C1", label="decoded / original"
-        )
+        axes[1].plot(centers, decoded[is_filled] / counts, "o", color="C1", label="decoded")
         axes[1].set(
-            xlabel=r"$m_{jj}$ [GeV]", ylabel="Events, ratio", xlim=(0, 500), ylim=(0.7, 1.3)
+            xlabel=r"$m_{jj}$ [GeV]",
+            ylabel="Events, decoded / original",
+            xlim=(0, 500),
+            ylim=(0.7, 1.3),
         )
         axes[1].legend()
         errors = (pt[1] / pt[0] - 1) / tolerance
@@ -100,8 +101,8 @@ def main() -> None:
     moved = int(ak.sum(before[1] != after[1]))
     shift = np.abs(ak.to_numpy(after[2] / before[2]) - 1).max() if not moved else np.nan
     title = (
-        f"{contents.ratio:.1f} times smaller; {moved} of {len(before[1]):,} events change the"
-        f" selection; $m_{{jj}}$ of one moves by at most {shift:.2%}"
+        f"{contents.ratio:.1f} times smaller; {moved} of {len(before[1]):,} events enter or leave"
+        f" the selection; $m_{{jj}}$ changes by at most {shift:.2%}"
     )
     print(title.replace("$", ""))
     draw(before, after, given.tolerance, title, given.output)

@@ -49,7 +49,7 @@ def print_card(card: Card) -> None:
         jets = f"{one.jets:,} jets, {one.codec}, SHA-256 {one.codec_digest}"
         console.print(printable(f"{name}: {jets}"), soft_wrap=True)
     for source in card.sources:
-        text = f"from {source.name}: {source.bytes:,} bytes, SHA-256 of windows {source.digest}"
+        text = f"from {source.name}: {source.bytes:,} bytes, checksum {source.digest}"
         console.print(printable(text), soft_wrap=True)
     console.print(printable(f"written by atlasae {', '.join(card.versions)}"))
     for path, why in card.left_out.items():
@@ -71,7 +71,10 @@ def _rows_of_collection(card: CollectionCard) -> Iterator[_Row]:
         kept = ("NO" if card.neighbours.changed else "yes") if card.keeps_order else ""
         yield f"order in {name}: neighbours", promised, _changes(card.neighbours), kept
     if card.leading is not None:
-        yield f"order in {name}: leading two", _NOTHING, _changes(card.leading), ""
+        # where they do not follow one another, their order is not promised
+        promised = "the same if sorted" if card.keeps_order else _NOTHING
+        kept = "yes" if card.keeps_order and not card.leading.changed else ""
+        yield f"order in {name}: leading two", promised, _changes(card.leading), kept
     for quantity, found in card.kept.items():
         measured = f"largest error {found.share:.4g} x tolerance"
         yield quantity, "kept", measured, "NO" if found.beyond else "yes"
@@ -114,7 +117,7 @@ def _errors(errors: Errors, *, bounded: bool) -> str:
     of = " x tolerance" if bounded else ""
     text = (
         f"largest error {errors.share:.4g}{of}, mean {errors.mean:+.4f} ± {errors.mean_error:.4f},"
-        f" width {errors.width:.4f}; KS distance {errors.ks:.1e}"
+        f" width {errors.width:.3f}, KS {errors.ks:.1e}"
     )
     return text + (f"; {errors.beyond:,} beyond" if errors.beyond else "")
 
@@ -130,8 +133,9 @@ def _row_of_cuts(card: FeatureCard) -> _Row:
 
 def _changes(pairs: Pairs) -> str:
     return (
-        f"{pairs.swapped:,} changed places, {pairs.tied:,} became equal, {pairs.parted:,} became"
-        f" unequal, of {_number(pairs.number, 'pair', 'pairs')}"
+        f"{_number(pairs.swapped, 'swap', 'swaps')}, {_number(pairs.tied, 'new tie', 'new ties')},"
+        f" {_number(pairs.parted, 'lost tie', 'lost ties')}"
+        f" in {_number(pairs.number, 'pair', 'pairs')}"
     )
 
 

@@ -60,7 +60,7 @@ def print_contents(contents: Contents) -> None:
     for part in contents.parts:
         if part.quantities:
             name, kept = _name(part.tree, part.name or "jets", several), ", ".join(part.quantities)
-            cost = f"{part.exact_events:,} have exact values for it, {part.exact_bytes:,} bytes"
+            cost = f"exact values in {part.exact_events:,} of them, {part.exact_bytes:,} bytes"
             console.print(printable(f"{name}: kept in each entry: {kept}; {cost}"))
     for tree, entries in contents.entries.items():
         console.print(f"{printable(tree)}: {entries:,} entries")

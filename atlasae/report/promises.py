@@ -43,7 +43,7 @@ def verdict(lines: Sequence[Line]) -> str:
     """All lines in one sentence.
 
     Example:
-        >>> verdict([Line("pt", "0.01, relative", "at most 0.9 of it", True), Line("order", "", "")])
+        >>> verdict([Line("pt", "0.01, relative", "largest error 90 %", True), Line("order", "", "")])
         'The one promise is kept.'
     """
     promises = [line for line in lines if line.kept is not None]
@@ -118,9 +118,9 @@ def _tolerance(comparison: Comparison, file: DecodedFile, name: str) -> Line:
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = np.abs(after - before) / bound
     worst = float(np.max(shares[np.isfinite(shares)], initial=0.0))
-    found = f"worst jet at {_percent_of(worst)} of it"
+    found = f"largest error {_percent_of(worst)} of the tolerance"
     if count:
-        found = f"{_jets(count, len(before))} beyond, the worst at {worst:.3g} times it"
+        found = f"{_jets(count, len(before))} beyond, the largest error {worst:.3g} x tolerance"
     return Line(name, promised, found, not count)
 
 
@@ -176,7 +176,7 @@ def _order(comparison: Comparison, file: DecodedFile) -> Iterator[Line]:
         pairs = changes_of_order(before, after, rows)
         if not pairs.number:
             continue
-        changes = (pairs.swapped, "swap"), (pairs.tied, "new tie"), (pairs.parted, "parted tie")
+        changes = (pairs.swapped, "swap"), (pairs.tied, "new tie"), (pairs.parted, "lost tie")
         words = [_number_of(count, word) for count, word in changes if count]
         found = f"{' and '.join(words) or 'no swap and no new tie'} in {pairs.number:,} pairs"
         kept = not pairs.changed if is_promised else None
@@ -194,13 +194,12 @@ def _kept_quantities(comparison: Comparison, file: DecodedFile) -> Iterator[Line
             continue
         count, worst = int(np.count_nonzero(errors > 1)), float(errors.max(initial=0.0))
         unit = "event" if of_events else "jet"
-        found = (
-            f"worst {unit} at {_percent_of(worst)} of it" if what else f"the same in all {unit}s"
-        )
+        found = f"largest error {_percent_of(worst)} of the tolerance"
+        if not what and not count:
+            found = f"the same in all {unit}s"
         if count:
-            found = (
-                f"{count:,} of {len(errors):,} {unit}s beyond, the worst at {worst:.3g} times it"
-            )
+            beyond_it = f"{count:,} of {len(errors):,} {unit}s beyond"
+            found = f"{beyond_it}, the largest error {worst:.3g} x tolerance"
         kind = "absolute" if bound.startswith("abs ") else "relative"
         promised = f"± {bound.removeprefix('abs ')}, {kind}" if what else "the same"
         yield Line(what or text, promised, found, not count)

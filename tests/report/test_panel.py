@@ -93,7 +93,9 @@ def test_promises_that_are_kept(comparison):
     for name in ("pt", "m", "phi", "eta"):
         assert [each[name].kept for each in (loose, kept, exact)] == [True] * 3
     assert loose["pt"].promised == "± 0.05, relative"
-    share = float(loose["pt"].found.removeprefix("worst jet at ").removesuffix(" % of it"))
+    share = float(
+        loose["pt"].found.removeprefix("largest error ").removesuffix(" % of the tolerance")
+    )
     errors = np.abs(comparison.files[0].residuals["pt"].values)
     assert share == pytest.approx(100 * errors.max() / 0.05, abs=0.01)
     assert exact["eta"].found == "unchanged in all jets"
@@ -134,7 +136,7 @@ def test_a_broken_tolerance_is_seen(comparison):
     other = changed(comparison, pt=pt)
     line = lines_of(*other)["pt"]
     assert line.kept is False
-    assert "1 of 1,500 jets beyond, the worst at" in line.found
+    assert "1 of 1,500 jets beyond, the largest error" in line.found
     lines = panel(*other)
     assert verdict(lines) == "1 of 4 promises is broken."
     row = summarise(other[0], "")["files"][0]
@@ -201,7 +203,7 @@ def test_kept_quantities_are_lines(comparison):
     worst = np.abs(file.residuals["eta"].values).max() / 1e-2
     assert worst > 1
     assert lines["eta"].promised == "± 0.01, absolute"
-    assert f"the worst at {worst:.3g} times it" in lines["eta"].found
+    assert f"the largest error {worst:.3g} x tolerance" in lines["eta"].found
     assert not lines["eta"].kept
     assert not lines["phi > 1"].kept
     assert lines["btag"].kept is None

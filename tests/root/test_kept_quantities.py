@@ -104,7 +104,7 @@ def test_the_command_prints_the_cost(source, tmp_path):
     run = CliRunner().invoke(main, ["compress", str(source), str(target), "--keep", "HT: 1e-4"])
     assert run.exit_code == 0
     part = of_jets(atlasae.info(target))
-    cost = f"{part.exact_events:,} have exact values for it, {part.exact_bytes:,} bytes"
+    cost = f"exact values in {part.exact_events:,} of them, {part.exact_bytes:,} bytes"
     assert f"Jet: kept in each entry: HT: 0.0001; {cost}" in run.output
 
 
