@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from atlasae.fidelity.measured import Pairs
-from atlasae.jets.per_event import largest_two
+from atlasae.jets.per_event import follows_another, largest_two
 from atlasae.quantization.sides import sides_of
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from atlasae.types import Integers, Values
 
     Rows: TypeAlias = tuple[Integers, Integers]  # of the first and the second jet of each pair
@@ -45,7 +47,7 @@ def migrations(before: Values, after: Values, edges: Values) -> Integers:
     return counts
 
 
-def neighbors(pt: Values, counts: Integers) -> Rows:
+def neighbors(pt: Values, counts: NDArray[np.integer[Any]]) -> Rows:
     """The pairs of jets that follow one another in an event, where pt does not rise.
 
     Args:
@@ -57,13 +59,11 @@ def neighbors(pt: Values, counts: Integers) -> Rows:
         >>> first.tolist(), second.tolist()
         ([0], [1])
     """
-    follows = np.ones(len(pt), bool)
-    follows[(np.cumsum(counts) - counts)[counts > 0]] = False
-    first = np.flatnonzero(follows[1:] & (pt[1:] <= pt[:-1]))
+    first = np.flatnonzero(follows_another(counts)[1:] & (pt[1:] <= pt[:-1]))
     return first, first + 1
 
 
-def leading_two(pt: Values, counts: Integers) -> Rows:
+def leading_two(pt: Values, counts: NDArray[np.integer[Any]]) -> Rows:
     """The two jets with the largest pt of each event that has two.
 
     Args:
@@ -75,7 +75,7 @@ def leading_two(pt: Values, counts: Integers) -> Rows:
         >>> first.tolist(), second.tolist()
         ([1, 3], [0, 4])
     """
-    first, second = largest_two(pt.astype(np.float64, copy=False), counts)
+    first, second = largest_two(pt.astype(np.float64, copy=False), counts.astype(np.int64))
     exists = second >= 0
     return first[exists], second[exists]
 

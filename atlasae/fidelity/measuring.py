@@ -91,9 +91,8 @@ class Measurement:
         pt = column_of("pt", before), column_of("pt", after)
         neighbours = leading = None
         if pt[0] is not None and pt[1] is not None and before.counts is not None:
-            counts = before.counts.astype(np.int64)
             neighbours, leading = (
-                changes.changes_of_order(pt[0], pt[1], rows(pt[0], counts))
+                changes.changes_of_order(pt[0], pt[1], rows(pt[0], before.counts))
                 for rows in (changes.neighbors, changes.leading_two)
             )
         shifts = _observables(before, after)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from atlasae.types import Floats, Integers, Values
 
 
@@ -33,6 +35,25 @@ def reduced(operation: np.ufunc, values: Values, counts: Integers, empty: float)
         starts = (np.cumsum(counts) - counts)[has_jets]
         results[has_jets] = operation.reduceat(values, starts)
     return results
+
+
+def follows_another(counts: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+    """Whether each jet has another one before it in its event.
+
+    Args:
+        counts: number of jets of each event, shape (events,).
+
+    Returns:
+        Shape (n,), of all jets.
+
+    Example:
+        >>> follows_another(np.array([3, 0, 1]))
+        array([False,  True,  True, False])
+    """
+    ends = np.cumsum(counts, dtype=np.int64)
+    follows = np.ones(int(ends[-1]) + 1 if len(ends) else 1, bool)
+    follows[ends - counts] = False  # an event without jets begins where the next one does
+    return follows[:-1]
 
 
 def jet_of_rank(values: Floats, counts: Integers, rank: int) -> Floats:
@@ -68,9 +89,8 @@ def largest_two(values: Floats, counts: Integers) -> tuple[Integers, Integers]:
         ([2, 3], [1, -1])
     """
     starts = np.cumsum(counts) - counts
-    descends = np.append(True, values[1:] <= values[:-1])[: len(values)]
-    descends[starts[counts > 0]] = True
-    if descends.all() and not np.isnan(values).any():
+    rises = follows_another(counts)[1:] & (values[1:] > values[:-1])
+    if not rises.any() and not np.isnan(values).any():
         return np.where(counts > 0, starts, -1), np.where(counts > 1, starts + 1, -1)
     first = _largest(values, counts)
     others = values.copy()

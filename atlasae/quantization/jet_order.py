@@ -18,6 +18,7 @@ import numpy as np
 from atlasae.coding.adaptive import Contexts, decode, encode
 from atlasae.coding.varint import decode_varint, encode_varint
 from atlasae.errors import DamagedFileError
+from atlasae.jets.per_event import follows_another
 from atlasae.jets.table import rows_of_events
 from atlasae.quantization.arithmetic import find_near, is_near
 from atlasae.quantization.corrections import Coded, Correction
@@ -56,7 +57,7 @@ class JetOrder(Correction):
         """No bytes for jets without events, which have no order."""
         if counts is None:
             return Coded(b"", decoded, lambda _: np.zeros(0, np.int64))
-        follows = _follows(counts)
+        follows = follows_another(counts)
         rises = _rises(values, follows)
         steps = np.diff(rises, prepend=0).astype("<u4").tobytes()
         packed = zlib.compress(steps, 9) if len(rises) else b""
@@ -142,7 +143,7 @@ def descends(values: Values, counts: NDArray[np.integer[Any]] | None) -> bool:
     """Whether the values of most jets are at most those of the jets before them in their events."""
     if counts is None:
         return False
-    follows = _follows(counts)
+    follows = follows_another(counts)
     return len(_rises(values, follows)) <= _MOST_RISES * int(follows.sum())
 
 
@@ -152,21 +153,13 @@ def _rises(values: Values, follows: NDArray[np.bool_]) -> Integers:
     return rises
 
 
-def _follows(counts: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-    """Whether each jet has another one before it in its event."""
-    ends = np.cumsum(counts)
-    follows = np.ones(int(ends[-1]) + 1 if len(ends) else 1, bool)
-    follows[ends - counts] = False  # an event without jets begins where the next one does
-    return follows[:-1]
-
-
 def _runs(counts: Integers, coded: bytes) -> tuple[NDArray[np.bool_], bytes]:
     """Whether each jet has to be at most the one before it, and the bytes that say which are equal.
 
     Raises:
         DamagedFileError: the bytes are those of other jets.
     """
-    follows = _follows(counts)
+    follows = follows_another(counts)
     number, at = decode_varint(coded, 0)
     size, start = decode_varint(coded, at)
     at = start + size

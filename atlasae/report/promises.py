@@ -166,7 +166,6 @@ def _order(comparison: Comparison, file: DecodedFile) -> Iterator[Line]:
     is_kept = bool(file.codecs) and all(
         getattr(codec, "order_kept_", None) is not None for codec in file.codecs
     )
-    counts = counts.astype(np.int64)
     leading = leading_two(before, counts)
     follow = bool(np.all(leading[1] == leading[0] + 1))  # then they are neighbors
     for what, rows, is_promised in (
