@@ -45,13 +45,13 @@ if TYPE_CHECKING:
 
 CUT = 30.0  # GeV, of pt
 BINS = np.arange(20, 2001, 10.0)  # GeV, of pt
-# of each two neighbours in the column, whether or not they are of one event
+# of each two neighbors in the column, whether or not they are of one event
 _NEIGHBOURS = [{"axis": 0, "before": 0, "after": 1, "boundary": "valid"}]
 _EXACTLY = {"type": "abs", "eb": 0}
 _ORDER = {
     "kind": "qoi_eb_stencil",
     "qoi": "sign(X[1] - X[0])",
-    "neighbourhood": _NEIGHBOURS,
+    "neighborhood": _NEIGHBOURS,
     **_EXACTLY,
 }
 _BINS = {"kind": "qoi_eb_pw", "qoi": "floor(x / 10)", **_EXACTLY}

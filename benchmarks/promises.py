@@ -115,7 +115,7 @@ def _kept(codec: BoundedCodec, table: Table, decoded: Table) -> dict[str, Any]:
         "across pt = 30": _crossed(pt, np.array([CUT])),
         "in another bin of pt": _crossed(pt, BINS),
         "across abs(eta) = 2.4": _crossed(eta, np.array([-ETA, ETA])),
-        "neighbours in another order, or equal": changes_of_order(*pt, pairs).changed,
+        "neighbors in another order, or equal": changes_of_order(*pt, pairs).changed,
         "before": np.histogram(pt[0], _NARROW)[0],
         "after": np.histogram(pt[1], _NARROW)[0],
     }

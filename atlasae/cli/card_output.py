@@ -66,10 +66,10 @@ def _rows_of_collection(card: CollectionCard) -> Iterator[_Row]:
         if feature.cuts:
             yield _row_of_cuts(feature)
     name = f"{card.collection} pt" if card.collection else "pt"
-    if card.neighbours is not None:
+    if card.neighbors is not None:
         promised = "the same" if card.keeps_order else _NOTHING
-        kept = ("NO" if card.neighbours.changed else "yes") if card.keeps_order else ""
-        yield f"order in {name}: neighbours", promised, _changes(card.neighbours), kept
+        kept = ("NO" if card.neighbors.changed else "yes") if card.keeps_order else ""
+        yield f"order in {name}: neighbors", promised, _changes(card.neighbors), kept
     if card.leading is not None:
         # where they do not follow one another, their order is not promised
         promised = "the same if sorted" if card.keeps_order else _NOTHING

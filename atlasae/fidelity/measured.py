@@ -181,7 +181,7 @@ class Measured:
         errors: by feature.
         migrations: by feature, for each cut the number of values that changed their side of it:
             below, at, or above.
-        neighbours: jets of an event that follow one another with a pt that does not rise; None
+        neighbors: jets of an event that follow one another with a pt that does not rise; None
             without events or pt.
         leading: the two jets with the largest pt of each event; None without events or pt.
         observables: changes by the names in ``atlasae.jets.observables.OBSERVABLES``.
@@ -190,7 +190,7 @@ class Measured:
 
     errors: Mapping[str, Errors] = field(default_factory=dict)
     migrations: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    neighbours: Pairs | None = None
+    neighbors: Pairs | None = None
     leading: Pairs | None = None
     observables: Mapping[str, Shift] = field(default_factory=dict)
     kept: Mapping[str, Kept] = field(default_factory=dict)
@@ -200,7 +200,7 @@ class Measured:
         return Measured(
             _each(Errors.merged, self.errors, other.errors),
             _each(_sums, self.migrations, other.migrations),
-            _either(self.neighbours, other.neighbours),
+            _either(self.neighbors, other.neighbors),
             _either(self.leading, other.leading),
             _each(Shift.merged, self.observables, other.observables),
             _each(Kept.merged, self.kept, other.kept),
@@ -211,7 +211,7 @@ class Measured:
         stored = {
             "errors": {name: one.to_json() for name, one in self.errors.items()},
             "migrations": {name: list(counts) for name, counts in self.migrations.items()},
-            "order": [pairs.to_json() for pairs in (self.neighbours, self.leading) if pairs],
+            "order": [pairs.to_json() for pairs in (self.neighbors, self.leading) if pairs],
             "observables": {name: one.to_json() for name, one in self.observables.items()},
             "kept": {name: one.to_json() for name, one in self.kept.items()},
         }
@@ -225,11 +225,11 @@ class Measured:
             ValueError, TypeError, AttributeError: they do not come from there.
         """
         order = [Pairs.from_json(row) for row in stored.get("order", ())]
-        neighbours, leading = order or (None, None)
+        neighbors, leading = order or (None, None)
         return cls(
             {name: Errors.from_json(row) for name, row in stored.get("errors", {}).items()},
             {name: _counts(row) for name, row in stored.get("migrations", {}).items()},
-            neighbours,
+            neighbors,
             leading,
             {name: Shift.from_json(row) for name, row in stored.get("observables", {}).items()},
             {name: Kept.from_json(row) for name, row in stored.get("kept", {}).items()},

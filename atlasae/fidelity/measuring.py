@@ -89,15 +89,15 @@ class Measurement:
                 edges = np.array(self._cuts[name], dtype)
                 migrations[name] = tuple(changes.migrations(values, decoded, edges).tolist())
         pt = column_of("pt", before), column_of("pt", after)
-        neighbours = leading = None
+        neighbors = leading = None
         if pt[0] is not None and pt[1] is not None and before.counts is not None:
-            neighbours, leading = (
+            neighbors, leading = (
                 changes.changes_of_order(pt[0], pt[1], rows(pt[0], before.counts))
                 for rows in (changes.neighbors, changes.leading_two)
             )
         shifts = _observables(before, after)
         kept = {str(one): _kept(one.errors(before, after)[0]) for one in self._quantities}
-        return Measured(errors, migrations, neighbours, leading, shifts, kept)
+        return Measured(errors, migrations, neighbors, leading, shifts, kept)
 
     def result(self) -> Measured:
         """What was measured of all blocks."""

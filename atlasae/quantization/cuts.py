@@ -38,7 +38,10 @@ _COMPARISON = re.compile(r"[<>]=?|[=!]=")
 _NAME = re.compile(r"[^\W\d][\w.]*")
 _BINS = re.compile(r"(\d{1,9}) bins? from (\S+) to (\S+)")
 _SHOWN = 60  # characters of what cannot be read
-_WAYS = "write Jet_pt>30, 30<Jet_pt<50, abs(Jet_eta)<2.4, or pt: 20, 25, 30"
+_WAYS = (
+    "write Jet_pt>30, 30<Jet_pt<50, abs(Jet_eta)<2.4, or pt: 20, 25, 30; computed quantities such as"
+    " max(pt) > 100 go into keep (--keep)"
+)
 
 
 def parse_cuts(spec: CutSpec) -> dict[str, tuple[float, ...]]:

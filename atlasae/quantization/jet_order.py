@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from atlasae.types import Integers, Values
 
 _WINDOW = 2 * (1 + 2.0**-20)  # tolerances: further apart, the originals differ
-_PASSES = 64  # equal neighbours that are told apart
+_PASSES = 64  # equal neighbors that are told apart
 _PLACES = 16  # in a window, which the probabilities depend on
-_MOST_RISES = 1 / 8  # of the neighbours, in a collection that counts as sorted
+_MOST_RISES = 1 / 8  # of the neighbors, in a collection that counts as sorted
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def _runs(counts: Integers, coded: bytes) -> tuple[NDArray[np.bool_], bytes]:
 
 
 def _broken(values: Values, moved: Values, follows: NDArray[np.bool_]) -> Integers:
-    """Rows of the runs in which two neighbours that descended, or were equal, do not now."""
+    """Rows of the runs in which two neighbors that descended, or were equal, do not now."""
     falls = moved[1:] < moved[:-1]
     bad = follows[1:] & (
         ((values[1:] < values[:-1]) != falls) | ~(falls | (moved[1:] == moved[:-1]))

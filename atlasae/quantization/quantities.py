@@ -266,8 +266,12 @@ def require_quantities(
         if lossy:
             in_one = any(_found(expression, *one) for one in collections.items())
             raise InputError(
-                f"{expression.text!r} cannot be kept: no codec takes all its features together"
-                + (f"; {_ALL_FLOATS}" if in_one else ", those of one collection")
+                f"{expression.text!r} cannot be kept: "
+                + (
+                    f"no codec takes all its features together; {_ALL_FLOATS}"
+                    if in_one
+                    else "its names are not all features of one collection"
+                )
             )
 
 

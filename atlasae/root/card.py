@@ -65,9 +65,9 @@ class CollectionCard:
         codec_digest: SHA-256 of the stored codec.
         jets: number of jets.
         features: what was measured by feature.
-        keeps_order: whether neighbours were to keep their order in pt, and to stay equal or
+        keeps_order: whether neighbors were to keep their order in pt, and to stay equal or
             different.
-        neighbours: jets of an event that follow one another with a pt that does not rise; None
+        neighbors: jets of an event that follow one another with a pt that does not rise; None
             if nothing was measured of them.
         leading: the two jets with the largest pt of each event; None if nothing was measured of
             them.
@@ -84,7 +84,7 @@ class CollectionCard:
     jets: int
     features: tuple[FeatureCard, ...]
     keeps_order: bool
-    neighbours: Pairs | None
+    neighbors: Pairs | None
     leading: Pairs | None
     observables: dict[str, Shift]
     kept: dict[str, Kept]
@@ -106,8 +106,8 @@ class CollectionCard:
         for quantity, found in self.kept.items():
             if found.beyond:
                 yield f"{quantity}: values beyond the tolerance: {found.beyond:,}"
-        if self.keeps_order and self.neighbours and (changed := self.neighbours.changed):
-            yield f"{self.collection or 'jets'}: neighbours whose order changed: {changed:,}"
+        if self.keeps_order and self.neighbors and (changed := self.neighbors.changed):
+            yield f"{self.collection or 'jets'}: neighbors whose order changed: {changed:,}"
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ def _collection_card(tree: str, parts: Sequence[Part], codec: Codec) -> Collecti
         sum(part.jets for part in parts),
         tuple(_feature_card(name, branch, codec, found) for name, branch in first.features.items()),
         codec.order_kept_ is not None,
-        found.neighbours,
+        found.neighbors,
         found.leading,
         dict(found.observables),
         dict(found.kept),

@@ -112,7 +112,7 @@ def _measured(old: TreeReader, new: RestoredTree, segment: Segment, part: Part) 
 def _numbers(measured: Measured) -> dict[str, float]:
     """All that can be measured again, as it is stored, by what it is."""
     rounded = type(measured).from_json(measured.to_json())
-    pairs = {"neighbours": rounded.neighbours, "leading jets": rounded.leading}
+    pairs = {"neighbors": rounded.neighbors, "leading jets": rounded.leading}
     rows: dict[str, Any] = {**rounded.errors, **rounded.observables, **rounded.kept}
     rows |= {name: row for name, row in pairs.items() if row}
     numbers = {

@@ -47,7 +47,7 @@ class Promise:
         return int(np.count_nonzero(sides_of(old, edges) != sides_of(new, edges)))
 
     def disordered(self, before: ak.Array, after: ak.Array) -> int:
-        """Number of neighbours that descended, or were equal, and do not, or are not, now."""
+        """Number of neighbors that descended, or were equal, and do not, or are not, now."""
         if not self.keeps_order or before.ndim != 2:
             return 0
         old, new = ((a[:, 1:] < a[:, :-1], a[:, 1:] == a[:, :-1]) for a in (before, after))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from atlasae.root.io.branch import Arrays, TreeSchema
     from atlasae.root.io.tree_metadata import TreeMetadata
 
-_WINDOWS = 4  # of neighbouring entries, spread over a tree: more would read more of its baskets
+_WINDOWS = 4  # of neighboring entries, spread over a tree: more would read more of its baskets
 
 
 class SampledTrees(Trees):

@@ -125,19 +125,19 @@ def pair(before, after, i, j):
 @given(events())
 def test_the_order_in_pt_is_followed_pair_by_pair(case):
     counts, before, after = case
-    neighbours = leading = Pairs()
+    neighbors = leading = Pairs()
     start = 0
     for count in counts:
         rows = range(start, start + count)
         for i, j in pairwise(rows):
             if before[i] >= before[j]:
-                neighbours = neighbours.merged(pair(before, after, i, j))
+                neighbors = neighbors.merged(pair(before, after, i, j))
         ranked = sorted((row for row in rows if before[row] > 0), key=lambda row: -before[row])
         if len(ranked) > 1:
             leading = leading.merged(pair(before, after, *ranked[:2]))
         start += count
     found = measured({"pt": np.array(before)}, {"pt": np.array(after)}, np.array(counts))
-    assert (found.neighbours, found.leading) == (neighbours, leading)
+    assert (found.neighbors, found.leading) == (neighbors, leading)
 
 
 def test_observables_show_a_shift_of_the_scale():
@@ -209,7 +209,7 @@ def test_no_jets_give_zeros():
     empty = {"pt": np.zeros(0, np.float32)}
     found = measured(empty, empty, np.zeros(4, int), {"pt": rel(1e-3)}, CUTS)
     assert found.errors == {"pt": Errors()}
-    assert found.leading == found.neighbours == Pairs()
+    assert found.leading == found.neighbors == Pairs()
     assert found.migrations == {"pt": (0, 0)}
 
 

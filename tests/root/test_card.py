@@ -93,12 +93,12 @@ def test_the_order_is_that_of_the_values_in_the_files(folder, tmp_path, keep_ord
     old, new = (jets_of(path, "pt") for path in (folder / "sorted.root", small))
     gaps = [ak.flatten(pt[:, :-1] - pt[:, 1:]) for pt in (old, new)]
     tied = ak.sum((gaps[0] > 0) & (gaps[1] == 0))
-    assert jets.neighbours == Pairs(len(gaps[0]), swapped=0, tied=tied, parted=0)
+    assert jets.neighbors == Pairs(len(gaps[0]), swapped=0, tied=tied, parted=0)
     assert (tied == 0) == keep_order == jets.keeps_order
     assert jets.leading.number == ak.sum(ak.num(old) > 1)
     assert jets.leading.tied <= tied
     shown = run("info", small, "--card").output
-    (line,) = [line for line in shown.splitlines() if "Jet pt: neighbours" in line]
+    (line,) = [line for line in shown.splitlines() if "Jet pt: neighbors" in line]
     assert ("the same" in line) == ("yes" in line) == keep_order
 
 
@@ -127,7 +127,7 @@ def test_promises_that_are_not_kept_are_named():
         "Jet_pt: values beyond the tolerance: 2",
         "Jet_pt: values that passed 30: 1",
         "m_jj: 0.001: values beyond the tolerance: 1",
-        "Jet: neighbours whose order changed: 3",
+        "Jet: neighbors whose order changed: 3",
     )
     assert replace(card, keeps_order=False).broken == card.broken[:3]
 

@@ -183,8 +183,8 @@ def test_codecs_of_many_files_keep_quantities(source, tmp_path):
     [
         ("mjj: 1e-3", MissingNameError, "'mjj' to keep; did you mean 'm_jj'"),
         ("sum(Jet_ptt): 1e-3", MissingNameError, "'Jet_ptt' to keep; did you mean 'Jet_pt'"),
-        ("sum(Jet_pt) + MET_pt: 1e-3", InputError, "together, those of one collection"),
-        ("sum(Jet_pt) + sum(Muon_pt): 1e-3", InputError, "together, those of one collection"),
+        ("sum(Jet_pt) + MET_pt: 1e-3", InputError, "not all features of one collection"),
+        ("sum(Jet_pt) + sum(Muon_pt): 1e-3", InputError, "not all features of one collection"),
     ],
 )
 def test_what_no_codec_can_keep_is_refused(source, tmp_path, keep, error, message):
