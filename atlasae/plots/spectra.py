@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 BINS_PER_STEP = 10
 _STEPS = (6, 12, 20)  # as few of them as hold enough values
-_ENOUGH = 5  # values in a bin, on average
 _FEWEST = 100  # values in all bins
 
 
@@ -120,9 +119,9 @@ def comb_edges(values: Floats, tolerance: Tolerance) -> Floats | None:
         return None
     for steps in _STEPS:
         counts = places.searchsorted(starts + steps) - places.searchsorted(starts)
-        if counts.max() >= _ENOUGH * steps * BINS_PER_STEP:
+        if counts.max() >= _FEWEST:
             break
-    if counts.max() < _FEWEST:
+    else:
         return None
     # half a step on, so that no multiple of a step is an edge
     start = starts[counts.argmax()] + 0.5
