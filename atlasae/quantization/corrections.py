@@ -1,7 +1,7 @@
-"""Corrections of decoded values: the sides of cuts, and the order of jets, that decoding keeps.
+"""Corrections of decoded values, which keep the sides of cuts and the order of jets.
 
-A correction sees from decoded values alone which of them need one, and is told the rest by a few bits.
-The encoder makes it too, and stores exactly what it does not mend.
+A correction finds from decoded values alone which of them may be wrong. A few stored bits say the rest.
+The encoder applies the same correction, and stores exactly the values that it does not mend.
 """
 
 from __future__ import annotations

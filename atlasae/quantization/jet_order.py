@@ -1,4 +1,4 @@
-"""The order of jets within their events, and which are equal, which decoding keeps.
+"""Keeps the order of jets within their events, and which of them are equal, when they are decoded.
 
 Decoded values that lie within twice the tolerance of one another may have changed places, or have
 become equal. Where the originals descend, as those of sorted collections do, the decoded ones are
@@ -140,7 +140,16 @@ class JetOrder(Correction):
 
 
 def descends(values: Values, counts: NDArray[np.integer[Any]] | None) -> bool:
-    """Whether the values of most jets are at most those of the jets before them in their events."""
+    """Whether the values of most jets are at most those of the jets before them in their events.
+
+    Args:
+        values: shape (n,).
+        counts: number of jets of each event, shape (events,); None for jets without events.
+
+    Example:
+        >>> descends(np.array([50.0, 30.0, 20.0, 40.0]), np.array([2, 2]))
+        False
+    """
     if counts is None:
         return False
     follows = follows_another(counts)

@@ -3,8 +3,8 @@
 A value decoded to within its tolerance of an edge may have come from the other side. Where that is so,
 what is stored beside the integers says on which side the original was: below the edge, at it, or above
 it. The decoded value is then moved to the nearest number of that side. As the original lies there too,
-this never makes the error larger: ``abs(moved - original) <= abs(decoded - original)``. Both sides see
-from the decoded value alone which rows are concerned.
+this never makes the error larger: ``abs(moved - original) <= abs(decoded - original)``. Encoder and decoder
+find from the decoded values alone which rows are concerned.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ def sides_of(values: Values, edges: Values) -> Integers:
 
     Args:
         values: shape (n,).
-        edges: ascending, in the dtype of the values.
+        edges: shape (edges,), ascending, in the dtype of the values.
+
+    Returns:
+        Shape (n,), int64, from 0 to 2 * len(edges).
 
     Example:
         >>> sides_of(np.array([29.9, 30.0, 44.0]), np.array([30.0, 40.0])).tolist()
@@ -66,7 +69,7 @@ class Sides(Correction):
     """Keeps the sides of the edges of one feature.
 
     Attributes:
-        edges: finite, ascending, in the dtype of the feature.
+        edges: finite, ascending, shape (edges,), in the dtype of the feature.
         tolerance: of the feature.
 
     Example:

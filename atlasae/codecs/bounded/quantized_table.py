@@ -56,7 +56,16 @@ def fit_lattices(
 def quantize_table(
     table: Table, layout: FeatureLayout, bounds: Mapping[str, Tolerance]
 ) -> QuantizedJets:
-    """Integers, the low bits of the widest, and the exceptions."""
+    """Integers, the low bits of the widest, and the exceptions, without corrections.
+
+    Args:
+        table: the originals.
+        layout: of the features, with their lattices.
+        bounds: the tolerance of each feature.
+
+    Raises:
+        InputError: a feature has another dtype than that of its lattice.
+    """
     integers, low, exceptions = {}, {}, {}
     seed = seed_of(table.columns) if layout.has_dither else None
     for number, (name, lattice) in enumerate(layout.lattices.items()):
@@ -153,6 +162,10 @@ def restore_table(
         lattices: of all columns, in that order.
         features: all columns, in the order of the table.
         corrections: by feature.
+
+    Raises:
+        DamagedFileError: what is stored for a correction is that of other jets.
+        InputError: an exception lies outside the jets.
     """
     columns = {}
     for number, (name, lattice) in enumerate(lattices.items()):

@@ -46,6 +46,12 @@ class Evaluation:
             self._counts = np.asarray(table.counts, np.int64)
 
     def value(self, node: ast.expr) -> Evaluated:
+        """What a tree from ``atlasae.jets.expressions.syntax.parsed`` gives.
+
+        Raises:
+            MissingNameError: the jets lack a feature.
+            InputError: it needs events and there are none, or joins what does not fit together.
+        """
         match node:
             case ast.Constant(int() | float() as number):
                 return Evaluated(np.array(float(number)), None)

@@ -16,7 +16,11 @@ _DEEPEST = 50  # levels of operations in one another
 
 
 def parsed(text: str) -> ast.expr:
-    """The tree of an expression; nothing is in it that ``Evaluation`` does not know."""
+    """The tree of an expression; nothing is in it that ``Evaluation`` does not know.
+
+    Raises:
+        InputError: the text is not an expression, is too long or too deep, or something in it is not known.
+    """
     text = text.strip()
     if len(text) > LONGEST:
         raise InputError(f"an expression of {len(text)} characters; there can be {LONGEST}")
