@@ -83,7 +83,7 @@ class Measurement:
         errors, migrations = {}, {}
         for name, values in before.columns.items():
             decoded = after.columns[name].astype(values.dtype, copy=False)
-            errors[name] = _errors(values, decoded, self._tolerances.get(name))
+            errors[name] = errors_of(values, decoded, self._tolerances.get(name))
             if name in self._cuts:
                 dtype = values.dtype if values.dtype.kind == "f" else np.float64
                 edges = np.array(self._cuts[name], dtype)
@@ -117,7 +117,20 @@ def _quantiles(values: Values) -> Values:
     return np.unique(finite[places] if len(finite) else finite)
 
 
-def _errors(before: Values, after: Values, tolerance: Tolerance | None) -> Errors:
+def errors_of(before: Values, after: Values, tolerance: Tolerance | None) -> Errors:
+    """Errors of the values of a feature; their KS distance is not measured here.
+
+    Args:
+        before: the originals, shape (n,).
+        after: decoded, of the same dtype.
+        tolerance: of the feature; None if it has none.
+
+    Example:
+        >>> from atlasae.quantization.tolerance import abs_
+        >>> found = errors_of(np.array([1.0, 2.0, np.nan]), np.array([1.1, 2.3, 0.0]), abs_(0.2))
+        >>> found.beyond, round(found.share, 3)
+        (2, 1.5)
+    """
     number, is_finite = len(before), np.isfinite(before)
     special = number - int(np.count_nonzero(is_finite))
     is_changed = bit_patterns(before) != bit_patterns(after)

@@ -9,6 +9,7 @@ import numpy as np
 
 from atlasae.errors import MissingNameError
 from atlasae.fidelity.changes import changes_of_order, leading_two, neighbors
+from atlasae.fidelity.measuring import errors_of
 from atlasae.jets.observables import OBSERVABLES
 from atlasae.jets.table import column_of
 from atlasae.quantization.sides import sides_of
@@ -17,9 +18,8 @@ from atlasae.report.bins import edges_for
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from atlasae.quantization.tolerance import Tolerance
+    from atlasae.fidelity.measured import Errors
     from atlasae.report.comparison import Comparison, DecodedFile
-    from atlasae.types import Floats
 
 
 @dataclass(frozen=True)
@@ -77,17 +77,10 @@ def panel(comparison: Comparison, file: DecodedFile) -> list[Line]:
     return [_size(comparison, file), *sorted(lines, key=lambda line: line.kept is None)]
 
 
-def beyond(original: Floats, decoded: Floats, tolerance: Tolerance) -> int:
-    """Number of finite values whose error exceeds the tolerance.
-
-    Example:
-        >>> from atlasae.quantization.tolerance import abs_
-        >>> beyond(np.array([1.0, 2.0]), np.array([1.1, 2.3]), abs_(0.2))
-        1
-    """
-    finite = np.isfinite(original)
-    distance = np.abs(decoded[finite] - original[finite])
-    return int(np.count_nonzero(~(distance <= tolerance.bound(original[finite]))))
+def errors_in(comparison: Comparison, file: DecodedFile, name: str) -> Errors:
+    """The errors of a feature, as the card measures them."""
+    before, after = (jets.columns[name] for jets in (comparison.original.jets, file.jets))
+    return errors_of(before, after.astype(before.dtype, copy=False), file.tolerance(name))
 
 
 def _size(comparison: Comparison, file: DecodedFile) -> Line:
@@ -104,23 +97,17 @@ def _tolerance(comparison: Comparison, file: DecodedFile, name: str) -> Line:
         kind = ", relative" if result.relative else ""
         found = f"68 % within ± {result.half_width:.2g}, worst {result.maximum:.2g}{kind}"
         return Line(name, "", found)
-    before, after = (
-        jets.columns[name].astype(np.float64) for jets in (comparison.original.jets, file.jets)
-    )
-    count = beyond(before, after, tolerance)
+    errors = errors_in(comparison, file, name)
+    count, jets = errors.beyond, errors.values
     if tolerance.kind == "lossless":
-        found = f"{_jets(count, len(before))} changed" if count else "unchanged in all jets"
+        found = f"{_jets(count, jets)} changed" if count else "unchanged in all jets"
         return Line(name, "every bit", found, not count)
     promised = f"± {tolerance.value:g}, {tolerance.kind}"
     if tolerance.floor:
         promised += f", from {tolerance.floor:g} up"
-    bound = tolerance.bound(before)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        shares = np.abs(after - before) / bound
-    worst = float(np.max(shares[np.isfinite(shares)], initial=0.0))
-    found = f"largest error {_percent_of(worst)} of the tolerance"
+    found = f"largest error {_percent_of(errors.share)} of the tolerance"
     if count:
-        found = f"{_jets(count, len(before))} beyond, the largest error {worst:.3g} x tolerance"
+        found = f"{_jets(count, jets)} beyond, the largest error {errors.share:.3g} x tolerance"
     return Line(name, promised, found, not count)
 
 

@@ -17,7 +17,7 @@ from atlasae.plots.derived import observable_edges
 from atlasae.plots.features import distribution_edges
 from atlasae.plots.ranges import to_gev
 from atlasae.report.bins import edges_for
-from atlasae.report.promises import beyond, panel, verdict
+from atlasae.report.promises import errors_in, panel, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,7 +126,7 @@ def _feature(comparison: Comparison, file: DecodedFile, name: str) -> dict[str, 
     return {
         **_residuals(file.residuals[name]),
         "tolerance": None if tolerance is None else tolerance.to_json(),
-        "beyond_tolerance": None if tolerance is None else beyond(before, after, tolerance),
+        "beyond_tolerance": None if tolerance is None else errors_in(comparison, file, name).beyond,
         **_agreement(before * to_drawn, after * to_drawn, edges, comparison.jet_weights),
     }
 
