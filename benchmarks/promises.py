@@ -131,9 +131,8 @@ def _errors(codec: BoundedCodec, name: str, table: Table, decoded: Table) -> Flo
     values = table.columns[name].astype(np.float64)
     error = np.abs(decoded.columns[name] - values)
     tolerance = codec.tolerances_[name]
-    bound = tolerance.value * (
-        np.abs(values) if tolerance.kind == "relative" else np.ones(len(values))
-    )
+    size = np.maximum(np.abs(values), tolerance.floor)
+    bound = tolerance.value * (size if tolerance.kind == "relative" else np.ones(len(values)))
     return np.divide(error, bound, out=np.where(error > 0, np.inf, 0.0), where=bound > 0)
 
 
