@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
+from atlasae.codecs.autoencoder.deployment import DeployableCodec
 from atlasae.codecs.autoencoder.hyperparameters import check_hyperparameters
 from atlasae.codecs.autoencoder.network import DenseNetwork
 from atlasae.codecs.autoencoder.scaling import Scaling, cast_feature, require_same_unit
@@ -14,7 +15,7 @@ from atlasae.codecs.base import Codec, Storage, check_common_hyperparameters
 from atlasae.codecs.bounded.codec import BoundedCodec
 from atlasae.codecs.history import History, LearningRates
 from atlasae.codecs.serialization import pack
-from atlasae.errors import InputError, NotFittedError
+from atlasae.errors import InputError
 from atlasae.jets.table import (
     Table,
     save_matrix,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from atlasae.types import PathLike, Values
 
 
-class AutoencoderCodec(Codec):
+class AutoencoderCodec(DeployableCodec):
     """A lossy codec of fixed rate: k features of a jet become ``latent`` numbers.
 
     A learned encoder has the layers features-hidden-latent, the decoder the same in reverse order,
@@ -135,8 +136,6 @@ class AutoencoderCodec(Codec):
         self.optimiser = optimiser
         self.jitter = jitter
         self.batch_size = batch_size
-        self._encoder: DenseNetwork | None = None
-        self._decoder: DenseNetwork | None = None
         self._latent_codec: BoundedCodec | None = None
 
     @property
@@ -260,12 +259,7 @@ class AutoencoderCodec(Codec):
         return to_records(self.decode_latents(encoded))
 
     def encode_latents(self, jets: Any) -> Table:
-        self.require_fitted()
-        if self._encoder is None:
-            raise NotFittedError(
-                "this codec comes from a compressed file, which stores the decoder only: it can"
-                " decode, but not encode"
-            )
+        self._require_encoder()
         table = self.select_fitted(jets)
         require_same_unit(table, self.typical_pt_, self.unit_)
         return self._encode(table)
@@ -318,8 +312,8 @@ class AutoencoderCodec(Codec):
         return table
 
     def _encode(self, table: Table) -> Table:
-        assert self._encoder is not None
-        latents = self._encoder(self.scaling_.forward(table.matrix())).astype(self.latent_dtype)
+        encoder = self._require_encoder()
+        latents = encoder(self.scaling_.forward(table.matrix())).astype(self.latent_dtype)
         return Table(dict(zip(self.latent_names, latents.T, strict=True)), table.counts)
 
     def _decode(self, latents: Values) -> dict[str, Values]:
