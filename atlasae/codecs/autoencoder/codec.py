@@ -8,6 +8,7 @@ import numpy as np
 
 from atlasae.codecs.autoencoder.deployment import DeployableCodec
 from atlasae.codecs.autoencoder.hyperparameters import check_hyperparameters
+from atlasae.codecs.autoencoder.integer_network import IntegerNetwork
 from atlasae.codecs.autoencoder.network import DenseNetwork
 from atlasae.codecs.autoencoder.scaling import Scaling, cast_feature, require_same_unit
 from atlasae.codecs.autoencoder.start import Start, default_epochs
@@ -190,16 +191,12 @@ class AutoencoderCodec(DeployableCodec):
             lr=self.lr,
             schedule=self.schedule,
         )
-        self._encoder, self._decoder = trained.split(start.depth)
-        self._fingerprint = None
+        self._take(*trained.split(start.depth), history)
         self.features_ = tuple(table.columns)
         self.dtypes_ = tuple(column.dtype.name for column in table.columns.values())
-        self.unit_, self.scaling_, self.history_ = start.unit, start.scaling, history
+        self.unit_, self.scaling_ = start.unit, start.scaling
         self.typical_pt_ = typical_pt(train)
-        if self.latent_tolerance is not None:
-            latent_codec = BoundedCodec(tolerance=abs_(self.latent_tolerance), seed=self.seed)
-            latents = self._encode(table)
-            self._latent_codec = latent_codec.fit(latents, uses=uses, progress=progress)
+        self._fit_latent_codec(table, uses=uses, progress=progress)
         return self
 
     def lr_find(self, jets: Any, *, device: str = "auto") -> LearningRates:
@@ -260,9 +257,7 @@ class AutoencoderCodec(DeployableCodec):
 
     def encode_latents(self, jets: Any) -> Table:
         self._require_encoder()
-        table = self.select_fitted(jets)
-        require_same_unit(table, self.typical_pt_, self.unit_)
-        return self._encode(table)
+        return self._encode(self._fitted_table(jets))
 
     def decode_latents(self, latents: Any) -> Table:
         if isinstance(latents, np.ndarray) and latents.dtype.names is None:
@@ -310,6 +305,17 @@ class AutoencoderCodec(DeployableCodec):
                 f" ({', '.join(table.columns)}) would compress nothing: give fewer latents"
             )
         return table
+
+    def _fitted_table(self, jets: Any) -> Table:
+        table = self.select_fitted(jets)
+        require_same_unit(table, self.typical_pt_, self.unit_)
+        return table
+
+    def _fit_latent_codec(self, table: Table, *, uses: float = 10.0, progress: bool) -> None:
+        if self.latent_tolerance is not None:
+            latent_codec = BoundedCodec(tolerance=abs_(self.latent_tolerance), seed=self.seed)
+            latents = self._encode(table)
+            self._latent_codec = latent_codec.fit(latents, uses=uses, progress=progress)
 
     def _encode(self, table: Table) -> Table:
         encoder = self._require_encoder()
@@ -380,7 +386,9 @@ class AutoencoderCodec(DeployableCodec):
         self.typical_pt_ = state["typical_pt"]
         self.scaling_ = Scaling.from_json(state["scaling"])
         self.history_ = History(**state["history"])
-        self._encoder = DenseNetwork.from_tensors(tensors, "encoder", self.activation)
+        self._encoder = IntegerNetwork.from_tensors(
+            tensors, "encoder", self.activation
+        ) or DenseNetwork.from_tensors(tensors, "encoder", self.activation)
         decoder = DenseNetwork.from_tensors(tensors, "decoder", self.activation, True)
         sizes = self.latent, self.scaling_.outputs
         if decoder is None or (decoder.inputs, decoder.outputs) != sizes:

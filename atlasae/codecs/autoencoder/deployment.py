@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import copy
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
 
 from atlasae.atomic_write import atomic_write
+from atlasae.codecs.autoencoder.integer_network import (
+    FEWEST_BITS,
+    MOST_BITS,
+    Formats,
+    IntegerNetwork,
+)
 from atlasae.codecs.base import Codec
-from atlasae.errors import NotFittedError, require_choice
+from atlasae.errors import InputError, NotFittedError, require_choice
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from atlasae.codecs.autoencoder.network import DenseNetwork
     from atlasae.codecs.autoencoder.onnx_export import Part
     from atlasae.codecs.autoencoder.scaling import Scaling
+    from atlasae.codecs.autoencoder.training import Trainer
+    from atlasae.codecs.history import History
+    from atlasae.jets.table import Table
     from atlasae.types import PathLike
 
 
@@ -22,12 +35,14 @@ class DeployableCodec(Codec):
         dtypes_: of the fitted features.
         scaling_: the fitted scaling.
         latent_dtype: ``float32`` or ``float16``.
+        seed: of the training.
     """
 
     dtypes_: tuple[str, ...]
     scaling_: Scaling
     latent_dtype: str
-    _encoder: DenseNetwork | None = None
+    seed: int
+    _encoder: DenseNetwork | IntegerNetwork | None = None
     _decoder: DenseNetwork | None = None
 
     def export_onnx(self, path: PathLike, part: Part = "encoder", *, force: bool = True) -> None:
@@ -45,7 +60,7 @@ class DeployableCodec(Codec):
 
         Raises:
             NotFittedError: the codec is not fitted, or its encoder is not here.
-            InputError: there is no such part.
+            InputError: there is no such part, or its encoder computes with integers.
             TargetExistsError: the file exists and ``force`` is false.
             FileError: the file cannot be written.
             MissingPackageError: the extra ``atlasae[onnx]`` is not installed.
@@ -62,7 +77,7 @@ class DeployableCodec(Codec):
         require_choice("part", part, PARTS)
         self.require_fitted()
         assert self._decoder is not None
-        encoder = None if part == "decoder" else self._require_encoder()
+        encoder = None if part == "decoder" else self._require_floats("exported to ONNX")
         export = OnnxExport(
             self.features_, self.dtypes_, self.scaling_, encoder, self._decoder, self.latent_dtype
         )
@@ -70,7 +85,106 @@ class DeployableCodec(Codec):
         with atomic_write(path, force=force) as unfinished:
             unfinished.write_bytes(model)
 
-    def _require_encoder(self) -> DenseNetwork:
+    def quantised(
+        self,
+        jets: Any,
+        bits: int = 8,
+        *,
+        epochs: int = 10,
+        lr: float = 1e-3,
+        valid: Any = 0.1,
+        device: str = "auto",
+        progress: bool = False,
+    ) -> Self:
+        """A copy of the codec whose encoder computes with integers, as a trigger's logic does.
+
+        Its latents are the same bits on every machine, given the scaled features. Ranges are set
+        by the jets; then encoder and decoder are trained further with the rounding in view. The
+        copy is used and stored as any codec. See
+        ``atlasae.codecs.autoencoder.integer_network`` for the arithmetic.
+
+        Args:
+            jets: like those that the codec was fitted to.
+            bits: of weights and activations, from 4 to 16. Inputs and latents have 16.
+            epochs: passes over the jets; 0 to round without training, which needs no torch.
+            lr: learning rate of the training, at its peak.
+            valid: held-out jets to choose the best epoch by: a fraction of ``jets``, or jets.
+            device: ``auto``, ``cpu``, ``cuda`` or another name that torch knows.
+            progress: show a progress bar on the error stream.
+
+        Raises:
+            NotFittedError: the codec is not fitted, or its encoder is not here.
+            InputError: ``bits`` or ``epochs`` is out of range, the encoder computes with integers
+                already, the activation is ``softmax``, or the jets cannot be encoded.
+            MissingPackageError: the extra ``atlasae[autoencoder]`` is not installed.
+
+        Example:
+            >>> import atlasae
+            >>> jets = atlasae.read_jets(atlasae.sample(), entry_stop=500)
+            >>> codec = atlasae.Codec.autoencoder(hidden=(16, 8), epochs=2).fit(jets)
+            >>> small = codec.quantised(jets, bits=8, epochs=2)
+            >>> small.encode(jets).z0.type.show()
+            500 * var * float32
+        """
+        encoder = self._require_floats("quantised")
+        assert self._decoder is not None
+        if not FEWEST_BITS <= bits <= MOST_BITS:
+            raise InputError(f"bits={bits!r} must be from {FEWEST_BITS} to {MOST_BITS}")
+        if epochs < 0:
+            raise InputError(f"epochs={epochs!r} must be 0 or more")
+        table = self._fitted_table(jets)
+        decoder, history = self._decoder, self.history_
+        formats = Formats.of(encoder, self.scaling_.forward(table.matrix()), bits)
+        if epochs:
+            from atlasae.codecs.autoencoder.rounded_training import RoundedNetwork
+            from atlasae.codecs.autoencoder.training import split_jets
+
+            train, held_out = split_jets(table, valid, self.seed)
+            trained, history = self._trainer(device, progress=progress).fit(
+                RoundedNetwork.joined(encoder, decoder, formats),
+                self.scaling_.forward(train.matrix()),
+                self.scaling_.forward(held_out.matrix()),
+                epochs=epochs,
+                lr=lr,
+                schedule="one_cycle",
+            )
+            encoder, decoder = trained.split(len(encoder.weights))
+        made = copy.copy(self)
+        made._take(IntegerNetwork.of(encoder, formats), decoder, history)  # noqa: SLF001
+        made._fit_latent_codec(table, progress=progress)  # noqa: SLF001
+        return made
+
+    def _take(
+        self,
+        encoder: DenseNetwork | IntegerNetwork,
+        decoder: DenseNetwork,
+        history: History | None,
+    ) -> None:
+        """Take these networks, and forget what followed from others."""
+        self._encoder, self._decoder, self.history_ = encoder, decoder, history
+        self._fingerprint = None
+
+    @abstractmethod
+    def _fitted_table(self, jets: Any) -> Table:
+        """The fitted features of jets, in the fitted unit."""
+
+    @abstractmethod
+    def _trainer(self, device: str, *, progress: bool = False) -> Trainer:
+        """The settings of the training."""
+
+    @abstractmethod
+    def _fit_latent_codec(self, table: Table, *, uses: float = 10.0, progress: bool) -> None:
+        """Fit what codes the latents, where there is such a codec."""
+
+    def _require_floats(self, purpose: str) -> DenseNetwork:
+        encoder = self._require_encoder()
+        if isinstance(encoder, IntegerNetwork):
+            raise InputError(
+                f"an encoder of integers cannot be {purpose}; take the codec that it was made from"
+            )
+        return encoder
+
+    def _require_encoder(self) -> DenseNetwork | IntegerNetwork:
         self.require_fitted()
         if self._encoder is None:
             raise NotFittedError(

@@ -113,6 +113,14 @@ def test_a_decoder_alone_exports_the_decoder_alone(codec, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["decoder.onnx"]
 
 
+def test_an_encoder_of_integers_is_refused_and_its_decoder_is_not(codec, jets, tmp_path):
+    small = codec.quantised(jets, epochs=0)
+    small.export_onnx(tmp_path / "decoder.onnx", "decoder")
+    with pytest.raises(InputError, match="encoder of integers cannot be exported to ONNX"):
+        small.export_onnx(tmp_path / "encoder.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["decoder.onnx"]
+
+
 def test_a_target_appears_whole_or_not_at_all(codec, tmp_path):
     target = tmp_path / "encoder.onnx"
     target.write_text("mine")
