@@ -14,9 +14,11 @@ from atlasae.codecs.autoencoder.integer_network import (
     IntegerNetwork,
 )
 from atlasae.codecs.base import Codec
+from atlasae.directories import make_directory
 from atlasae.errors import InputError, NotFittedError, require_choice
 
 if TYPE_CHECKING:
+    from hls4ml.model.graph import ModelGraph
     from typing_extensions import Self
 
     from atlasae.codecs.autoencoder.network import DenseNetwork
@@ -153,6 +155,57 @@ class DeployableCodec(Codec):
         made._take(IntegerNetwork.of(encoder, formats), decoder, history)  # noqa: SLF001
         made._fit_latent_codec(table, progress=progress)  # noqa: SLF001
         return made
+
+    def export_hls4ml(
+        self,
+        folder: PathLike,
+        *,
+        backend: str = "Vitis",
+        reuse_factor: int = 1,
+        **settings: Any,
+    ) -> ModelGraph:
+        """Write a quantised encoder as a project of hls4ml: C++ for the logic of an FPGA.
+
+        The project computes the latents from scaled features, with the same bits as this codec.
+        Needs ``atlasae[hls4ml]``; that its C++ runs here, a compiler.
+
+        Args:
+            folder: to write the project into.
+            backend: of hls4ml that takes types of Vivado: ``Vitis`` or ``Vivado``.
+            reuse_factor: how many multiplications one multiplier does, in turn; above 1 hls4ml
+                takes its strategy ``Resource``.
+            settings: of the backend, such as ``part`` and ``clock_period``.
+
+        Returns:
+            The model of hls4ml: ``compile()`` and ``predict(x)`` run its C++, ``build()`` runs the
+            synthesis where its tools are installed.
+
+        Raises:
+            NotFittedError: the codec is not fitted, or its encoder is not here.
+            InputError: the encoder computes with floats.
+            FileError: the folder cannot be written.
+            MissingPackageError: the extra ``atlasae[hls4ml]`` is not installed.
+
+        Example:
+            >>> import atlasae
+            >>> atlasae.Codec.autoencoder().export_hls4ml("firmware")
+            Traceback (most recent call last):
+                ...
+            atlasae.errors.NotFittedError: Codec.autoencoder() is not fitted: call fit(jets), or Codec.load(file)
+        """
+        encoder = self._require_encoder()
+        if not isinstance(encoder, IntegerNetwork):
+            raise InputError(
+                "an encoder of floats is no logic of an FPGA: call quantised(jets), and export that"
+            )
+        require_choice("backend", backend, ("Vitis", "Vivado"))
+        from atlasae.codecs.autoencoder.hls4ml_export import hls4ml_model
+
+        model = hls4ml_model(
+            encoder, make_directory(folder), backend=backend, reuse_factor=reuse_factor, **settings
+        )
+        model.write()
+        return model
 
     def _take(
         self,

@@ -29,8 +29,7 @@ FEWEST_BITS, MOST_BITS = 4, 16
 _DATA_BITS = 16  # of inputs and latents, which no multiplication makes expensive
 _MARGIN = 2.0  # inputs and latents may be larger than those seen
 _LARGEST_FRACTION = 40
-# log2 of where an activation is flat enough to end its table, and the largest result
-_TABLES = {"tanh": (2, 1.0), "sigmoid": (3, 1.0)}
+_FLAT = {"tanh": 2, "sigmoid": 3}  # log2 of the size at which 8 bits tell no more from 1
 
 
 @dataclass(frozen=True)
@@ -105,10 +104,9 @@ class Formats:
             h = h @ weight + bias
             if i == last:
                 sums.append(Format.holding(_DATA_BITS, _MARGIN * _size(h)))
-            elif network.activation in _TABLES:
-                end, largest = _TABLES[network.activation]
-                sums.append(Format(bits, bits - 1 - end))
-                activated.append(Format.holding(bits, largest))
+            elif network.activation in _FLAT:
+                sums.append(Format(bits, bits - 1 - _FLAT[network.activation]))
+                activated.append(Format(bits, bits - 1))
             else:
                 sums.append(Format.holding(bits, _size(h)))
                 activated.append(sums[-1])
