@@ -10,6 +10,7 @@ import click
 import atlasae
 from atlasae.atomic_write import check_target
 from atlasae.cli import many_files, options
+from atlasae.codecs.autoencoder.deployment import PARTS, Part
 from atlasae.codecs.autoencoder.hyperparameters import CHOICES, UNITS
 from atlasae.errors import InputError, located
 from atlasae.source_files import is_pickle
@@ -183,3 +184,24 @@ def train(
     options.print_line(
         f"{target}: {codec.call}, loss {codec.history_.kept_loss:.4f} on held-out jets"
     )
+
+
+@options.command(
+    "Write an autoencoder as an ONNX model.",
+    "atlasae export-onnx trained.safetensors encoder.onnx --part encoder",
+)
+@click.argument("codec", type=click.Path())
+@options.target
+@options.choice("--part", PARTS, "encoder", "What to write.")
+@options.force
+def export_onnx(codec: str, target: str, part: Part, force: bool) -> None:
+    """Write the network of CODEC, which train wrote, to TARGET: an ONNX model, with the scaling.
+
+    The encoder gives latents of features, the decoder features of latents.
+    """
+    loaded = atlasae.Codec.load(codec)
+    if not isinstance(loaded, atlasae.AutoencoderCodec):
+        raise InputError(f"{codec} has no network: it is {loaded.call}; train makes autoencoders")
+    check_target(target, force=force, sources=[codec])
+    loaded.export_onnx(target, part, force=force)
+    options.print_line(f"{target}: {part} of {', '.join(loaded.features_)}")

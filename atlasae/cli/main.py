@@ -12,7 +12,7 @@ import click
 
 import atlasae
 from atlasae.cli import options
-from atlasae.cli.codec_commands import fit, train
+from atlasae.cli.codec_commands import export_onnx, fit, train
 from atlasae.cli.exits import exits, in_command_words
 from atlasae.cli.file_commands import compress, decode, decompress, export, merge
 from atlasae.cli.inspection_commands import check, info
@@ -66,6 +66,6 @@ def main(context: click.Context) -> None:
 
 
 for command in (
-    compress, decompress, info, check, compare, fit, train, merge, export, decode, demo,
+    compress, decompress, info, check, compare, fit, train, merge, export, export_onnx, decode, demo,
 ):  # fmt: skip
     main.add_command(options.verbosity(command))

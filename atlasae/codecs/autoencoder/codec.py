@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
-from atlasae.codecs.autoencoder.deployment import DeployableCodec
+from atlasae.codecs.autoencoder.deployment import DeployableCodec, stored_encoder
 from atlasae.codecs.autoencoder.hyperparameters import check_hyperparameters
-from atlasae.codecs.autoencoder.integer_network import IntegerNetwork
 from atlasae.codecs.autoencoder.network import DenseNetwork
 from atlasae.codecs.autoencoder.scaling import Scaling, cast_feature, require_same_unit
 from atlasae.codecs.autoencoder.start import Start, default_epochs
@@ -386,9 +385,7 @@ class AutoencoderCodec(DeployableCodec):
         self.typical_pt_ = state["typical_pt"]
         self.scaling_ = Scaling.from_json(state["scaling"])
         self.history_ = History(**state["history"])
-        self._encoder = IntegerNetwork.from_tensors(
-            tensors, "encoder", self.activation
-        ) or DenseNetwork.from_tensors(tensors, "encoder", self.activation)
+        self._encoder = stored_encoder(tensors, self.activation)
         decoder = DenseNetwork.from_tensors(tensors, "decoder", self.activation, True)
         sizes = self.latent, self.scaling_.outputs
         if decoder is None or (decoder.inputs, decoder.outputs) != sizes:

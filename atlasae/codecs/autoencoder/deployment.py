@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from atlasae.atomic_write import atomic_write
 from atlasae.codecs.autoencoder.integer_network import (
@@ -13,6 +13,7 @@ from atlasae.codecs.autoencoder.integer_network import (
     Formats,
     IntegerNetwork,
 )
+from atlasae.codecs.autoencoder.network import DenseNetwork
 from atlasae.codecs.base import Codec
 from atlasae.directories import make_directory
 from atlasae.errors import InputError, NotFittedError, require_choice
@@ -21,13 +22,16 @@ if TYPE_CHECKING:
     from hls4ml.model.graph import ModelGraph
     from typing_extensions import Self
 
-    from atlasae.codecs.autoencoder.network import DenseNetwork
-    from atlasae.codecs.autoencoder.onnx_export import Part
     from atlasae.codecs.autoencoder.scaling import Scaling
+    from atlasae.codecs.autoencoder.start import Start
     from atlasae.codecs.autoencoder.training import Trainer
     from atlasae.codecs.history import History
+    from atlasae.codecs.serialization import Tensors
     from atlasae.jets.table import Table
     from atlasae.types import PathLike
+
+Part = Literal["encoder", "decoder", "both"]
+PARTS: tuple[Part, ...] = ("encoder", "decoder", "both")
 
 
 class DeployableCodec(Codec):
@@ -74,7 +78,7 @@ class DeployableCodec(Codec):
                 ...
             atlasae.errors.NotFittedError: Codec.autoencoder() is not fitted: call fit(jets), or Codec.load(file)
         """
-        from atlasae.codecs.autoencoder.onnx_export import PARTS, OnnxExport
+        from atlasae.codecs.autoencoder.onnx_export import OnnxExport
 
         require_choice("part", part, PARTS)
         self.require_fitted()
@@ -117,13 +121,14 @@ class DeployableCodec(Codec):
         Raises:
             NotFittedError: the codec is not fitted, or its encoder is not here.
             InputError: ``bits`` or ``epochs`` is out of range, the encoder computes with integers
-                already, the activation is ``softmax``, or the jets cannot be encoded.
+                already, or is wound, the activation is ``softmax``, or the jets cannot be encoded.
             MissingPackageError: the extra ``atlasae[autoencoder]`` is not installed.
 
         Example:
             >>> import atlasae
             >>> jets = atlasae.read_jets(atlasae.sample(), entry_stop=500)
-            >>> codec = atlasae.Codec.autoencoder(hidden=(16, 8), epochs=2).fit(jets)
+            >>> codec = atlasae.Codec.autoencoder(encoder="learned", hidden=(16, 8), epochs=2)
+            >>> codec = codec.fit(jets)
             >>> small = codec.quantised(jets, bits=8, epochs=2)
             >>> small.encode(jets).z0.type.show()
             500 * var * float32
@@ -135,6 +140,12 @@ class DeployableCodec(Codec):
         if epochs < 0:
             raise InputError(f"epochs={epochs!r} must be 0 or more")
         table = self._fitted_table(jets)
+        start = self._start(table)
+        if not start.learned:
+            raise InputError(
+                "a wound encoder has steps that few bits cannot hold; quantise a codec with"
+                " encoder='learned'"
+            )
         decoder, history = self._decoder, self.history_
         formats = Formats.of(encoder, self.scaling_.forward(table.matrix()), bits)
         if epochs:
@@ -142,7 +153,7 @@ class DeployableCodec(Codec):
             from atlasae.codecs.autoencoder.training import split_jets
 
             train, held_out = split_jets(table, valid, self.seed)
-            trained, history = self._trainer(device, progress=progress).fit(
+            trained, history = self._trainer(start, device, progress=progress).fit(
                 RoundedNetwork.joined(encoder, decoder, formats),
                 self.scaling_.forward(train.matrix()),
                 self.scaling_.forward(held_out.matrix()),
@@ -222,7 +233,11 @@ class DeployableCodec(Codec):
         """The fitted features of jets, in the fitted unit."""
 
     @abstractmethod
-    def _trainer(self, device: str, *, progress: bool = False) -> Trainer:
+    def _start(self, train: Table) -> Start:
+        """What a training on these jets starts from."""
+
+    @abstractmethod
+    def _trainer(self, start: Start, device: str, *, progress: bool = False) -> Trainer:
         """The settings of the training."""
 
     @abstractmethod
@@ -245,3 +260,9 @@ class DeployableCodec(Codec):
                 " decode, but not encode"
             )
         return self._encoder
+
+
+def stored_encoder(tensors: Tensors, activation: str) -> DenseNetwork | IntegerNetwork | None:
+    """The encoder among stored arrays, of integers or of floats; None if there is none."""
+    integers = IntegerNetwork.from_tensors(tensors, "encoder", activation)
+    return integers or DenseNetwork.from_tensors(tensors, "encoder", activation)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from atlasae.codecs.autoencoder.integer_network import BIAS_BITS
 from atlasae.optional import needs_extra
 
 with needs_extra("hls4ml", "writing projects for FPGAs"):
@@ -58,7 +59,7 @@ def _layers(network: IntegerNetwork) -> tuple[list[dict[str, Any]], dict[str, di
         layers.append(
             dense | {"weight_data": weight * kind.step, "bias_data": bias * 2.0**-fraction}
         )
-        precision = {"weight": _type(kind), "bias": f"ap_fixed<32,{32 - fraction}>"}
+        precision = {"weight": _type(kind), "bias": f"ap_fixed<{BIAS_BITS},{BIAS_BITS - fraction}>"}
         precision |= {"accum": f"ap_fixed<{_WIDE_BITS},{_WIDE_BITS - fraction}>"}
         types[f"dense_{i}"] = {"Precision": precision | {"result": _type(after)}}
         if i < len(formats.activated):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from atlasae.types import Float32s, Floats
 
 FEWEST_BITS, MOST_BITS = 4, 16
+BIAS_BITS = 48  # added to sums of products, which are as wide
 _DATA_BITS = 16  # of inputs and latents, which no multiplication makes expensive
 _MARGIN = 2.0  # inputs and latents may be larger than those seen
 _LARGEST_FRACTION = 40
@@ -158,14 +159,13 @@ class IntegerNetwork:
     @classmethod
     def of(cls, network: DenseNetwork, formats: Formats) -> IntegerNetwork:
         """A network rounded to formats."""
-        sizes = np.iinfo(np.int32)
         weights, biases, incoming = [], [], (formats.inputs, *formats.activated)
         layers = zip(network.weights, network.biases, formats.weights, incoming, strict=True)
         for weight, bias, kind, before in layers:
             dtype = np.int8 if kind.bits <= 8 else np.int16
             weights.append(kind.rounded(weight.astype(np.float64)).astype(dtype))
-            sums = np.floor(bias.astype(np.float64) / (kind.step * before.step) + 0.5)
-            biases.append(np.clip(sums, sizes.min, sizes.max).astype(np.int32))
+            products = Format(BIAS_BITS, kind.fraction + before.fraction)
+            biases.append(products.rounded(bias.astype(np.float64)).astype(np.int64))
         return cls(tuple(weights), tuple(biases), formats, network.activation)
 
     @property

@@ -1,13 +1,13 @@
 """Autoencoders as ONNX models: standard operators in float32, the scaling included.
 
 The operators are those that most readers of ONNX have: of functions, a scaling takes ``Log``,
-``Exp`` and ``Relu``.
+``Exp``, ``Relu``, ``Floor`` and ``Atan``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,11 +24,9 @@ if TYPE_CHECKING:
     from atlasae.codecs.autoencoder.network import DenseNetwork
     from atlasae.codecs.autoencoder.scaling import Axis, Scaling
 
-Part = Literal["encoder", "decoder", "both"]
-PARTS: tuple[Part, ...] = ("encoder", "decoder", "both")
-
 _OPSET = 17
 _IR_VERSION = 8  # of the same release of ONNX, 1.12
+_TINY = 1e-30  # in place of a divisor of zero
 _ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "tanh": ("Tanh", {}),
     "relu": ("Relu", {}),
@@ -58,8 +56,8 @@ class OnnxExport:
     decoder: DenseNetwork
     latent_dtype: str
 
-    def model(self, part: Part) -> bytes:
-        """The model of a part, serialised.
+    def model(self, part: str) -> bytes:
+        """The model of ``encoder``, ``decoder`` or ``both``, serialised.
 
         The input ``features`` and the output ``decoded`` are float32 of shape (n, k), the latents
         of ``latent_dtype``, shape (n, latent).
@@ -90,8 +88,11 @@ class OnnxExport:
     def _decoded(self, graph: _Graph, latents: str) -> str:
         if self.latent_dtype != "float32":
             latents = graph.cast(latents, "float32")
-        columns = graph.split(_run(graph, self.decoder, latents), len(self.features))
-        parts = zip(self.scaling.axes, columns, self.features, self.dtypes, strict=True)
+        columns = graph.split(_run(graph, self.decoder, latents), self.scaling.outputs)
+        scaled, sines = columns[: len(self.features)], columns[len(self.features) :]
+        for sine, angle in zip(sines, self.scaling.angles, strict=True):
+            scaled[angle] = _angle(graph, scaled[angle], sine)
+        parts = zip(self.scaling.axes, scaled, self.features, self.dtypes, strict=True)
         return graph.concat(
             [_in_range(graph, _inverse(graph, axis, y), *kind) for axis, y, *kind in parts]
         )
@@ -180,6 +181,9 @@ def _forward(graph: _Graph, axis: Axis, x: str) -> str:
             for part in (x, graph.add("Neg", x))
         )
         x = graph.add("Sub", above, below)
+    elif axis.transform == "angle":
+        turns = graph.add("Floor", graph.add("Mul", graph.add("Add", x, np.pi), 0.5 / np.pi))
+        x = graph.add("Sub", x, graph.add("Mul", turns, 2 * np.pi))
     return graph.add("Mul", graph.add("Sub", x, axis.center), 1 / axis.scale)
 
 
@@ -192,6 +196,16 @@ def _inverse(graph: _Graph, axis: Axis, y: str) -> str:
         )
         y = graph.add("Mul", graph.add("Sub", above, below), axis.unit)
     return y
+
+
+def _angle(graph: _Graph, cosine: str, sine: str) -> str:
+    """The angle of a direction, which ONNX has no operator for."""
+    divisor = graph.add("Where", graph.add("Equal", cosine, 0.0), _TINY, cosine)
+    angle = graph.add("Atan", graph.add("Div", sine, divisor))
+    half_turn = graph.add("Where", graph.add("Less", sine, 0.0), -np.pi, np.pi)
+    return graph.add(
+        "Add", angle, graph.add("Where", graph.add("Less", cosine, 0.0), half_turn, 0.0)
+    )
 
 
 def _in_range(graph: _Graph, x: str, name: str, dtype: str) -> str:

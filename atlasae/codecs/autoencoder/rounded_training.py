@@ -35,8 +35,8 @@ class RoundedNetwork(DenseNetwork):
         cls, encoder: DenseNetwork, decoder: DenseNetwork, formats: Formats
     ) -> RoundedNetwork:
         """The network that an encoder and a decoder are the halves of."""
-        weights, biases = encoder.weights + decoder.weights, encoder.biases + decoder.biases
-        return cls(weights, biases, encoder.activation, formats=formats)
+        whole = encoder.followed_by(decoder)
+        return cls(whole.weights, whole.biases, whole.activation, formats=formats)
 
     def to_torch(self) -> nn.Sequential:
         assert self.formats is not None

@@ -21,7 +21,9 @@ def hls4ml():
 
 
 def quantised(jets, activation, bits):
-    codec = Codec.autoencoder(hidden=(8, 6), activation=activation, epochs=1).fit(jets)
+    codec = Codec.autoencoder(
+        encoder="learned", hidden=(8, 6), activation=activation, epochs=1
+    ).fit(jets)
     return codec.quantised(jets, bits, epochs=0)
 
 

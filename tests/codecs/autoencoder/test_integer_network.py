@@ -24,9 +24,13 @@ def x():
     return np.random.default_rng(1).normal(size=(2000, 4)).astype(np.float32)
 
 
+def learned(**options):
+    return Codec.autoencoder(encoder="learned", scaling="standard", hidden=(16, 8), **options)
+
+
 @pytest.fixture
 def trained(jets):
-    return Codec.autoencoder(hidden=(16, 8), epochs=30, batch_size=64, lr=0.01).fit(jets)
+    return learned(epochs=30, batch_size=64, lr=0.01).fit(jets)
 
 
 def in_python(network, row):
@@ -144,7 +148,7 @@ def test_it_is_stored_and_loaded_as_any_codec(trained, jets, tmp_path):
 
 
 def test_latents_of_integers_are_coded_within_their_tolerance(jets):
-    codec = Codec.autoencoder(hidden=(16, 8), epochs=2, latent_tolerance=1e-2).fit(jets)
+    codec = learned(epochs=2, latent_tolerance=1e-2).fit(jets)
     made = codec.quantised(jets, epochs=0)
     direct = made.decode_latents(made.encode_latents(jets)).columns["pt"]
     coded = np.asarray(made.decode(made.encode(jets)).pt)
@@ -169,7 +173,9 @@ def test_what_cannot_be_quantised_says_so(trained, jets, tmp_path):
     with pytest.raises(InputError, match="integers cannot be quantised"):
         made.quantised(jets)
     with pytest.raises(InputError, match="softmax"):
-        Codec.autoencoder(activation="softmax", hidden=(16, 8), epochs=1).fit(jets).quantised(jets)
+        learned(activation="softmax", epochs=1).fit(jets).quantised(jets)
+    with pytest.raises(InputError, match=r"wound encoder .* encoder='learned'"):
+        Codec.autoencoder(encoder="wound", epochs=1).fit(jets).quantised(jets)
 
 
 @pytest.mark.parametrize("damage", ["bits", "fraction", "number", "kind", "shape"])

@@ -59,6 +59,26 @@ def test_each_activation_is_an_operator(activation, jets, tmp_path):
     assert_exported(fitted(jets, activation=activation), jets, tmp_path)
 
 
+@pytest.mark.parametrize("shift", [0, 2, -7])
+def test_angles_wrap_and_come_back_as_angles(shift, jets, tmp_path):
+    turned = jets | {"phi": jets["phi"] + np.float32(shift)}
+    codec = fitted(jets, scaling="physics", encoder="learned")
+    assert_exported(codec, turned, tmp_path)
+
+
+def test_a_direction_is_an_angle_in_every_quadrant_and_on_the_axes(jets, tmp_path):
+    codec = fitted(jets, scaling="physics", encoder="learned")
+    weight = np.zeros((3, 5), np.float32)
+    weight[0, codec.features_.index("phi")] = weight[1, 4] = 1  # its cosine, and its sine
+    codec._decoder = DenseNetwork((weight,), (np.zeros(5, np.float32),), "tanh", True)
+    steps = np.linspace(-2, 2, 9, dtype=np.float32)
+    latents = np.stack(np.meshgrid(steps, steps, [0]), axis=-1).reshape(-1, 3).astype(np.float32)
+    codec.export_onnx(tmp_path / "decoder.onnx", "decoder")
+    wanted = decoded(codec, latents)
+    assert np.histogram(wanted[:, 2], 4, (-np.pi, np.pi))[0].min() > 0
+    np.testing.assert_allclose(run(tmp_path / "decoder.onnx", latents), wanted, **CLOSE)
+
+
 def test_negative_masses_and_zeros_are_scaled_alike(jets, tmp_path):
     masses = jets["m"] * np.resize([1, -1, 0], 1000).astype(np.float32)
     odd = jets | {"m": masses}
