@@ -16,7 +16,7 @@ from atlasae.optional import needs_extra
 
 BLOCKED = (
     "aiohttp", "boost_histogram", "coffea", "dask", "dask_awkward", "distributed", "fastai",
-    "fsspec_xrootd", "hist", "matplotlib", "mplhep", "pandas", "pytorch_optimizer", "scipy", "torch",
+    "fsspec_xrootd", "hist", "hls4ml", "matplotlib", "mplhep", "onnx", "pandas", "pytorch_optimizer", "scipy", "torch",
 )  # fmt: skip
 BLOCK = f"""
 import sys

@@ -92,6 +92,22 @@ def test_train_and_decode(run, events_file, tmp_path):
     assert np.load(array).shape == (1000, 4)
 
 
+def test_export_onnx(run, codec, events_file, tmp_path):
+    pytest.importorskip("onnx", reason="onnx is not installed: pip install 'atlasae[onnx]'")
+    codec.save(tmp_path / "c.safetensors")
+    target = tmp_path / "decoder.onnx"
+    shown = run("export-onnx", tmp_path / "c.safetensors", target, "--part", "decoder").output
+    assert shown == f"{target}: decoder of m, pt, phi, eta\n"
+    assert target.stat().st_size > 1000
+    again = run("export-onnx", tmp_path / "c.safetensors", target, code=2).output
+    assert "--force" in again
+    run("fit", events_file, tmp_path / "b.safetensors", "--collection", "Jet")
+    other = tmp_path / "other.onnx"
+    refused = run("export-onnx", tmp_path / "b.safetensors", other, code=2).output
+    assert "has no network" in refused
+    assert not other.exists()
+
+
 def test_dither(run, events_file, tmp_path):
     codec, ours = tmp_path / "c.safetensors", [tmp_path / f"{i}.root" for i in range(3)]
     run("fit", events_file, codec, "--tolerance", "1e-2", "--dither")

@@ -255,7 +255,7 @@ class AutoencoderCodec(DeployableCodec):
         return to_records(self.decode_latents(encoded))
 
     def encode_latents(self, jets: Any) -> Table:
-        self._require_encoder()
+        self.require_encoder()
         return self._encode(self._fitted_table(jets))
 
     def decode_latents(self, latents: Any) -> Table:
@@ -317,7 +317,7 @@ class AutoencoderCodec(DeployableCodec):
             self._latent_codec = latent_codec.fit(latents, uses=uses, progress=progress)
 
     def _encode(self, table: Table) -> Table:
-        encoder = self._require_encoder()
+        encoder = self.require_encoder()
         latents = encoder(self.scaling_.forward(table.matrix())).astype(self.latent_dtype)
         return Table(dict(zip(self.latent_names, latents.T, strict=True)), table.counts)
 

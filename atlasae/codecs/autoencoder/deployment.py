@@ -204,7 +204,7 @@ class DeployableCodec(Codec):
                 ...
             atlasae.errors.NotFittedError: Codec.autoencoder() is not fitted: call fit(jets), or Codec.load(file)
         """
-        encoder = self._require_encoder()
+        encoder = self.require_encoder()
         if not isinstance(encoder, IntegerNetwork):
             raise InputError(
                 "an encoder of floats is no logic of an FPGA: call quantised(jets), and export that"
@@ -245,14 +245,19 @@ class DeployableCodec(Codec):
         """Fit what codes the latents, where there is such a codec."""
 
     def _require_floats(self, purpose: str) -> DenseNetwork:
-        encoder = self._require_encoder()
+        encoder = self.require_encoder()
         if isinstance(encoder, IntegerNetwork):
             raise InputError(
                 f"an encoder of integers cannot be {purpose}; take the codec that it was made from"
             )
         return encoder
 
-    def _require_encoder(self) -> DenseNetwork | IntegerNetwork:
+    def require_encoder(self) -> DenseNetwork | IntegerNetwork:
+        """The network from scaled features to latents.
+
+        Raises:
+            NotFittedError: the codec is not fitted, or came from a file that stores decoders.
+        """
         self.require_fitted()
         if self._encoder is None:
             raise NotFittedError(
