@@ -17,7 +17,7 @@ env: $(READY)  ## an environment with every extra and the tools of the tests
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv --upgrade-deps .venv
-	$(PIP) -e '.[all,root,test]'
+	$(PIP) -e '.[all,hls4ml,onnx,root,test]'
 	@touch $@
 
 $(DOCS_READY): $(READY)

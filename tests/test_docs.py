@@ -33,7 +33,10 @@ _BLOCK = re.compile(
 )
 _ENTRY_POINT = re.compile(r'\[project\.entry-points\."(.+)"\]\n(.+) = "(.+)"')
 INSTALLING = ("conda", "git", "make", "pip", "pre-commit")  # change more than their own directory
-NEED_ROOT = {DOCS / "how-to" / "root.md"}
+NEEDED = {  # packages by page
+    DOCS / "how-to" / "root.md": ("ROOT",),
+    DOCS / "how-to" / "trigger.md": ("onnx", "onnxruntime", "hls4ml"),
+}
 NOT_RUN = {"sh", "text", "json", "yaml"}  # settings of a shell, output, formats
 
 
@@ -128,8 +131,8 @@ def install(code, directory):
     "page", list(filter(has_code, PAGES)), ids=lambda page: page.relative_to(REPOSITORY).as_posix()
 )
 def test_code_blocks_run(page, directory):
-    if page in NEED_ROOT:
-        pytest.importorskip("ROOT", reason="ROOT is not installed: pip install root")
+    for package in NEEDED.get(page, ()):
+        pytest.importorskip(package, reason=f"{package} is not installed")
     namespace = {"__name__": "__main__"}
     for language, title, code in blocks(page):
         if language == "shell":
