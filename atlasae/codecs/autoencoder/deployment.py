@@ -130,8 +130,8 @@ class DeployableCodec(Codec):
             >>> codec = atlasae.Codec.autoencoder(encoder="learned", hidden=(16, 8), epochs=2)
             >>> codec = codec.fit(jets)
             >>> small = codec.quantised(jets, bits=8, epochs=2)
-            >>> small.encode(jets).z0.type.show()
-            500 * var * float32
+            >>> str(small.encode(jets).z0.type)
+            '500 * var * float32'
         """
         encoder = self._require_floats("quantised")
         assert self._decoder is not None
