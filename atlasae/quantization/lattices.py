@@ -11,6 +11,7 @@ from atlasae.quantization.dither import DitheredQuantizer
 from atlasae.quantization.exceptions import quantize, replace_exceptions
 from atlasae.quantization.fitting import frequent_magnitudes
 from atlasae.quantization.quantizers import EXCEPTION_BITS, StepQuantizer
+from atlasae.quantization.tolerance import LOSSLESS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,9 +76,13 @@ class Lattice:
 
         Returns:
             The high part, the low bits if there are any, and the positions of the exceptions:
-            values that the quantizer cannot hold, and integers beyond the range.
+            values that the quantizer cannot hold, and integers beyond the range. A quantizer
+            without steps holds a value exactly, or not at all: only errors of steps have no mean,
+            and are corrected where they would pass a cut.
         """
         quantizer = self.quantizer_of(key)
+        if not isinstance(quantizer, StepQuantizer | DitheredQuantizer):
+            tolerance = LOSSLESS
         if not self.low_bits:
             high = quantizer.to_narrow_integers(values)
             positions = replace_exceptions(quantizer, values, high, tolerance)

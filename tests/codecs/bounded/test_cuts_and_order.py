@@ -134,3 +134,12 @@ def test_cuts_are_checked():
         Codec.bounded(cuts={"pt": float("inf")})
     with pytest.raises(MissingNameError, match="did you mean 'eta'"):
         Codec.bounded(cuts="etaa<2.4").fit(make_events(100))
+
+
+@pytest.mark.parametrize("dither", [False, True])
+def test_codecs_fitted_to_values_coarser_than_the_tolerance_promise_the_same(dither):
+    many = make_events(300)
+    many["pt"] = ak.values_astype(np.floor(many.pt) * 2**40, np.float32)
+    codec = Codec.bounded(tolerance={"pt": abs_(0.5)}, cuts="pt>30.2", dither=dither).fit(many)
+    found = check_promises(codec, make_events(300, seed=1))  # has bits that those lacked
+    assert (found["pt"] == to_table(make_events(300, seed=1)).columns["pt"]).all()
