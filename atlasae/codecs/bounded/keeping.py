@@ -53,7 +53,8 @@ def keep(
 
     Where a quantity of an event is not kept, one feature that it depends on becomes exact in this
     event, the one that brings the quantity nearest to the original; of a quantity of jets, in this
-    jet. This is repeated until all are kept. It ends, because each time more values are exact, and a
+    jet, and where that does not help, as it depends on other jets too, all of them in this event.
+    This is repeated until all are kept. It ends, because each time more values are exact, and a
     quantity of exact values is the original one.
 
     Args:
@@ -121,7 +122,13 @@ def _best_features(quantity: Quantity, before: Table, after: Table) -> Iterator[
     best = np.argmin(errors, axis=0)
     for i, name in enumerate(features):
         chosen = broken & (best == i)
-        yield name, differ[i] & (_jets_of(chosen, before) if of_events else chosen)
+        if of_events:
+            yield name, differ[i] & _jets_of(chosen, before)
+            continue
+        yield name, differ[i] & chosen
+        if before.counts is not None:
+            by_others = broken & ~np.logical_or.reduce(differ)
+            yield name, differ[i] & _jets_of(_events_of(by_others, before), before)
 
 
 def _cost(

@@ -23,6 +23,7 @@ from tests.quantization.guarantee import keeps
 
 OF_EVENTS = "m_jj: 5e-4, HT: 3e-4, MHT: abs 0.01, delta_r: 1e-3, pt[1] / pt[0]: 1e-3"
 OF_EVENTS += ", sum(pt > 31) + sum(pt > 36) + sum(pt > 41): 0"
+OF_EVENTS += ", pt / max(pt): 2e-4, wrap(phi - phi[0]): 5e-4"  # of each jet and others
 OF_JETS = "m / pt: 1e-4, pt * cosh(eta) > 60"
 FOUR = ("m", "pt", "phi", "eta")
 
