@@ -100,9 +100,14 @@ class Measurement:
         return Measured(errors, migrations, neighbors, leading, shifts, kept)
 
     def result(self) -> Measured:
-        """What was measured of all blocks."""
+        """What was measured of all blocks; of none, zeros for all that is promised."""
         blocks = [block for block in self._blocks if block is not None]
-        found = merged(measured for measured, _ in blocks)
+        nothing = Measured(
+            {name: Errors() for name in self._tolerances},
+            {name: (0,) * len(edges) for name, edges in self._cuts.items()},
+            kept={str(quantity): Kept() for quantity in self._quantities},
+        )
+        found = merged([nothing, *(measured for measured, _ in blocks)])
         errors = {}
         for name, one in found.errors.items():
             moved = np.abs(sum(moved[name] for _, moved in blocks)).max(initial=0)

@@ -89,9 +89,11 @@ def _disagreements(
 
 def _measured(old: TreeReader, new: RestoredTree, segment: Segment, part: Part) -> Measured:
     """What is measured of a part now, in the blocks in which it was written."""
-    reader = JetReader(new.container, segment, part)
-    codec = reader.codec
+    codec = new.container.codec(part)
     measurement = Measurement(codec.tolerances_, codec.cuts_, codec.quantities_)
+    if not segment.manifest.entries:
+        return measurement.result()
+    reader = JetReader(new.container, segment, part)
     branches = list(part.features.values())
 
     def tasks() -> Iterator[tuple[Block, Compare]]:

@@ -314,13 +314,22 @@ def test_lossless_collections_are_the_same_bit_for_bit(folder, tmp_path):
     assert "the same, bit for bit" in run("info", tmp_path / "small.root", "--card").output
 
 
-def test_trees_without_jets_have_a_card(tmp_path):
-    source = write_events(tmp_path / "a.root", make_jets(0), np.zeros(5, int))
-    codec = Codec.bounded().fit(make_jets(40))
+@pytest.mark.parametrize("entries", [0, 5])
+def test_trees_without_jets_have_a_card(folder, tmp_path, entries):
+    source = write_events(tmp_path / "a.root", make_jets(0), np.zeros(entries, int))
+    codec = Codec.bounded(cuts="pt>30", keep="HT: 1e-3").fit(atlasae.read_jets(folder / "a.root"))
     compress(source, tmp_path / "small.root", codec=codec)
     card = atlasae.card(tmp_path / "small.root")
-    assert feature(card, "Jet_pt").errors.values == 0
+    assert feature(card, "Jet_pt").errors == Errors()
+    assert feature(card, "Jet_pt").cuts == (Cut(30.0, 0),)
+    assert card.collections[0].kept["HT: 0.001"].beyond == 0
     jsonschema.validate(card.to_json(), SCHEMA)
+    assert atlasae.check(source, tmp_path / "small.root", card=True).good
+    compress(folder / "a.root", tmp_path / "full.root", codec=codec)
+    both = [tmp_path / f"{name}.root" for name in ("small", "full")]
+    atlasae.merge(both, tmp_path / "both.root")
+    merged, full = (atlasae.card(tmp_path / f"{name}.root") for name in ("both", "full"))
+    assert merged.collections[0].features == full.collections[0].features
 
 
 @pytest.mark.parametrize("name", ["a_small", "merged", "packed"])
