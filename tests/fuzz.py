@@ -162,11 +162,13 @@ class Targets:
         jets = make_jets(int(counts.sum()))
         jets["pt"][3], jets["phi"][5] = np.nan, 1e30
         events = ak.unflatten(ak.zip(jets), counts)
+        cuts = {"pt": np.linspace(20, 60, 99), "eta": [-2.4, 0, 2.4]}
         fits = [
             (Codec.bounded(), jets),
             (Codec.bounded(tolerance="lossless"), events),
             (Codec.bounded(order="free"), events),
-            (Codec.bounded(), ak.unflatten(ak.zip(make_jets(2400)), 2)),  # with networks
+            (Codec.bounded(), ak.unflatten(ak.zip(make_jets(2400)), 2)),
+            (Codec.bounded(tolerance=1e-2, cuts=cuts), events[ak.argsort(-events.pt)]),
         ]
         self.coded = []
         for codec, sample in fits:

@@ -128,7 +128,8 @@ def _cuts(_context: click.Context, _parameter: click.Parameter, given: str | Non
     """Cuts as text, or those in the file of this name."""
     from atlasae.quantization.cuts import read_cuts
 
-    return given if given is None or set(given) & set("<>=:") else read_cuts(given)
+    is_name = given is not None and given.strip() and not set(given) & set("<>=:")
+    return read_cuts(given) if given is not None and is_name else given
 
 
 dither = click.option(

@@ -169,15 +169,19 @@ def _runs(counts: Integers, coded: bytes) -> tuple[NDArray[np.bool_], bytes]:
         DamagedFileError: the bytes are those of other jets.
     """
     follows = follows_another(counts)
-    number, at = decode_varint(coded, 0)
-    size, start = decode_varint(coded, at)
-    at = start + size
-    if number > 1:
-        steps = zlib.decompressobj().decompress(coded[start:at], 4 * len(follows) + 1)
+    try:
+        number, at = decode_varint(coded, 0)
+        size, start = decode_varint(coded, at)
+        at = start + size
+        steps = b""
+        if number > 1:
+            steps = zlib.decompressobj().decompress(coded[start:at], 4 * len(follows) + 1)
         rises = np.frombuffer(steps, "<u4").cumsum(dtype=np.int64)
-        if len(rises) != number - 1 or rises[-1] >= len(follows):
-            raise DamagedFileError("the order of jets is damaged")
+        if len(rises) != number - 1:
+            raise ValueError(f"{len(rises)} rises, not {number - 1}")
         follows[rises] = False
+    except (zlib.error, ValueError, LookupError) as error:
+        raise DamagedFileError("the order of jets is damaged") from error
     return follows, coded[at:]
 
 

@@ -5,6 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from atlasae.cli import options
+from atlasae.cli.main import main
 
 
 @click.command()
@@ -31,3 +32,10 @@ def test_without_cuts_there_are_none():
 def test_a_file_of_cuts_that_is_not_there_is_named():
     error = CliRunner().invoke(command, ["--cuts", "edges.txt"]).exception
     assert str(error) == "no file of cuts 'edges.txt'"
+
+
+@pytest.mark.parametrize("option", ["--cuts", "--keep"])
+def test_empty_promises_are_refused(option):
+    result = CliRunner().invoke(main, ["compress", "a.root", "b.root", option, " "])
+    assert result.exit_code == 2
+    assert f"{option} has no value" in result.output

@@ -203,11 +203,13 @@ def test_only_runs_that_descend_are_sorted():
 
 @given(st.binary(max_size=30), st.integers(0, 1))
 @example(b"\x02\x00", 0)
+@example(b"\x02\x04abcd", 0)  # no zlib
+@example(b"\x02\x0b" + zlib.compress(b"abc", 9), 0)  # a part of a row
 def test_other_bytes_are_refused_or_decode_to_something(data, which):
     counts = np.array([3, 0, 2])
     decoded = np.array([30.1, 30.0, 29.9, 30.0, 30.0], np.float32)
     correction = [JetOrder(rel(1e-2)), Sides(np.array([30, 31], np.float32), rel(1e-2))][which]
-    with suppress(DamagedFileError, ValueError, LookupError, ArithmeticError, zlib.error):
+    with suppress(DamagedFileError):
         assert len(correction.moved(decoded, counts, data)) == 5
 
 
