@@ -143,10 +143,10 @@ class Residuals:
 def quantiles(
     values: Floats, shares: Sequence[float] | Floats, weights: Floats | None = None
 ) -> Floats:
-    """Quantiles of values; NaN without values, or if the weights do not have a positive sum.
+    """Quantiles of values; NaN without values, or if the sum of the weights is 0.
 
     With weights, a quantile is the first value, in ascending order, at which the sum of the weights
-    reaches its share of the whole. Negative weights are allowed.
+    reaches its share of the whole. Negative weights are allowed, and so is a negative sum.
 
     Args:
         values: shape (n,), finite.
@@ -159,13 +159,13 @@ def quantiles(
         [3.0]
     """
     total = len(values) if weights is None else weights.sum()
-    if not total > 0:
+    if not total:
         return np.full(len(shares), np.nan)
     if weights is None:
         return np.asarray(np.quantile(values, shares))
     distinct, places = np.unique(values, return_inverse=True)
-    sums = np.cumsum(np.bincount(places, weights))
-    reached = np.maximum.accumulate(sums) / total
+    sums = np.cumsum(np.bincount(places, weights * np.sign(total)))
+    reached = np.maximum.accumulate(sums) / abs(total)
     return np.asarray(distinct[np.minimum(reached.searchsorted(shares), len(distinct) - 1)])
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from atlasae.fidelity.measured import Errors
+    from atlasae.jets.metrics import Residuals
     from atlasae.report.comparison import Comparison, DecodedFile
 
 
@@ -94,9 +95,7 @@ def _size(comparison: Comparison, file: DecodedFile) -> Line:
 def _tolerance(comparison: Comparison, file: DecodedFile, name: str) -> Line:
     result, tolerance = file.residuals[name], file.tolerance(name)
     if tolerance is None:
-        kind = ", relative" if result.relative else ""
-        found = f"68 % within ± {result.half_width:.2g}, worst {result.maximum:.2g}{kind}"
-        return Line(name, "", found)
+        return Line(name, "", _spread(result, relative=result.relative))
     errors = errors_in(comparison, file, name)
     count, jets = errors.beyond, errors.values
     if tolerance.kind == "lossless":
@@ -195,9 +194,15 @@ def _observables(comparison: Comparison, file: DecodedFile) -> Iterator[Line]:
     for name in comparison.observables:
         if name in ("m_jj", "h_t"):
             result = comparison.observable_residuals(file, name)
-            kind = ", relative" if OBSERVABLES[name].energy else ""
-            found = f"68 % within ± {result.half_width:.2g}, worst {result.maximum:.2g}{kind}"
-            yield Line(name, "", found)
+            yield Line(name, "", _spread(result, relative=OBSERVABLES[name].energy))
+
+
+def _spread(result: Residuals, *, relative: bool) -> str:
+    """The width of residuals, if there is one, and the largest."""
+    width = f"68 % within ± {result.half_width:.2g}"
+    if not np.isfinite(result.half_width):
+        width = "68 % not defined"
+    return f"{width}, worst {result.maximum:.2g}{', relative' if relative else ''}"
 
 
 def _percent_of(share: float) -> str:
