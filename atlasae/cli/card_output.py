@@ -79,8 +79,8 @@ def _rows_of_collection(card: CollectionCard) -> Iterator[_Row]:
         measured = f"largest error {found.share:.4g} x tolerance"
         yield quantity, "kept", measured, "NO" if found.beyond else "yes"
     if card.exact_events:
-        events = _number(card.exact_events, "event has", "events have")
-        paid = f"{events} exact values, {card.exact_bytes:,} bytes"
+        entries = _number(card.exact_events, "entry has", "entries have")
+        paid = f"{entries} exact values, {card.exact_bytes:,} bytes"
         yield "for these quantities", "", paid, ""
     for observable, shift in card.observables.items():
         measured = (

@@ -148,7 +148,7 @@ def test_kept_quantities_and_their_cost_are_in_the_card(folder, tmp_path):
     assert atlasae.check(folder / "sorted.root", tmp_path / "kept.root", card=True).good
     shown = run("info", tmp_path / "kept.root", "--card").output
     assert "m_jj: 0.001" in shown
-    assert f"{jets.exact_events} events have exact values" in shown
+    assert f"{jets.exact_events} entries have exact values" in shown
 
 
 def test_the_card_says_what_wrote_the_file_and_from_what(folder):
