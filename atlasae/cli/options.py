@@ -124,12 +124,22 @@ drop_unwritable = click.option(
 )
 
 
-def _cuts(_context: click.Context, _parameter: click.Parameter, given: str | None) -> CutSpec:
+def _once(
+    _context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]
+) -> str | None:
+    """The value of an option that is a list in itself; of two values one would be lost."""
+    if len(given) > 1:
+        raise click.BadParameter(f"it is given {len(given)} times: give one list, with commas")
+    return given[0] if given else None
+
+
+def _cuts(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> CutSpec:
     """Cuts as text, or those in the file of this name."""
     from atlasae.quantization.cuts import read_cuts
 
-    is_name = given is not None and given.strip() and not set(given) & set("<>=:")
-    return read_cuts(given) if given is not None and is_name else given
+    text = _once(context, parameter, given)
+    is_name = text is not None and text.strip() and not set(text) & set("<>=:")
+    return read_cuts(text) if text is not None and is_name else text
 
 
 dither = click.option(
@@ -141,11 +151,13 @@ dither = click.option(
 cuts = click.option(
     "--cuts",
     callback=_cuts,
+    multiple=True,
     help="Cuts that no value crosses: 'Jet_pt>30, abs(Jet_eta)<2.4', or a file of edges.",
 )
 bins = click.option(
     "--bins",
     callback=_cuts,
+    multiple=True,
     help="Bins whose jets are counted before and after: 'pt: 30, 50, 100', or a file of edges.",
 )
 keep_order = click.option(
@@ -156,6 +168,8 @@ keep_order = click.option(
 )
 keep = click.option(
     "--keep",
+    callback=_once,
+    multiple=True,
     help="Quantities with tolerances of their own: 'm_jj: 2e-3, HT: 1e-3, max(pt) > 500'.",
 )
 promises = combined(dither, cuts, keep_order, keep)  # of a bounded codec, beside its tolerance

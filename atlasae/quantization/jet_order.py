@@ -177,11 +177,11 @@ def _runs(counts: Integers, coded: bytes) -> tuple[NDArray[np.bool_], bytes]:
         if number > 1:
             steps = zlib.decompressobj().decompress(coded[start:at], 4 * len(follows) + 1)
         rises = np.frombuffer(steps, "<u4").cumsum(dtype=np.int64)
-        if len(rises) != number - 1:
-            raise ValueError(f"{len(rises)} rises, not {number - 1}")
         follows[rises] = False
     except (zlib.error, ValueError, LookupError) as error:
         raise DamagedFileError("the order of jets is damaged") from error
+    if len(rises) != number - 1:
+        raise DamagedFileError("the order of jets is damaged")
     return follows, coded[at:]
 
 

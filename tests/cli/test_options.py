@@ -39,3 +39,11 @@ def test_empty_promises_are_refused(option):
     result = CliRunner().invoke(main, ["compress", "a.root", "b.root", option, " "])
     assert result.exit_code == 2
     assert f"{option} has no value" in result.output
+
+
+@pytest.mark.parametrize("option", ["--cuts", "--keep"])
+def test_promises_are_given_once_so_that_none_is_lost(option):
+    twice = [option, "Jet_pt>30", option, "Jet_pt>50"]
+    result = CliRunner().invoke(main, ["compress", "a.root", "b.root", *twice])
+    assert result.exit_code == 2
+    assert f"'{option}': it is given 2 times: give one list, with commas" in result.output
