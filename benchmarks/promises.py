@@ -5,6 +5,7 @@ And whether ten million jets keep them; and what dither does to a spectrum.
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -84,7 +85,9 @@ def of_many(case: Case, jets: int) -> dict[str, Any]:
     codecs = {
         name: BoundedCodec(case.tolerance, **PROMISES[name]).fit(case.train) for name in names
     }
-    for seed in range(jets // _CHUNK):
+    for seed in count():
+        if found["jets"] >= jets:
+            break
         table = speed.enlarged(case, _CHUNK, seed)
         assert table.counts is not None
         found["jets"] += len(table)
