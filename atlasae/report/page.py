@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _SYMBOLS = {"pt": "p<sub>T</sub>", "phi": "φ", "eta": "η", "m": "m", "e": "E",
           "m_jj": "m<sub>jj</sub>", "delta_phi": "Δφ<sub>jj</sub>", "delta_r": "ΔR<sub>jj</sub>",
-          "h_t": "H<sub>T</sub>", "leading_pt": "leading jet p<sub>T</sub>"}  # fmt: skip
+          "h_t": "H<sub>T</sub>", "missing_h_t": "missing H<sub>T</sub>",
+          "leading_pt": "leading jet p<sub>T</sub>"}  # fmt: skip
 
 
 # by whether a promise is kept: a mark, and its class in the style sheet

@@ -15,8 +15,10 @@ import atlasae
 from atlasae import Codec
 from atlasae.errors import AtlasaeError, MissingNameError
 from atlasae.fidelity.changes import leading_two
+from atlasae.jets.observables import OBSERVABLES
 from atlasae.jets.table import Table
 from atlasae.report.figures import figures_of
+from atlasae.report.page import _SYMBOLS
 from atlasae.report.promises import panel, verdict
 from atlasae.report.reading import read_comparison
 from atlasae.report.summary import summarise
@@ -282,3 +284,7 @@ def test_the_panel_is_the_first_of_the_page(source, files, tmp_path, monkeypatch
     assert "--bins 'pt: 30.0' --weight genWeight" in page
     again = read_comparison(source, files[:2], bins="pt: 30.0")
     assert again.bins == report.comparison.bins
+
+
+def test_each_observable_has_a_symbol_on_the_page():
+    assert set(OBSERVABLES) <= set(_SYMBOLS)
