@@ -11,6 +11,7 @@ import awkward as ak
 import numpy as np
 
 from atlasae.errors import DamagedFileError
+from atlasae.fidelity.changes import changes_of_order, neighbors
 from atlasae.lossless.columns import buffers
 from atlasae.quantization.sides import sides_of
 from atlasae.quantization.tolerance import LOSSLESS, Tolerance
@@ -50,9 +51,8 @@ class Promise:
         """Number of neighbors that descended, or were equal, and do not, or are not, now."""
         if not self.keeps_order or before.ndim != 2:
             return 0
-        old, new = ((a[:, 1:] < a[:, :-1], a[:, 1:] == a[:, :-1]) for a in (before, after))
-        lost = [was & ~now for was, now in zip(old, new, strict=True)]
-        return int(ak.sum(lost[0])) + int(ak.sum(lost[1]))
+        old, new = (ak.to_numpy(ak.flatten(array)) for array in (before, after))
+        return changes_of_order(old, new, neighbors(old, ak.to_numpy(ak.num(before)))).changed
 
 
 class ColumnComparison:
@@ -83,19 +83,19 @@ class ColumnComparison:
         self.same = False
         self.promises.add(promise.tolerance)
         self.error = max(self.error, error)
-        if not _is_kept(before, after, promise):
-            n = 1 + bisect_left(
-                range(1, len(before)),
-                True,
-                key=lambda n: not _is_kept(before[:n], after[:n], promise),
-            )
+        if not _is_kept(error, before, after, promise):
+
+            def breaks_until(n: int) -> bool:
+                first = before[:n], after[:n]
+                return not _is_kept(_largest_error(*first, promise.tolerance), *first, promise)
+
+            n = 1 + bisect_left(range(1, len(before)), True, key=breaks_until)
             self.first_bad = first + n - 1
             self.faults = _faults(before[n - 1 : n], after[n - 1 : n], promise)
 
 
-def _is_kept(before: ak.Array, after: ak.Array, promise: Promise) -> bool:
-    """Whether a file keeps a promise."""
-    error = _largest_error(before, after, promise.tolerance)
+def _is_kept(error: float | None, before: ak.Array, after: ak.Array, promise: Promise) -> bool:
+    """Whether a file keeps a promise, given the largest error of the values."""
     if error is None:
         return True
     if error > (1.0 if promise.tolerance else np.finfo(float).max):  # another shape always is
