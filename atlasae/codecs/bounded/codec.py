@@ -128,7 +128,7 @@ class BoundedCodec(Codec):
         keep: KeepSpec = None,
     ) -> None:
         require_choice("order", order, ORDERS)
-        for name, value in (("dither", dither or False), ("keep_order", keep_order)):
+        for name, value in (("dither", dither is not None and dither), ("keep_order", keep_order)):
             if not isinstance(value, bool):
                 raise InputError(f"{name}={value!r} must be True or False")
         parse_cuts(cuts)

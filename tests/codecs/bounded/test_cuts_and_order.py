@@ -143,3 +143,9 @@ def test_codecs_fitted_to_values_coarser_than_the_tolerance_promise_the_same(dit
     codec = Codec.bounded(tolerance={"pt": abs_(0.5)}, cuts="pt>30.2", dither=dither).fit(many)
     found = check_promises(codec, make_events(300, seed=1))  # has bits that those lacked
     assert (found["pt"] == to_table(make_events(300, seed=1)).columns["pt"]).all()
+
+
+@pytest.mark.parametrize("value", [0, "", 1, "no"])
+def test_dither_is_true_false_or_left_out(value):
+    with pytest.raises(InputError, match="must be True or False"):
+        Codec.bounded(dither=value)
