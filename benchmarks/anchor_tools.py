@@ -46,12 +46,12 @@ if TYPE_CHECKING:
 CUT = 30.0  # GeV, of pt
 BINS = np.arange(20, 2001, 10.0)  # GeV, of pt
 # of each two neighbors in the column, whether or not they are of one event
-_NEIGHBOURS = [{"axis": 0, "before": 0, "after": 1, "boundary": "valid"}]
+_NEIGHBORS = [{"axis": 0, "before": 0, "after": 1, "boundary": "valid"}]
 _EXACTLY = {"type": "abs", "eb": 0}
 _ORDER = {
     "kind": "qoi_eb_stencil",
     "qoi": "sign(X[1] - X[0])",
-    "neighborhood": _NEIGHBOURS,
+    "neighbourhood": _NEIGHBORS,  # a name of the library
     **_EXACTLY,
 }
 _BINS = {"kind": "qoi_eb_pw", "qoi": "floor(x / 10)", **_EXACTLY}
