@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
-from atlasae.codecs.autoencoder.deployment import DeployableCodec, stored_encoder
+from atlasae.codecs.autoencoder.deployment import DeployableCodec
 from atlasae.codecs.autoencoder.hyperparameters import check_hyperparameters
-from atlasae.codecs.autoencoder.network import DenseNetwork
-from atlasae.codecs.autoencoder.scaling import Scaling, cast_feature, require_same_unit
+from atlasae.codecs.autoencoder.model import Model
 from atlasae.codecs.autoencoder.start import Start, default_epochs
 from atlasae.codecs.base import Codec, Storage, check_common_hyperparameters
 from atlasae.codecs.bounded.codec import BoundedCodec
@@ -139,10 +138,6 @@ class AutoencoderCodec(DeployableCodec):
         self._latent_codec: BoundedCodec | None = None
 
     @property
-    def is_fitted(self) -> bool:
-        return self._decoder is not None
-
-    @property
     def storage(self) -> Storage:
         return "latents" if self.latent_tolerance is None else "blocks"
 
@@ -190,11 +185,20 @@ class AutoencoderCodec(DeployableCodec):
             lr=self.lr,
             schedule=self.schedule,
         )
-        self._take(*trained.split(start.depth), history)
-        self.features_ = tuple(table.columns)
-        self.dtypes_ = tuple(column.dtype.name for column in table.columns.values())
-        self.unit_, self.scaling_ = start.unit, start.scaling
-        self.typical_pt_ = typical_pt(train)
+        encoder, decoder = trained.split(start.depth)
+        dtypes = tuple(column.dtype.name for column in table.columns.values())
+        self._take(
+            Model(
+                tuple(table.columns),
+                dtypes,
+                start.unit,
+                typical_pt(train),
+                start.scaling,
+                encoder,
+                decoder,
+            ),
+            history,
+        )
         self._fit_latent_codec(table, uses=uses, progress=progress)
         return self
 
@@ -255,8 +259,8 @@ class AutoencoderCodec(DeployableCodec):
         return to_records(self.decode_latents(encoded))
 
     def encode_latents(self, jets: Any) -> Table:
-        self.require_encoder()
-        return self._encode(self._fitted_table(jets))
+        self._fitted.require_encoder()  # before the jets are looked at
+        return self._encode(self.select_fitted(jets))
 
     def decode_latents(self, latents: Any) -> Table:
         if isinstance(latents, np.ndarray) and latents.dtype.names is None:
@@ -266,7 +270,7 @@ class AutoencoderCodec(DeployableCodec):
             matrix, counts = np.stack(list(table.columns.values()), axis=1), table.counts
         if matrix.ndim != 2 or matrix.shape[1] != self.latent:
             raise InputError(f"latents must have shape (n, {self.latent}), not {matrix.shape}")
-        return Table(self._decode(matrix), counts)
+        return Table(self._fitted.decode(matrix), counts)
 
     def encode_blocks(self, jets: Any, threads: int | None = None) -> Iterator[Block]:
         latents = self.encode_latents(jets)
@@ -305,11 +309,6 @@ class AutoencoderCodec(DeployableCodec):
             )
         return table
 
-    def _fitted_table(self, jets: Any) -> Table:
-        table = self.select_fitted(jets)
-        require_same_unit(table, self.typical_pt_, self.unit_)
-        return table
-
     def _fit_latent_codec(self, table: Table, *, uses: float = 10.0, progress: bool) -> None:
         if self.latent_tolerance is not None:
             latent_codec = BoundedCodec(tolerance=abs_(self.latent_tolerance), seed=self.seed)
@@ -317,17 +316,8 @@ class AutoencoderCodec(DeployableCodec):
             self._latent_codec = latent_codec.fit(latents, uses=uses, progress=progress)
 
     def _encode(self, table: Table) -> Table:
-        encoder = self.require_encoder()
-        latents = encoder(self.scaling_.forward(table.matrix())).astype(self.latent_dtype)
+        latents = self._fitted.encode(table).astype(self.latent_dtype)
         return Table(dict(zip(self.latent_names, latents.T, strict=True)), table.counts)
-
-    def _decode(self, latents: Values) -> dict[str, Values]:
-        assert self._decoder is not None
-        x = self.scaling_.inverse(self._decoder(latents))
-        return {
-            name: cast_feature(x[:, i], name, np.dtype(dtype))
-            for i, (name, dtype) in enumerate(zip(self.features_, self.dtypes_, strict=True))
-        }
 
     def _start(self, train: Table) -> Start:
         return Start.of(
@@ -361,39 +351,15 @@ class AutoencoderCodec(DeployableCodec):
         )
 
     def _state(self) -> tuple[dict[str, Any], Tensors]:
-        assert self._decoder is not None
         assert self.history_ is not None
-        state = {
-            "features": list(self.features_),
-            "dtypes": list(self.dtypes_),
-            "unit": self.unit_,
-            "typical_pt": self.typical_pt_,
-            "scaling": self.scaling_.to_json(),
-            "history": self.history_.to_json(),
-        }
-        tensors: Tensors = {**self._decoder.tensors("decoder")}
+        tensors = self._fitted.tensors()
         if self._latent_codec is not None:
             tensors["latents"] = np.frombuffer(self._latent_codec.to_bytes(), np.uint8)
-        if self._encoder is not None:
-            tensors |= self._encoder.tensors("encoder")
-        return state, tensors
+        return self._fitted.state() | {"history": self.history_.to_json()}, tensors
 
     def _restore(self, state: dict[str, Any], tensors: Tensors) -> None:
-        self.features_ = tuple(state["features"])
-        self.dtypes_ = tuple(state["dtypes"])
-        self.unit_ = state["unit"]
-        self.typical_pt_ = state["typical_pt"]
-        self.scaling_ = Scaling.from_json(state["scaling"])
-        self.history_ = History(**state["history"])
-        self._encoder = stored_encoder(tensors, self.activation)
-        decoder = DenseNetwork.from_tensors(tensors, "decoder", self.activation, True)
-        sizes = self.latent, self.scaling_.outputs
-        if decoder is None or (decoder.inputs, decoder.outputs) != sizes:
-            raise InputError("the decoder does not fit the features")
-        if any(np.dtype(dtype).kind not in "fiub" for dtype in self.dtypes_):
-            raise InputError("a feature does not hold numbers")
-        self._decoder = decoder
+        model = Model.of(state, tensors, self.activation, self.latent)
+        self._take(model, History(**state["history"]))
         if "latents" in tensors:
             latent_codec = Codec.from_bytes(tensors["latents"].tobytes())
             self._latent_codec = cast("BoundedCodec", latent_codec)
-        self._decode(np.zeros((1, self.latent), np.float32))  # raises if the parts do not fit

@@ -13,20 +13,20 @@ from atlasae.codecs.autoencoder.integer_network import (
     Formats,
     IntegerNetwork,
 )
-from atlasae.codecs.autoencoder.network import DenseNetwork
 from atlasae.codecs.base import Codec
 from atlasae.directories import make_directory
-from atlasae.errors import InputError, NotFittedError, require_choice
+from atlasae.errors import InputError, require_choice
 
 if TYPE_CHECKING:
     from hls4ml.model.graph import ModelGraph
     from typing_extensions import Self
 
+    from atlasae.codecs.autoencoder.model import Model
+    from atlasae.codecs.autoencoder.network import DenseNetwork
     from atlasae.codecs.autoencoder.scaling import Scaling
     from atlasae.codecs.autoencoder.start import Start
     from atlasae.codecs.autoencoder.training import Trainer
     from atlasae.codecs.history import History
-    from atlasae.codecs.serialization import Tensors
     from atlasae.jets.table import Table
     from atlasae.types import PathLike
 
@@ -38,18 +38,43 @@ class DeployableCodec(Codec):
     """A codec of two networks and a scaling, which other programs can run.
 
     Attributes:
-        dtypes_: of the fitted features.
-        scaling_: the fitted scaling.
         latent_dtype: ``float32`` or ``float16``.
         seed: of the training.
     """
 
-    dtypes_: tuple[str, ...]
-    scaling_: Scaling
     latent_dtype: str
     seed: int
-    _encoder: DenseNetwork | IntegerNetwork | None = None
-    _decoder: DenseNetwork | None = None
+    _model: Model | None = None
+
+    @property
+    def is_fitted(self) -> bool:
+        return self._model is not None
+
+    @property
+    def dtypes_(self) -> tuple[str, ...]:
+        """Dtypes of the features, which decoding restores."""
+        return self._fitted.dtypes
+
+    @property
+    def unit_(self) -> str:
+        """``GeV`` or ``MeV``, of the energies; empty without a pt."""
+        return self._fitted.unit
+
+    @property
+    def typical_pt_(self) -> float:
+        """Median pt of the training jets, in that unit; 0 without a pt."""
+        return self._fitted.typical_pt
+
+    @property
+    def scaling_(self) -> Scaling:
+        """The fitted scaling."""
+        return self._fitted.scaling
+
+    @property
+    def _fitted(self) -> Model:
+        self.require_fitted()
+        assert self._model is not None
+        return self._model
 
     def export_onnx(self, path: PathLike, part: Part = "encoder", *, force: bool = True) -> None:
         """Write the network, with the scaling, as an ONNX model that needs no atlasae to run.
@@ -81,11 +106,15 @@ class DeployableCodec(Codec):
         from atlasae.codecs.autoencoder.onnx_export import OnnxExport
 
         require_choice("part", part, PARTS)
-        self.require_fitted()
-        assert self._decoder is not None
+        fitted = self._fitted
         encoder = None if part == "decoder" else self._require_floats("exported to ONNX")
         export = OnnxExport(
-            self.features_, self.dtypes_, self.scaling_, encoder, self._decoder, self.latent_dtype
+            fitted.features,
+            fitted.dtypes,
+            fitted.scaling,
+            encoder,
+            fitted.decoder,
+            self.latent_dtype,
         )
         model = export.model(part)
         with atomic_write(path, force=force) as unfinished:
@@ -134,20 +163,19 @@ class DeployableCodec(Codec):
             '500 * var * float32'
         """
         encoder = self._require_floats("quantised")
-        assert self._decoder is not None
         if not FEWEST_BITS <= bits <= MOST_BITS:
             raise InputError(f"bits={bits!r} must be from {FEWEST_BITS} to {MOST_BITS}")
         if epochs < 0:
             raise InputError(f"epochs={epochs!r} must be 0 or more")
-        table = self._fitted_table(jets)
+        table = self.select_fitted(jets)
         start = self._start(table)
         if not start.learned:
             raise InputError(
                 "a wound encoder has steps that few bits cannot hold; quantise a codec with"
                 " encoder='learned'"
             )
-        decoder, history = self._decoder, self.history_
-        formats = Formats.of(encoder, self.scaling_.forward(table.matrix()), bits)
+        decoder, history = self._fitted.decoder, self.history_
+        formats = Formats.of(encoder, self._fitted.scaled(table), bits)
         if epochs:
             from atlasae.codecs.autoencoder.rounded_training import RoundedNetwork
             from atlasae.codecs.autoencoder.training import split_jets
@@ -155,15 +183,16 @@ class DeployableCodec(Codec):
             train, held_out = split_jets(table, valid, self.seed)
             trained, history = self._trainer(start, device, progress=progress).fit(
                 RoundedNetwork.joined(encoder, decoder, formats),
-                self.scaling_.forward(train.matrix()),
-                self.scaling_.forward(held_out.matrix()),
+                self._fitted.scaled(train),
+                self._fitted.scaled(held_out),
                 epochs=epochs,
                 lr=lr,
                 schedule="one_cycle",
             )
             encoder, decoder = trained.split(len(encoder.weights))
         made = copy.copy(self)
-        made._take(IntegerNetwork.of(encoder, formats), decoder, history)  # noqa: SLF001
+        integers = IntegerNetwork.of(encoder, formats)
+        made._take(self._fitted.with_networks(integers, decoder), history)  # noqa: SLF001
         made._fit_latent_codec(table, progress=progress)  # noqa: SLF001
         return made
 
@@ -204,7 +233,7 @@ class DeployableCodec(Codec):
                 ...
             atlasae.errors.NotFittedError: Codec.autoencoder() is not fitted: call fit(jets), or Codec.load(file)
         """
-        encoder = self.require_encoder()
+        encoder = self._fitted.require_encoder()
         if not isinstance(encoder, IntegerNetwork):
             raise InputError(
                 "an encoder of floats is no logic of an FPGA: call quantised(jets), and export that"
@@ -218,19 +247,10 @@ class DeployableCodec(Codec):
         model.write()
         return model
 
-    def _take(
-        self,
-        encoder: DenseNetwork | IntegerNetwork,
-        decoder: DenseNetwork,
-        history: History | None,
-    ) -> None:
-        """Take these networks, and forget what followed from others."""
-        self._encoder, self._decoder, self.history_ = encoder, decoder, history
+    def _take(self, model: Model, history: History | None) -> None:
+        """Take a model, and forget what followed from another."""
+        self._model, self.history_, self.features_ = model, history, model.features
         self._fingerprint = None
-
-    @abstractmethod
-    def _fitted_table(self, jets: Any) -> Table:
-        """The fitted features of jets, in the fitted unit."""
 
     @abstractmethod
     def _start(self, train: Table) -> Start:
@@ -245,29 +265,9 @@ class DeployableCodec(Codec):
         """Fit what codes the latents, where there is such a codec."""
 
     def _require_floats(self, purpose: str) -> DenseNetwork:
-        encoder = self.require_encoder()
+        encoder = self._fitted.require_encoder()
         if isinstance(encoder, IntegerNetwork):
             raise InputError(
                 f"an encoder of integers cannot be {purpose}; take the codec that it was made from"
             )
         return encoder
-
-    def require_encoder(self) -> DenseNetwork | IntegerNetwork:
-        """The network from scaled features to latents.
-
-        Raises:
-            NotFittedError: the codec is not fitted, or came from a file that stores decoders.
-        """
-        self.require_fitted()
-        if self._encoder is None:
-            raise NotFittedError(
-                "this codec comes from a compressed file, which stores the decoder only: it can"
-                " decode, but not encode"
-            )
-        return self._encoder
-
-
-def stored_encoder(tensors: Tensors, activation: str) -> DenseNetwork | IntegerNetwork | None:
-    """The encoder among stored arrays, of integers or of floats; None if there is none."""
-    integers = IntegerNetwork.from_tensors(tensors, "encoder", activation)
-    return integers or DenseNetwork.from_tensors(tensors, "encoder", activation)

@@ -6,6 +6,7 @@ import pytest
 
 import atlasae
 from atlasae import Codec
+from atlasae.codecs.autoencoder.network import DenseNetwork
 from atlasae.errors import InputError, MissingNameError, NotFittedError
 from atlasae.jets import metrics
 from tests.codecs.autoencoder.test_scaling import outputs
@@ -28,11 +29,9 @@ def test_the_activation_acts_on_the_stored_latents(jets):
     codec = Codec.autoencoder(activation="sigmoid", epochs=3, **SMALL).fit(jets)
     z = codec.encode(jets)
     assert z.min() < 0 or z.max() > 1
-    decoder = codec._decoder
+    decoder = codec._model.decoder
     squashed = 1 / (1 + np.exp(-z.astype(np.float64)))
-    plain = atlasae.codecs.autoencoder.codec.DenseNetwork(
-        decoder.weights, decoder.biases, "sigmoid"
-    )
+    plain = DenseNetwork(decoder.weights, decoder.biases, "sigmoid")
     np.testing.assert_allclose(decoder(z), plain(squashed), rtol=1e-4, atol=1e-5)
 
 
@@ -61,7 +60,7 @@ def test_training_brings_jets_back_better_than_their_mean(activation, epochs, je
 def test_both_regularisations_shrink_the_weights_in_their_own_way(jets):
     def size(**options):
         codec = Codec.autoencoder(epochs=20, lr=0.01, **SMALL, **options).fit(jets)
-        return sum(float((w**2).sum()) for w in codec._encoder.weights)
+        return sum(float((w**2).sum()) for w in codec._model.encoder.weights)
 
     free = size(weight_decay=0.0)
     decayed, penalised = (
@@ -100,7 +99,7 @@ def test_the_best_epoch_is_kept(jets):
     history = codec.history_
     assert len(history) == len(history.valid) == len(history.learning_rate) == 12
     scaled = codec.scaling_.forward(np.stack([valid[n] for n in codec.features_], 1).astype(float))
-    decoded = codec._decoder(codec._encoder(scaled))
+    decoded = codec._model.decoder(codec._model.encoder(scaled))
     error = np.sqrt(((decoded - outputs(scaled, codec.scaling_)) ** 2).mean())
     assert error == pytest.approx(min(history.valid), rel=1e-3)
     assert history.valid[history.best_epoch] == min(history.valid)

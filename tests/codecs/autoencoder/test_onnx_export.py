@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -30,6 +32,10 @@ def matrix(codec, jets):
 def decoded(codec, latents):
     jets = codec.decode(latents)
     return np.stack([np.asarray(jets[name], np.float32) for name in codec.features_], axis=1)
+
+
+def set_decoder(codec, network):
+    codec._model = replace(codec._model, decoder=network)
 
 
 def fitted(jets, **options):
@@ -70,7 +76,7 @@ def test_a_direction_is_an_angle_in_every_quadrant_and_on_the_axes(jets, tmp_pat
     codec = fitted(jets, scaling="physics", encoder="learned")
     weight = np.zeros((3, 5), np.float32)
     weight[0, codec.features_.index("phi")] = weight[1, 4] = 1  # its cosine, and its sine
-    codec._decoder = DenseNetwork((weight,), (np.zeros(5, np.float32),), "tanh", True)
+    set_decoder(codec, DenseNetwork((weight,), (np.zeros(5, np.float32),), "tanh", True))
     steps = np.linspace(-2, 2, 9, dtype=np.float32)
     latents = np.stack(np.meshgrid(steps, steps, [0]), axis=-1).reshape(-1, 3).astype(np.float32)
     codec.export_onnx(tmp_path / "decoder.onnx", "decoder")
@@ -106,10 +112,9 @@ def test_integers_and_flags_come_back_whole_and_in_range(tmp_path):
         "flag": rng.random(500) < 0.5,
     }
     codec = fitted(columns, latent=2)
-    network = codec._decoder
-    codec._decoder = DenseNetwork(  # far beyond what they can hold
-        network.weights, tuple(100 * bias for bias in network.biases), network.activation, True
-    )
+    network = codec._model.decoder
+    beyond = tuple(100 * bias for bias in network.biases)  # far beyond what they can hold
+    set_decoder(codec, replace(network, biases=beyond))
     codec.export_onnx(tmp_path / "decoder.onnx", "decoder")
     latents = codec.encode(columns)
     result = run(tmp_path / "decoder.onnx", latents)

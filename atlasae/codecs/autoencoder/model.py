@@ -1,0 +1,130 @@
+"""What a training of an autoencoder gives: jets to latents and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from atlasae.codecs.autoencoder.integer_network import IntegerNetwork
+from atlasae.codecs.autoencoder.network import DenseNetwork
+from atlasae.codecs.autoencoder.scaling import Scaling, cast_feature, require_same_unit
+from atlasae.errors import InputError, NotFittedError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from atlasae.codecs.serialization import Tensors
+    from atlasae.jets.table import Table
+    from atlasae.types import Float32s, Values
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Two networks and the scaling of what goes into them.
+
+    Attributes:
+        features: names of the k columns, in order.
+        dtypes: names of their dtypes, which decoding restores.
+        unit: of the energies, ``GeV`` or ``MeV``; empty without a pt.
+        typical_pt: median pt of the training jets, in that unit; 0 without a pt.
+        scaling: of the features.
+        encoder: scaled features to latents; None if the model can only decode.
+        decoder: latents to scaled features.
+    """
+
+    features: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    unit: str
+    typical_pt: float
+    scaling: Scaling
+    encoder: DenseNetwork | IntegerNetwork | None
+    decoder: DenseNetwork
+
+    def require_encoder(self) -> DenseNetwork | IntegerNetwork:
+        """The network from scaled features to latents.
+
+        Raises:
+            NotFittedError: the model came from a file that stores decoders.
+        """
+        if self.encoder is None:
+            raise NotFittedError(
+                "this codec comes from a compressed file, which stores the decoder only: it can"
+                " decode, but not encode"
+            )
+        return self.encoder
+
+    def scaled(self, table: Table) -> Float32s:
+        """The scaled features of jets, shape (n, k).
+
+        Args:
+            table: with the features, in order.
+
+        Raises:
+            InputError: a value is NaN or infinite, or the energies are in another unit.
+        """
+        require_same_unit(table, self.typical_pt, self.unit)
+        return self.scaling.forward(table.matrix())
+
+    def encode(self, table: Table) -> Float32s:
+        """Jets to latents, shape (n, latent); arguments and errors as for ``scaled``.
+
+        Raises:
+            NotFittedError: there is no encoder.
+        """
+        return self.require_encoder()(self.scaled(table))
+
+    def decode(self, latents: Values) -> dict[str, Values]:
+        """Latents, shape (n, latent), to columns of jets."""
+        x = self.scaling.inverse(self.decoder(latents))
+        return {
+            name: cast_feature(x[:, i], name, np.dtype(dtype))
+            for i, (name, dtype) in enumerate(zip(self.features, self.dtypes, strict=True))
+        }
+
+    def with_networks(self, encoder: DenseNetwork | IntegerNetwork, decoder: DenseNetwork) -> Self:
+        """The same with other networks."""
+        return replace(self, encoder=encoder, decoder=decoder)
+
+    def state(self) -> dict[str, Any]:
+        """What is stored beside the arrays, JSON-ready."""
+        return {
+            "features": list(self.features),
+            "dtypes": list(self.dtypes),
+            "unit": self.unit,
+            "typical_pt": self.typical_pt,
+            "scaling": self.scaling.to_json(),
+        }
+
+    def tensors(self) -> Tensors:
+        """The arrays of the networks."""
+        encoder = {} if self.encoder is None else self.encoder.tensors("encoder")
+        return {**self.decoder.tensors("decoder"), **encoder}
+
+    @classmethod
+    def of(cls, state: dict[str, Any], tensors: Tensors, activation: str, latent: int) -> Self:
+        """The model of ``state`` and ``tensors``, which need not be trusted.
+
+        Args:
+            state: JSON values, with others or without.
+            tensors: arrays, with others or without.
+            activation: of the networks.
+            latent: number of latents.
+
+        Raises:
+            InputError: the parts do not fit each other.
+        """
+        scaling = Scaling.from_json(state["scaling"])
+        integers = IntegerNetwork.from_tensors(tensors, "encoder", activation)
+        encoder = integers or DenseNetwork.from_tensors(tensors, "encoder", activation)
+        decoder = DenseNetwork.from_tensors(tensors, "decoder", activation, True)
+        if decoder is None or (decoder.inputs, decoder.outputs) != (latent, scaling.outputs):
+            raise InputError("the decoder does not fit the features")
+        dtypes = tuple(state["dtypes"])
+        if any(np.dtype(dtype).kind not in "fiub" for dtype in dtypes):
+            raise InputError("a feature does not hold numbers")
+        features, unit, typical_pt = state["features"], state["unit"], state["typical_pt"]
+        model = cls(tuple(features), dtypes, unit, typical_pt, scaling, encoder, decoder)
+        model.decode(np.zeros((1, latent), np.float32))  # raises if the parts do not fit
+        return model
