@@ -49,22 +49,22 @@ if TYPE_CHECKING:
     from atlasae.jets.pickle.reader import read_pickle
     from atlasae.quantization.tolerance import abs_, rel
     from atlasae.report.compare import compare
-    from atlasae.root.card import card
-    from atlasae.root.check import check
-    from atlasae.root.compress import compress
-    from atlasae.root.decompress import decompress
-    from atlasae.root.export import export
-    from atlasae.root.file_codecs import FileCodecs
-    from atlasae.root.info import info
+    from atlasae.root.checking.check import check
+    from atlasae.root.compressing.compress import compress
+    from atlasae.root.compressing.preview import plan
+    from atlasae.root.fitting.file_codecs import FileCodecs
+    from atlasae.root.inspecting.card import card
+    from atlasae.root.inspecting.info import info
     from atlasae.root.merge import merge
-    from atlasae.root.plan import Selection
-    from atlasae.root.preview import plan
-    from atlasae.root.rdataframe import rdataframe
+    from atlasae.root.planning.plan import Selection
     from atlasae.root.reading.coffea_events import nanoevents
     from atlasae.root.reading.dask_collection import open_dask as dask
     from atlasae.root.reading.datasets import concatenate, iterate
     from atlasae.root.reading.file import open_file as open  # noqa: A004  (as uproot calls it)
     from atlasae.root.reading.jets import read_jets
+    from atlasae.root.restoring.decompress import decompress
+    from atlasae.root.restoring.export import export
+    from atlasae.root.restoring.rdataframe import rdataframe
     from atlasae.samples import sample
 
 __version__ = "0.1.0"
@@ -120,28 +120,28 @@ __all__ = [
 _LAZY = {
     "AutoencoderCodec": "codecs.autoencoder.codec",
     "BoundedCodec": "codecs.bounded.codec",
-    "FileCodecs": "root.file_codecs",
-    "Selection": "root.plan",
+    "FileCodecs": "root.fitting.file_codecs",
+    "Selection": "root.planning.plan",
     "abs_": "quantization.tolerance",
-    "card": "root.card",
-    "check": "root.check",
+    "card": "root.inspecting.card",
+    "check": "root.checking.check",
     "check_files": "campaign.checking",
     "compare": "report.compare",
     "compare_files": "campaign.comparing",
-    "compress": "root.compress",
+    "compress": "root.compressing.compress",
     "compress_files": "campaign.compressing",
     "concatenate": "root.reading.datasets",
     "dask": "root.reading.dask_collection",
-    "decompress": "root.decompress",
+    "decompress": "root.restoring.decompress",
     "decompress_files": "campaign.restoring",
-    "export": "root.export",
-    "info": "root.info",
+    "export": "root.restoring.export",
+    "info": "root.inspecting.info",
     "iterate": "root.reading.datasets",
     "merge": "root.merge",
     "nanoevents": "root.reading.coffea_events",
     "open": "root.reading.file",
-    "plan": "root.preview",
-    "rdataframe": "root.rdataframe",
+    "plan": "root.compressing.preview",
+    "rdataframe": "root.restoring.rdataframe",
     "read_jets": "root.reading.jets",
     "read_pickle": "jets.pickle.reader",
     "rel": "quantization.tolerance",

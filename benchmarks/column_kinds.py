@@ -12,8 +12,8 @@ import numpy as np
 import atlasae
 from atlasae.lossless.columns import CollectedBuffers
 from atlasae.lossless.slots import can_pack, slots_of
-from atlasae.root.branch_sizes import buffer_sizes
-from atlasae.root.info import PACKED
+from atlasae.root.inspecting.branch_sizes import buffer_sizes
+from atlasae.root.inspecting.info import PACKED
 from atlasae.root.io.file import Trees, open_root
 from atlasae.root.known_layouts import find_collections
 from benchmarks.columns_alone import size_alone

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import atlasae
 from atlasae import Codec, Selection
-from atlasae.root.compress import compress
+from atlasae.root.compressing.compress import compress
 
 if TYPE_CHECKING:
-    from atlasae.root.info import Contents
+    from atlasae.root.inspecting.info import Contents
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "formats.md"
 _TABLE = re.compile(r"(<!-- files -->\n).*(<!-- end -->)", re.DOTALL)

@@ -36,9 +36,9 @@ from atlasae.errors import DamagedFileError, InputError, MissingNameError, Versi
 from atlasae.jets.table import to_records
 from atlasae.lossless import columns, streams
 from atlasae.lossless.slots import slots_of
-from atlasae.root import info
 from atlasae.root.container import container
 from atlasae.root.container.restored_tree import CompressedTrees
+from atlasae.root.inspecting import info
 from atlasae.root.io.file import open_root
 from tests.columns.blocks import events as events_of_columns
 from tests.columns.blocks import fitted

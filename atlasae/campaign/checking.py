@@ -9,7 +9,7 @@ from atlasae.campaign.running import Campaign, runner_for, threads_for
 from atlasae.campaign.sources import find_tasks
 from atlasae.campaign.work import DIFFERS, GOOD, Outcome
 from atlasae.quantization.tolerance import check_spec
-from atlasae.root.check import check
+from atlasae.root.checking.check import check
 from atlasae.root.io.cpp import require_library
 from atlasae.root.io.tree import STEP_SIZE, check_step_size
 from atlasae.source_files import size_of

@@ -15,20 +15,20 @@ from atlasae.campaign.work import SKIPPED, WRITTEN, Outcome
 from atlasae.campaign.writing import WritingWork
 from atlasae.codecs.base import Codec
 from atlasae.directories import make_directory
-from atlasae.root.compress import compress_file, require_comparable
-from atlasae.root.file_codecs import FileCodecs
-from atlasae.root.info import info
+from atlasae.root.compressing.compress import compress_file, require_comparable
+from atlasae.root.compressing.job import Job
+from atlasae.root.compressing.verification import why_other
+from atlasae.root.fitting.file_codecs import FileCodecs
+from atlasae.root.inspecting.info import info
 from atlasae.root.io.tree import STEP_SIZE
-from atlasae.root.job import Job
-from atlasae.root.verification import why_other
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from atlasae.campaign.summary import Summary
     from atlasae.campaign.work import Task
-    from atlasae.root.info import Contents
-    from atlasae.root.plan import Selection
+    from atlasae.root.inspecting.info import Contents
+    from atlasae.root.planning.plan import Selection
     from atlasae.types import PathLike
 
 SUMMARY = "summary.json"  # in the folder of the targets

@@ -19,7 +19,7 @@ from atlasae.errors import (
 )
 from atlasae.root.container.restored_tree import open_trees
 from atlasae.root.container.shared_codecs import SharedCodecs, read_shared
-from atlasae.root.file_codecs import FileCodecs, require_learnable
+from atlasae.root.fitting.file_codecs import FileCodecs, require_learnable
 from atlasae.root.io.file import open_root
 from atlasae.text import printable
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from atlasae.campaign.work import Task
-    from atlasae.root.job import Job
+    from atlasae.root.compressing.job import Job
 
 _logger = logging.getLogger(__name__)
 

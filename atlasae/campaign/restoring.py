@@ -11,11 +11,11 @@ from atlasae.campaign.work import SKIPPED, WRITTEN, Outcome
 from atlasae.campaign.writing import WritingWork
 from atlasae.directories import make_directory
 from atlasae.errors import require_choice
-from atlasae.root.check import check
-from atlasae.root.decompress import decompress
+from atlasae.root.checking.check import check
 from atlasae.root.io.cpp import require_library
 from atlasae.root.io.tree import STEP_SIZE, check_step_size
-from atlasae.root.plan import TARGETS
+from atlasae.root.planning.plan import TARGETS
+from atlasae.root.restoring.decompress import decompress
 from atlasae.source_files import size_of
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from atlasae.fidelity.measured import Errors, Pairs
     from atlasae.quantization.tolerance import Tolerance
-    from atlasae.root.card import Card, CollectionCard, FeatureCard
+    from atlasae.root.inspecting.card import Card, CollectionCard, FeatureCard
 
     _Row: TypeAlias = tuple[str, str, str, str]  # what, promised, measured, whether it was kept
 

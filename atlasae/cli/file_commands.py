@@ -245,7 +245,7 @@ def decode(
     """
     from atlasae.jets.table import save_matrix
     from atlasae.root.container.container import open_as
-    from atlasae.root.file_codecs import FileCodecs, load_codecs
+    from atlasae.root.fitting.file_codecs import FileCodecs, load_codecs
 
     read = [source] if codec is None else [source, codec]
     if codec is None:

@@ -18,7 +18,7 @@ from atlasae.text import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from atlasae.root.info import Contents
+    from atlasae.root.inspecting.info import Contents
 
 _logger = logging.getLogger(__name__)
 
@@ -142,8 +142,8 @@ def _contents(path: str) -> Contents | str:
 
 def _info(source: str, *, branches: bool, columns: bool, as_json: bool) -> None:
     from atlasae.cli.output import print_branches, print_columns, print_contents
-    from atlasae.root.branch_sizes import branch_sizes
     from atlasae.root.container.container import open_as
+    from atlasae.root.inspecting.branch_sizes import branch_sizes
 
     open_as(source, compressed=True).close()
     _logger.info("reading %s", printable(source))

@@ -10,18 +10,18 @@ from rich.table import Table
 
 from atlasae.campaign.work import ratio_of
 from atlasae.cli.exits import in_command_words
-from atlasae.root.info import PACKED
-from atlasae.root.preview import KEPT
+from atlasae.root.compressing.preview import KEPT
+from atlasae.root.inspecting.info import PACKED
 from atlasae.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from atlasae.campaign.summary import Summary
-    from atlasae.root.column_coding import ColumnCoding
-    from atlasae.root.findings import Check
-    from atlasae.root.info import BranchSize, Contents
-    from atlasae.root.preview import Plan
+    from atlasae.root.checking.findings import Check
+    from atlasae.root.compressing.preview import Plan
+    from atlasae.root.inspecting.column_coding import ColumnCoding
+    from atlasae.root.inspecting.info import BranchSize, Contents
 
 SHOWN_FILES = 50  # of many that went well
 SHOWN_BRANCHES = 20  # the largest of the kept branches

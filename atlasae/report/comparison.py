@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from atlasae.codecs.base import Codec
     from atlasae.jets.table import Table
-    from atlasae.root.info import BranchSize
+    from atlasae.root.inspecting.info import BranchSize
     from atlasae.types import Floats, Values
 
 

@@ -19,10 +19,10 @@ from atlasae.jets.table import joined, to_records, to_table
 from atlasae.report.bins import bins_of, common_bins
 from atlasae.report.comparison import Comparison, DecodedFile, JetFile, spread_over
 from atlasae.report.event_matching import in_order_of, require_same_jets
-from atlasae.root.branch_sizes import branch_sizes
 from atlasae.root.container.part_readers import LatentReader, part_reader
 from atlasae.root.container.restored_tree import CompressedTrees, open_trees
-from atlasae.root.info import info
+from atlasae.root.inspecting.branch_sizes import branch_sizes
+from atlasae.root.inspecting.info import info
 from atlasae.root.io.file import open_root
 from atlasae.root.known_layouts import PREFERRED_COLLECTION, PREFERRED_TREE, find_collection
 from atlasae.root.reading.jets import momenta
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from atlasae.quantization.cuts import CutSpec
     from atlasae.root.container.container import Segment
     from atlasae.root.container.manifest import Part
-    from atlasae.root.info import Contents
+    from atlasae.root.inspecting.info import Contents
     from atlasae.root.io.branch import BranchInfo
     from atlasae.root.io.tree import TreeReader
     from atlasae.root.known_layouts import Collection

@@ -18,15 +18,15 @@ from atlasae.root.container.container import (
     stored_codecs,
     write_container,
 )
+from atlasae.root.container.identity import source_digest
 from atlasae.root.container.restored_tree import CompressedTrees
-from atlasae.root.identity import source_digest
-from atlasae.root.info import Contents, info
+from atlasae.root.inspecting.info import Contents, info
 from atlasae.root.io.file import Trees, make_tree, open_root
 from atlasae.root.io.new_file import new_file
 from atlasae.root.io.objects import add_histogram, directories_in, objects_in
 from atlasae.root.io.stamp import Stamp
 from atlasae.root.io.tree import STEP_SIZE, TreeReader, TreeWriter, check_step_size
-from atlasae.root.plan import check_writable, plan_copy
+from atlasae.root.planning.plan import check_writable, plan_copy
 from atlasae.text import printable
 
 if TYPE_CHECKING:

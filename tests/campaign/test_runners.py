@@ -16,7 +16,7 @@ from atlasae.campaign.processes import Processes
 from atlasae.campaign.running import Campaign
 from atlasae.campaign.sources import find_tasks
 from atlasae.campaign.work import Task
-from atlasae.root.job import Job
+from atlasae.root.compressing.job import Job
 from tests.campaign.jobs import KillFirst, Write
 
 

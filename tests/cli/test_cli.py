@@ -488,7 +488,7 @@ def test_the_sample_says_how_it_was_made():
 def test_the_choices_are_those_of_the_library():
     """Written again in the commands, so that their help loads neither uproot nor matplotlib."""
     from atlasae.plots.style import EXPERIMENTS
-    from atlasae.root.plan import PACKS, TARGETS
+    from atlasae.root.planning.plan import PACKS, TARGETS
 
     for command, option, choices in (
         ("compress", "pack", PACKS),

@@ -25,7 +25,7 @@ def interrupt(*_, **__):
 
 
 def test_an_interrupt_is_one_line_and_leaves_nothing(run, events_file, tmp_path, monkeypatch):
-    monkeypatch.setattr("atlasae.root.compress.write_container", interrupt)
+    monkeypatch.setattr("atlasae.root.compressing.compress.write_container", interrupt)
     shown = run("compress", "-q", events_file, tmp_path / "small.root", code=INTERRUPTED)
     assert shown.stderr == "atlasae: interrupted\n"
     assert not list(tmp_path.iterdir())

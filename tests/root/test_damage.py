@@ -21,7 +21,7 @@ from atlasae.cli.main import main
 from atlasae.codecs import serialization
 from atlasae.coding import blocks
 from atlasae.errors import AtlasaeError, DamagedFileError, FileError, VersionError
-from atlasae.root.check import check
+from atlasae.root.checking.check import check
 from atlasae.root.container import manifest
 from atlasae.root.io.file import open_root
 from atlasae.root.merge import merge

@@ -9,7 +9,7 @@ import atlasae
 from atlasae.columns.column_model import ColumnModel
 from atlasae.errors import DamagedFileError
 from atlasae.lossless.columns import same_bits
-from atlasae.root.check import check
+from atlasae.root.checking.check import check
 from atlasae.root.container.container import read_container
 from atlasae.root.io.file import open_root
 from atlasae.root.merge import merge

@@ -11,7 +11,7 @@ import atlasae
 from atlasae import Codec, Selection
 from atlasae.cli.main import main
 from atlasae.errors import InputError, MissingFileError, TargetExistsError
-from atlasae.root.check import check
+from atlasae.root.checking.check import check
 from atlasae.root.container.restored_tree import open_trees
 from atlasae.root.io.file import Trees, make_tree, open_root
 from atlasae.root.merge import merge

@@ -10,7 +10,7 @@ import pytest
 import atlasae
 from atlasae import Codec
 from atlasae.errors import DamagedFileError, InputError
-from atlasae.root.check import check
+from atlasae.root.checking.check import check
 from atlasae.root.container import part_writers
 from atlasae.threads import THREAD_NAME
 from tests.helpers import compress

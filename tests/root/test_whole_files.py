@@ -200,7 +200,7 @@ def test_a_tree_becomes_an_rntuple_and_a_tree_again(nano, tmp_path):
 
 
 def test_what_a_tree_cannot_hold_goes_into_an_rntuple_or_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr("atlasae.root.plan.is_installed", lambda: False)
+    monkeypatch.setattr("atlasae.root.planning.plan.is_installed", lambda: False)
     jets, counts = make_jets(40), np.full(20, 2)
     columns = {f"Jet_{n}": ak.unflatten(values, counts) for n, values in jets.items()}
     columns["tracks"] = ak.Array([[[1.0, 2.0], []], [[3.0]]] * 10)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import atlasae
 from atlasae import Codec
 from atlasae.errors import DamagedFileError
-from atlasae.root.check import check
+from atlasae.root.checking.check import check
 from atlasae.root.merge import merge
 from tests.root.helpers import StoredFile, assert_true_or_error, compress_in_blocks, restored
 

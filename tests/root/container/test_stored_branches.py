@@ -10,7 +10,7 @@ import uproot
 import atlasae
 from atlasae import Codec
 from atlasae.errors import DamagedFileError
-from atlasae.root.check import check
+from atlasae.root.checking.check import check
 from atlasae.root.container import stored_branches
 from atlasae.root.container.manifest import Manifest
 from atlasae.root.io.ttree import TTreeReader

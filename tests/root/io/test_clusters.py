@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import uproot
 
-from atlasae.root.entry_sample import read_sample
+from atlasae.root.fitting.entry_sample import read_sample
 from atlasae.root.io import clusters
 from atlasae.root.io.clusters import ClusterReader
 from atlasae.root.io.file import Trees, open_root

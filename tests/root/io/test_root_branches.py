@@ -163,7 +163,7 @@ def test_an_rntuple_becomes_a_ttree(root, tmp_path):
 
 
 def test_without_root_the_message_says_what_to_do(objects, packed, tmp_path, monkeypatch):
-    monkeypatch.setattr("atlasae.root.plan.is_installed", lambda: False)
+    monkeypatch.setattr("atlasae.root.planning.plan.is_installed", lambda: False)
     with pytest.raises(InputError, match=r"more/t:nested.*pip install 'atlasae\[root\]'") as e:
         atlasae.decompress(packed, tmp_path / "back.root", to="ttree")
     assert "--to rntuple" in str(e.value)

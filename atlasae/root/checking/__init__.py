@@ -1,0 +1,1 @@
+"""Comparing a ROOT file with one that was made from it."""

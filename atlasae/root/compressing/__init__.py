@@ -1,0 +1,1 @@
+"""Writing compressed files, and seeing beforehand what that would do."""

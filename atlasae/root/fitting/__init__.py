@@ -1,0 +1,1 @@
+"""Codecs fitted to the collections and columns of files."""

@@ -1,0 +1,1 @@
+"""What a compressed file holds and says: contents, sizes, card."""

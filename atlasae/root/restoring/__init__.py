@@ -1,0 +1,1 @@
+"""Ordinary files and data frames, made from compressed files or others."""
