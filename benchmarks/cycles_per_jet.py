@@ -177,7 +177,7 @@ def _variant(name: str, options: dict[str, Any], jets: dict[str, Float32s]) -> l
     def decode(count: int) -> Callable[[], object]:
         return partial(codec.decode, codec.encode({k: v[:count] for k, v in jets.items()}))
 
-    networks = (codec._encoder, codec._decoder)  # noqa: SLF001  (no user needs them)
+    networks = (codec.model_.encoder, codec.model_.decoder)
     encoder, decoder = (sum(w.size for w in one.weights) for one in networks if one)
     return [
         *_network(name, network, features)[:2],

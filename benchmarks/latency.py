@@ -68,7 +68,7 @@ def _encoders() -> dict[str, Callable[[Float32s], Any]]:
 def _network(codec: Codec) -> Callable[[Float32s], Any]:
     """Scaling and network alone, without what looks at the jets before."""
     assert isinstance(codec, AutoencoderCodec)
-    scaling, encoder = codec.scaling_, codec.require_encoder()
+    scaling, encoder = codec.scaling_, codec.model_.require_encoder()
     return lambda jet: encoder(scaling.forward(jet.astype(np.float64)))
 
 

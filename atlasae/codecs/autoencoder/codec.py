@@ -259,7 +259,7 @@ class AutoencoderCodec(DeployableCodec):
         return to_records(self.decode_latents(encoded))
 
     def encode_latents(self, jets: Any) -> Table:
-        self._fitted.require_encoder()  # before the jets are looked at
+        self.model_.require_encoder()  # before the jets are looked at
         return self._encode(self.select_fitted(jets))
 
     def decode_latents(self, latents: Any) -> Table:
@@ -270,7 +270,7 @@ class AutoencoderCodec(DeployableCodec):
             matrix, counts = np.stack(list(table.columns.values()), axis=1), table.counts
         if matrix.ndim != 2 or matrix.shape[1] != self.latent:
             raise InputError(f"latents must have shape (n, {self.latent}), not {matrix.shape}")
-        return Table(self._fitted.decode(matrix), counts)
+        return Table(self.model_.decode(matrix), counts)
 
     def encode_blocks(self, jets: Any, threads: int | None = None) -> Iterator[Block]:
         latents = self.encode_latents(jets)
@@ -316,7 +316,7 @@ class AutoencoderCodec(DeployableCodec):
             self._latent_codec = latent_codec.fit(latents, uses=uses, progress=progress)
 
     def _encode(self, table: Table) -> Table:
-        latents = self._fitted.encode(table).astype(self.latent_dtype)
+        latents = self.model_.encode(table).astype(self.latent_dtype)
         return Table(dict(zip(self.latent_names, latents.T, strict=True)), table.counts)
 
     def _start(self, train: Table) -> Start:
@@ -352,10 +352,10 @@ class AutoencoderCodec(DeployableCodec):
 
     def _state(self) -> tuple[dict[str, Any], Tensors]:
         assert self.history_ is not None
-        tensors = self._fitted.tensors()
+        tensors = self.model_.tensors()
         if self._latent_codec is not None:
             tensors["latents"] = np.frombuffer(self._latent_codec.to_bytes(), np.uint8)
-        return self._fitted.state() | {"history": self.history_.to_json()}, tensors
+        return self.model_.state() | {"history": self.history_.to_json()}, tensors
 
     def _restore(self, state: dict[str, Any], tensors: Tensors) -> None:
         model = Model.of(state, tensors, self.activation, self.latent)

@@ -53,25 +53,26 @@ class DeployableCodec(Codec):
     @property
     def dtypes_(self) -> tuple[str, ...]:
         """Dtypes of the features, which decoding restores."""
-        return self._fitted.dtypes
+        return self.model_.dtypes
 
     @property
     def unit_(self) -> str:
         """``GeV`` or ``MeV``, of the energies; empty without a pt."""
-        return self._fitted.unit
+        return self.model_.unit
 
     @property
     def typical_pt_(self) -> float:
         """Median pt of the training jets, in that unit; 0 without a pt."""
-        return self._fitted.typical_pt
+        return self.model_.typical_pt
 
     @property
     def scaling_(self) -> Scaling:
         """The fitted scaling."""
-        return self._fitted.scaling
+        return self.model_.scaling
 
     @property
-    def _fitted(self) -> Model:
+    def model_(self) -> Model:
+        """The networks, with the scaling of what goes into them."""
         self.require_fitted()
         assert self._model is not None
         return self._model
@@ -106,7 +107,7 @@ class DeployableCodec(Codec):
         from atlasae.codecs.autoencoder.onnx_export import OnnxExport
 
         require_choice("part", part, PARTS)
-        fitted = self._fitted
+        fitted = self.model_
         encoder = None if part == "decoder" else self._require_floats("exported to ONNX")
         export = OnnxExport(
             fitted.features,
@@ -174,8 +175,8 @@ class DeployableCodec(Codec):
                 "a wound encoder has steps that few bits cannot hold; quantise a codec with"
                 " encoder='learned'"
             )
-        decoder, history = self._fitted.decoder, self.history_
-        formats = Formats.of(encoder, self._fitted.scaled(table), bits)
+        decoder, history = self.model_.decoder, self.history_
+        formats = Formats.of(encoder, self.model_.scaled(table), bits)
         if epochs:
             from atlasae.codecs.autoencoder.rounded_training import RoundedNetwork
             from atlasae.codecs.autoencoder.training import split_jets
@@ -183,8 +184,8 @@ class DeployableCodec(Codec):
             train, held_out = split_jets(table, valid, self.seed)
             trained, history = self._trainer(start, device, progress=progress).fit(
                 RoundedNetwork.joined(encoder, decoder, formats),
-                self._fitted.scaled(train),
-                self._fitted.scaled(held_out),
+                self.model_.scaled(train),
+                self.model_.scaled(held_out),
                 epochs=epochs,
                 lr=lr,
                 schedule="one_cycle",
@@ -192,7 +193,7 @@ class DeployableCodec(Codec):
             encoder, decoder = trained.split(len(encoder.weights))
         made = copy.copy(self)
         integers = IntegerNetwork.of(encoder, formats)
-        made._take(self._fitted.with_networks(integers, decoder), history)  # noqa: SLF001
+        made._take(self.model_.with_networks(integers, decoder), history)  # noqa: SLF001
         made._fit_latent_codec(table, progress=progress)  # noqa: SLF001
         return made
 
@@ -233,7 +234,7 @@ class DeployableCodec(Codec):
                 ...
             atlasae.errors.NotFittedError: Codec.autoencoder() is not fitted: call fit(jets), or Codec.load(file)
         """
-        encoder = self._fitted.require_encoder()
+        encoder = self.model_.require_encoder()
         if not isinstance(encoder, IntegerNetwork):
             raise InputError(
                 "an encoder of floats is no logic of an FPGA: call quantised(jets), and export that"
@@ -265,7 +266,7 @@ class DeployableCodec(Codec):
         """Fit what codes the latents, where there is such a codec."""
 
     def _require_floats(self, purpose: str) -> DenseNetwork:
-        encoder = self._fitted.require_encoder()
+        encoder = self.model_.require_encoder()
         if isinstance(encoder, IntegerNetwork):
             raise InputError(
                 f"an encoder of integers cannot be {purpose}; take the codec that it was made from"

@@ -29,7 +29,7 @@ def test_the_activation_acts_on_the_stored_latents(jets):
     codec = Codec.autoencoder(activation="sigmoid", epochs=3, **SMALL).fit(jets)
     z = codec.encode(jets)
     assert z.min() < 0 or z.max() > 1
-    decoder = codec._model.decoder
+    decoder = codec.model_.decoder
     squashed = 1 / (1 + np.exp(-z.astype(np.float64)))
     plain = DenseNetwork(decoder.weights, decoder.biases, "sigmoid")
     np.testing.assert_allclose(decoder(z), plain(squashed), rtol=1e-4, atol=1e-5)
@@ -60,7 +60,7 @@ def test_training_brings_jets_back_better_than_their_mean(activation, epochs, je
 def test_both_regularisations_shrink_the_weights_in_their_own_way(jets):
     def size(**options):
         codec = Codec.autoencoder(epochs=20, lr=0.01, **SMALL, **options).fit(jets)
-        return sum(float((w**2).sum()) for w in codec._model.encoder.weights)
+        return sum(float((w**2).sum()) for w in codec.model_.encoder.weights)
 
     free = size(weight_decay=0.0)
     decayed, penalised = (
@@ -99,7 +99,7 @@ def test_the_best_epoch_is_kept(jets):
     history = codec.history_
     assert len(history) == len(history.valid) == len(history.learning_rate) == 12
     scaled = codec.scaling_.forward(np.stack([valid[n] for n in codec.features_], 1).astype(float))
-    decoded = codec._model.decoder(codec._model.encoder(scaled))
+    decoded = codec.model_.decoder(codec.model_.encoder(scaled))
     error = np.sqrt(((decoded - outputs(scaled, codec.scaling_)) ** 2).mean())
     assert error == pytest.approx(min(history.valid), rel=1e-3)
     assert history.valid[history.best_epoch] == min(history.valid)

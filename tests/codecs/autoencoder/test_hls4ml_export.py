@@ -37,7 +37,7 @@ def test_its_cpp_gives_the_same_bits_on_1000_jets(activation, bits, jets, hls4ml
     model = codec.export_hls4ml(tmp_path, reuse_factor=1 if bits == 8 else 2)
     model.compile()
     x = codec.scaling_.forward(to_table(jets).select(codec.features_).matrix())
-    integers = codec._model.encoder.formats.inputs
+    integers = codec.model_.encoder.formats.inputs
     x = integers.rounded(x.astype(np.float64)) * integers.step
     np.testing.assert_array_equal(model.predict(x.astype(np.float32)), codec.encode(jets))
 

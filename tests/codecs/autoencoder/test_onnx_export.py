@@ -35,7 +35,7 @@ def decoded(codec, latents):
 
 
 def set_decoder(codec, network):
-    codec._model = replace(codec._model, decoder=network)
+    codec._model = replace(codec.model_, decoder=network)
 
 
 def fitted(jets, **options):
@@ -112,7 +112,7 @@ def test_integers_and_flags_come_back_whole_and_in_range(tmp_path):
         "flag": rng.random(500) < 0.5,
     }
     codec = fitted(columns, latent=2)
-    network = codec._model.decoder
+    network = codec.model_.decoder
     beyond = tuple(100 * bias for bias in network.biases)  # far beyond what they can hold
     set_decoder(codec, replace(network, biases=beyond))
     codec.export_onnx(tmp_path / "decoder.onnx", "decoder")

@@ -83,7 +83,7 @@ def test_a_wound_encoder_leaves_only_the_decoder_to_learn():
     options = {"hidden": HIDDEN, "batch_size": 64, "lr": 1e-2}
     before, after = (Codec.autoencoder(epochs=e, **options).fit(jets) for e in (1, 15))
     np.testing.assert_array_equal(before.encode(jets), after.encode(jets))
-    assert after._model.encoder.weights[0].shape == (4, TURNS + 4)
+    assert after.model_.encoder.weights[0].shape == (4, TURNS + 4)
     found = metrics.residuals(jets, after.decode(after.encode(jets)))
     assert found["pt"].half_width < 0.06
     assert found["m"].half_width < 0.1
@@ -107,4 +107,4 @@ def test_where_an_encoder_cannot_be_wound_it_is_learned_or_the_reason_said(optio
         Codec.autoencoder(encoder="wound", **options).fit(jets)
     small = {"epochs": 1, "hidden": (8, 8)} | options
     codec = Codec.autoencoder(**small).fit(jets)
-    assert len(codec._model.encoder.weights) == len(small["hidden"]) + 1
+    assert len(codec.model_.encoder.weights) == len(small["hidden"]) + 1
