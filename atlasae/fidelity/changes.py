@@ -47,6 +47,19 @@ def migrations(before: Values, after: Values, edges: Values) -> Integers:
     return counts
 
 
+def crossings(before: Values, after: Values, edges: Values) -> int:
+    """Number of values that are on another side of any edge: below, at, or above it.
+
+    A value that passes several edges is one. Arguments are those of ``migrations``.
+
+    Example:
+        >>> before, after = np.array([29.9, 30.0, 44.0]), np.array([30.0, 30.0, 20.0])
+        >>> crossings(before, after, np.array([30.0, 40.0]))
+        2
+    """
+    return int(np.count_nonzero(sides_of(before, edges) != sides_of(after, edges)))
+
+
 def neighbors(pt: Values, counts: NDArray[np.integer[Any]]) -> Rows:
     """The pairs of jets that follow one another in an event, where pt does not rise.
 

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from atlasae.errors import MissingNameError
-from atlasae.fidelity.changes import changes_of_order, leading_two, neighbors
+from atlasae.fidelity.changes import changes_of_order, crossings, leading_two, neighbors
 from atlasae.fidelity.measuring import errors_of
 from atlasae.jets.observables import OBSERVABLES
 from atlasae.jets.table import column_of
-from atlasae.quantization.sides import sides_of
 from atlasae.report.bins import edges_for
 
 if TYPE_CHECKING:
@@ -135,8 +134,7 @@ def _cuts(comparison: Comparison, file: DecodedFile) -> Iterator[Line]:
         for edges, is_promised in ((promised, True), (others, False)):
             if not len(edges):
                 continue
-            places = edges_for(before, edges)
-            count = int(np.count_nonzero(sides_of(before, places) != sides_of(after, places)))
+            count = crossings(before, after, edges_for(before, edges))
             found = f"{_jets(count, len(before))} on another side" if count else "no jet moved"
             what = f"{name} at {_list(edges)}"
             words = "no jet on another side" if is_promised else ""

@@ -3,64 +3,46 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import asdict
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from atlasae.errors import DamagedFileError, InputError
 from atlasae.fidelity.measuring import Measurement
-from atlasae.jets.table import to_table
+from atlasae.jets.table import joined
 from atlasae.root.checking.findings import DIFFERS, EXACT, PRESENT, Finding
+from atlasae.root.checking.kept_quantities import jets_of
 from atlasae.root.container.identity import source_digest
-from atlasae.root.container.part_readers import JetReader
 from atlasae.root.container.restored_tree import CompressedTrees
-from atlasae.threads import ordered_map
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
-    from atlasae.coding.blocks import Block
     from atlasae.fidelity.measured import Measured
-    from atlasae.fidelity.measuring import Compare
-    from atlasae.root.container.container import Segment
-    from atlasae.root.container.manifest import Manifest, Part
+    from atlasae.jets.table import Table
+    from atlasae.root.container.container import Container, Segment
+    from atlasae.root.container.manifest import Part
     from atlasae.root.container.restored_tree import RestoredTree
+    from atlasae.root.io.branch import Arrays
     from atlasae.root.io.file import Trees
-    from atlasae.root.io.tree import TreeReader
 
 _ROUNDING = 2e-3  # relative, of numbers with four digits
 _SHOWN = 5  # of the numbers that differ
 
 
-def card_findings(file: Any, old: Trees, new: Trees) -> Iterator[Finding]:
-    """What became of each card of a compressed file: the same again, or how it differs.
+def source_finding(file: Any, trees: Trees) -> Finding:
+    """Whether the original is the file that the card of a compressed file names.
 
     Args:
         file: the original, open.
-        old: its trees.
-        new: those of the compressed file.
+        trees: of the compressed file.
 
     Raises:
         InputError: it is not compressed.
     """
-    if not isinstance(new, CompressedTrees):
+    if not isinstance(trees, CompressedTrees):
         raise InputError("--card (card=True) is for compressed files: OTHER has no card")
-    yield _source_finding(file, new.container.manifests)
-    for path, tree in new.restored.items():
-        if path not in old or old[path].num_entries != tree.num_entries:
-            continue  # which is found without the card
-        for number, segment in enumerate(tree.segments, 1):
-            which = f", source {number}" if len(tree.segments) > 1 else ""
-            for part in segment.manifest.parts:
-                if part.measured and {*part.features.values()} <= {*old[path].schema.names}:
-                    name = f"card of {part.name or 'jets'}{which}"
-                    lines = _disagreements(old[path], tree, segment, part, part.measured)
-                    yield Finding(path, name, DIFFERS if lines else EXACT, "; ".join(lines))
-
-
-def _source_finding(file: Any, manifests: list[Manifest]) -> Finding:
-    """Whether the original is the file that the card names."""
-    digests = {manifest.source_digest for manifest in manifests}
+    digests = {manifest.source_digest for manifest in trees.container.manifests}
     name = "card, source"
     if len(digests) > 1:
         return Finding(name, "", PRESENT, f"{len(digests)} files were merged, which are not here")
@@ -69,46 +51,86 @@ def _source_finding(file: Any, manifests: list[Manifest]) -> Finding:
     return Finding(name, "", DIFFERS, "the original is another file than the one compressed")
 
 
-def _disagreements(
-    old: TreeReader, new: RestoredTree, segment: Segment, part: Part, stored: Measured
-) -> list[str]:
-    """Where the card of a part says something else than is measured again."""
-    try:
-        found = _numbers(_measured(old, new, segment, part))
-    except DamagedFileError as error:
-        return [str(error)]
-    said = _numbers(stored)
-    lines = [
-        f"{what}: the card says {said.get(what, 'nothing')}, the files {found.get(what, 'nothing')}"
-        for what in said | found
-        if not _agree(said.get(what), found.get(what))
-    ]
-    more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
-    return lines[:_SHOWN] + more
+class TreeCard:
+    """Measures again what the card says of the parts of a tree.
+
+    Args:
+        tree: a compressed tree.
+        names: of the branches that are compared.
+    """
+
+    def __init__(self, tree: RestoredTree, names: Collection[str]) -> None:
+        self._path = tree.path
+        self._cards: dict[str, _PartCard] = {}
+        for number, segment in enumerate(tree.segments, 1):
+            which = f", source {number}" if len(tree.segments) > 1 else ""
+            for part in segment.manifest.parts:
+                if part.measured and {*part.features.values()} <= {*names}:
+                    name = f"card of {part.name or 'jets'}{which}"
+                    self._cards[name] = _PartCard(tree.container, segment, part, part.measured)
+
+    def add(self, first: int, before: Arrays, after: Arrays) -> None:
+        """Measure the next entries of one segment, from ``first`` on."""
+        for card in self._cards.values():
+            card.add(first, before, after)
+
+    def findings(self) -> Iterator[Finding]:
+        """What became of each card: the same again, or how it differs."""
+        for name, card in self._cards.items():
+            lines = card.disagreements()
+            yield Finding(self._path, name, DIFFERS if lines else EXACT, "; ".join(lines))
 
 
-def _measured(old: TreeReader, new: RestoredTree, segment: Segment, part: Part) -> Measured:
-    """What is measured of a part now, in the blocks in which it was written."""
-    codec = new.container.codec(part)
-    measurement = Measurement(codec.tolerances_, codec.cuts_, codec.quantities_)
-    if not segment.manifest.entries:
-        return measurement.result()
-    reader = JetReader(new.container, segment, part)
-    branches = list(part.features.values())
+class _PartCard:
+    """Measures a part in the blocks in which it was written."""
 
-    def tasks() -> Iterator[tuple[Block, Compare]]:
-        ranges = [(int(start), int(stop)) for start, stop in pairwise(reader.edges)]
-        for i, (_, arrays) in enumerate(old.ranges(branches, ranges)):
-            jets = to_table({name: arrays[branch] for name, branch in part.features.items()})
-            yield reader.block(i), measurement.next(jets)
+    def __init__(
+        self, container: Container, segment: Segment, part: Part, stored: Measured
+    ) -> None:
+        self._segment, self._part, self._stored = segment, part, stored
+        codec = container.codec(part)
+        self._measurement = Measurement(codec.tolerances_, codec.cuts_, codec.quantities_)
+        blocks = container.blocks
+        ends = blocks.edges(segment.blocks.get(part.number, []))[1:] if blocks else ()
+        self._ends = deque(segment.start + int(end) for end in ends)
+        self._block: list[tuple[Table, Table]] = []  # the jets of the next block, as far as read
+        self._error = ""
 
-    def compare(task: tuple[Block, Compare]) -> None:
-        block, compare_with = task
-        compare_with(codec.decode_blocks(iter([block]), threads=1))
+    def add(self, first: int, before: Arrays, after: Arrays) -> None:
+        """Measure the blocks that end in these entries."""
+        if self._error or not self._segment.start <= first < self._segment.stop:
+            return
+        old, new = (jets_of(self._part, arrays) for arrays in (before, after))
+        start, stop = 0, len(next(iter(before.values())))
+        while start < stop and self._ends:
+            end = min(self._ends[0] - first, stop)
+            self._block.append((old.span(start, end), new.span(start, end)))
+            if end == self._ends[0] - first:
+                self._ends.popleft()
+                self._measure_block()
+            start = end
 
-    for _ in ordered_map(compare, tasks(), new.threads):
-        pass
-    return measurement.result()
+    def _measure_block(self) -> None:
+        old, new = map(joined, zip(*self._block, strict=True))
+        self._block = []
+        try:
+            self._measurement.next(old)(new)
+        except DamagedFileError as error:
+            self._error = str(error)
+
+    def disagreements(self) -> list[str]:
+        """Where the card says something else than was measured."""
+        if self._error:
+            return [self._error]
+        found, said = _numbers(self._measurement.result()), _numbers(self._stored)
+        lines = [
+            f"{what}: the card says {said.get(what, 'nothing')}, the files"
+            f" {found.get(what, 'nothing')}"
+            for what in said | found
+            if not _agree(said.get(what), found.get(what))
+        ]
+        more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+        return lines[:_SHOWN] + more
 
 
 def _numbers(measured: Measured) -> dict[str, float]:

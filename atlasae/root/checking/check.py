@@ -17,7 +17,7 @@ from atlasae.quantization.tolerance import (
     restricted,
     tolerances,
 )
-from atlasae.root.checking.card_check import card_findings
+from atlasae.root.checking.card_check import TreeCard, source_finding
 from atlasae.root.checking.column_comparison import ColumnComparison, Promise, read_both
 from atlasae.root.checking.findings import (
     CHANGED,
@@ -32,7 +32,7 @@ from atlasae.root.checking.findings import (
     Finding,
 )
 from atlasae.root.checking.judge import judged_by_root
-from atlasae.root.checking.kept_quantities import kept_findings
+from atlasae.root.checking.kept_quantities import KeptQuantities
 from atlasae.root.container.container import RESERVED, is_compressed
 from atlasae.root.container.manifest import REORDERED
 from atlasae.root.container.restored_tree import CompressedTrees, RestoredTree, open_trees
@@ -46,7 +46,7 @@ from atlasae.text import printable
 from atlasae.threads import thread_count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from atlasae.quantization.tolerance import Tolerance, ToleranceSpec
     from atlasae.root.io.file import Trees
@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     _Promises: TypeAlias = Callable[
         [TreeReader, TreeReader], Iterator[tuple[int, int, Mapping[str, Promise]]]
     ]
+    # what is compared of the parts of a compressed tree
+    _OfParts: TypeAlias = Sequence[type[KeptQuantities | TreeCard]]
 
 _logger = logging.getLogger(__name__)
 
@@ -116,8 +118,10 @@ def check(
                         " them by their event numbers"
                     )
         promises = partial(_promises, tolerance=tolerance)
-        of_card = tuple(card_findings(before, old_trees, new_trees)) if card else ()
-        found = _compared((before, after), (old_trees, new_trees), promises, left_out, step_size)
+        of_card = (source_finding(before, new_trees),) if card else ()
+        of_parts = (KeptQuantities, TreeCard) if card else (KeptQuantities,)
+        trees = old_trees, new_trees
+        found = _compared((before, after), trees, promises, of_parts, left_out, step_size)
         found = replace(found, findings=found.findings + of_card)
         if judge == BY_UPROOT:
             return found
@@ -160,13 +164,14 @@ def check_copy(
 
     with open_root(original) as before, open_root(other) as after, located(os.fspath(other)):
         trees = open_trees(before, threads), open_trees(after, threads)
-        return _compared((before, after), trees, promises, left_out, step_size)
+        return _compared((before, after), trees, promises, (), left_out, step_size)
 
 
 def _compared(
     files: tuple[Any, Any],
     trees: tuple[Trees, Trees],
     promises: _Promises,
+    of_parts: _OfParts,
     left_out: Mapping[str, str],
     step_size: str | int,
 ) -> Check:
@@ -178,7 +183,9 @@ def _compared(
     for path, old in old_trees.items():
         if path in new_trees:
             _logger.info("comparing %s: %s entries", printable(path), f"{old.num_entries:,}")
-            findings += _compare_trees(old, new_trees[path], promises, left_out, step_size)
+            findings += _compare_trees(
+                old, new_trees[path], promises, of_parts, left_out, step_size
+            )
         else:
             findings.append(_absent(path, "", left_out))
     findings += _compare_objects(before, after, {*old_trees, *unreadable}, left_out)
@@ -197,6 +204,7 @@ def _compare_trees(
     old: TreeReader,
     new: TreeReader,
     promises: _Promises,
+    of_parts: _OfParts,
     left_out: Mapping[str, str],
     step_size: str | int,
 ) -> Iterator[Finding]:
@@ -220,6 +228,7 @@ def _compare_trees(
         if (other := name if name in new_names else written[name]) in new_names
     }
     comparisons = {name: ColumnComparison() for name in names}
+    parts = [compared(new, names) for compared in of_parts] if isinstance(new, RestoredTree) else []
     step = min(
         old.entries_for(step_size, list(names)), new.entries_for(step_size, list(names.values()))
     )
@@ -228,9 +237,11 @@ def _compare_trees(
             for name, comparison in comparisons.items():
                 promise = promised.get(name, Promise())
                 comparison.add(first, before[name], after[name], promise)
+            for part in parts:
+                part.add(first, before, after)
             _logger.debug("%s: compared entries from %s on", printable(old.path), f"{first:,}")
-    if isinstance(new, RestoredTree):
-        yield from kept_findings(old, new, names, step)
+    for part in parts:
+        yield from part.findings()
     for name in old.schema.names:
         if name in names:
             types = old.schema[name].type, new.schema[names[name]].type

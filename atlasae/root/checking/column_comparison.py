@@ -11,9 +11,8 @@ import awkward as ak
 import numpy as np
 
 from atlasae.errors import DamagedFileError
-from atlasae.fidelity.changes import changes_of_order, neighbors
+from atlasae.fidelity.changes import changes_of_order, crossings, neighbors
 from atlasae.lossless.columns import buffers
-from atlasae.quantization.sides import sides_of
 from atlasae.quantization.tolerance import LOSSLESS, Tolerance
 
 if TYPE_CHECKING:
@@ -44,8 +43,7 @@ class Promise:
         if not self.edges:
             return 0
         old, new = (ak.to_numpy(ak.flatten(array, axis=None)) for array in (before, after))
-        edges = np.array(self.edges, old.dtype)
-        return int(np.count_nonzero(sides_of(old, edges) != sides_of(new, edges)))
+        return crossings(old, new, np.array(self.edges, old.dtype))
 
     def disordered(self, before: ak.Array, after: ak.Array) -> int:
         """Number of neighbors that descended, or were equal, and do not, or are not, now."""

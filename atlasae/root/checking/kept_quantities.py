@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from atlasae.jets.table import to_table
-from atlasae.root.checking.column_comparison import read_both
 from atlasae.root.checking.findings import DIFFERS, EXACT, WITHIN, Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator
 
     from atlasae.jets.table import Table
     from atlasae.quantization.quantities import Quantity
     from atlasae.root.container.manifest import Part
     from atlasae.root.container.restored_tree import RestoredTree
-    from atlasae.root.io.tree import TreeReader
+    from atlasae.root.io.branch import Arrays
 
 
 @dataclass
@@ -52,33 +51,42 @@ class _Comparison:
         return Finding(path, name, WITHIN if self.error else EXACT, error=self.error)
 
 
-def kept_findings(
-    old: TreeReader, new: RestoredTree, names: Mapping[str, str], step: int
-) -> Iterator[Finding]:
-    """What became of the quantities that the codecs of a tree keep.
+class KeptQuantities:
+    """Compares the quantities that the codecs of a tree keep.
 
     Args:
-        old: the original tree.
-        new: the compressed one.
-        names: those of the branches in either.
-        step: number of entries to read at a time.
+        tree: a compressed tree.
+        names: of the branches that are compared.
     """
-    comparisons: dict[str, _Comparison] = {}
-    for segment in new.segments:
-        for part in segment.manifest.parts:
-            quantities = new.container.codec(part).quantities_ if part.codec else ()
-            wanted = {name: names[name] for name in part.features.values() if name in names}
-            if not quantities or len(wanted) < len(part.features):
+
+    def __init__(self, tree: RestoredTree, names: Collection[str]) -> None:
+        self._path = tree.path
+        self._parts = [
+            (segment, part, quantities)
+            for segment in tree.segments
+            for part in segment.manifest.parts
+            if part.codec and {*part.features.values()} <= {*names}
+            if (quantities := tree.container.codec(part).quantities_)
+        ]
+        self._comparisons: dict[str, _Comparison] = {}
+
+    def add(self, first: int, before: Arrays, after: Arrays) -> None:
+        """Compare the next entries of one segment, from ``first`` on."""
+        for segment, part, quantities in self._parts:
+            if not segment.start <= first < segment.stop:
                 continue
-            for first, *arrays in read_both(old, new, wanted, step, segment.start, segment.stop):
-                before, after = (_table(part, chunk) for chunk in arrays)
-                for quantity in quantities:
-                    name = f"{quantity} of {part.name or 'jets'}"
-                    comparison = comparisons.setdefault(name, _Comparison())
-                    comparison.add(first, before, after, quantity)
-    for name, comparison in comparisons.items():
-        yield comparison.finding(old.path, name)
+            old, new = (jets_of(part, arrays) for arrays in (before, after))
+            for quantity in quantities:
+                name = f"{quantity} of {part.name or 'jets'}"
+                comparison = self._comparisons.setdefault(name, _Comparison())
+                comparison.add(first, old, new, quantity)
+
+    def findings(self) -> Iterator[Finding]:
+        """What became of each of them."""
+        for name, comparison in self._comparisons.items():
+            yield comparison.finding(self._path, name)
 
 
-def _table(part: Part, arrays: Mapping[str, object]) -> Table:
+def jets_of(part: Part, arrays: Arrays) -> Table:
+    """The jets of a part, whose branches are among some arrays."""
     return to_table({feature: arrays[branch] for feature, branch in part.features.items()})
