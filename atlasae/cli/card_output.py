@@ -75,7 +75,7 @@ def _rows_of_collection(card: CollectionCard) -> Iterator[_Row]:
         promised = "the same if sorted" if card.keeps_order else _NOTHING
         kept = "yes" if card.keeps_order and not card.leading.changed else ""
         yield f"order in {name}: leading two", promised, _changes(card.leading), kept
-    for quantity, found in card.kept.items():
+    for quantity, found in card.quantities.items():
         measured = f"largest error {found.share:.4g} x tolerance"
         yield quantity, "kept", measured, "NO" if found.beyond else "yes"
     if card.exact_events:

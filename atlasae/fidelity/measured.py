@@ -154,7 +154,7 @@ class Shift(_Row):
 
 
 @dataclass(frozen=True)
-class Kept(_Row):
+class KeptQuantity(_Row):
     """What became of a quantity of events, or of jets, that was to be kept.
 
     Attributes:
@@ -167,10 +167,10 @@ class Kept(_Row):
     beyond: int = 0
     share: float = 0.0
 
-    def merged(self, other: Kept) -> Kept:
+    def merged(self, other: KeptQuantity) -> KeptQuantity:
         """The quantity in both samples."""
         both = self.values + other.values, self.beyond + other.beyond
-        return Kept(*both, max(self.share, other.share))
+        return KeptQuantity(*both, max(self.share, other.share))
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ class Measured:
             without events or pt.
         leading: the two jets with the largest pt of each event; None without events or pt.
         observables: changes by the names in ``atlasae.jets.observables.OBSERVABLES``.
-        kept: what became of quantities, by how they were asked for.
+        quantities: what became of those that were to be kept, by how they were asked for.
     """
 
     errors: Mapping[str, Errors] = field(default_factory=dict)
@@ -193,7 +193,7 @@ class Measured:
     neighbors: Pairs | None = None
     leading: Pairs | None = None
     observables: Mapping[str, Shift] = field(default_factory=dict)
-    kept: Mapping[str, Kept] = field(default_factory=dict)
+    quantities: Mapping[str, KeptQuantity] = field(default_factory=dict)
 
     def merged(self, other: Measured) -> Measured:
         """What was measured of both samples, which have the same features and cuts."""
@@ -203,7 +203,7 @@ class Measured:
             _either(self.neighbors, other.neighbors),
             _either(self.leading, other.leading),
             _each(Shift.merged, self.observables, other.observables),
-            _each(Kept.merged, self.kept, other.kept),
+            _each(KeptQuantity.merged, self.quantities, other.quantities),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -213,7 +213,7 @@ class Measured:
             "migrations": {name: list(counts) for name, counts in self.migrations.items()},
             "order": [pairs.to_json() for pairs in (self.neighbors, self.leading) if pairs],
             "observables": {name: one.to_json() for name, one in self.observables.items()},
-            "kept": {name: one.to_json() for name, one in self.kept.items()},
+            "quantities": {name: one.to_json() for name, one in self.quantities.items()},
         }
         return {name: value for name, value in stored.items() if value}
 
@@ -232,7 +232,10 @@ class Measured:
             neighbors,
             leading,
             {name: Shift.from_json(row) for name, row in stored.get("observables", {}).items()},
-            {name: Kept.from_json(row) for name, row in stored.get("kept", {}).items()},
+            {
+                name: KeptQuantity.from_json(row)
+                for name, row in stored.get("quantities", {}).items()
+            },
         )
 
 

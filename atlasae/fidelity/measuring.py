@@ -9,7 +9,7 @@ import numpy as np
 
 from atlasae.errors import DamagedFileError, InputError
 from atlasae.fidelity import changes
-from atlasae.fidelity.measured import LARGEST, Errors, Kept, Measured, Shift, merged
+from atlasae.fidelity.measured import LARGEST, Errors, KeptQuantity, Measured, Shift, merged
 from atlasae.jets.observables import OBSERVABLES, observables
 from atlasae.jets.table import column_of
 from atlasae.quantization.arithmetic import is_zero_of_other_sign
@@ -105,7 +105,7 @@ class Measurement:
         nothing = Measured(
             {name: Errors() for name in self._tolerances},
             {name: (0,) * len(edges) for name, edges in self._cuts.items()},
-            kept={str(quantity): Kept() for quantity in self._quantities},
+            quantities={str(quantity): KeptQuantity() for quantity in self._quantities},
         )
         found = merged([nothing, *(measured for measured, _ in blocks)])
         errors = {}
@@ -192,10 +192,10 @@ def _passed(before: Table, after: Table, quantiles: Mapping[str, Values]) -> dic
     return found
 
 
-def _kept(errors: Floats) -> Kept:
+def _kept(errors: Floats) -> KeptQuantity:
     """What became of a quantity, given its errors in units of the allowed one."""
     share = float(errors.max(initial=0.0))
-    return Kept(len(errors), int(np.count_nonzero(errors > 1)), min(share, LARGEST))
+    return KeptQuantity(len(errors), int(np.count_nonzero(errors > 1)), min(share, LARGEST))
 
 
 def _observables(before: Table, after: Table) -> dict[str, Shift]:

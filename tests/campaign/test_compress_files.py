@@ -105,7 +105,7 @@ def test_a_target_of_another_source_or_codec_is_left(farm, out, farm_codecs, tmp
     (outcome,) = again(moved, out, farm_codecs).bad
     assert outcome.source == str(moved / "a.root")
     assert "was made of another version" in outcome.message
-    other = atlasae.Selection(keep="Jet_mass")
+    other = atlasae.Selection(keep_branches="Jet_mass")
     assert again(farm, out, farm_codecs, select=other).counts == {"failed": 3}
     assert (out / "a.root").read_bytes() == before
 

@@ -243,7 +243,9 @@ def test_the_compressed_collection_is_compared(tmp_path, jets):
         types = dict.fromkeys(data, "var * float32")
         file.mktree("Events", types, counter_name=lambda name: f"n{name[:3]}").extend(data)
     codec = Codec.bounded(tolerance={"pt": 0.01})
-    compress(source, small, codec=codec, select=Selection(collections="Muon", keep="Muon_eta"))
+    compress(
+        source, small, codec=codec, select=Selection(collections="Muon", keep_branches="Muon_eta")
+    )
     comparison = read_comparison(source, [small])
     assert comparison.collection == "Muon"
     muons = comparison.files[0]

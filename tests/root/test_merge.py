@@ -21,7 +21,7 @@ OPTIONS = {
     "blocks": {"codec": "bounded"},
     "dithered": {"codec": "dithered"},
     "packed": {"pack": "all"},
-    "ntuples": {"pack": "all", "select": Selection(keep="run,MET_pt"), "to": "rntuple"},
+    "ntuples": {"pack": "all", "select": Selection(keep_branches="run,MET_pt"), "to": "rntuple"},
     "latents": {"codec": "autoencoder"},
 }
 
@@ -195,7 +195,7 @@ def test_what_does_not_match_is_refused(parts, tmp_path):
             "branch isGood, restored, is missing here and bool there",
         ),
         (
-            {"select": Selection(keep="isGood")},
+            {"select": Selection(keep_branches="isGood")},
             "branch isGood, stored, is bool here and missing there",
         ),
     ):

@@ -83,7 +83,7 @@ def test_a_branch_that_stands_twice_is_refused(folder, tmp_path):
 
 
 def test_counters_of_kept_branches_may_stand_beside_packed_ones(folder, tmp_path):
-    select = Selection(keep="Jet_isTight")
+    select = Selection(keep_branches="Jet_isTight")
     target = tmp_path / "small.root"
     compress(folder / "plain.root", target, pack="all", select=select)
     assert atlasae.check(folder / "plain.root", target).good

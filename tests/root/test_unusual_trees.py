@@ -190,12 +190,18 @@ def test_a_counter_with_values_of_its_own_is_carried_or_named(tmp_path):
     notes = atlasae.decompress(small, back, force=True, drop_unwritable=True)
     assert notes.left_out == {"t:nJet": why}
     with pytest.raises(InputError, match=f"t:nJet: {why}"):
-        compress(source, small, force=True, select=atlasae.Selection(keep="Jet_*,nJet"), pack="all")
+        compress(
+            source,
+            small,
+            force=True,
+            select=atlasae.Selection(keep_branches="Jet_*,nJet"),
+            pack="all",
+        )
     contents = compress(
         source,
         small,
         pack="all",
-        select=atlasae.Selection(keep="Jet_*,nJet"),
+        select=atlasae.Selection(keep_branches="Jet_*,nJet"),
         drop_unwritable=True,
         verify=True,
         force=True,

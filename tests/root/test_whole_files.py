@@ -80,7 +80,7 @@ def test_the_choice_is_narrowed(nano, tmp_path):
     assert {"Jet_pt", "Photon_score"} <= kept
     found, _, _ = compressed(branches="Jet_*", all_floats=True)
     assert found == {"Jet": ["Jet_eta", "Jet_m", "Jet_phi", "Jet_pt", "Jet_score"]}
-    found, kept, _ = compressed(keep=["*_phi", "Photon_eta"])
+    found, kept, _ = compressed(keep_branches=["*_phi", "Photon_eta"])
     assert found == {"Jet": ["Jet_eta", "Jet_m", "Jet_pt"], "Photon": ["Photon_pt"]}
     assert {"Jet_phi", "Photon_eta"} <= kept
     found, kept, left_out = compressed(drop="HLT_*,Jet_m")
@@ -112,14 +112,14 @@ def test_names_that_are_not_there(nano, tmp_path):
     with pytest.raises(InputError, match=r"select must be an atlasae.Selection, not 'Jet'"):
         compress(nano, target, select="Jet")
     assert Selection(collections="Jet, Muon ,").collections == ("Jet", "Muon")
-    assert Selection(collections="", keep=[]) == Selection()
+    assert Selection(collections="", keep_branches=[]) == Selection()
 
 
 @pytest.mark.parametrize(
     ("selected", "message"),
     [
         ({"collections": ","}, "collections=',' names nothing"),
-        ({"keep": [""]}, r"keep=\[''\] names nothing"),
+        ({"keep_branches": [""]}, r"keep_branches=\[''\] names nothing"),
         ({"drop": " , "}, "names nothing"),
         ({"branches": 3}, "branches=3 must be names"),
         ({"collections": [1]}, "must be names"),

@@ -137,7 +137,7 @@ def _numbers(measured: Measured) -> dict[str, float]:
     """All that can be measured again, as it is stored, by what it is."""
     rounded = type(measured).from_json(measured.to_json())
     pairs = {"neighbors": rounded.neighbors, "leading jets": rounded.leading}
-    rows: dict[str, Any] = {**rounded.errors, **rounded.observables, **rounded.kept}
+    rows: dict[str, Any] = {**rounded.errors, **rounded.observables, **rounded.quantities}
     rows |= {name: row for name, row in pairs.items() if row}
     numbers = {
         f"{name}: {what}": number

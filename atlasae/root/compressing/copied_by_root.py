@@ -97,14 +97,14 @@ def leave_all_to_root(plans: Iterable[TreePlan]) -> list[Clone]:
         manifest = source.segments[0].manifest
         decoded = [_with_type(branch, source.names) for branch in source.schema.branches]
         plan.unwritable = {}
-        if isinstance(source.kept, TTreeReader):
+        if isinstance(source.stored, TTreeReader):
             kept = [branch.name for branch in manifest.kept]
             own = {*(name for part in manifest.parts for name in part.latents), PLACEHOLDER.name}
-            left_out = own & {*source.kept.names}
+            left_out = own & {*source.stored.names}
             if kept or source.schema.left_out:
-                clones.append(Clone.without(source.kept, source.title, left_out))
+                clones.append(Clone.without(source.stored, source.title, left_out))
                 plan.cloned = True
-                there = {*kept, *source.kept.names} - source.kept.holders  # counters, too
+                there = {*kept, *source.stored.names} - source.stored.holders  # counters, too
                 decoded = [branch for branch in decoded if branch.name not in there]
         else:
             plan.unwritable = dict(source.schema.left_out)

@@ -50,7 +50,7 @@ class RestoredTree(TreeReader):
     ) -> None:
         super().__init__(tree.tree, tree.path)
         self.threads = threads
-        self.kept = tree
+        self.stored = tree
         self.container = container
         self.segments = segments
         self.kind = segments[0].manifest.kind
@@ -64,11 +64,11 @@ class RestoredTree(TreeReader):
 
     def _require_branches(self) -> None:
         """Raise DamagedFileError unless each branch stands in the tree or is compressed."""
-        holders = self.kept.holders
+        holders = self.stored.holders
         for manifest in (segment.manifest for segment in self.segments):
             counters = {branch.counter for branch in manifest.branches}  # of branches that are kept
-            stored = set(self.kept.written_names(manifest.stored).values())
-            found = set(self.kept.names)
+            stored = set(self.stored.written_names(manifest.stored).values())
+            found = set(self.stored.names)
             if missing := stored - found:
                 raise DamagedFileError(
                     f"{self.where} lacks {', '.join(sorted(missing))}, not compressed in one of its"
@@ -89,11 +89,11 @@ class RestoredTree(TreeReader):
         for segment in self.segments:
             manifest = segment.manifest
             for part in manifest.parts:
-                part_reader(self.container, segment, part, self.kept, segment.stop).check()
+                part_reader(self.container, segment, part, self.stored, segment.stop).check()
             if manifest.stored:
-                stored = StoredBranches(self.kept, segment, manifest.stored, segment.stop)
-                written = self.kept.written_names(manifest.stored).values()
-                step = self.kept.entries_for(STEP_SIZE, list(written))
+                stored = StoredBranches(self.stored, segment, manifest.stored, segment.stop)
+                written = self.stored.written_names(manifest.stored).values()
+                step = self.stored.entries_for(STEP_SIZE, list(written))
                 for start in range(segment.start, segment.stop, step):
                     stored.read(start, min(start + step, segment.stop))
 
@@ -112,8 +112,8 @@ class RestoredTree(TreeReader):
     def _entries_in(self, memory: str, names: Sequence[str]) -> int:
         in_block = self._entries_in_block
         if stored := self.segments[0].manifest.stored:
-            written = self.kept.written_names(stored).values()
-            in_block = min(in_block, self.kept.entries_for(memory, list(written)))
+            written = self.stored.written_names(stored).values()
+            in_block = min(in_block, self.stored.entries_for(memory, list(written)))
         return max(super()._entries_in(memory, names), in_block)
 
     def _bytes_of(self, names: Sequence[str]) -> float:  # noqa: ARG002
@@ -148,7 +148,7 @@ class RestoredTree(TreeReader):
     @property
     def _of_root(self) -> Iterable[str]:
         """The branches in the tree that no manifest knows: ROOT copied what uproot cannot read."""
-        if self.kept.kind != TTREE:
+        if self.stored.kind != TTREE:
             return ()
         known: set[str | None] = {PLACEHOLDER.name}
         manifests = [segment.manifest for segment in self.segments]
@@ -157,9 +157,9 @@ class RestoredTree(TreeReader):
         for manifest in manifests:
             known |= {branch.counter for branch in manifest.branches}
             known |= {branch.name for branch in manifest.branches}
-            known |= self.kept.holders
-            known |= {*self.kept.written_names(manifest.stored).values()}
-        return (name for name in self.kept.names if name not in known)
+            known |= self.stored.holders
+            known |= {*self.stored.written_names(manifest.stored).values()}
+        return (name for name in self.stored.names if name not in known)
 
     def _range_reader(self, names: Sequence[str], end: int) -> Callable[[int, int], Arrays]:
         readers: dict[int, _SegmentReader] = {}
@@ -205,13 +205,13 @@ class _SegmentReader:
             if part.counter in segment.manifest.stored and name in names
         }
         kept |= dict.fromkeys(self.counters.values())
-        self.kept = StoredBranches(tree.kept, segment, list(kept), end)
+        self.stored = StoredBranches(tree.stored, segment, list(kept), end)
         self.readers = [
-            part_reader(tree.container, segment, part, tree.kept, end) for part in parts.values()
+            part_reader(tree.container, segment, part, tree.stored, end) for part in parts.values()
         ]
 
     def read(self, start: int, stop: int) -> Arrays:
-        arrays = self.kept.read(start, stop)
+        arrays = self.stored.read(start, stop)
         pieces: list[list[Any]] = [[] for _ in self.readers]
         tasks = (
             (of_part, task)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from atlasae.errors import DamagedFileError, located
-from atlasae.fidelity.measured import Errors, Kept, Pairs, Shift, merged
+from atlasae.fidelity.measured import Errors, KeptQuantity, Pairs, Shift, merged
 from atlasae.root.container.container import read_container
 from atlasae.root.io.file import open_root
 
@@ -72,7 +72,7 @@ class CollectionCard:
         leading: the two jets with the largest pt of each event; None if nothing was measured of
             them.
         observables: changes by the names in ``atlasae.jets.observables.OBSERVABLES``.
-        kept: what became of the quantities that were to be kept, as they were asked for.
+        quantities: what became of those that were to be kept, as they were asked for.
         exact_events: number of entries with values that are exact so that these are kept.
         exact_bytes: that these values take.
     """
@@ -87,7 +87,7 @@ class CollectionCard:
     neighbors: Pairs | None
     leading: Pairs | None
     observables: dict[str, Shift]
-    kept: dict[str, Kept]
+    quantities: dict[str, KeptQuantity]
     exact_events: int
     exact_bytes: int
 
@@ -103,7 +103,7 @@ class CollectionCard:
             for cut in feature.cuts:
                 if cut.migrations:
                     yield f"{feature.branch}: values that passed {cut.edge:g}: {cut.migrations:,}"
-        for quantity, found in self.kept.items():
+        for quantity, found in self.quantities.items():
             if found.beyond:
                 yield f"{quantity}: values beyond the tolerance: {found.beyond:,}"
         if self.keeps_order and self.neighbors and (changed := self.neighbors.changed):
@@ -240,7 +240,7 @@ def _collection_card(tree: str, parts: Sequence[Part], codec: Codec) -> Collecti
         found.neighbors,
         found.leading,
         dict(found.observables),
-        dict(found.kept),
+        dict(found.quantities),
         sum(part.exact_events for part in parts),
         sum(part.exact_bytes for part in parts),
     )

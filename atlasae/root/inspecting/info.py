@@ -122,9 +122,9 @@ def info(path: PathLike) -> Contents:
         parts: dict[tuple[str, str, str], PartSize] = {}
         kept: list[BranchSize] = []
         for tree, restored in trees.restored.items():
-            schema = restored.kept.schema
+            schema = restored.stored.schema
             sizes = {branch.name: branch.source_bytes for branch in schema.branches}
-            names = restored.kept.written_names(restored.segments[0].manifest.stored)
+            names = restored.stored.written_names(restored.segments[0].manifest.stored)
             stored = {name: sizes[other] for name, other in names.items() if other in sizes}
             kept += _kept_branches(container, tree, stored)
             for part in _parts_of_segments(container, tree, stored):

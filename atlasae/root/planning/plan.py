@@ -37,7 +37,7 @@ class Selection:
         tree: path of the one tree to compress; None for all.
         collections: names of the collections to compress; empty for all.
         branches: patterns, such as ``Jet_*``, of the branches that may be compressed.
-        keep: patterns of branches to keep as they are.
+        keep_branches: patterns of branches to keep as they are.
         drop: patterns of branches to leave out.
         all_floats: whether all float branches of a collection are compressed, not only its
             momentum.
@@ -46,26 +46,26 @@ class Selection:
         InputError: something else than names is given, or a list with commas names nothing.
 
     Example:
-        >>> Selection(collections="Jet,Muon", keep=["Jet_phi"]).collections
+        >>> Selection(collections="Jet,Muon", keep_branches=["Jet_phi"]).collections
         ('Jet', 'Muon')
     """
 
     tree: str | None = None
     collections: Sequence[str] = ()
     branches: Sequence[str] = ("*",)
-    keep: Sequence[str] = ()
+    keep_branches: Sequence[str] = ()
     drop: Sequence[str] = ()
     all_floats: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.tree, str | None):
             raise InputError(f"tree={self.tree!r} is not the path of a tree")
-        for name in ("collections", "branches", "keep", "drop"):
+        for name in ("collections", "branches", "keep_branches", "drop"):
             object.__setattr__(self, name, _names(name, getattr(self, name)))
 
     def keeps(self, branch: str) -> bool:
         """Whether a branch is kept as it is."""
-        return _matches(branch, self.keep)
+        return _matches(branch, self.keep_branches)
 
     def drops(self, branch: str) -> bool:
         """Whether a branch is left out."""
@@ -321,7 +321,7 @@ def _check_patterns(plans: Sequence[TreePlan], select: Selection) -> None:
     names = [
         name for plan in plans for name in (*plan.source.schema.names, *plan.source.schema.left_out)
     ]
-    for pattern in (*select.branches, *select.keep, *select.drop):
+    for pattern in (*select.branches, *select.keep_branches, *select.drop):
         if not any(_matches(name, (pattern,)) for name in names) and (names or pattern != "*"):
             raise MissingNameError.of("branch", pattern, "the trees", names)
 

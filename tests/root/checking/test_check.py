@@ -26,7 +26,9 @@ def folder(tmp_path_factory):
     source = write_events(path / "a.root", make_jets(counts.sum()), counts)
     codec = Codec.bounded().fit(atlasae.read_jets(source))
     compress(source, path / "small.root", codec=codec)
-    compress(source, path / "packed.root", pack="all", select=Selection(keep="Jet_phi,run"))
+    compress(
+        source, path / "packed.root", pack="all", select=Selection(keep_branches="Jet_phi,run")
+    )
     for name in ("small", "packed"):
         atlasae.decompress(path / f"{name}.root", path / f"{name}_back.root")
     return path

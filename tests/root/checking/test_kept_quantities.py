@@ -204,7 +204,7 @@ def test_a_mass_that_another_takes_is_missed(source, tmp_path):
             source,
             tmp_path / "b.root",
             codec=Codec.bounded(keep="Jet_m_jj: 1e-3"),
-            select=Selection(keep="Jet_mass"),
+            select=Selection(keep_branches="Jet_mass"),
         )
 
 

@@ -86,7 +86,7 @@ def test_what_was_found_and_how_it_would_be_coded(nano):
     jet = next(part for part in plan.parts if part.name == "Jet")
     assert jet.tolerances["Jet_pt"] == "rel(0.001)"
     assert jet.tolerances["Jet_phi"] == "abs_(0.001)"
-    kept = atlasae.plan(nano, sample=600, select=Selection(keep="HLT_*", drop="event"))
+    kept = atlasae.plan(nano, sample=600, select=Selection(keep_branches="HLT_*", drop="event"))
     assert {part.name for part in kept.parts if part.how == "kept"} == {
         f"HLT_path{i}" for i in range(12)
     }

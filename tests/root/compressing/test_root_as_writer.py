@@ -89,7 +89,9 @@ def kept(source):
 @pytest.fixture(scope="module")
 def packed(source):
     path = source.with_name("packed.root")
-    select = atlasae.Selection(keep="p,arrays")  # its counter is packed, and stays for ROOT
+    select = atlasae.Selection(
+        keep_branches="p,arrays"
+    )  # its counter is packed, and stays for ROOT
     atlasae.compress(source, path, select=select, writer="root", allow_larger=True)
     return path
 

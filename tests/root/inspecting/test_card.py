@@ -16,7 +16,7 @@ import atlasae
 from atlasae import Codec
 from atlasae.cli.main import main
 from atlasae.errors import DamagedFileError, InputError
-from atlasae.fidelity.measured import Errors, Kept, Measured, Pairs
+from atlasae.fidelity.measured import Errors, KeptQuantity, Measured, Pairs
 from atlasae.quantization.tolerance import rel
 from atlasae.root.container.block_tree import BlockTreeReader
 from atlasae.root.container.identity import source_digest
@@ -123,7 +123,7 @@ def test_promises_that_are_not_kept_are_named():
     card = CollectionCard(
         "Events", "Jet", "codec", "", 5,
         (FeatureCard("pt", "Jet_pt", rel(1e-3), Errors(5, beyond=2), (Cut(30.0, 1),)),),
-        True, Pairs(4, swapped=1, parted=2), None, {}, {"m_jj: 0.001": Kept(3, beyond=1)}, 0, 0,
+        True, Pairs(4, swapped=1, parted=2), None, {}, {"m_jj: 0.001": KeptQuantity(3, beyond=1)}, 0, 0,
     )  # fmt: skip
     assert card.broken == (
         "Jet_pt: values beyond the tolerance: 2",
@@ -139,9 +139,9 @@ def test_kept_quantities_and_their_cost_are_in_the_card(folder, tmp_path):
     compress(folder / "sorted.root", tmp_path / "kept.root", codec=codec)
     card = atlasae.card(tmp_path / "kept.root")
     (jets,) = card.collections
-    assert list(jets.kept) == ["m_jj: 0.001", "sum(pt): 0.001"]
-    assert all(0 < one.share <= 1 and one.beyond == 0 for one in jets.kept.values())
-    assert jets.kept["m_jj: 0.001"].values == 300
+    assert list(jets.quantities) == ["m_jj: 0.001", "sum(pt): 0.001"]
+    assert all(0 < one.share <= 1 and one.beyond == 0 for one in jets.quantities.values())
+    assert jets.quantities["m_jj: 0.001"].values == 300
     assert 0 < jets.exact_events <= 300
     assert jets.exact_bytes > 0
     assert jets.observables["m_jj"].largest <= 1e-3
@@ -339,7 +339,7 @@ def test_trees_without_jets_have_a_card(folder, tmp_path, entries):
     card = atlasae.card(tmp_path / "small.root")
     assert feature(card, "Jet_pt").errors == Errors()
     assert feature(card, "Jet_pt").cuts == (Cut(30.0, 0),)
-    assert card.collections[0].kept["HT: 0.001"].beyond == 0
+    assert card.collections[0].quantities["HT: 0.001"].beyond == 0
     jsonschema.validate(card.to_json(), SCHEMA)
     assert atlasae.check(source, tmp_path / "small.root", card=True).good
     compress(folder / "a.root", tmp_path / "full.root", codec=codec)

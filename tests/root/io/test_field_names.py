@@ -45,7 +45,7 @@ def test_names_are_different_and_do_not_depend_on_the_order():
     [
         {"codec": Codec.bounded()},
         {"pack": "all"},
-        {"pack": "all", "select": Selection(keep="a.b,a b")},
+        {"pack": "all", "select": Selection(keep_branches="a.b,a b")},
         {"codec": Codec.autoencoder(hidden=(8,), epochs=1, batch_size=64)},
     ],
     ids=["kept", "packed", "both", "latents"],
@@ -83,4 +83,9 @@ def test_members_and_trees_are_refused_by_name(tmp_path):
     with uproot.recreate(tmp_path / "b.root") as file:
         file.mkrntuple("t", records.layout.form).extend(records)
     with pytest.raises(InputError, match=r"ROOT takes no field 'p\.x'"):
-        compress(tmp_path / "b.root", tmp_path / "c.root", pack="all", select=Selection(keep="x"))
+        compress(
+            tmp_path / "b.root",
+            tmp_path / "c.root",
+            pack="all",
+            select=Selection(keep_branches="x"),
+        )

@@ -48,7 +48,10 @@ TITLES = {"nJet": "how many jets", "Jet_pt": "pt with é, in [GeV]"}
 def test_what_root_says_comes_back(described, tmp_path, root, pack):
     small, whole, back = (tmp_path / f"{step}.root" for step in ("small", "whole", "back"))
     contents = compress(
-        described, small, pack="all", select=atlasae.Selection(keep="*" if pack == "none" else "")
+        described,
+        small,
+        pack="all",
+        select=atlasae.Selection(keep_branches="*" if pack == "none" else ""),
     )
     assert contents.changed["Events"] == (
         "without its user info (luminosity), friends (Others), index"

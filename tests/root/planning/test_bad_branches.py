@@ -88,7 +88,7 @@ def test_a_type_that_cannot_be_packed_is_known_before_anything_is_read(
 ):
     with uproot.recreate(paths[0]) as file:
         file.mkrntuple("t", {"bad": bad, "x": ak.Array([1.0, 2.0, 3.0, 4.0])})
-    select = atlasae.Selection(keep=keep)
+    select = atlasae.Selection(keep_branches=keep)
     assert_all_but(paths, {"t:bad"}, pack="all", select=select)
     monkeypatch.setattr(uproot.behaviors.RNTuple.HasFields, "arrays", None)
     with pytest.raises(InputError, match=r"cannot write t:bad: type .*union"):

@@ -63,12 +63,14 @@ def test_rounding_saves_and_shifts_nothing(source, tmp_path):
 
 
 def test_the_selection_counts(source, tmp_path):
-    select = atlasae.Selection(keep="Jet_phi", drop="weights")
+    select = atlasae.Selection(keep_branches="Jet_phi", drop="weights")
     exported = atlasae.export(source, tmp_path / "a.root", select=select)
     assert {size.name for size in exported.rounded} == {"Jet_pt", "Jet_eta", "Jet_mass"}
     assert exported.left_out == {"Events:weights": "left out as requested"}
     with pytest.raises(MissingNameError, match="no branch 'Jet_ph'"):
-        atlasae.export(source, tmp_path / "b.root", select=atlasae.Selection(keep="Jet_ph"))
+        atlasae.export(
+            source, tmp_path / "b.root", select=atlasae.Selection(keep_branches="Jet_ph")
+        )
     assert [path.name for path in tmp_path.iterdir()] == ["a.root"]
 
 
