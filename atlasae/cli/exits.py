@@ -38,7 +38,8 @@ def exits(context: click.Context) -> Iterator[None]:
         message = in_command_words(str(error))
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "atlasae"
-        code, message = ERROR, f"{error.format_message()} See {where} --help"
+        what = _no_such_option(error) if isinstance(error, click.NoSuchOption) else ""
+        code, message = ERROR, f"{what or error.format_message()} See {where} --help"
     except KeyboardInterrupt:
         code, message = INTERRUPTED, "interrupted"
     except BrokenPipeError:
@@ -52,6 +53,23 @@ def exits(context: click.Context) -> Iterator[None]:
         with suppress(OSError):  # the code says it where the error stream fails too
             click.echo(f"atlasae: {printable(message)}", err=True)
     context.exit(code)
+
+
+def _no_such_option(error: click.NoSuchOption) -> str:
+    """Which other commands have an option that one does not have; empty if none has."""
+    own = error.ctx
+    group = own.parent.command if own and own.parent else None
+    commands = group.commands.items() if isinstance(group, click.Group) else ()
+    having = [
+        name
+        for name, command in commands
+        if any(error.option_name in (*one.opts, *one.secondary_opts) for one in command.params)
+    ]
+    if own is None or not having:
+        return ""
+    *others, last = having
+    which = f"{', '.join(others)} and {last} have" if others else f"{last} has"
+    return f"{own.info_name} has no option {error.option_name}; {which} it."
 
 
 def in_command_words(text: str) -> str:

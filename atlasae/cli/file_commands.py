@@ -100,7 +100,11 @@ def compress(
     promises = options.taken_promises(more)
     if promises and (codec is not None or latent is not None):
         option = next(iter(promises)).replace("_", "-")
-        raise InputError(f"--{option} cannot be combined with --codec or --latent")
+        other = "--codec has promises of its own" if latent is None else "--latent makes none"
+        raise InputError(
+            f"--{option} is a promise of the bounded codec that is fitted without --codec and"
+            f" --latent: {other}"
+        )
     template: atlasae.Codec | str | None = codec
     if tolerance is not None or order != "preserved" or promises:
         template = atlasae.BoundedCodec(

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from numbers import Real
-from os import fspath
+from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike
 
-    from atlasae.types import PathLike
-
 MOST_EDGES = 10_000  # of one name
 #: Types that ``parse_cuts`` accepts.
-CutSpec: TypeAlias = "str | Mapping[str, float | str | Iterable[float | str]] | None"
+CutSpec: TypeAlias = (
+    "str | Mapping[str, float | str | Iterable[float | str]] | PathLike[str] | None"
+)
 
 _SEPARATOR = re.compile(r"[,;\n]|&&|\|\|")
 _COMPARISON = re.compile(r"[<>]=?|[=!]=")
@@ -52,7 +52,8 @@ def parse_cuts(spec: CutSpec) -> dict[str, tuple[float, ...]]:
             lists such as ``pt: 20, 25, 30`` or ``pt: 198 bins from 20 to 2000``, whose edges are those
             of ``numpy.linspace(20, 2000, 199)``; or a mapping from name to number, or to numbers. The
             name ``abs(x)`` stands for x at both signs of each number. A number can be a working point,
-            such as ``2018_UL:medium``; see ``atlasae.jets.working_points``. None for no cuts.
+            such as ``2018_UL:medium``; see ``atlasae.jets.working_points``. A ``pathlib.Path`` names a file
+            of cuts, which ``read_cuts`` reads. None for no cuts.
 
     Returns:
         The edges by name, not yet rounded to a dtype. They are a spec of the same meaning.
@@ -72,10 +73,12 @@ def parse_cuts(spec: CutSpec) -> dict[str, tuple[float, ...]]:
         return _edges_by_name(_of_text(spec))
     if isinstance(spec, Mapping):
         return _edges_by_name(spec.items())
-    raise InputError(f"cuts={spec!r} must be text or a mapping: {_WAYS}")
+    if isinstance(spec, PathLike):
+        return read_cuts(spec)
+    raise InputError(f"cuts={spec!r} must be text, a mapping or a path: {_WAYS}")
 
 
-def read_cuts(path: PathLike) -> dict[str, tuple[float, ...]]:
+def read_cuts(path: str | PathLike[str]) -> dict[str, tuple[float, ...]]:
     r"""The cuts in a file: text as ``parse_cuts`` takes it, in lines, or a JSON object.
 
     In text, what follows a ``#`` is a comment.

@@ -74,6 +74,36 @@ def test_options_of_a_command_come_after_it(run):
     assert "atlasae compress -q" in shown.stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "option", "message"),
+    [
+        (
+            "train",
+            "--cuts",
+            "train has no option --cuts; compress and fit have it.",
+        ),
+        ("fit", "--latent", "fit has no option --latent; compress and train have it."),
+        ("info", "--no-dither", "info has no option --no-dither; compress and fit have it."),
+        ("merge", "--part", "merge has no option --part; export-onnx has it."),
+        ("fit", "--toleranc", "No such option '--toleranc'. Did you mean '--tolerance'?"),
+    ],
+)
+def test_an_option_of_another_command_is_named_with_it(run, command, option, message):
+    shown = run(command, "a.root", "b.root", option, "3", code=ERROR)
+    assert shown.stderr.startswith(f"atlasae: {message}")
+    assert shown.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [(("--latent", "3"), "--latent makes none"), (("--codec", "x"), "has promises of its own")],
+)
+def test_promises_are_those_of_a_bounded_codec(run, given, why):
+    shown = run("compress", "a.root", "b.root", *given, "--cuts", "pt>30", code=ERROR)
+    assert shown.stderr.startswith("atlasae: --cuts is a promise of the bounded codec")
+    assert why in shown.stderr
+
+
 def test_quiet_and_verbose_exclude_each_other(run, tmp_path):
     for options in (("-q", "-v"), ("--verbose", "--quiet")):
         shown = run("compress", *options, "a.root", tmp_path / "b.root", code=ERROR)

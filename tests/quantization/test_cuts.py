@@ -117,7 +117,7 @@ def test_zero_has_no_sign():
         ({"pt": [[20]]}, r"cannot read '\[20\]'"),
         ({3: 20}, "by the name of a feature, not 3"),
         ({" ": 20}, "by the name of a feature"),
-        (30, "cuts=30 must be text or a mapping"),
+        (30, "cuts=30 must be text, a mapping or a path"),
         ("abs(eta)>-1", r"abs\(eta\) is never negative, and has no cut at -1"),
         ("pt: 5 bins from 3 to 3", "write it as 198 bins from 20 to 2000"),
         ("pt: 0 bins from 3 to 4", "write it as"),
@@ -205,7 +205,8 @@ def test_a_name_that_does_not_exist_is_named():
 def test_files(text, tmp_path):
     path = tmp_path / "edges.txt"
     path.write_text(text, encoding="utf-8", newline="")
-    assert read_cuts(path) == {"pt": (20, 25, 30), "eta": (-2.4, 2.4)}
+    edges = {"pt": (20, 25, 30), "eta": (-2.4, 2.4)}
+    assert read_cuts(path) == read_cuts(str(path)) == parse_cuts(path) == edges
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import pairwise
+from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -79,8 +80,9 @@ class BoundedCodec(Codec):
             default, unless ``order="free"``, which excludes it.
         cuts: numbers of which each value stays on its side, below, at or above: a mapping from
             feature to edges, such as ``{"pt": [30, 50], "abs(eta)": [2.4]}``, or a string such as
-            ``"pt>30, abs(eta)<2.4"``; see ``atlasae.quantization.cuts.parse_cuts``. With the edges of
-            the bins of a histogram, its contents stay the same.
+            ``"pt>30, abs(eta)<2.4"``, or a ``pathlib.Path`` of a file of them; see
+            ``atlasae.quantization.cuts.parse_cuts``. With the edges of the bins of a histogram, its
+            contents stay the same.
         keep_order: for jets in events that are mostly sorted by pt: wherever a jet has at most the pt
             of the one before it, that stays so, and whether they are equal.
         keep: quantities of events or of single jets that are kept within tolerances of their own,
@@ -131,7 +133,7 @@ class BoundedCodec(Codec):
         for name, value in (("dither", dither is not None and dither), ("keep_order", keep_order)):
             if not isinstance(value, bool):
                 raise InputError(f"{name}={value!r} must be True or False")
-        parse_cuts(cuts)
+        edges = parse_cuts(cuts)
         if dither and order == "free":
             raise InputError(
                 "dither=True shifts values by their row, which order='free' does not keep: choose"
@@ -147,7 +149,7 @@ class BoundedCodec(Codec):
         self.features = None if features is None else tuple(features)
         self.seed = seed
         self.dither = dither
-        self.cuts = cuts
+        self.cuts = edges if isinstance(cuts, PathLike) else cuts  # a file is read once
         self.keep_order = keep_order
         self.quantities_ = quantities(keep)
         self.keep = to_mapping(self.quantities_) or None

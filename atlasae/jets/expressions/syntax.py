@@ -6,13 +6,30 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from atlasae.errors import InputError, suggestion
-from atlasae.jets.expressions.functions import DECISIONS, ELEMENTWISE, LOGICAL, OF_EVENTS, OPERATORS
+from atlasae.jets.expressions.functions import (
+    DECISIONS,
+    ELEMENTWISE,
+    LOGICAL,
+    OF_EVENTS,
+    OPERATORS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 LONGEST = 1000  # characters of an expression
 _DEEPEST = 50  # levels of operations in one another
+#: Hints where a function of the jets of an event is given several numbers of one jet.
+_OF_JETS = {
+    name: f": it goes over the jets of each event; of two numbers of a jet take {other}"
+    for name, other in (
+        ("min", "minimum(x, y)"),
+        ("max", "maximum(x, y)"),
+        ("sum", "x + y"),
+        ("any", "x | y"),
+        ("all", "x & y"),
+    )
+}
 
 
 def parsed(text: str) -> ast.expr:
@@ -62,7 +79,10 @@ def _check(node: ast.expr, text: str, levels: int) -> None:
             inner = arguments
             wanted = _number_of_arguments(name)
             if wanted is not None and len(inner) != wanted:
-                raise InputError(f"{name} in {text!r} takes {wanted} arguments, not {len(inner)}")
+                number = "1 argument" if wanted == 1 else f"{wanted} arguments"
+                raise InputError(
+                    f"{name} in {text!r} takes {number}, not {len(inner)}{_OF_JETS.get(name, '')}"
+                )
         case _:
             known = False
     if not known:

@@ -149,3 +149,14 @@ def test_codecs_fitted_to_values_coarser_than_the_tolerance_promise_the_same(dit
 def test_dither_is_true_false_or_left_out(value):
     with pytest.raises(InputError, match="must be True or False"):
         Codec.bounded(dither=value)
+
+
+def test_cuts_in_a_file_are_those_that_it_had_when_the_codec_was_made(tmp_path):
+    path = tmp_path / "edges.txt"
+    path.write_text("pt: 30, 50")
+    codec = Codec.bounded(cuts=path)
+    path.unlink()
+    assert codec.fit(make_events(20)).cuts_["pt"] == (30, 50)
+    assert Codec.from_bytes(codec.to_bytes()).cuts == {"pt": [30, 50]}
+    with pytest.raises(InputError, match=r"cannot read 'edges\.txt' in cuts"):
+        Codec.bounded(cuts="edges.txt")
