@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 KERNEL_MODULES = (
+    "atlasae.codecs.autoencoder.kernels",
     "atlasae.coding.adaptive_kernels",
     "atlasae.coding.kernels",
     "atlasae.density.kernels",

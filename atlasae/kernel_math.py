@@ -12,6 +12,7 @@ cos_sin = njit(exact_math.cos_sin)
 arctan2 = njit(exact_math.arctan2)
 wrap = njit(exact_math.wrap)
 exp2_of_fraction = njit(exact_math.exp2_of_fraction)
+narrow_exp2_of_fraction = njit(exact_math.narrow_exp2_of_fraction)
 log2_of_mantissa = njit(exact_math.log2_of_mantissa)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from atlasae import exact_math
 from atlasae.errors import InputError
 from atlasae.jets.metrics import wrap
 from atlasae.jets.names import FOUR_VECTOR, is_energy, role
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SCALINGS = ("physics", "standard", "log", "lund")
 
 _SMALLEST = 1e-30  # smaller sizes mean nothing, and dividing by them overflows
+_MOST_POWER = 1023.0  # of two, that is a float64
 _LN10 = float(np.log(10.0))
 _OTHER_UNIT = 300.0  # ratio of typical pt that tells another unit: MeV against GeV is 1000
 _ENOUGH_FOR_MEDIAN = 10  # jets
@@ -86,7 +88,8 @@ class Axis:
     def inverse(self, y: Floats) -> Floats:
         y = y * self.scale + self.center
         if self.transform == "symlog":
-            y = np.sign(y) * np.expm1(np.abs(y)) * self.unit
+            powers = np.fmin(np.abs(y) / exact_math.LN2, _MOST_POWER)
+            y = np.sign(y) * (exact_math.exp2(powers) - 1) * self.unit
         return y
 
     def standardised(self, x: Floats) -> Axis:
@@ -150,10 +153,13 @@ class Scaling:
         return len(self.axes) + len(self.angles)
 
     def inverse(self, y: NDArray[np.float32]) -> NDArray[np.float64]:
-        """What a network gives, shape (n, outputs), to features (n, k), float64."""
+        """What a network gives, shape (n, outputs), to features (n, k), float64.
+
+        The same numbers give the same bits on every machine.
+        """
         scaled = y[:, : len(self.axes)].astype(np.float64)
         for sine, angle in enumerate(self.angles, len(self.axes)):
-            scaled[:, angle] = np.arctan2(y[:, sine], y[:, angle])
+            scaled[:, angle] = exact_math.arctan2(y[:, sine], y[:, angle])
         return np.stack([axis.inverse(scaled[:, i]) for i, axis in enumerate(self.axes)], axis=1)
 
     def to_json(self) -> list[dict[str, Any]]:
