@@ -16,7 +16,7 @@ from atlasae.density.jet_ranks import RANK_GROUPS
 from atlasae.density.leaf_tables import LeafTables
 from atlasae.density.traversal import RankByRank, traverse
 from atlasae.density.trees import Tree
-from atlasae.density.visitor import SIGN
+from atlasae.density.visitor import OTHERS, SIGN
 from atlasae.errors import DamagedFileError
 
 if TYPE_CHECKING:
@@ -67,6 +67,17 @@ class JetDensity:
     conditionals: dict[tuple[str, str], Conditional]
     jets_per_event: Conditional
     in_events: bool
+
+    @classmethod
+    def keys(cls, layout: FeatureLayout) -> list[tuple[str, str]]:
+        """Groups and features that can have a distribution, in the order of storing."""
+        keys = [(group, feature) for group in RANK_GROUPS for feature in layout.momentum]
+        keys += [(RANK_GROUPS[0], SIGN)] if layout.eta else []
+        return keys + [(OTHERS, feature) for feature in layout.others]
+
+    def with_dither(self, seed: int | None) -> JetDensity:  # noqa: ARG002
+        """The density of jets whose dither has this seed: that of any other."""
+        return self
 
     def code_counts(self, coder: EntropyCoder, counts: Integers | None, events: int) -> Integers:
         """Code the number of jets of each event; ``counts`` is None to decode."""

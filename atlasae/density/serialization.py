@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -10,16 +10,16 @@ from atlasae.coding.number_stack import NumberReader, NumberWriter
 from atlasae.density.bins import MOST_BINS, Bins
 from atlasae.density.conditional import Conditional
 from atlasae.density.jet_density import MOST_COUNTS, JetDensity, count_bins, fit_counts
-from atlasae.density.jet_ranks import RANK_GROUPS
 from atlasae.density.leaf_tables import LEVELS, MOST_DIFFERENCE, LeafTables
 from atlasae.density.trees import CELLS, LEAF, MOST_LEAVES, Cut, Tree
-from atlasae.density.visitor import OTHERS, SIGN
 from atlasae.errors import DamagedFileError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from atlasae.density.feature_layout import FeatureLayout
+
+D = TypeVar("D", bound=JetDensity)
 
 _MOST_INPUTS = 1 << 12
 _SHIFTS = 32  # possible shifts of a cut
@@ -31,7 +31,7 @@ def write_jet_density(writer: NumberWriter, density: JetDensity) -> list[bytes]:
     """Write a density without its layout, and give its conditionals, each a stack of its own."""
     conditionals = []
     writer.integer(int(density.in_events), 2)
-    for key in _keys(density.layout):
+    for key in density.keys(density.layout):
         conditional = density.conditionals.get(key)
         writer.integer(int(conditional is not None), 2)
         if conditional is not None:
@@ -44,15 +44,18 @@ def write_jet_density(writer: NumberWriter, density: JetDensity) -> list[bytes]:
 
 
 def read_jet_density(
-    reader: NumberReader, conditionals: Sequence[bytes], layout: FeatureLayout
-) -> JetDensity:
-    """Read a density with this layout.
+    reader: NumberReader,
+    conditionals: Sequence[bytes],
+    layout: FeatureLayout,
+    kind: type[D],
+) -> D:
+    """Read a density of a kind, with this layout.
 
     Raises:
         DamagedFileError: the bytes are not such a density.
     """
     in_events = bool(reader.integer(2))
-    keys = [key for key in _keys(layout) if reader.integer(2)]
+    keys = [key for key in kind.keys(layout) if reader.integer(2)]
     if len(keys) != len(conditionals):
         raise DamagedFileError("the stored density is damaged: it lacks distributions")
     distributions = {
@@ -60,17 +63,10 @@ def read_jet_density(
         for key, stored in zip(keys, conditionals, strict=True)
     }
     if not in_events:
-        return JetDensity(layout, distributions, fit_counts(None), in_events)
+        return kind(layout, distributions, fit_counts(None), in_events)
     bins = count_bins(reader.integer(MOST_COUNTS + 1))
     counts = Conditional(bins, Tree.single(), read_tables(reader, 1, len(bins)))
-    return JetDensity(layout, distributions, counts, in_events)
-
-
-def _keys(layout: FeatureLayout) -> list[tuple[str, str]]:
-    """Groups and features that can have a conditional, in the order of storing."""
-    keys = [(group, feature) for group in RANK_GROUPS for feature in layout.momentum]
-    keys += [(RANK_GROUPS[0], SIGN)] if layout.eta else []
-    return keys + [(OTHERS, feature) for feature in layout.others]
+    return kind(layout, distributions, counts, in_events)
 
 
 def stored_bits(conditional: Conditional) -> int:

@@ -95,6 +95,15 @@ class Lattice:
         positions = self._without_beyond(high, positions)
         return high.astype(np.int32), whole & ((1 << self.low_bits) - 1), positions
 
+    def nearest(self, values: Values, key: int = 0) -> Integers32:
+        """High parts of finite values, the nearest ones that there are, with the shifts of a key."""
+        quantizer, limit = self.quantizer_of(key), (1 << HIGH_BITS) - 1
+        if not self.low_bits:
+            whole = quantizer.to_narrow_integers(values).astype(np.int64)
+        else:
+            whole = quantizer.to_integers(values)
+        return np.clip((whole - self.origin) >> self.low_bits, -limit, limit).astype(np.int32)
+
     @staticmethod
     def _without_beyond(high: NDArray[Any], positions: Integers) -> Integers:
         """Replace integers beyond the range by 0 and add their positions."""

@@ -191,7 +191,7 @@ def test_damaged_bytes_of_jets_are_an_error_or_other_jets(use):
 def test_a_stored_density_writes_the_same_bytes(fitted, kind):
     density, writer = model(fitted, kind), NumberWriter()
     conditionals = write_jet_density(writer, density)
-    stored = read_jet_density(NumberReader(writer.to_bytes()), conditionals, layout(kind))
+    stored = read_jet_density(NumberReader(writer.to_bytes()), conditionals, layout(kind), JetDensity)
     assert stored.in_events == density.in_events
     columns, counts = integers(JETS, kind), CASES["empty events"]
     data = encoded(density, columns, counts, False, use=True)

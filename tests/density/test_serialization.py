@@ -95,7 +95,7 @@ def test_many_random_bytes_take_little_time(size):
         for number in range(6):
             conditionals = [rng.bytes(size) for _ in range(number)]
             read_in_time(
-                lambda reader, k=kind, c=conditionals: read_jet_density(reader, c, layout(k)),
+                lambda reader, k=kind, c=conditionals: read_jet_density(reader, c, layout(k), JetDensity),
                 rng.bytes(size),
             )
 

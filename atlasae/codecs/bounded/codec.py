@@ -19,6 +19,7 @@ from atlasae.coding.entropy import CODER
 from atlasae.coding.number_stack import NumberReader, NumberWriter, join_stacks, split_stacks
 from atlasae.compiled import expect
 from atlasae.density.feature_layout import FeatureLayout, coding_order
+from atlasae.density.jet_density import JetDensity
 from atlasae.density.serialization import read_jet_density, write_jet_density
 from atlasae.errors import DamagedFileError, InputError, VersionError, located, require_choice
 from atlasae.jets.names import four_vector
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from atlasae.codecs.serialization import Tensors
-    from atlasae.density.jet_density import JetDensity
     from atlasae.quantization.cuts import CutSpec
     from atlasae.quantization.quantities import KeepSpec
     from atlasae.quantization.quantizer import Quantizer
@@ -397,4 +397,4 @@ class BoundedCodec(Codec):
         reader = NumberReader(stack)
         lattices = read_lattices(reader, [dtypes[name] for name in names], dither=self.dithers)
         layout = FeatureLayout.of(dict(zip(names, lattices, strict=True)))
-        self._coder = self._coder_of(read_jet_density(reader, conditionals, layout))
+        self._coder = self._coder_of(read_jet_density(reader, conditionals, layout, JetDensity))

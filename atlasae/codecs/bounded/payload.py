@@ -85,16 +85,17 @@ class PayloadCoder:
             raise DamagedFileError(f"{block.name} does not decode: damaged ({error})") from error
 
     def _coding(
-        self, has_events: bool
+        self, has_events: bool, seed: int | None
     ) -> tuple[Callable[..., Integers], Callable[..., Iterator[tuple[str, Integers32]]]]:
         """What codes the number of jets per event, and what codes the features."""
-        if self.free and (self.density.in_events or not has_events):
-            return self.density.code_sorted_counts, self.density.code_free
-        return self.density.code_counts, self.density.code
+        density = self.density.with_dither(seed)
+        if self.free and (density.in_events or not has_events):
+            return density.code_sorted_counts, density.code_free
+        return density.code_counts, density.code
 
     def _encode(self, quantized: QuantizedJets, jets: int) -> bytes:
         encoder, counts = EntropyEncoder(), quantized.counts
-        code_counts, code_features = self._coding(counts is not None)
+        code_counts, code_features = self._coding(counts is not None, quantized.seed)
         if counts is not None:
             code_counts(encoder, counts, len(counts))
         for name, _ in code_features(encoder, counts, quantized.integers, jets):
@@ -152,7 +153,7 @@ class PayloadCoder:
                 at = start + length
                 corrections[name] = (*corrections.get(name, ()), block.payload[start:at])
         decoder = EntropyDecoder(memoryview(block.payload)[at:])
-        code_counts, code_features = self._coding(events is not None)
+        code_counts, code_features = self._coding(events is not None, seed)
         counts = None if events is None else code_counts(decoder, None, events)
         if counts is not None:
             _check_counts(counts, jets)
