@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
@@ -180,6 +179,21 @@ class Codec(ABC):
     def decode_latents(self, latents: Any) -> Table:
         """Decode a table of latents to a table of jets."""
         raise NotImplementedError(f"{self.call} has no latents")
+
+    @property
+    def has_residuals(self) -> bool:
+        """Whether a file stores blocks of residuals beside the latents, which bound the error."""
+        return False
+
+    def encode_residuals(self, jets: Any, latents: Any) -> Block:
+        """A block of what brings the jets that latents predict within the tolerances."""
+        raise NotImplementedError(f"{self.call} has no residuals")
+
+    def decode_residuals(
+        self, block: Block, latents: Any, features: Collection[str] | None = None
+    ) -> Table:
+        """Decode a block to jets with at least these features, given the same latents."""
+        raise NotImplementedError(f"{self.call} has no residuals")
 
     @property
     def fits_each_collection(self) -> bool:
@@ -379,15 +393,3 @@ class Codec(ABC):
         data = read_whole_file(path, "codec file")
         with located(os.fspath(path)):
             return Codec.from_bytes(data)
-
-
-def check_common_hyperparameters(features: Any, seed: Any) -> None:
-    """Check the hyperparameters that all codecs have; raises InputError."""
-    if not (isinstance(seed, int) and 0 <= seed < 2**32):
-        raise InputError(f"seed={seed!r} is not an integer from 0 to below 2^32")
-    if features is None:
-        return
-    names = list(features) if isinstance(features, Iterable) else [features]
-    is_names = all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
-    if isinstance(features, str) or not is_names:
-        raise InputError(f"features={features!r} must be a list of names without repetition")

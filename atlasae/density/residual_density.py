@@ -57,7 +57,7 @@ class ResidualDensity(JetDensity):
     def with_dither(self, seed: int | None) -> Self:
         return replace(self, seed=seed)
 
-    def free_order(self, columns: Columns, counts: Integers | None) -> None:  # noqa: ARG002
+    def free_order(self, columns: Columns, counts: Integers | None) -> None:
         """None, as each jet has a prediction of its own."""
 
     def code(

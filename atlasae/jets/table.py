@@ -86,6 +86,17 @@ class Table:
         """
         return Table({name: values[index] for name, values in self.columns.items()})
 
+    def finite(self) -> Table:
+        """The jets whose values are all finite, flat.
+
+        Example:
+            >>> import numpy as np
+            >>> Table({"pt": np.array([50.0, np.nan])}).finite().columns["pt"].tolist()
+            [50.0]
+        """
+        good = [np.isfinite(values) for values in self.columns.values()]
+        return self.rows(np.flatnonzero(np.logical_and.reduce(good)))
+
     def events(self, index: NDArray[np.integer[Any]]) -> Table:
         """The events at these positions; of flat jets, the jets.
 

@@ -102,7 +102,8 @@ class Lattice:
             whole = quantizer.to_narrow_integers(values).astype(np.int64)
         else:
             whole = quantizer.to_integers(values)
-        return np.clip((whole - self.origin) >> self.low_bits, -limit, limit).astype(np.int32)
+        high: Integers = np.clip((whole - self.origin) >> self.low_bits, -limit, limit)
+        return high.astype(np.int32)
 
     @staticmethod
     def _without_beyond(high: NDArray[Any], positions: Integers) -> Integers:

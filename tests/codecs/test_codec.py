@@ -33,6 +33,10 @@ from tests.helpers import make_jets
 CODECS = {
     "autoencoder": partial(Codec.autoencoder, hidden=(16, 8), epochs=2),
     "latents": partial(Codec.autoencoder, hidden=(16, 8), epochs=2, latent_tolerance=1e-3),
+    "residuals": partial(Codec.autoencoder, hidden=(16, 8), epochs=2, tolerance=1e-3),
+    "latents and residuals": partial(
+        Codec.autoencoder, hidden=(16, 8), epochs=2, tolerance=1e-3, latent_tolerance=1e-2
+    ),
     "bounded": partial(Codec.bounded, tolerance=1e-3),
     "dithered": partial(Codec.bounded, tolerance=1e-3, dither=True),
 }

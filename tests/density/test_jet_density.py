@@ -15,6 +15,7 @@ from atlasae.coding.number_stack import NumberReader, NumberWriter
 from atlasae.compiled import kernels
 from atlasae.density.conditional import Conditional
 from atlasae.density.event_inputs import inputs_of
+from atlasae.density.jet_density import JetDensity
 from atlasae.density.jet_density_fitting import fit_jet_density
 from atlasae.density.jet_ranks import RANK_GROUPS
 from atlasae.density.leaf_tables import LeafTables
@@ -191,7 +192,9 @@ def test_damaged_bytes_of_jets_are_an_error_or_other_jets(use):
 def test_a_stored_density_writes_the_same_bytes(fitted, kind):
     density, writer = model(fitted, kind), NumberWriter()
     conditionals = write_jet_density(writer, density)
-    stored = read_jet_density(NumberReader(writer.to_bytes()), conditionals, layout(kind), JetDensity)
+    stored = read_jet_density(
+        NumberReader(writer.to_bytes()), conditionals, layout(kind), JetDensity
+    )
     assert stored.in_events == density.in_events
     columns, counts = integers(JETS, kind), CASES["empty events"]
     data = encoded(density, columns, counts, False, use=True)

@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as arrays
 from atlasae.coding.number_stack import NumberReader, NumberWriter
 from atlasae.density.bin_fitting import fit_bins
 from atlasae.density.conditional import Conditional
+from atlasae.density.jet_density import JetDensity
 from atlasae.density.leaf_tables import LEVELS, MOST_DIFFERENCE, LeafTables
 from atlasae.density.serialization import (
     read_conditional,
@@ -95,7 +96,9 @@ def test_many_random_bytes_take_little_time(size):
         for number in range(6):
             conditionals = [rng.bytes(size) for _ in range(number)]
             read_in_time(
-                lambda reader, k=kind, c=conditionals: read_jet_density(reader, c, layout(k), JetDensity),
+                lambda reader, k=kind, c=conditionals: read_jet_density(
+                    reader, c, layout(k), JetDensity
+                ),
                 rng.bytes(size),
             )
 

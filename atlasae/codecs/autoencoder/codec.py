@@ -2,47 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
-from atlasae.codecs.autoencoder.deployment import DeployableCodec
 from atlasae.codecs.autoencoder.hyperparameters import check_hyperparameters
+from atlasae.codecs.autoencoder.latent_codec import LatentCodec
 from atlasae.codecs.autoencoder.model import Model
 from atlasae.codecs.autoencoder.start import Start, default_epochs
-from atlasae.codecs.base import Codec, Storage, check_common_hyperparameters
-from atlasae.codecs.bounded.codec import BoundedCodec
-from atlasae.codecs.history import History, LearningRates
-from atlasae.codecs.serialization import pack
+from atlasae.codecs.common_hyperparameters import check_common_hyperparameters
 from atlasae.errors import InputError
-from atlasae.jets.table import (
-    Table,
-    save_matrix,
-    to_records,
-    to_table,
-    typical_pt,
-)
-from atlasae.quantization.tolerance import abs_
+from atlasae.jets.table import Table, typical_pt
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    import awkward as ak
     from typing_extensions import Self
 
     from atlasae.codecs.autoencoder.training import Trainer
-    from atlasae.codecs.serialization import Tensors
-    from atlasae.coding.blocks import Block
-    from atlasae.types import PathLike, Values
+    from atlasae.codecs.history import LearningRates
+    from atlasae.quantization.tolerance import ToleranceSpec
 
 
-class AutoencoderCodec(DeployableCodec):
+class AutoencoderCodec(LatentCodec):
     """A lossy codec of fixed rate: k features of a jet become ``latent`` numbers.
 
     A learned encoder has the layers features-hidden-latent, the decoder the same in reverse order,
     with the activation between all layers and on the stored latents. The original study used
     4-200-100-50-3-50-100-200-4 to store 4-vectors of jets in the ATLAS trigger as three numbers.
-    The error is not bounded. Training needs the extra ``atlasae[autoencoder]``.
+    The error is not bounded, unless there is a ``tolerance``. Training needs the extra
+    ``atlasae[autoencoder]``.
 
     Args:
         latent: numbers stored per jet; fewer than the features.
@@ -59,6 +46,9 @@ class AutoencoderCodec(DeployableCodec):
         latent_dtype: ``float32`` or ``float16``.
         latent_tolerance: the largest error of a latent. With it the latents are coded by a bounded
             codec, and ``encode`` gives bytes; by default they are stored as they are.
+        tolerance: the largest error of each feature, given as for ``BoundedCodec``. With it what
+            brings every value within the tolerance is stored beside the latents, and ``encode``
+            gives bytes; by default the error is not bounded.
         features: names of the columns to compress, each numeric; by default (m, pt, phi, eta)
             under any of their usual names, else all columns.
         unit: ``GeV`` or ``MeV``; by default guessed from the median pt.
@@ -78,6 +68,7 @@ class AutoencoderCodec(DeployableCodec):
         typical_pt_: median pt of the training jets, in that unit; 0 without a pt.
         scaling_: the fitted scaling.
         history_: losses by epoch.
+        order_kept_: with a tolerance, the feature whose order in events is kept; None if none is.
 
     Raises:
         InputError: a hyperparameter is not one of those above.
@@ -103,6 +94,7 @@ class AutoencoderCodec(DeployableCodec):
         weights: Mapping[str, float] | None = None,
         latent_dtype: str = "float32",
         latent_tolerance: float | None = None,
+        tolerance: ToleranceSpec | None = None,
         features: Sequence[str] | None = None,
         unit: str | None = None,
         seed: int = 0,
@@ -113,8 +105,8 @@ class AutoencoderCodec(DeployableCodec):
         jitter: float = 0.5,
         batch_size: int = 512,
     ) -> None:
-        check_hyperparameters(locals())
         check_common_hyperparameters(features, seed)
+        check_hyperparameters(locals())
         self.latent = latent
         self.activation = activation
         self.hidden = tuple(hidden)
@@ -126,6 +118,7 @@ class AutoencoderCodec(DeployableCodec):
         self.weights = None if weights is None else dict(weights)
         self.latent_dtype = latent_dtype
         self.latent_tolerance = latent_tolerance
+        self.tolerance = tolerance
         self.features = None if features is None else tuple(features)
         self.unit = unit
         self.seed = seed
@@ -135,16 +128,6 @@ class AutoencoderCodec(DeployableCodec):
         self.optimiser = optimiser
         self.jitter = jitter
         self.batch_size = batch_size
-        self._latent_codec: BoundedCodec | None = None
-
-    @property
-    def storage(self) -> Storage:
-        return "latents" if self.latent_tolerance is None else "blocks"
-
-    @property
-    def latent_names(self) -> tuple[str, ...]:
-        """The fields of latents grouped by event, which become branches: z0, z1 and so on."""
-        return tuple(f"z{i}" for i in range(self.latent))
 
     def fit(
         self,
@@ -162,20 +145,22 @@ class AutoencoderCodec(DeployableCodec):
             valid: held-out jets to choose the best epoch by: a fraction of ``jets``, or jets.
             device: ``auto``, ``cpu``, ``cuda`` or another name that torch knows.
             uses: number of jets to be coded, divided by the number of jets given here; matters
-                with a ``latent_tolerance`` only.
+                with a ``tolerance`` or a ``latent_tolerance`` only.
             progress: show a progress bar on the error stream.
 
         Raises:
-            InputError: fewer than two jets, values that are not finite, as few features as
-                latents, an encoder that cannot be wound, or a training that diverges.
+            InputError: fewer than two jets, as few features as latents, an encoder that cannot be
+                wound, a training that diverges, or, without a tolerance, values that are not
+                finite; with one, the network is trained on jets whose values all are.
             MissingNameError: a requested or weighted feature is not among those of the jets.
             MissingPackageError: the extra ``atlasae[autoencoder]`` is not installed.
         """
         from atlasae.codecs.autoencoder.training import split_jets
 
         table = self.select_features(jets)
-        table.matrix()  # names values that are not finite among all jets, before the split
-        train, held_out = split_jets(table, valid, self.seed)
+        finite = table if self.tolerance is None else table.finite()
+        finite.matrix()  # names values that are not finite among all jets, before the split
+        train, held_out = split_jets(finite, valid, self.seed)
         start = self._start(train)
         trained, history = self._trainer(start, device, progress=progress).fit(
             start.network,
@@ -199,7 +184,7 @@ class AutoencoderCodec(DeployableCodec):
             ),
             history,
         )
-        self._fit_latent_codec(table, uses=uses, progress=progress)
+        self._fit_coders(table, uses=uses, progress=progress)
         return self
 
     def lr_find(self, jets: Any, *, device: str = "auto") -> LearningRates:
@@ -213,93 +198,6 @@ class AutoencoderCodec(DeployableCodec):
         scaled = start.scaling.forward(table.matrix())
         return self._trainer(start, device).find_lr(start.network, scaled)
 
-    def encode(self, jets: Any) -> Values | ak.Array | bytes:
-        """Encode jets to latents.
-
-        Args:
-            jets: with at least the fitted features, flat or grouped by event.
-
-        Returns:
-            For flat jets an array of shape (n, latent); for jets grouped by event awkward records
-            with the fields z0, z1, ..., grouped alike. Both of ``latent_dtype``. With a
-            ``latent_tolerance``, bytes.
-
-        Raises:
-            NotFittedError: the codec is not fitted, or came from a file that stores decoders.
-            MissingNameError: a feature is missing.
-            InputError: a value is NaN or infinite, or the energies are in another unit.
-        """
-        latents = self.encode_latents(jets)
-        if self._latent_codec is not None:
-            return self._latent_codec.encode(latents)
-        if latents.counts is None:
-            return np.stack(list(latents.columns.values()), axis=1)
-        return to_records(latents)
-
-    def decode(self, encoded: Any) -> ak.Array:
-        """Decode latents to jets.
-
-        Args:
-            encoded: what ``encode`` gave: an array (n, latent), records with z0, z1, ..., or
-                bytes.
-
-        Returns:
-            Awkward records with the fitted features and dtypes, grouped as ``encoded`` is.
-
-        Raises:
-            NotFittedError: the codec is not fitted.
-            InputError: the latents have another width.
-            MissingNameError: a latent field is missing.
-        """
-        self.require_fitted()
-        if isinstance(encoded, bytes):
-            if self._latent_codec is None:
-                raise InputError("bytes can be decoded only by a codec with a latent_tolerance")
-            encoded = self._latent_codec.decode(encoded)
-        return to_records(self.decode_latents(encoded))
-
-    def encode_latents(self, jets: Any) -> Table:
-        self.model_.require_encoder()  # before the jets are looked at
-        return self._encode(self.select_fitted(jets))
-
-    def decode_latents(self, latents: Any) -> Table:
-        if isinstance(latents, np.ndarray) and latents.dtype.names is None:
-            matrix, counts = latents, None
-        else:
-            table = to_table(latents).select(self.latent_names)
-            matrix, counts = np.stack(list(table.columns.values()), axis=1), table.counts
-        if matrix.ndim != 2 or matrix.shape[1] != self.latent:
-            raise InputError(f"latents must have shape (n, {self.latent}), not {matrix.shape}")
-        return Table(self.model_.decode(matrix), counts)
-
-    def encode_blocks(self, jets: Any, threads: int | None = None) -> Iterator[Block]:
-        latents = self.encode_latents(jets)
-        assert self._latent_codec is not None
-        return self._latent_codec.encode_blocks(latents, threads)
-
-    def decode_blocks(
-        self,
-        blocks: Iterator[Block],
-        features: Collection[str] | None = None,  # noqa: ARG002  (each needs all latents)
-        threads: int | None = None,
-    ) -> Table:
-        assert self._latent_codec is not None
-        return self.decode_latents(self._latent_codec.decode_blocks(blocks, threads=threads))
-
-    def save_reduced_features(self, jets: Any, path: PathLike = "reduced_features.npy") -> None:
-        """Encode and decode jets, and write the result with ``np.save``, shape (n, features).
-
-        float64, the features in the order of ``features_``, jets flat.
-        """
-        save_matrix(self.decode(self.encode(to_table(jets).flat())), path, force=True)
-
-    def decoder_bytes(self) -> bytes:
-        """The codec without its encoder, half the size: what compressed files store."""
-        self.require_fitted()
-        state, tensors = self._state()
-        decoder = {k: v for k, v in tensors.items() if not k.startswith("encoder.")}
-        return pack(self._header(state), decoder)
-
     def select_features(self, jets: Any) -> Table:
         table = super().select_features(jets)
         if self.latent >= len(table.columns):
@@ -308,16 +206,6 @@ class AutoencoderCodec(DeployableCodec):
                 f" ({', '.join(table.columns)}) would compress nothing: give fewer latents"
             )
         return table
-
-    def _fit_latent_codec(self, table: Table, *, uses: float = 10.0, progress: bool) -> None:
-        if self.latent_tolerance is not None:
-            latent_codec = BoundedCodec(tolerance=abs_(self.latent_tolerance), seed=self.seed)
-            latents = self._encode(table)
-            self._latent_codec = latent_codec.fit(latents, uses=uses, progress=progress)
-
-    def _encode(self, table: Table) -> Table:
-        latents = self.model_.encode(table).astype(self.latent_dtype)
-        return Table(dict(zip(self.latent_names, latents.T, strict=True)), table.counts)
 
     def _start(self, train: Table) -> Start:
         return Start.of(
@@ -349,17 +237,3 @@ class AutoencoderCodec(DeployableCodec):
             weights=start.weights,
             frozen=0 if start.learned else start.depth,
         )
-
-    def _state(self) -> tuple[dict[str, Any], Tensors]:
-        assert self.history_ is not None
-        tensors = self.model_.tensors()
-        if self._latent_codec is not None:
-            tensors["latents"] = np.frombuffer(self._latent_codec.to_bytes(), np.uint8)
-        return self.model_.state() | {"history": self.history_.to_json()}, tensors
-
-    def _restore(self, state: dict[str, Any], tensors: Tensors) -> None:
-        model = Model.of(state, tensors, self.activation, self.latent)
-        self._take(model, History(**state["history"]))
-        if "latents" in tensors:
-            latent_codec = Codec.from_bytes(tensors["latents"].tobytes())
-            self._latent_codec = cast("BoundedCodec", latent_codec)

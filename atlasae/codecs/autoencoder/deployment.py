@@ -194,7 +194,7 @@ class DeployableCodec(Codec):
         made = copy.copy(self)
         integers = IntegerNetwork.of(encoder, formats)
         made._take(self.model_.with_networks(integers, decoder), history)  # noqa: SLF001
-        made._fit_latent_codec(table, progress=progress)  # noqa: SLF001
+        made._fit_coders(table, progress=progress)  # noqa: SLF001
         return made
 
     def export_hls4ml(
@@ -262,8 +262,8 @@ class DeployableCodec(Codec):
         """The settings of the training."""
 
     @abstractmethod
-    def _fit_latent_codec(self, table: Table, *, uses: float = 10.0, progress: bool) -> None:
-        """Fit what codes the latents, where there is such a codec."""
+    def _fit_coders(self, table: Table, *, uses: float = 10.0, progress: bool) -> None:
+        """Fit what codes latents and residuals, where they are coded."""
 
     def _require_floats(self, purpose: str) -> DenseNetwork:
         encoder = self.model_.require_encoder()

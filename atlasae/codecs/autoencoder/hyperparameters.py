@@ -10,7 +10,7 @@ import numpy as np
 from atlasae.codecs.autoencoder.network import ACTIVATIONS
 from atlasae.codecs.autoencoder.scaling import SCALINGS
 from atlasae.errors import InputError, require_choice
-from atlasae.quantization.tolerance import abs_
+from atlasae.quantization.tolerance import abs_, check_spec, tolerances
 
 UNITS = ("GeV", "MeV")
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -34,6 +34,10 @@ def check_hyperparameters(values: Mapping[str, Any]) -> None:
         require_choice("unit", values["unit"], UNITS)
     if values["latent_tolerance"] is not None:
         abs_(values["latent_tolerance"])  # raises where it is none
+    if values["tolerance"] is not None and values["features"] is None:
+        check_spec(values["tolerance"])
+    elif values["tolerance"] is not None:
+        tolerances(values["tolerance"], tuple(values["features"]))
     latent, hidden = values["latent"], values["hidden"]
     if not _is_width(latent):
         raise InputError(f"latent={latent!r} must be an integer from 1 to {_WIDEST:,}")

@@ -44,7 +44,7 @@ def apply_tanh(h):
     for i in range(len(h)):
         value = h[i]
         size = abs(value)
-        exponent = (size if size <= TANH_LIMIT else TANH_LIMIT) * TANH_SCALE
+        exponent = (min(size, TANH_LIMIT)) * TANH_SCALE
         whole = (exponent + TO_WHOLE) - TO_WHOLE
         scale = float32_of_bits((int32(whole) + int32(_BIAS)) << int32(23))
         power = narrow_exp2_of_fraction(exponent - whole) * scale

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from atlasae.codecs.autoencoder.exact_network import run_exactly
 from atlasae.codecs.autoencoder.integer_network import IntegerNetwork
 from atlasae.codecs.autoencoder.network import DenseNetwork
 from atlasae.codecs.autoencoder.scaling import Scaling, cast_feature, require_same_unit
 from atlasae.errors import InputError, NotFittedError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from typing_extensions import Self
 
     from atlasae.codecs.serialization import Tensors
     from atlasae.jets.table import Table
-    from atlasae.types import Float32s, Values
+    from atlasae.types import Float32s, Floats, Values
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,9 +77,37 @@ class Model:
         """
         return self.require_encoder()(self.scaled(table))
 
+    def encode_any(self, table: Table, dtype: str) -> Values:
+        """Jets with any values to finite latents of a dtype, shape (n, latent).
+
+        In place of NaN and of infinities the network gets zeros.
+
+        Args:
+            table: with the features, in order, in any unit.
+            dtype: of the latents.
+
+        Raises:
+            NotFittedError: there is no encoder.
+        """
+        with np.errstate(all="ignore"):
+            values = [_without(~np.isfinite(v), v) for v in table.columns.values()]
+            x = np.stack([np.asarray(v, np.float64) for v in values], axis=1)
+            scaled = _finite(self.scaling.forward(x), "float32")
+            return _finite(self.require_encoder()(scaled), dtype).astype(dtype)
+
     def decode(self, latents: Values) -> dict[str, Values]:
         """Latents, shape (n, latent), to columns of jets."""
-        x = self.scaling.inverse(self.decoder(latents))
+        return self._columns(self.scaling.inverse(self.decoder(latents)))
+
+    def predict(self, latents: Values) -> dict[str, Values]:
+        """The same to about 1e-6, as finite values that are the same bits on every machine."""
+        with np.errstate(all="ignore"):
+            x = self.scaling.inverse(_finite(run_exactly(self.decoder, latents), "float32"))
+            for column, dtype in zip(x.T, self.dtypes, strict=True):
+                column[:] = _finite(column, dtype if np.dtype(dtype).kind == "f" else "float64")
+            return self._columns(x)
+
+    def _columns(self, x: Floats) -> dict[str, Values]:
         return {
             name: cast_feature(x[:, i], name, np.dtype(dtype))
             for i, (name, dtype) in enumerate(zip(self.features, self.dtypes, strict=True))
@@ -128,3 +158,14 @@ class Model:
         model = cls(tuple(features), dtypes, unit, typical_pt, scaling, encoder, decoder)
         model.decode(np.zeros((1, latent), np.float32))  # raises if the parts do not fit
         return model
+
+
+def _without(rows: NDArray[np.bool_], values: Values) -> Values:
+    """Values, with zeros in some rows."""
+    return np.where(rows, values.dtype.type(0), values)
+
+
+def _finite(values: Values, dtype: str) -> Values:
+    """Values with 0 for NaN, and no larger than a dtype can hold."""
+    largest = float(np.finfo(dtype).max)
+    return np.clip(_without(np.isnan(values), values), -largest, largest)

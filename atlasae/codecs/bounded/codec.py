@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import pairwise
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from atlasae.codecs.base import Codec, Storage, check_common_hyperparameters
+from atlasae.codecs.base import Codec, Storage
+from atlasae.codecs.block_stream import decode_each, encode_each
 from atlasae.codecs.bounded.block_coder import BlockCoder
-from atlasae.codecs.bounded.payload import LARGEST_BLOCK
 from atlasae.codecs.bounded.quantized_table import corrections_of, fit_lattices, quantize_table
+from atlasae.codecs.bounded.stored_density import read_density, require_coder, write_density
 from atlasae.codecs.bounded.training_split import split
-from atlasae.coding.blocks import Block, block_edges, join_blocks, split_blocks
+from atlasae.codecs.common_hyperparameters import check_common_hyperparameters
+from atlasae.coding.blocks import Block, join_blocks, split_blocks
 from atlasae.coding.entropy import CODER
-from atlasae.coding.number_stack import NumberReader, NumberWriter, join_stacks, split_stacks
-from atlasae.compiled import expect
 from atlasae.density.feature_layout import FeatureLayout, coding_order
 from atlasae.density.jet_density import JetDensity
-from atlasae.density.serialization import read_jet_density, write_jet_density
-from atlasae.errors import DamagedFileError, InputError, VersionError, located, require_choice
+from atlasae.errors import InputError, located, require_choice
 from atlasae.jets.names import four_vector
-from atlasae.jets.table import Table, assembled, to_records
+from atlasae.jets.table import Table, to_records
 from atlasae.quantization.cuts import cuts_of, cuts_to_json, parse_cuts, require_cuts, rounded_edges
 from atlasae.quantization.jet_order import descends
 from atlasae.quantization.quantities import of_features, quantities, require_quantities, to_mapping
 from atlasae.quantization.quantizer import FLOAT_DTYPES
-from atlasae.quantization.serialization import read_lattices, write_lattices
 from atlasae.quantization.tolerance import (
     LOSSLESS,
     check_spec,
@@ -38,7 +35,6 @@ from atlasae.quantization.tolerance import (
     spec_to_json,
     tolerances,
 )
-from atlasae.threads import ordered_map
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -54,7 +50,6 @@ if TYPE_CHECKING:
     from atlasae.types import Features
 
 ORDERS = ("preserved", "free")
-_SECONDS_PER_JET = 1e-6  # of the references, about
 
 
 class BoundedCodec(Codec):
@@ -322,10 +317,7 @@ class BoundedCodec(Codec):
     def encode_blocks(self, jets: Any, threads: int | None = None) -> Iterator[Block]:
         """The blocks of ``encode``; each is decoded and compared before it is given."""
         block = self._fitted.block
-        table = self.select_fitted(jets)
-        expect(len(table) * _SECONDS_PER_JET)
-        edges = pairwise(block_edges(table.counts, len(table)))
-        return ordered_map(lambda edge: block(table.span(*edge), edge[0]), edges, threads)
+        return encode_each(self.select_fitted(jets), block, threads)
 
     def decode_blocks(
         self,
@@ -338,17 +330,7 @@ class BoundedCodec(Codec):
         Features are decoded up to the last of ``features``: pt comes first, then mass, phi, eta,
         then the others.
         """
-        table_of = partial(self._fitted.table, features=features)
-        every = list(blocks)
-        if not every:
-            raise DamagedFileError("the stream of coded jets has no blocks")
-        if len({block.events is None for block in every}) > 1:
-            raise DamagedFileError("the stream mixes blocks with and without events")
-        jets = sum(min(block.jets, LARGEST_BLOCK) for block in every)  # no more can be true
-        expect(jets * _SECONDS_PER_JET)
-        if len(every) == 1:
-            return table_of(every[0])
-        return assembled(ordered_map(table_of, every, threads), jets)
+        return decode_each(blocks, partial(self._fitted.table, features=features), threads)
 
     def get_config(self) -> dict[str, Any]:
         own = {"tolerance": spec_to_json(self.tolerance), "cuts": cuts_to_json(self.cuts)}
@@ -374,18 +356,10 @@ class BoundedCodec(Codec):
             "bits": list(self.bits_.values()),
             "order kept": self.order_kept_,
         }
-        writer = NumberWriter()
-        write_lattices(writer, list(density.layout.lattices.values()))
-        conditionals = write_jet_density(writer, density)
-        model = join_stacks([writer.to_bytes(), *conditionals])
-        return state, {"model": np.frombuffer(model, np.uint8)}
+        return state, {"model": np.frombuffer(write_density(density), np.uint8)}
 
     def _restore(self, state: dict[str, Any], tensors: Tensors) -> None:
-        if state["coder"] != CODER:
-            raise VersionError(
-                f"the codec was coded with {state['coder']!r}, this atlasae has {CODER!r}: decode"
-                " with the version of atlasae that wrote it"
-            )
+        require_coder(state["coder"])
         self.features_ = tuple(state["features"])
         self.dtypes_ = tuple(state["dtypes"])
         self.order_kept_ = state["order kept"]
@@ -393,8 +367,6 @@ class BoundedCodec(Codec):
         names = coding_order(self.features_)
         self.bits_ = dict(zip(names, state["bits"], strict=True))
         dtypes = dict(zip(self.features_, self.dtypes_, strict=True))
-        stack, *conditionals = split_stacks(tensors["model"].tobytes())
-        reader = NumberReader(stack)
-        lattices = read_lattices(reader, [dtypes[name] for name in names], dither=self.dithers)
-        layout = FeatureLayout.of(dict(zip(names, lattices, strict=True)))
-        self._coder = self._coder_of(read_jet_density(reader, conditionals, layout, JetDensity))
+        data = tensors["model"].tobytes()
+        density = read_density(data, dtypes, JetDensity, dither=self.dithers)
+        self._coder = self._coder_of(density)

@@ -1,0 +1,265 @@
+"""Codecs that store latents, and what they code beside them to bound the error."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from atlasae.codecs.autoencoder.deployment import DeployableCodec
+from atlasae.codecs.autoencoder.latent_blocks import LatentBlocks, StoredLatents
+from atlasae.codecs.autoencoder.model import Model
+from atlasae.codecs.autoencoder.residual_coder import ResidualCoder
+from atlasae.codecs.base import Codec, Storage
+from atlasae.codecs.block_stream import decode_each, encode_each
+from atlasae.codecs.bounded.codec import BoundedCodec
+from atlasae.codecs.history import History
+from atlasae.codecs.serialization import fingerprint, pack
+from atlasae.coding.blocks import FINGERPRINT_BYTES, join_blocks, split_blocks
+from atlasae.errors import InputError
+from atlasae.jets.table import Table, save_matrix, to_records, to_table
+from atlasae.quantization.tolerance import abs_, spec_from_json, spec_to_json, tolerances
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    import awkward as ak
+    from typing_extensions import Self
+
+    from atlasae.codecs.serialization import Tensors
+    from atlasae.coding.blocks import Block
+    from atlasae.quantization.tolerance import ToleranceSpec
+    from atlasae.types import PathLike, Values
+
+
+class LatentCodec(DeployableCodec):
+    """What a codec of two networks does with jets and latents, once it is trained.
+
+    Attributes:
+        latent: number of latents of a jet.
+        activation: of the networks.
+        latent_tolerance: the largest error of a latent; None to store them as they are.
+        tolerance: the largest error of each feature; None if it has no bound.
+    """
+
+    latent: int
+    activation: str
+    latent_tolerance: float | None
+    tolerance: ToleranceSpec | None
+    _latent_codec: BoundedCodec | None = None
+    _blocks: LatentBlocks | None = None
+
+    @property
+    def storage(self) -> Storage:
+        return "latents" if self.latent_tolerance is None else "blocks"
+
+    @property
+    def has_residuals(self) -> bool:
+        return self.tolerance is not None and self.storage == "latents"
+
+    @property
+    def latent_names(self) -> tuple[str, ...]:
+        """The fields of latents grouped by event, which become branches: z0, z1 and so on."""
+        return tuple(f"z{i}" for i in range(self.latent))
+
+    def encode(self, jets: Any) -> Values | ak.Array | bytes:
+        """Encode jets to latents.
+
+        Args:
+            jets: with at least the fitted features, flat or grouped by event.
+
+        Returns:
+            For flat jets an array of shape (n, latent); for jets grouped by event awkward records
+            with the fields z0, z1, ..., grouped alike. Both of ``latent_dtype``. With a
+            ``tolerance`` or a ``latent_tolerance``, bytes.
+
+        Raises:
+            NotFittedError: the codec is not fitted, or came from a file that stores decoders.
+            MissingNameError: a feature is missing.
+            InputError: without a tolerance, a value is NaN or infinite, or the energies are in
+                another unit; with one, a feature has another dtype than at fit.
+        """
+        if self.tolerance is not None:
+            return join_blocks(self.encode_blocks(jets), self._stream_fingerprint)
+        latents = self.encode_latents(jets)
+        if self._latent_codec is not None:
+            return self._latent_codec.encode(latents)
+        if latents.counts is None:
+            return np.stack(list(latents.columns.values()), axis=1)
+        return to_records(latents)
+
+    def decode(self, encoded: Any) -> ak.Array:
+        """Decode latents to jets; within the tolerance, if there is one, from bytes alone.
+
+        Args:
+            encoded: what ``encode`` gave: an array (n, latent), records with z0, z1, ..., or
+                bytes.
+
+        Returns:
+            Awkward records with the fitted features and dtypes, grouped as ``encoded`` is.
+
+        Raises:
+            NotFittedError: the codec is not fitted.
+            InputError: the latents have another width.
+            MissingNameError: a latent field is missing.
+            DamagedFileError: the bytes are damaged, or another codec wrote them.
+        """
+        self.require_fitted()
+        if isinstance(encoded, bytes):
+            if self.tolerance is not None:
+                blocks = split_blocks(encoded, self._stream_fingerprint)
+                return to_records(self.decode_blocks(blocks))
+            if self._latent_codec is None:
+                raise InputError(
+                    "bytes can be decoded only by a codec with a tolerance or a latent_tolerance"
+                )
+            encoded = self._latent_codec.decode(encoded)
+        return to_records(self.decode_latents(encoded))
+
+    def encode_latents(self, jets: Any) -> Table:
+        self.model_.require_encoder()  # before the jets are looked at
+        return self._encode(self.select_fitted(jets))
+
+    def decode_latents(self, latents: Any) -> Table:
+        matrix, counts = self._matrix(latents)
+        return Table(self.model_.decode(matrix), counts)
+
+    def encode_blocks(self, jets: Any, threads: int | None = None) -> Iterator[Block]:
+        self.model_.require_encoder()
+        if self.tolerance is not None:
+            return encode_each(self.select_fitted(jets), self._bounded.block, threads)
+        assert self._latent_codec is not None
+        return self._latent_codec.encode_blocks(self.encode_latents(jets), threads)
+
+    def decode_blocks(
+        self,
+        blocks: Iterator[Block],
+        features: Collection[str] | None = None,
+        threads: int | None = None,
+    ) -> Table:
+        if self.tolerance is not None:
+            return decode_each(blocks, partial(self._bounded.table, features=features), threads)
+        assert self._latent_codec is not None
+        return self.decode_latents(self._latent_codec.decode_blocks(blocks, threads=threads))
+
+    def encode_residuals(self, jets: Any, latents: Any) -> Block:
+        return self._bounded.residuals.block(self.select_fitted(jets), 0, self._predict(latents))
+
+    def decode_residuals(
+        self, block: Block, latents: Any, features: Collection[str] | None = None
+    ) -> Table:
+        return self._bounded.residuals.table(block, self._predict(latents), features)
+
+    def save_reduced_features(self, jets: Any, path: PathLike = "reduced_features.npy") -> None:
+        """Encode and decode jets, and write the result with ``np.save``, shape (n, features).
+
+        float64, the features in the order of ``features_``, jets flat.
+        """
+        save_matrix(self.decode(self.encode(to_table(jets).flat())), path, force=True)
+
+    def decoder_bytes(self) -> bytes:
+        """The codec without its encoder, half the size: what compressed files store."""
+        self.require_fitted()
+        return pack(*self._decoder())
+
+    @property
+    def _stream_fingerprint(self) -> bytes:
+        """What binds streams to the codec, with its encoder or without."""
+        self.require_fitted()
+        return fingerprint(*self._decoder())[:FINGERPRINT_BYTES]
+
+    def _decoder(self) -> tuple[dict[str, Any], Tensors]:
+        """Header and arrays of the codec without its encoder."""
+        state, tensors = self._state()
+        decoder = {k: v for k, v in tensors.items() if not k.startswith("encoder.")}
+        return self._header(state), decoder
+
+    def require_dtypes(self, dtypes: Mapping[str, str]) -> None:
+        if self.tolerance is not None:
+            self._bounded.residuals.require_dtypes(dtypes)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"tolerance": self.tolerance and spec_to_json(self.tolerance)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        return cls(**config | {"tolerance": spec_from_json(config.get("tolerance"))})
+
+    def _fit_coders(self, table: Table, *, uses: float = 10.0, progress: bool) -> None:
+        if self.latent_tolerance is not None:
+            latent_codec = BoundedCodec(tolerance=abs_(self.latent_tolerance), seed=self.seed)
+            latents = self._encode(table)
+            self._latent_codec = latent_codec.fit(latents, uses=uses, progress=progress)
+        if self.tolerance is not None:
+            self._take_blocks(
+                LatentBlocks.fit(
+                    self.model_,
+                    self._stored_latents,
+                    table,
+                    tolerances(self.tolerance, self.features_),
+                    seed=self.seed,
+                    uses=uses,
+                    progress=progress,
+                )
+            )
+
+    def _take_blocks(self, blocks: LatentBlocks) -> None:
+        self._blocks = blocks
+        self.tolerances_ = blocks.residuals.tolerances
+        self.order_kept_ = blocks.residuals.order_kept
+
+    @property
+    def _stored_latents(self) -> StoredLatents:
+        return StoredLatents(self.latent_names, self.latent_dtype, self._latent_codec)
+
+    @property
+    def _bounded(self) -> LatentBlocks:
+        """What codes blocks within the tolerance."""
+        self.require_fitted()
+        assert self._blocks is not None
+        return self._blocks
+
+    def _encode(self, table: Table) -> Table:
+        if self.tolerance is None:
+            latents = self.model_.encode(table).astype(self.latent_dtype)
+        else:
+            latents = self.model_.encode_any(table, self.latent_dtype)
+        return Table(dict(zip(self.latent_names, latents.T, strict=True)), table.counts)
+
+    def _matrix(self, latents: Any) -> tuple[Values, Values | None]:
+        """Latents, shape (n, latent), and the number of jets of each event, if there are any."""
+        if isinstance(latents, np.ndarray) and latents.dtype.names is None:
+            matrix, counts = latents, None
+        else:
+            table = to_table(latents).select(self.latent_names)
+            matrix, counts = np.stack(list(table.columns.values()), axis=1), table.counts
+        if matrix.ndim != 2 or matrix.shape[1] != self.latent:
+            raise InputError(f"latents must have shape (n, {self.latent}), not {matrix.shape}")
+        return matrix, counts
+
+    def _predict(self, latents: Any) -> dict[str, Values]:
+        return self.model_.predict(self._matrix(latents)[0])
+
+    def _state(self) -> tuple[dict[str, Any], Tensors]:
+        assert self.history_ is not None
+        state = self.model_.state() | {"history": self.history_.to_json()}
+        tensors = self.model_.tensors()
+        if self._latent_codec is not None:
+            tensors["latents"] = np.frombuffer(self._latent_codec.to_bytes(), np.uint8)
+        if self._blocks is not None:
+            state["residuals"] = self._blocks.residuals.state()
+            tensors |= self._blocks.residuals.tensors()
+        return state, tensors
+
+    def _restore(self, state: dict[str, Any], tensors: Tensors) -> None:
+        model = Model.of(state, tensors, self.activation, self.latent)
+        self._take(model, History(**state["history"]))
+        if "latents" in tensors:
+            latent_codec = Codec.from_bytes(tensors["latents"].tobytes())
+            self._latent_codec = cast("BoundedCodec", latent_codec)
+        if self.tolerance is not None:
+            dtypes = dict(zip(model.features, model.dtypes, strict=True))
+            bounds = tolerances(self.tolerance, model.features)
+            residuals = ResidualCoder.of(state["residuals"], tensors, dtypes, bounds)
+            self._take_blocks(LatentBlocks(model, self._stored_latents, residuals))
