@@ -19,7 +19,7 @@ from atlasae.jets.table import joined, to_records, to_table
 from atlasae.report.bins import bins_of, common_bins
 from atlasae.report.comparison import Comparison, DecodedFile, JetFile, spread_over
 from atlasae.report.event_matching import in_order_of, require_same_jets
-from atlasae.root.container.part_readers import LatentReader, part_reader
+from atlasae.root.container.part_readers import LatentReader
 from atlasae.root.container.restored_tree import CompressedTrees, open_trees
 from atlasae.root.inspecting.branch_sizes import branch_sizes
 from atlasae.root.inspecting.info import info
@@ -240,8 +240,9 @@ def _coding(trees: CompressedTrees, contents: Contents, tree: str, branches: set
     for segment, part in _parts_of(trees, tree, branches):
         if part.codec:
             codecs[part.codec] = trees.container.codec(part)
-        reader = part_reader(trees.container, segment, part, trees.raw(tree), segment.stop)
-        if isinstance(reader, LatentReader):
+        if part.latents:
+            end = segment.stop
+            reader = LatentReader(trees.container, segment, part, trees.raw(tree), end)
             latents.append(reader.latents(segment.start, segment.stop))
     calls, jet_bytes = _calls_and_size(contents, tree, branches)
     return _Coding(

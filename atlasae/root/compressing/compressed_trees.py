@@ -17,9 +17,10 @@ from atlasae.errors import (
 from atlasae.progress import progress_bar
 from atlasae.root.compressing.copied_by_root import LeftToRoot, is_copied
 from atlasae.root.container.block_tree import BlockTreeWriter
+from atlasae.root.container.codec_writers import codec_writer
 from atlasae.root.container.identity import tree_identity
 from atlasae.root.container.manifest import REORDERED, Manifest, add_notes, notes_of
-from atlasae.root.container.part_writers import ColumnWriter, PartWriter, codec_writer
+from atlasae.root.container.part_writers import ColumnWriter, PartWriter
 from atlasae.root.container.restored_tree import READ_BY_ROOT
 from atlasae.root.container.stored_branches import ClusterWriter
 from atlasae.root.fitting.codec_fitting import TreeCodecs

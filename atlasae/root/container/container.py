@@ -234,7 +234,7 @@ def _block_numbers(manifest: Manifest, blocks: BlockTreeReader | None) -> dict[i
     """The numbers of the blocks of each part that is stored in blocks."""
     numbers = {}
     for part in manifest.parts:
-        if not part.latents:
+        if part.has_blocks:
             if blocks is None and manifest.entries:
                 raise DamagedFileError(f"no tree {BLOCKS!r}")
             taken = blocks.take(part.number, manifest.entries) if blocks else []

@@ -34,6 +34,7 @@ class Part:
         codec: SHA-256 of the codec's bytes; empty for columns packed without one.
         number: of its blocks in the file.
         latents: names of the branches with their latents; empty if they are stored in blocks.
+        residuals: whether there are blocks beside the latents, which bound their error.
         flat: whether each entry is one jet.
         jets: number of jets; 0 for columns.
         counter: name of the branch with the number of jets of each entry; empty if none has it.
@@ -48,6 +49,7 @@ class Part:
     codec: str = ""
     number: int = 0
     latents: tuple[str, ...] = ()
+    residuals: bool = False
     flat: bool = False
     jets: int = 0
     counter: str = ""
@@ -55,6 +57,11 @@ class Part:
     exact_events: int = 0
     exact_bytes: int = 0
     measured: Measured | None = None
+
+    @property
+    def has_blocks(self) -> bool:
+        """Whether there are blocks of the part."""
+        return self.residuals or not self.latents
 
     def to_json(self, positions: Mapping[str, int]) -> dict[str, Any]:
         """The attributes, with the positions of the branches in place of their names.
@@ -208,7 +215,7 @@ class Manifest:
     def _check_agreement(self) -> None:
         """Raise DamagedFileError if its pieces do not agree with one another."""
         branches = {branch.name: branch for branch in self.branches}
-        blocks = [part.number for part in self.parts if not part.latents]
+        blocks = [part.number for part in self.parts if part.has_blocks]
         in_clusters = sum(cluster.entries for cluster in self.clusters)
         widths = {len(cluster.checksums) for cluster in self.clusters}
         faults = {

@@ -17,7 +17,7 @@ from atlasae.root.container.stored_branches import StoredBranches
 from atlasae.root.io.branch import Arrays, concatenated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from atlasae.coding.blocks import Block
     from atlasae.root.container.block_tree import BlockTreeReader
@@ -68,6 +68,8 @@ def part_reader(
         tree: as it is stored in the file.
         end: the entry after the last that will be asked for.
     """
+    if part.residuals:
+        return ResidualReader(container, segment, part, tree)
     if part.latents:
         return LatentReader(container, segment, part, tree, end)
     return (
@@ -137,8 +139,8 @@ class _BlockReader(PartReader[Piece]):
         self._last: tuple[int, tuple[str, ...], Piece] | None = None
 
     @abstractmethod
-    def _decode(self, block: Block, names: tuple[str, ...], entries: int) -> Piece:
-        """All entries of a block, which must be as many as said."""
+    def _opened(self, i: int) -> Callable[[tuple[str, ...]], Piece]:
+        """Read a block; what is given decodes the named branches of all its entries."""
 
     @abstractmethod
     def _cut(self, piece: Piece, start: int, stop: int) -> Piece:
@@ -154,8 +156,8 @@ class _BlockReader(PartReader[Piece]):
             if self._last is not None and self._last[:2] == (i, wanted):
                 yield partial(self._cut, self._last[2], *entries)
             else:
-                block = self.block(i)
-                yield partial(self._entries, i, block, wanted, *entries, remember=i == last - 1)
+                decode = self._opened(i)
+                yield partial(self._entries, i, decode, wanted, *entries, remember=i == last - 1)
 
     def block(self, i: int) -> Block:
         """A block of the part, by its place among them."""
@@ -175,10 +177,17 @@ class _BlockReader(PartReader[Piece]):
             yield block
 
     def _entries(
-        self, i: int, block: Block, names: tuple[str, ...], start: int, stop: int, *, remember: bool
+        self,
+        i: int,
+        decode: Callable[[tuple[str, ...]], Piece],
+        names: tuple[str, ...],
+        start: int,
+        stop: int,
+        *,
+        remember: bool,
     ) -> Piece:
         """Some entries of a block."""
-        piece = self._decode(block, names, self.tree.entries(self.blocks[i]))
+        piece = decode(names)
         if remember:
             self._last = i, names, piece
         return self._cut(piece, start, stop)
@@ -192,19 +201,51 @@ class JetReader(_DecodedJets, _BlockReader[Arrays]):
         _BlockReader.__init__(self, container, segment, part)
         self.codec = container.codec(part)
 
-    def _decode(self, block: Block, names: tuple[str, ...], entries: int) -> Arrays:
+    def jets(self, i: int) -> Callable[[Collection[str] | None], Table]:
+        """Read a block, by its place; what is given decodes it to jets with at least some features.
+
+        It can be called by another thread.
+        """
+        block = self.block(i)
+        return lambda features: self.codec.decode_blocks(iter([block]), features, threads=1)
+
+    def _opened(self, i: int) -> Callable[[tuple[str, ...]], Arrays]:
+        return partial(self._decode, self.jets(i), i)
+
+    def _decode(
+        self,
+        jets: Callable[[Collection[str] | None], Table],
+        i: int,
+        names: tuple[str, ...],
+    ) -> Arrays:
+        number = self.blocks[i]
         wanted = [feature for feature, name in self.part.features.items() if name in names]
-        table = self.codec.decode_blocks(iter([block]), wanted, threads=1)
-        arrays = self.branches(table, names)
+        arrays = self.branches(jets(wanted), names)
         for name, array in arrays.items():
-            if len(array) != entries:
+            if len(array) != self.tree.entries(number):
                 raise DamagedFileError(
-                    f"{block.name} holds {len(array)} entries of branch {name!r}, not {entries}"
+                    f"{self.tree.where}: block {number} holds {len(array)} entries of branch"
+                    f" {name!r}, not {self.tree.entries(number)}"
                 )
         return arrays
 
     def _cut(self, piece: Arrays, start: int, stop: int) -> Arrays:
         return {name: ak.to_packed(array[start:stop]) for name, array in piece.items()}
+
+
+class ResidualReader(JetReader):
+    """Decodes the blocks of residuals beside latents that are stored as branches of the tree."""
+
+    def __init__(
+        self, container: Container, segment: Segment, part: Part, tree: TreeReader
+    ) -> None:
+        super().__init__(container, segment, part)
+        # whole blocks are decoded, also those in which the entries asked for end
+        self.latents = LatentReader(container, segment, part, tree, segment.stop)
+
+    def jets(self, i: int) -> Callable[[Collection[str] | None], Table]:
+        block, latents = self.block(i), self.latents.latents(*map(int, self.edges[i : i + 2]))
+        return lambda features: self.codec.decode_residuals(block, latents, features)
 
 
 class ColumnReader(_BlockReader[UnpackedColumns]):
@@ -224,7 +265,10 @@ class ColumnReader(_BlockReader[UnpackedColumns]):
             with located(block.name):
                 yield packed_sizes(block.payload, self.types)
 
-    def _decode(self, block: Block, names: tuple[str, ...], entries: int) -> UnpackedColumns:
+    def _opened(self, i: int) -> Callable[[tuple[str, ...]], UnpackedColumns]:
+        return partial(self._decode, self.block(i), self.tree.entries(self.blocks[i]))
+
+    def _decode(self, block: Block, entries: int, names: tuple[str, ...]) -> UnpackedColumns:
         if block.events != entries:
             raise DamagedFileError(f"{block.name} holds {block.events} entries, not {entries}")
         try:

@@ -108,7 +108,10 @@ class LatentWriter(_CodecWriter):
                 raise InputError(f"the tree already has a branch {branch.name!r}")
 
     def add(self, arrays: Arrays) -> Arrays:
-        latents = self.codec.encode_latents(self.table(arrays))
+        return self.beside(arrays, self.codec.encode_latents(self.table(arrays)))
+
+    def beside(self, arrays: Arrays, latents: Table) -> Arrays:
+        """The arrays of all branches, and of the latents."""
         for name, values in latents.columns.items():
             if values.dtype not in (np.float16, np.float32):
                 raise InputError(
@@ -142,14 +145,21 @@ class BlockWriter(_CodecWriter):
 
     def add(self, arrays: Arrays) -> Arrays:
         table = self.table(arrays)
-        if not _counts(arrays.get(self.counter), table):
-            self.counter = ""
+        self._look_at_counter(arrays, table)
         if self.codec.reorders:  # all other branches take the same order at once
             order = np.concatenate([block.order for block in self._reorder(table)])
             return {name: array[order] for name, array in arrays.items()}
+        self._hold_back_all(table)
+        return arrays
+
+    def _look_at_counter(self, arrays: Arrays, table: Table) -> None:
+        """Forget a counter that does not hold the numbers of jets."""
+        if not _counts(arrays.get(self.counter), table):
+            self.counter = ""
+
+    def _hold_back_all(self, table: Table) -> None:
         for start, stop in pairwise(block_edges(table.counts, len(table))):
             self._hold_back(table.span(start, stop))
-        return arrays
 
     def _hold_back(self, table: Table) -> None:
         """Take at most a block of jets."""
@@ -311,29 +321,3 @@ def _pieces(columns: Arrays, entries: int) -> Iterator[Arrays]:
     for start, stop in pairwise(edges):  # one with large entries is cut again
         piece = {name: array[start:stop] for name, array in columns.items()}
         yield from _pieces(piece, stop - start)
-
-
-def codec_writer(
-    codec: Codec,
-    collection: Collection,
-    schema: TreeSchema,
-    blocks: BlockTreeWriter,
-    segment: str,
-) -> PartWriter:
-    """The writer for the storage that a codec asks for.
-
-    Args:
-        codec: fitted.
-        collection: of the tree.
-        schema: of the tree.
-        blocks: of the file.
-        segment: the identity of the manifest of the tree.
-
-    Raises:
-        InputError: the codec has no storage, or the tree has branches named like its latents.
-    """
-    if codec.storage == "blocks":
-        return BlockWriter(codec, collection, blocks, segment)
-    if codec.storage == "latents":
-        return LatentWriter(codec, collection, schema)
-    raise InputError(f"{codec.call} has no storage: it gives neither blocks nor latents")

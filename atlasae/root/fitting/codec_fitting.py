@@ -152,8 +152,9 @@ def fit_collection(
         where = printable(f"{plan.source.path}: {collection.name}")
         _logger.info("fitting %s to %s jets of %s", codec.call, f"{len(to_table(jets)):,}", where)
         codec.fit(jets, uses=uses, progress=progress)
-    # columns are packed without loss, so they can stand in for a codec that bounds the error
-    can_pack = plan.packs and codec.tolerances_ and codec.storage == "blocks"
+    # columns are packed without loss, so they can stand in for a codec that bounds the error, but
+    # not for its latents
+    can_pack = plan.packs and codec.tolerances_ and not codec.latent_names
     if can_pack and not _saves(codec, jets, uses):
         return None
     return codec

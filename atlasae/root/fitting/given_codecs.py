@@ -185,7 +185,7 @@ def _saves(plan: TreePlan, packed: Sequence[BranchInfo], model: bytes, cost: int
 def _costs(plan: TreePlan, coded: CodedCollection) -> list[str]:
     """What is said of a codec that takes more than one fitted to half a sample of this file."""
     codec, collection = coded.codec, coded.collection
-    if not codec.tolerances_ or codec.storage != "blocks":
+    if not codec.tolerances_ or codec.latent_names:  # which are wanted, whatever they cost
         return []
     chosen = collection.choose(codec.features_)
     sample = read_sample(plan.source, coded.branches, _COMPARED)

@@ -179,8 +179,8 @@ def _parts_of_segments(
             if missing := set(part.latents) - stored.keys():
                 raise DamagedFileError(f"tree {tree!r} has no branches {', '.join(missing)}")
             size = sum(stored[name] for name in part.latents) if i == 0 else 0
-            if not part.latents and container.blocks is not None:
-                size = sum(container.blocks.size(number) for number in segment.blocks[part.number])
+            if part.has_blocks and container.blocks is not None:
+                size += sum(container.blocks.size(number) for number in segment.blocks[part.number])
             sizes = {name: before[name] for name in part.features.values()}
             if not part.codec:
                 yield PartSize(tree, part.name, PACKED, part.jets, sizes, size)

@@ -12,7 +12,7 @@ from atlasae.errors import InputError, MissingNameError, located
 from atlasae.jets.names import COORDINATES, plain_name
 from atlasae.jets.table import joined, to_records, to_table
 from atlasae.root.container.container import read_container
-from atlasae.root.container.part_readers import LatentReader, part_reader
+from atlasae.root.container.part_readers import LatentReader
 from atlasae.root.container.restored_tree import CompressedTrees
 from atlasae.root.io.branch import Arrays, BranchInfo, free_name, grouped_alike
 from atlasae.root.io.file import open_root
@@ -211,9 +211,9 @@ def read_latents(path: PathLike) -> ak.Array:
         for name, segments in trees.container.segments.items():
             for segment in segments:
                 for part in segment.manifest.parts:
-                    raw = trees.raw(name)
-                    reader = part_reader(trees.container, segment, part, raw, segment.stop)
-                    if isinstance(reader, LatentReader):
+                    if part.latents:
+                        raw, end = trees.raw(name), segment.stop
+                        reader = LatentReader(trees.container, segment, part, raw, end)
                         tables.append(reader.latents(segment.start, segment.stop))
         if not tables:
             codecs = ", ".join(codec.call for codec in trees.container.codecs.values())
