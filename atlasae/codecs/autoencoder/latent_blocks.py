@@ -7,12 +7,14 @@ codec of their own the latents are stored as they are, jet by jet, the lowest by
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from atlasae.codecs.autoencoder.residual_coder import ResidualCoder
-from atlasae.coding.blocks import Block
+from atlasae.codecs.serialization import fingerprint
+from atlasae.coding.blocks import FINGERPRINT_BYTES, Block
 from atlasae.coding.varint import decode_varint, encode_varint
 from atlasae.errors import DamagedFileError
 
@@ -104,6 +106,20 @@ class LatentBlocks:
             table, predict, tolerances, seed=seed, uses=uses, progress=progress
         )
         return cls(model, latents, residuals)
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """A few bytes that identify all that decoding depends on; streams carry them."""
+        codec = self.latents.codec
+        state = {
+            "model": self.model.state(),
+            "activation": self.model.decoder.activation,
+            "latents": self.latents.dtype if codec is None else codec.fingerprint.hex(),
+            "residuals": self.residuals.state(),
+            "tolerances": {name: t.to_json() for name, t in self.residuals.tolerances.items()},
+        }
+        tensors = {**self.model.decoder.tensors("decoder"), **self.residuals.tensors()}
+        return fingerprint(state, tensors)[:FINGERPRINT_BYTES]
 
     def block(self, table: Table, start: int) -> Block:
         """The block of jets; arguments and errors as for ``ResidualCoder.block``."""

@@ -15,8 +15,8 @@ from atlasae.codecs.base import Codec, Storage
 from atlasae.codecs.block_stream import decode_each, encode_each
 from atlasae.codecs.bounded.codec import BoundedCodec
 from atlasae.codecs.history import History
-from atlasae.codecs.serialization import fingerprint, pack
-from atlasae.coding.blocks import FINGERPRINT_BYTES, join_blocks, split_blocks
+from atlasae.codecs.serialization import pack
+from atlasae.coding.blocks import join_blocks, split_blocks
 from atlasae.errors import InputError
 from atlasae.jets.table import Table, save_matrix, to_records, to_table
 from atlasae.quantization.tolerance import abs_, spec_from_json, spec_to_json, tolerances
@@ -81,7 +81,7 @@ class LatentCodec(DeployableCodec):
                 another unit; with one, a feature has another dtype than at fit.
         """
         if self.tolerance is not None:
-            return join_blocks(self.encode_blocks(jets), self._stream_fingerprint)
+            return join_blocks(self.encode_blocks(jets), self._bounded.fingerprint)
         latents = self.encode_latents(jets)
         if self._latent_codec is not None:
             return self._latent_codec.encode(latents)
@@ -108,7 +108,7 @@ class LatentCodec(DeployableCodec):
         self.require_fitted()
         if isinstance(encoded, bytes):
             if self.tolerance is not None:
-                blocks = split_blocks(encoded, self._stream_fingerprint)
+                blocks = split_blocks(encoded, self._bounded.fingerprint)
                 return to_records(self.decode_blocks(blocks))
             if self._latent_codec is None:
                 raise InputError(
@@ -161,19 +161,9 @@ class LatentCodec(DeployableCodec):
     def decoder_bytes(self) -> bytes:
         """The codec without its encoder, half the size: what compressed files store."""
         self.require_fitted()
-        return pack(*self._decoder())
-
-    @property
-    def _stream_fingerprint(self) -> bytes:
-        """What binds streams to the codec, with its encoder or without."""
-        self.require_fitted()
-        return fingerprint(*self._decoder())[:FINGERPRINT_BYTES]
-
-    def _decoder(self) -> tuple[dict[str, Any], Tensors]:
-        """Header and arrays of the codec without its encoder."""
         state, tensors = self._state()
         decoder = {k: v for k, v in tensors.items() if not k.startswith("encoder.")}
-        return self._header(state), decoder
+        return pack(self._header(state), decoder)
 
     def require_dtypes(self, dtypes: Mapping[str, str]) -> None:
         if self.tolerance is not None:

@@ -14,8 +14,8 @@ from atlasae import Codec
 from atlasae.errors import InputError, MissingNameError
 from atlasae.jets.table import Table, to_table
 from atlasae.quantization.tolerance import LOSSLESS, abs_, rel
-from tests.codecs.bounded.test_bounded import collections, there_and_back
-from tests.codecs.bounded.test_bounded import make_events as unsorted_events
+from tests.codecs.samples import collections, there_and_back
+from tests.codecs.samples import make_events as unsorted_events
 from tests.quantization.test_corrections import in_order, on_their_sides
 
 EDGES = [0.0, 1e-3, 2.4, 30.0, 50.0]

@@ -17,7 +17,7 @@ from atlasae.errors import DamagedFileError, InputError, MissingNameError
 from atlasae.jets.table import to_table
 from atlasae.quantization.quantities import quantities
 from atlasae.quantization.tolerance import tolerances
-from tests.codecs.bounded.test_bounded import collections, make_events
+from tests.codecs.samples import collections, make_events
 from tests.helpers import make_jets
 from tests.quantization.guarantee import keeps
 

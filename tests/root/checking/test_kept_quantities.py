@@ -15,8 +15,8 @@ from atlasae.codecs.bounded import keeping
 from atlasae.errors import DamagedFileError, InputError, MissingNameError
 from atlasae.jets.observables import observables
 from atlasae.root.checking.findings import DIFFERS, WITHIN
-from tests.codecs.bounded.test_bounded import make_events
 from tests.codecs.bounded.test_keeping import matrices
+from tests.codecs.samples import make_events
 from tests.helpers import compress
 
 KEEP = "Jet_m_jj: 1e-3, sum(Jet_pt): 5e-4, max(Muon.pt) > 40, MET_pt: 1e-3, missing_h_t: abs 0.05"
