@@ -51,6 +51,16 @@ def test_the_logarithm_is_accurate():
     np.testing.assert_array_equal(exact_math.log2(powers), np.arange(-1022.0, 1024.0))
 
 
+def test_the_hyperbolic_tangent_is_accurate():
+    x = np.linspace(-20, 20, 100_001).astype(np.float32)
+    found = exact_math.tanh(x)
+    assert found.dtype == np.float32
+    assert np.abs(found - np.tanh(x.astype(np.float64))).max() < 2e-7
+    np.testing.assert_array_equal(found[::-1], -found)
+    beyond = np.array([np.inf, -np.inf, np.nan, 1e30, 0.0], np.float32)
+    np.testing.assert_array_equal(exact_math.tanh(beyond), [1, -1, 1, 1, 0])
+
+
 def test_wrapped_angles_lie_within_pi():
     wide = np.linspace(-3 * np.pi, 3 * np.pi, 10_001).astype(np.float32)
     wrapped = exact_math.wrap(wide)
