@@ -29,7 +29,8 @@ _LOG2 = tuple(2 / LN2 / (2 * k + 1) for k in range(10, -1, -1))
 SQRT_BITS = 0x3FE6A09E667F3BCD  # of the float64 sqrt(1/2)
 _TURN = np.float32(2 * np.pi)
 _PER_TURN = np.float32(0.5 / np.pi)
-TO_WHOLE = np.float32(1.5 * 2.0**23)  # a sum with it has no fraction
+TO_WHOLE = np.float32(1.5 * 2.0**23)  # a sum with it has no fraction,
+WHOLE_BITS = 0x4B400000  # and bits that are those of it plus the integer
 TANH_LIMIT = np.float32(10)  # the tangent of all that is larger is 1
 TANH_SCALE = np.float32(-2 / LN2)
 _HALF, _ONE, _TWO, _TINY = (np.float32(x) for x in (0.5, 1, 2, 1e-30))
@@ -85,7 +86,7 @@ def arctan2(y: Float32s, x: Float32s) -> Float32s:
 
 
 def tanh(x: Float32s) -> Float32s:
-    """Hyperbolic tangents, float32, to an error of 2e-7; 1 for NaN.
+    """Hyperbolic tangents, float32, to an error of 2e-7.
 
     With p = exp(-2 abs(x)) it is (1 - p) / (1 + p), of the sign of x.
 
@@ -94,10 +95,10 @@ def tanh(x: Float32s) -> Float32s:
         array([-0.4621,  1.    ], dtype=float32)
     """
     size = np.abs(x)
-    exponent = np.where(size <= TANH_LIMIT, size, TANH_LIMIT) * TANH_SCALE
-    whole = (exponent + TO_WHOLE) - TO_WHOLE
-    power = narrow_exp2_of_fraction(exponent - whole)
-    power.view(np.int32)[...] += whole.astype(np.int32) << 23
+    exponent = np.where(size > TANH_LIMIT, TANH_LIMIT, size) * TANH_SCALE
+    shifted = exponent + TO_WHOLE
+    scale = ((shifted.view(np.int32) - (WHOLE_BITS - 127)) << 23).view(np.float32)
+    power = narrow_exp2_of_fraction(exponent - (shifted - TO_WHOLE)) * scale
     result = (_ONE - power) / (_ONE + power)
     return np.where(x < 0, -result, result)
 

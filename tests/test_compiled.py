@@ -293,7 +293,7 @@ def test_a_kernel_gives_what_its_reference_gives(name, seed):
     if name.endswith("encode_symbols"):  # places before the words are free for any use
         mine[5][:result] = others[5][:result] = 0
     for one, other in zip(mine, others, strict=True):
-        if name.endswith("apply_layer"):  # whose NaN have any bits
+        if "autoencoder" in name:  # whose NaN have any bits
             np.testing.assert_array_equal(one, other)
         elif isinstance(one, np.ndarray):
             assert one.tobytes() == other.tobytes()

@@ -23,6 +23,7 @@ KINDS = {
     "packed": {"codec": Codec.bounded(tolerance="lossless"), "pack": "all"},
     "ntuple": {"codec": Codec.bounded(tolerance="nanoaod"), "to": "rntuple"},
     "latents": {"codec": Codec.autoencoder(hidden=(8,))},
+    "residuals": {"codec": Codec.autoencoder(hidden=(8,), tolerance=1e-3)},
 }
 
 

@@ -23,6 +23,7 @@ OPTIONS = {
     "packed": {"pack": "all"},
     "ntuples": {"pack": "all", "select": Selection(keep_branches="run,MET_pt"), "to": "rntuple"},
     "latents": {"codec": "autoencoder"},
+    "residuals": {"codec": "residuals"},
 }
 
 
@@ -37,6 +38,7 @@ def parts(tmp_path_factory, codec):
             "bounded": Codec.bounded().fit(jets),
             "dithered": Codec.bounded(dither=True).fit(jets),
             "autoencoder": codec,
+            "residuals": Codec.autoencoder(hidden=(8,), epochs=1, tolerance=1e-3).fit(jets),
         }
         for way, options in OPTIONS.items():
             given = options | ({"codec": codecs[options["codec"]]} if "codec" in options else {})
@@ -70,7 +72,7 @@ def test_merged_files_decode_to_one_after_another(parts, way, tmp_path):
     assert_concatenated(both(parts, way), tmp_path / "back.root")
 
 
-@pytest.mark.parametrize("way", ["blocks", "packed", "latents"])
+@pytest.mark.parametrize("way", ["blocks", "packed", "latents", "residuals"])
 def test_files_merged_by_another_tool_do_so_too(parts, way, tmp_path):
     """As hadd does it, which knows nothing of codecs."""
     with uproot.recreate(tmp_path / "all.root") as out:

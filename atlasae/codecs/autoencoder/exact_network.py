@@ -96,7 +96,7 @@ def apply_layer(x: Float32s, weight: Float32s, bias: Float32s, out: Float32s) ->
 
 @accelerated("atlasae.codecs.autoencoder.kernels")
 def apply_tanh(h: Float32s) -> None:
-    """Apply the hyperbolic tangent in place, shape (n,); it is 1 for NaN."""
+    """Apply the hyperbolic tangent in place, shape (n,)."""
     h[:] = exact_math.tanh(h)
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from numba import float32, int32
 
-from atlasae.exact_math import TANH_LIMIT, TANH_SCALE, TO_WHOLE
+from atlasae.exact_math import TANH_LIMIT, TANH_SCALE, TO_WHOLE, WHOLE_BITS
 from atlasae.kernel_compiler import kernel
-from atlasae.kernel_math import float32_of_bits, narrow_exp2_of_fraction
-
-_BIAS = 127  # of the exponent bits of a float32
+from atlasae.kernel_math import bits_of_float32, float32_of_bits, narrow_exp2_of_fraction
 
 
 @kernel("void(float32[:,:,::1], float32[:,::1], float32[::1], float32[:,:,::1])")
@@ -44,9 +42,11 @@ def apply_tanh(h):
     for i in range(len(h)):
         value = h[i]
         size = abs(value)
-        exponent = (min(size, TANH_LIMIT)) * TANH_SCALE
-        whole = (exponent + TO_WHOLE) - TO_WHOLE
-        scale = float32_of_bits((int32(whole) + int32(_BIAS)) << int32(23))
-        power = narrow_exp2_of_fraction(exponent - whole) * scale
+        if size > TANH_LIMIT:  # noqa: PLR1730  (with min, NaN would not stay)
+            size = TANH_LIMIT
+        exponent = size * TANH_SCALE
+        shifted = exponent + TO_WHOLE
+        scale = float32_of_bits((bits_of_float32(shifted) - int32(WHOLE_BITS - 127)) << int32(23))
+        power = narrow_exp2_of_fraction(exponent - (shifted - TO_WHOLE)) * scale
         result = (float32(1) - power) / (float32(1) + power)
         h[i] = -result if value < 0 else result
