@@ -40,21 +40,22 @@ class Case:
     tolerance: str | dict[str, float | Tolerance]
 
 
-def all_cases(pickle: str, events: str) -> list[Case]:
-    """The cases of a pickle of jets and of a ROOT file of dijet events."""
+def pickle_cases(pickle: str) -> list[Case]:
+    """The cases of a pickle of jets."""
     jets = to_table(read_pickle(pickle))
     shuffled = np.random.default_rng(0).permutation(len(jets))
     jets = Table({name: c.astype(np.float32) for name, c in jets.columns.items()}).rows(shuffled)
+    return [
+        Case(f"pickle, {value:g}", *_split(jets), _tolerance(value, floor=1.0))
+        for value in (1e-3, 1e-2, 1e-4)
+    ]
+
+
+def all_cases(pickle: str, events: str) -> list[Case]:
+    """The cases of a pickle of jets and of a ROOT file of dijet events."""
     dijets = dijet_case(events)
     short = truncated(joined([dijets.train, dijets.test]))
-    return [
-        *(
-            Case(f"pickle, {value:g}", *_split(jets), _tolerance(value, floor=1.0))
-            for value in (1e-3, 1e-2, 1e-4)
-        ),
-        dijets,
-        Case(NANOAOD, *_split(short), "lossless"),
-    ]
+    return [*pickle_cases(pickle), dijets, Case(NANOAOD, *_split(short), "lossless")]
 
 
 def dijet_case(path: str) -> Case:

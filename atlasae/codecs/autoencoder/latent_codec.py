@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from atlasae.quantization.tolerance import ToleranceSpec
     from atlasae.types import PathLike, Values
 
+_STORING = ("tolerance", "latent_tolerance", "latent_dtype")  # settings of what is stored
+
 
 class LatentCodec(DeployableCodec):
     """What a codec of two networks does with jets and latents, once it is trained.
@@ -150,6 +152,38 @@ class LatentCodec(DeployableCodec):
         self, block: Block, latents: Any, features: Collection[str] | None = None
     ) -> Table:
         return self._bounded.residuals.table(block, self._predict(latents), features)
+
+    def stored_as(self, jets: Any, *, uses: float = 10.0, **settings: Any) -> Self:
+        """A codec with the same networks, which stores something else; nothing is trained.
+
+        Args:
+            jets: like those that the codec was fitted to.
+            uses: number of jets to be coded, divided by the number of jets given here.
+            settings: some of ``tolerance``, ``latent_tolerance`` and ``latent_dtype``.
+
+        Raises:
+            NotFittedError: the codec is not fitted, or came from a file that stores decoders.
+            InputError: there is no such setting, or it cannot have this value.
+
+        Example:
+            >>> import atlasae
+            >>> import awkward as ak
+            >>> jets = atlasae.read_jets(atlasae.sample(), entry_stop=500)
+            >>> codec = atlasae.Codec.autoencoder(hidden=(16, 8), epochs=2).fit(jets)
+            >>> within = codec.stored_as(jets, tolerance=1e-3)
+            >>> decoded = within.decode(within.encode(jets))
+            >>> bool(ak.all(abs(decoded.eta - jets.eta) <= 1e-3))
+            True
+        """
+        if others := settings.keys() - set(_STORING):
+            raise InputError(
+                f"{', '.join(sorted(others))}: what is stored is a matter of {', '.join(_STORING)}"
+            )
+        self.model_.require_encoder()
+        made = self.from_config(self.get_config() | settings)
+        made._take(self.model_, self.history_)  # noqa: SLF001
+        made._fit_coders(made.select_fitted(jets), uses=uses, progress=False)  # noqa: SLF001
+        return made
 
     def save_reduced_features(self, jets: Any, path: PathLike = "reduced_features.npy") -> None:
         """Encode and decode jets, and write the result with ``np.save``, shape (n, features).
