@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import anchors_table, cases, figure
+from benchmarks import anchors_table, autoencoder_bound_table, cases, figure
 from benchmarks.output import RESULTS
 from benchmarks.speed import ATLASAE
 
@@ -360,6 +360,7 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "anchors": ("anchors", anchors_table.kept),
     "anchor sizes": ("anchors", anchors_table.sizes_and_speeds),
     "variants": ("variants", variants),
+    "autoencoder bound": ("autoencoder_bound", autoencoder_bound_table.table),
     "cycles": ("cycles", cycles),
 }
 _TITLES = ("tolerance alone", "with dither, order and cuts")
