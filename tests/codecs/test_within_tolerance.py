@@ -12,7 +12,7 @@ import tracemalloc
 import zlib
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import awkward as ak
@@ -28,7 +28,14 @@ from atlasae.coding.varint import encode_varint
 from atlasae.compiled import kernels
 from atlasae.errors import DamagedFileError, InputError, VersionError
 from atlasae.jets.table import to_table
-from tests.codecs.samples import collections, decoded_forged, make_events, there_and_back
+from tests.codecs.samples import (
+    SPECS,
+    collections,
+    decoded_forged,
+    make_events,
+    there_and_back,
+    with_others,
+)
 from tests.helpers import make_jets
 from tests.quantization.guarantee import bits
 
@@ -68,6 +75,27 @@ def name_in(stream):
 @given(jets=collections("float32", others=False))
 def test_the_guarantee_holds_with_questions(learned, jets):
     there_and_back(learned, jets)
+
+
+@cache
+def network_of(dtype):
+    """An autoencoder of columns of every kind."""
+    columns = with_others(make_jets(400, seed=3), dtype)
+    return Codec.autoencoder(features=list(columns), hidden=(8,), epochs=1).fit(columns), columns
+
+
+@cache
+def within(spec, dtype):
+    trained, columns = network_of(dtype)
+    return trained.stored_as(columns, tolerance=SPECS[spec])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("spec", SPECS)
+@settings(max_examples=10, deadline=None)
+@given(data=st.data())
+def test_the_guarantee_holds_of_any_columns_that_a_network_predicts(spec, dtype, data):
+    there_and_back(within(spec, dtype), data.draw(collections(dtype)))
 
 
 def test_ordinary_jets_with_questions(learned):

@@ -7,8 +7,9 @@ import pytest
 import atlasae
 from atlasae import Codec
 from atlasae.codecs.autoencoder.network import DenseNetwork
-from atlasae.errors import InputError, MissingNameError, NotFittedError
+from atlasae.errors import DamagedFileError, InputError, MissingNameError, NotFittedError
 from atlasae.jets import metrics
+from atlasae.jets.table import to_records
 from tests.codecs.autoencoder.test_scaling import outputs
 from tests.helpers import make_jets
 
@@ -326,3 +327,71 @@ def test_the_quality_bar(shared_data):
     found = metrics.residuals(test, decoded)
     assert found["pt"].half_width < 0.02
     assert found["phi"].half_width < 0.01
+
+
+# Bounds
+
+
+@pytest.fixture(scope="module")
+def within(jets):
+    return Codec.autoencoder(hidden=(16, 8), epochs=2, tolerance=1e-3).fit(jets)
+
+
+def largest_error(codec, jets, name="eta"):
+    return np.abs(ak.to_numpy(codec.decode(codec.encode(jets))[name]) - jets[name]).max()
+
+
+def test_latents_decode_without_their_residuals(within, jets):
+    latents = within.encode_latents(jets)
+    matrix = np.stack(list(latents.columns.values()), axis=1)
+    alone = within.decode(matrix)
+    assert ak.array_equal(alone, within.decode(to_records(latents)))
+    assert np.abs(ak.to_numpy(alone.eta) - jets["eta"]).max() > 1e-3 > largest_error(within, jets)
+
+
+def test_the_same_networks_are_stored_otherwise(within, jets):
+    made = within.stored_as(jets, tolerance=1e-2, latent_tolerance=1e-2)
+    assert made.tolerance == made.latent_tolerance == 1e-2
+    assert made.model_ is within.model_
+    assert len(made.encode(jets)) < 0.7 * len(within.encode(jets))
+    assert 1e-3 < largest_error(made, jets) <= 1e-2
+    plain = made.stored_as(jets, tolerance=None, latent_tolerance=None)
+    assert plain.tolerances_ == {}
+    assert plain.encode(jets).shape == (1000, 3)
+    with pytest.raises(InputError, match="latent: what is stored is a matter of tolerance"):
+        within.stored_as(jets, latent=2)
+    with pytest.raises(NotFittedError, match="the decoder only"):
+        Codec.from_bytes(within.decoder_bytes()).stored_as(jets, tolerance=1e-2)
+
+
+def test_a_quantised_encoder_keeps_the_bound(jets):
+    codec = Codec.autoencoder(hidden=(16, 8), epochs=2, encoder="learned", tolerance=1e-3)
+    made = codec.fit(jets).quantised(jets, epochs=0)
+    assert largest_error(made, jets) <= 1e-3
+    assert largest_error(Codec.from_bytes(made.to_bytes()), jets) <= 1e-3
+
+
+def test_a_bounded_codec_is_fitted_to_the_jets_that_are_finite(jets):
+    odd = {name: values.copy() for name, values in jets.items()}
+    odd["pt"][:40] = np.nan
+    odd["m"][20:60] = np.inf
+    codec = Codec.autoencoder(hidden=(16, 8), epochs=2, tolerance=1e-3).fit(odd)
+    back = codec.decode(codec.encode(odd))
+    np.testing.assert_array_equal(ak.to_numpy(back.pt[:40]), odd["pt"][:40])
+    np.testing.assert_array_equal(ak.to_numpy(back.m[20:60]), odd["m"][20:60])
+    assert largest_error(codec, odd) <= 1e-3
+    odd["eta"][:] = np.nan
+    with pytest.raises(InputError, match="at least two, not 0"):
+        Codec.autoencoder(hidden=(16, 8), epochs=2, tolerance=1e-3).fit(odd)
+
+
+@pytest.mark.parametrize("tolerance", ["nonsense", -1, {"pt": -1}, {"mass": 1e-3}])
+def test_a_wrong_tolerance_is_refused_at_once(tolerance):
+    with pytest.raises((InputError, MissingNameError)):
+        Codec.autoencoder(tolerance=tolerance, features=("pt", "eta"))
+
+
+def test_residuals_of_another_codec_are_refused(within, jets):
+    other = Codec.autoencoder(hidden=(16, 8), epochs=2, tolerance=1e-3, seed=1).fit(jets)
+    with pytest.raises(DamagedFileError, match="decode it with the codec that encoded it"):
+        other.decode(within.encode(jets))
