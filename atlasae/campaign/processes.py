@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 import sys
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import current_process, get_context
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from atlasae.campaign.work import Task, Work
 
+_NAME = "atlasae worker"
 _READY = "ready"  # the first message of a process
 _PATIENCE = 20.0  # seconds that a process has to remove what it has not finished
 
@@ -44,16 +46,19 @@ class Processes:
             InputError: a process cannot start.
         """
         waiting = deque(tasks)
-        started = [_Worker(work) for _ in range(min(self.workers, len(tasks)))]
+        started = [_Worker() for _ in range(min(self.workers, len(tasks)))]
         try:
+            for worker in started:
+                worker.send(work)
             while started:
                 ready = wait([worker.connection for worker in started])
                 for worker in [worker for worker in started if worker.connection in ready]:
                     outcome = worker.receive()
                     if waiting and not worker.alive:
-                        started[started.index(worker)] = _Worker(work)
+                        started[started.index(worker)] = new = _Worker()
+                        new.send(work)
                     elif waiting:
-                        worker.send(waiting.popleft())
+                        worker.work_on(waiting.popleft())
                     else:
                         worker.finish()
                         started.remove(worker)
@@ -69,23 +74,27 @@ class Processes:
 class _Worker:
     """A process, as the one that started it sees it."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self) -> None:
         context = get_context("spawn")  # threads and open files are not inherited
         self.connection, other = context.Pipe()
-        self.process = context.Process(target=_serve, args=(other, work), daemon=True)
+        # the work is sent later: start() would wait forever for a process that ends before it has
+        # read more arguments than a pipe holds
+        self.process = context.Process(target=_serve, args=(other,), daemon=True, name=_NAME)
         self.process.start()
         other.close()
         self.alive = True
         self._starting = True
         self._task: Task | None = None
 
-    def send(self, task: Task) -> None:
-        """Give it a file to work on."""
+    def send(self, message: Work | Task) -> None:
+        """Give it the work, or a file to work on."""
+        with suppress(OSError):  # it has ended; receive says so
+            self.connection.send(message)
+
+    def work_on(self, task: Task) -> None:
+        """Give it a file."""
         self._task = task
-        try:
-            self.connection.send(task)
-        except OSError:  # it has ended; receive says so
-            return
+        self.send(task)
 
     def receive(self) -> Outcome | None:
         """The outcome of its file; None when it has started, and has none."""
@@ -105,7 +114,7 @@ class _Worker:
             raise InputError(
                 f"a worker process {how} when it started: a script has to make this call inside"
                 " if __name__ == '__main__':, as each process imports it; or give --jobs 1 (jobs=1)"
-            )
+            ) from None
         if self._task is None:
             return None
         remove_unfinished(self._task.target)
@@ -137,13 +146,24 @@ def _how_it_ended(code: int | None) -> str:
     return f"ended with code {code}"
 
 
-def _serve(connection: Connection[Any, Any], work: Work) -> None:
-    """Work on files as they come, until there are no more."""
+def end_if_worker_starts() -> None:
+    """End a worker that imports the script which started it, and would start workers of its own.
+
+    The process that started it says why.
+    """
+    process = current_process()
+    if process.name == _NAME and getattr(process, "_inheriting", False):
+        raise SystemExit(1)
+
+
+def _serve(connection: Connection[Any, Any]) -> None:
+    """Take the work, then work on files as they come, until there are no more."""
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C: the process that started this one stops it
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
+        work = connection.recv()
         connection.send(_READY)
         while True:
             connection.send(attempt(work, connection.recv()))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from atlasae.atomic_write import check_target
 from atlasae.campaign.dask_runner import LOCAL, DaskWorkers
-from atlasae.campaign.processes import Processes
+from atlasae.campaign.processes import Processes, end_if_worker_starts
 from atlasae.campaign.progress import FilesProgress
 from atlasae.campaign.runners import InThisProcess, Runner
 from atlasae.campaign.summary import Summary
@@ -56,6 +56,7 @@ def runner_for(jobs: int | None, dask: str | None, tasks: int) -> Runner:
         >>> runner_for(2, "local", tasks=3)
         DaskWorkers(address='local', workers=2)
     """
+    end_if_worker_starts()
     if dask not in (None, LOCAL):
         if jobs is not None:
             raise InputError(

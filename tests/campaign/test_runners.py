@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,6 +20,7 @@ from atlasae.campaign.sources import find_tasks
 from atlasae.campaign.work import Task
 from atlasae.root.compressing.job import Job
 from tests.campaign.jobs import KillFirst, Write
+from tests.helpers import REPOSITORY
 
 
 @pytest.fixture
@@ -50,6 +53,33 @@ def test_a_process_that_cannot_start_says_what_a_script_needs(tasks, monkeypatch
     module.Work = type("Work", (Write,), {"__module__": module.__name__})
     with pytest.raises(atlasae.InputError, match="if __name__ == '__main__':"):
         list(Processes(1).run(module.Work(), tasks))
+
+
+UNGUARDED = """
+from atlasae.campaign.running import runner_for
+from atlasae.campaign.work import Task
+from tests.campaign.jobs import Write
+
+work = Write(waits="more than a pipe holds" * 10_000)
+print(list(runner_for(2, None, 2).run(work, [Task("a", "a"), Task("b", "b")])))
+"""
+
+
+def test_a_script_that_each_process_would_run_again_ends_at_once(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED)
+    done = subprocess.run(
+        [sys.executable, script],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("Traceback") == 1
+    assert "inside if __name__ == '__main__':" in done.stderr.splitlines()[-1]
+    assert [path.name for path in tmp_path.iterdir()] == ["script.py"]
 
 
 @pytest.fixture(params=["local", "tcp"])
