@@ -28,7 +28,7 @@ def learned(**options):
     return Codec.autoencoder(encoder="learned", scaling="standard", hidden=(16, 8), **options)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def trained(jets):
     return learned(epochs=30, batch_size=64, lr=0.01).fit(jets)
 
