@@ -84,6 +84,6 @@ def decoded(monkeypatch):
         monkeypatch.setattr(owner, "_decode", wrapped)
 
     for reader in (part_readers.JetReader, part_readers.ColumnReader):
-        recording(reader, lambda *given: found.branches.update(given[1]))
+        recording(reader, lambda *given: found.branches.update(given[-1]))
     recording(columns._StoredBuffers, lambda *given: found.buffers.add(given[0]))
     return found
