@@ -190,7 +190,7 @@ def test_errors_are_one_line_and_exit_code_2(run, events_file, codec_file, tmp_p
         ("compress", events_file, target, "--latent", 4): "would compress nothing",
         ("compress", events_file, target, "--codec", codec_file, "--latent", 2): "give only one of",
         ("compress", events_file, target, "--codec", codec_file, "--order", "free"): "cannot be",
-        ("compress", events_file, target, "--codec", codec_file, "--dither"): "cannot be",
+        ("compress", events_file, target, "--codec", codec_file, "--dither"): "promise of the bounded codec",
         ("compress", events_file, target, "--order", "free", "--dither"): "or dither=False",
         ("compress", events_file): "Missing argument 'TARGET'",
         ("compress", events_file, target, "--json"): "--dry-run",
