@@ -121,7 +121,7 @@ def test_a_training_at_a_constant_rate_stops_in_vain_and_says_why(jets, caplog):
 
 def test_weights_of_errors_decide_which_feature_comes_back_best(jets):
     def error(weights):
-        options = {"epochs": 30, "lr": 0.01, "batch_size": 64, "weights": weights}
+        options = {"epochs": 12, "lr": 0.01, "batch_size": 64, "weights": weights}
         codec = Codec.autoencoder(latent=2, **options, **SMALL).fit(jets)
         return metrics.residuals(jets, codec.decode(codec.encode(jets)))["eta"].half_width
 

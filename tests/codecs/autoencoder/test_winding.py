@@ -79,15 +79,15 @@ def test_lines_ascend_whatever_the_feature(a):
 
 
 def test_a_wound_encoder_leaves_only_the_decoder_to_learn():
-    jets = make_jets(3000)
+    jets = make_jets(1500)
     options = {"hidden": HIDDEN, "batch_size": 64, "lr": 1e-2}
-    before, after = (Codec.autoencoder(epochs=e, **options).fit(jets) for e in (1, 15))
+    before, after = (Codec.autoencoder(epochs=e, **options).fit(jets) for e in (1, 12))
     np.testing.assert_array_equal(before.encode(jets), after.encode(jets))
     assert after.model_.encoder.weights[0].shape == (4, TURNS + 4)
     found = metrics.residuals(jets, after.decode(after.encode(jets)))
     assert found["pt"].half_width < 0.06
     assert found["m"].half_width < 0.1
-    learned = Codec.autoencoder(epochs=15, encoder="learned", **options).fit(jets)
+    learned = Codec.autoencoder(epochs=12, encoder="learned", **options).fit(jets)
     far = metrics.residuals(jets, learned.decode(learned.encode(jets)))
     assert found["pt"].half_width < 0.5 * far["pt"].half_width
 
