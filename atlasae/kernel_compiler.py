@@ -28,6 +28,7 @@ KERNEL_MODULES = (
     "atlasae.coding.kernels",
     "atlasae.density.kernels",
     "atlasae.density.rank_kernels",
+    "atlasae.jets.kernels",
     "atlasae.quantization.kernels",
 )
 # numba frees arrays that nothing refers to; those of a kernel belong to the caller

@@ -34,6 +34,23 @@ float64_of_bits = _bitcast(types.int64, types.float64, ir.DoubleType())
 
 
 @intrinsic
+def _root32(_context, _number):
+    """The square root, by the instruction of the processor: numba would call a library."""
+
+    def generate(_context, builder, _signature, arguments):
+        root = builder.module.declare_intrinsic("llvm.sqrt", [ir.FloatType()])
+        return builder.call(root, arguments)
+
+    return types.float32(types.float32), generate
+
+
+@njit
+def root32(number):
+    """The square root of a float32."""
+    return _root32(number)
+
+
+@intrinsic
 def product32(_context, _one, _other):
     """The low 32 bits of a product: numba would multiply in 64."""
 

@@ -24,6 +24,8 @@ from atlasae.coding.rans import LOWEST, MOST_LANES, Tables
 from atlasae.density.bins import MOST_BINS, Bins
 from atlasae.density.feature_layout import LARGEST
 from atlasae.density.jet_ranks import MOST_RANKS
+from atlasae.jets.dijet_masses import ROOM
+from atlasae.quantization.arithmetic import MARK_BITS
 from tests.helpers import REPOSITORY
 
 seeds = st.integers(0, 2**32 - 1)
@@ -227,13 +229,18 @@ def sum_of(rng):
     return (wide(rng, 300),)
 
 
-def find_marked(rng):
+def find_in_windows(rng):
     values = floats(rng)
-    marks = (rng.random(1 << 17) < 0.3).astype(np.uint8)
-    return values, marks, np.zeros(len(values), np.int32)
+    marks = (rng.random(1 << MARK_BITS) < 0.3).astype(np.uint8)
+    finite = values[np.isfinite(values)].astype(np.float64)
+    edges = np.sort(rng.choice(finite, rng.integers(1, 30)))
+    reach = rng.random() * np.abs(edges)
+    starts = np.minimum.accumulate((edges - reach)[::-1])[::-1].copy()
+    ends = np.maximum.accumulate(edges + reach)
+    return values, marks, starts, ends, *np.zeros((3, len(values)), np.int32)
 
 
-def find_near(rng):
+def sort_runs(rng):
     values = floats(rng)
     values[rng.integers(0, len(values), 9)] = np.nan
     near = rng.integers(1, len(values), 100)
@@ -259,6 +266,32 @@ def apply_tanh(rng):
     return (values,)
 
 
+def jets_of_events(rng):
+    counts = rng.integers(0, 5, 300)
+    total = int(counts.sum()) + 1
+    counts = np.append(counts, 1)
+    jets = rng.choice(floats(rng), (4, total))
+    ordinary = rng.random(total) < 0.8
+    jets[:, ordinary] = rng.normal(0, 3, (4, int(ordinary.sum())))
+    jets[0, ordinary] = rng.choice(
+        [10, 20, 30, np.nan], int(ordinary.sum()), p=[0.3, 0.3, 0.3, 0.1]
+    )
+    with np.errstate(all="ignore"):
+        decoded = jets * rng.choice([1, 1.001, 2], (4, total)).astype(np.float32)
+    return counts, jets, decoded
+
+
+def compare_masses(rng):
+    counts, jets, decoded = jets_of_events(rng)
+    bound = rng.choice([0, 1e-3, 0.5], 3).tolist()
+    return *jets, *decoded, counts, *bound, np.zeros(ROOM, np.float32), np.zeros(len(counts), bool)
+
+
+def mark_firsts(rng):
+    counts = rng.integers(0, 4, rng.integers(0, 60))
+    return counts, np.ones(counts.sum() + 1, bool)
+
+
 GENERATORS = {
     f"atlasae.{module}:{generator.__name__}": generator
     for module, generators in {
@@ -268,10 +301,11 @@ GENERATORS = {
         "density.kernels": (
             find_bins, cut_row, find_leaves, rank_jets, gather, scatter, add_ratios,
         ),
+        "jets.kernels": (compare_masses, mark_firsts),
         "quantization.kernels": (
             relative_values, relative_integers, absolute_values, absolute_integers,
             dithered_relative_values, dithered_relative_integers, dithered_absolute_values,
-            dithered_absolute_integers, find_breaks, sum_of, find_marked, find_near,
+            dithered_absolute_integers, find_breaks, sum_of, find_in_windows, sort_runs,
         ),
     }.items()
     for generator in generators

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from atlasae.errors import InputError, MissingNameError
+from atlasae.jets.dijet_masses import changed_events
 from atlasae.jets.metrics import wrap
 from atlasae.jets.names import energy_unit, plain_name, role
 from atlasae.jets.per_event import largest_two, reduced
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from atlasae.jets.dijet_masses import Jets
     from atlasae.types import Floats, Integers
 
 
@@ -122,6 +124,27 @@ def _mass(jets: Momenta) -> Floats:
     return np.asarray(np.sqrt(np.maximum(squared, 0)))
 
 
+def _changed_masses(
+    before: Table, after: Table, relative: float, floor: float, absolute: float
+) -> Integers | None:
+    """The events whose masses may differ by more than a bound; None where there is no quick way."""
+    assert before.counts is not None
+    jets, decoded = _polar(before), _polar(after)
+    if jets is None or decoded is None:
+        return None
+    counts = before.counts.astype(np.int64)
+    return changed_events(jets, decoded, counts, relative, floor, absolute)
+
+
+def _polar(table: Table) -> Jets | None:
+    """pt, eta, phi and mass, where these are float32; else None."""
+    pt, eta, phi, mass = (column_of(name, table) for name in ("pt", "eta", "phi", "m"))
+    if pt is None or eta is None or phi is None or mass is None:
+        return None
+    jets = pt, eta, phi, mass
+    return jets if {values.dtype for values in jets} == {np.dtype(np.float32)} else None
+
+
 @dataclass(frozen=True)
 class Observable:
     """A number derived from the jets of an event.
@@ -132,6 +155,9 @@ class Observable:
         description: in words, for captions.
         roles: the features that it is derived from.
         of: what derives it from the jets of all events, in their unit; NaN where it is undefined.
+        changed: what finds quickly the events in which it may differ, after decoding, by more than
+            ``relative * max(abs(value), floor) + absolute``: given the tables before and after and
+            these numbers, it gives the events, or None where it cannot tell. None if nothing does.
     """
 
     title: str
@@ -139,6 +165,7 @@ class Observable:
     description: str
     roles: tuple[str, ...]
     of: Callable[[Momenta], Floats]
+    changed: Callable[[Table, Table, float, float, float], Integers | None] | None = None
 
     def features(self, names: Sequence[str], where: str) -> tuple[str, ...]:
         """The features that it is derived from, among existing ones.
@@ -171,7 +198,12 @@ _MASSIVE = ("pt", "eta", "phi", "m")
 #: observables by the names that ``observables`` gives them
 OBSERVABLES = {
     "m_jj": Observable(
-        "$m_{jj}$", True, "the invariant mass of the two leading jets", _MASSIVE, _mass
+        "$m_{jj}$",
+        True,
+        "the invariant mass of the two leading jets",
+        _MASSIVE,
+        _mass,
+        _changed_masses,
     ),
     "delta_phi": Observable(
         r"$\Delta\phi_{jj}$",

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from atlasae.compiled import accelerated
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -50,10 +52,20 @@ def follows_another(counts: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
         >>> follows_another(np.array([3, 0, 1]))
         array([False,  True,  True, False])
     """
-    ends = np.cumsum(counts, dtype=np.int64)
-    follows = np.ones(int(ends[-1]) + 1 if len(ends) else 1, bool)
-    follows[ends - counts] = False  # an event without jets begins where the next one does
+    follows = np.ones(int(counts.sum()) + 1, bool)
+    mark_firsts(np.ascontiguousarray(counts, np.int64), follows)
     return follows[:-1]
+
+
+@accelerated("atlasae.jets.kernels")
+def mark_firsts(counts: Integers, follows: NDArray[np.bool_]) -> None:
+    """Mark the first jet of each event as one that follows none.
+
+    Args:
+        counts: number of jets of each event, shape (events,), summing to n.
+        follows: shape (n + 1,): an event without jets begins where the next one does.
+    """
+    follows[np.cumsum(counts) - counts] = False
 
 
 def jet_of_rank(values: Floats, counts: Integers, rank: int) -> Floats:

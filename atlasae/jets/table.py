@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -108,8 +109,20 @@ class Table:
         """
         if self.counts is None:
             return self.rows(index)
-        rows = rows_of_events(self.counts, index)
-        return Table(self.rows(rows).columns, self.counts[index])
+        return Table(self.rows(self.rows_of(index)).columns, self.counts[index])
+
+    def rows_of(self, index: NDArray[np.integer[Any]]) -> Integers:
+        """The rows of the jets of some events, in the order of these; of flat jets, the index.
+
+        Example:
+            >>> import numpy as np
+            >>> jets = Table({"pt": np.array([50.0, 30.0, 20.0])}, counts=np.array([2, 1]))
+            >>> jets.rows_of(np.array([1, 0])).tolist()
+            [2, 0, 1]
+        """
+        if self.counts is None:
+            return index.astype(np.int64)
+        return _spans(self.offsets[index], self.counts[index])
 
     def span(self, start: int, stop: int) -> Table:
         """The events from ``start`` to ``stop``, exclusive; of flat jets, the jets.
@@ -122,10 +135,15 @@ class Table:
         """
         if self.counts is None:
             return Table({name: values[start:stop] for name, values in self.columns.items()})
-        ends = np.append(0, np.cumsum(self.counts))
-        jets = slice(ends[start], ends[stop])
+        jets = slice(self.offsets[start], self.offsets[stop])
         columns = {name: values[jets] for name, values in self.columns.items()}
         return Table(columns, self.counts[start:stop])
+
+    @cached_property
+    def offsets(self) -> Integers:
+        """The first jet of each event, and the number of all jets, shape (events + 1,)."""
+        assert self.counts is not None
+        return np.concatenate([[0], np.cumsum(self.counts, dtype=np.int64)])
 
     def array(self, name: str) -> ak.Array:
         """A column as an awkward array, grouped by event if the table has counts.
@@ -141,9 +159,8 @@ class Table:
         values = ak.contents.NumpyArray(self.columns[name])
         if self.counts is None:
             return ak.Array(values)
-        offsets = np.zeros(len(self.counts) + 1, np.int64)
-        np.cumsum(self.counts, out=offsets[1:])
-        return ak.Array(ak.contents.ListOffsetArray(ak.index.Index64(offsets), values))
+        offsets = ak.index.Index64(self.offsets)
+        return ak.Array(ak.contents.ListOffsetArray(offsets, values))
 
     def matrix(self) -> Floats:
         """The columns side by side, shape (n, features), float64.
@@ -181,9 +198,13 @@ def rows_of_events(counts: NDArray[Any], index: NDArray[Any]) -> Integers:
         >>> rows_of_events(np.array([2, 1, 3]), np.array([2, 0])).tolist()
         [3, 4, 5, 0, 1]
     """
-    starts, wanted = np.cumsum(counts) - counts, counts[index]
-    ranks = np.arange(wanted.sum()) - np.repeat(np.cumsum(wanted) - wanted, wanted)
-    rows: Integers = np.repeat(starts[index], wanted) + ranks
+    return _spans((np.cumsum(counts) - counts)[index], counts[index])
+
+
+def _spans(starts: NDArray[Any], sizes: NDArray[Any]) -> Integers:
+    """Numbers from each start on, as many as its size, one after another."""
+    ranks = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    rows: Integers = np.repeat(starts, sizes) + ranks
     return rows
 
 
@@ -305,9 +326,8 @@ def to_records(table: Table) -> ak.Array:
     records = ak.zip(table.columns, with_name=with_name, behavior=behavior)
     if table.counts is None:
         return records
-    offsets = np.zeros(len(table.counts) + 1, np.int64)
-    np.cumsum(table.counts, out=offsets[1:])
-    layout = ak.contents.ListOffsetArray(ak.index.Index64(offsets), records.layout)
+    offsets = ak.index.Index64(table.offsets)
+    layout = ak.contents.ListOffsetArray(offsets, records.layout)
     return ak.Array(layout, behavior=behavior)
 
 

@@ -25,6 +25,7 @@ TOP = 128 - 0.75 * 2.0**-23  # log2 of the largest value, as precise as float64 
 BEYOND = float(1 << 30)
 GOLDEN, FIRST_FACTOR, SECOND_FACTOR = 0x9E3779B9, 0x85EBCA6B, 0xC2B2AE35  # of ``shifts``
 SHIFT_UNIT = 2.0**-24
+MARK_BITS = 19  # of a float32, so that marks are narrower than most tolerances
 
 
 @accelerated("atlasae.quantization.kernels")
@@ -222,24 +223,42 @@ def sum_of(integers: Integers32) -> int:
 
 
 @accelerated("atlasae.quantization.kernels")
-def find_marked(values: Float32s, marks: Classes, rows: Integers32) -> int:
-    """Find the values whose upper 17 bits, sign and exponent and 8 of the mantissa, are marked.
+def find_in_windows(
+    values: Float32s,
+    marks: Classes,
+    starts: Floats,
+    ends: Floats,
+    rows: Integers32,
+    first: Integers32,
+    number: Integers32,
+) -> int:
+    """Find the values that are in windows, ranges that may overlap.
 
     Args:
         values: shape (n,).
-        marks: 1 or 0 for each pattern of 17 bits, shape (2^17,).
+        marks: 1 for each pattern of the upper ``MARK_BITS`` bits that a value in a window can have,
+            else 0: sign, exponent and some of the mantissa; shape (2^MARK_BITS,).
+        starts: of the windows, ascending, shape (windows,).
+        ends: of the windows, ascending, which belong to them.
         rows: filled in with the places of the values found, ascending, shape (n,).
+        first: filled in with the first window of each.
+        number: filled in with the number of its windows.
 
     Returns:
         How many there are.
     """
-    found = np.flatnonzero(marks[values.view(np.uint32) >> np.uint32(15)])
-    rows[: len(found)] = found
-    return len(found)
+    upper = np.asarray(values, np.float32).view(np.uint32) >> np.uint32(32 - MARK_BITS)
+    found = np.flatnonzero(marks[upper])
+    begins = np.searchsorted(ends, values[found])
+    within = np.searchsorted(starts, values[found], "right") - begins
+    is_in = within > 0
+    count = int(np.count_nonzero(is_in))
+    rows[:count], first[:count], number[:count] = found[is_in], begins[is_in], within[is_in]
+    return count
 
 
 @accelerated("atlasae.quantization.kernels")
-def find_near(
+def sort_runs(
     values: Float32s,
     follows: NDArray[np.bool_],
     relative: float,
@@ -247,13 +266,13 @@ def find_near(
     absolute: float,
     rows: Integers32,
 ) -> int:
-    """Find the values that follow another one and are not far below it, or NaN.
+    """Sort each run of values in place, so that it descends, and find those near the one before.
 
-    Far is beyond ``relative * max(abs(before), floor) + absolute``.
+    Near is at most ``relative * max(abs(before), floor) + absolute`` below it, or NaN.
 
     Args:
-        values: shape (n,).
-        follows: whether each follows the one before it, shape (n,).
+        values: shape (n,). NaN stays where it is, and parts a run in two.
+        follows: whether each is in the run of the one before it, shape (n,).
         relative: share of the value before.
         floor: of that value.
         absolute: distance.
@@ -262,16 +281,25 @@ def find_near(
     Returns:
         How many there are.
     """
-    near = is_near(values[:-1], values[1:], relative, floor, absolute)
+    parted = np.isnan(values)
+    begins = ~follows | parted
+    begins[1:] |= parted[:-1]
+    rises = np.flatnonzero(~begins[1:] & (values[1:] > values[:-1])) + 1
+    if len(rises):
+        runs = np.cumsum(begins)
+        unsorted = np.flatnonzero(np.isin(runs, runs[rises]))
+        order = np.lexsort((-values[unsorted], runs[unsorted]))
+        values[unsorted] = values[unsorted][order]
+    near = _is_near(values[:-1], values[1:], relative, floor, absolute)
     found = np.flatnonzero(follows[1:] & near) + 1
     rows[: len(found)] = found
     return len(found)
 
 
-def is_near(
+def _is_near(
     before: Values, values: Values, relative: float, floor: float, absolute: float
 ) -> NDArray[np.bool_]:
-    """Which values are not far below those before them, or NaN; see ``find_near``."""
+    """Which values are not far below those before them, or NaN; see ``sort_runs``."""
     exact = before.astype(np.float64)
     window = relative * np.maximum(np.abs(exact), floor) + absolute
     near: NDArray[np.bool_] = ~(exact - values.astype(np.float64) > window)

@@ -11,11 +11,16 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from atlasae.quantization.exceptions import breaks, restore_exceptions
+from atlasae.quantization.exceptions import (
+    add_differences,
+    breaks,
+    differences,
+    restore_exceptions,
+)
 from atlasae.quantization.quantizer import bit_patterns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from atlasae.quantization.tolerance import Tolerance
     from atlasae.types import BitPatterns, Integers, Values
@@ -27,14 +32,12 @@ class Coded(NamedTuple):
     """What a correction has to do to decoded values.
 
     Attributes:
-        data: what ``Correction.moved`` needs to know of the original values.
-        moved: what it gives then.
+        data: what ``Correction.move`` needs to know of the original values.
         broken: gives the rows that have to be exact, of values that were moved on: the correction
             does not mend them.
     """
 
     data: bytes
-    moved: Values
     broken: Callable[[Values], Integers]
 
 
@@ -43,20 +46,20 @@ class Correction(ABC):
 
     @abstractmethod
     def code(self, values: Values, decoded: Values, counts: Integers | None) -> Coded:
-        """What has to be done to decoded values.
+        """Correct decoded values, and tell what it takes to do so again.
 
         Args:
             values: the originals, shape (jets,).
-            decoded: within the tolerance of them.
+            decoded: within the tolerance of them; changed in place.
             counts: number of jets per event; None for jets without events.
         """
 
     @abstractmethod
-    def moved(self, decoded: Values, counts: Integers | None, coded: bytes) -> Values:
-        """The corrected values.
+    def move(self, decoded: Values, counts: Integers | None, coded: bytes) -> None:
+        """Correct decoded values.
 
         Args:
-            decoded: within the tolerance of the originals, shape (jets,).
+            decoded: within the tolerance of the originals, shape (jets,); changed in place.
             counts: number of jets per event; None for jets without events.
             coded: from ``code``, for the same values.
 
@@ -65,47 +68,85 @@ class Correction(ABC):
         """
 
 
-def code(
-    corrections: Sequence[Correction],
-    values: Values,
-    decoded: Values,
-    counts: Integers | None,
-    tolerance: Tolerance,
-    exceptions: Integers,
-) -> tuple[tuple[bytes, ...], Integers]:
-    """What corrections need to know of a feature, and the rows that they do not mend.
-
-    These rows are to be stored exactly.
+class Corrected:
+    """Decoded values of a feature after its corrections, and those that are stored exactly.
 
     Args:
         corrections: of the feature.
         values: the originals, shape (jets,).
-        decoded: within the tolerance of them, apart from the exceptions.
+        decoded: within the tolerance of them.
         counts: number of jets per event; None for jets without events.
         tolerance: of the feature.
-        exceptions: rows whose originals are stored in any case, ascending.
+        exceptions: rows of decoded values that are the originals, ascending.
+
+    Attributes:
+        data: what each correction needs to know.
+        values: what decoding gives, shape (jets,).
+        exact: rows that no correction mends, ascending; apart from exceptions.
     """
-    patterns = bit_patterns(values)
-    before = restore_exceptions(decoded, exceptions, patterns[exceptions])
-    moved, coded = before, []
-    with np.errstate(all="ignore"):
-        for correction in corrections:
-            coded.append(correction.code(values, moved, counts))
-            moved = coded[-1].moved
-    exact, moved = exceptions, restore_exceptions(moved, exceptions, patterns[exceptions])
-    changed = np.flatnonzero(bit_patterns(moved) != bit_patterns(before))
-    old, new = values[changed], moved[changed]
-    with np.errstate(all="ignore"):
-        is_lost_zero = (old == 0) & (bit_patterns(new) != patterns[changed])
-        broken = [changed[breaks(old, new, tolerance) | is_lost_zero]]
-    while True:  # until what is exact no longer breaks the order of others
-        broken += [one.broken(moved) for one in coded]
-        more = np.union1d(exact, np.concatenate(broken))
-        if len(more) == len(exact):
-            rows: Integers = np.setdiff1d(exact, exceptions, assume_unique=True)
-            return tuple(one.data for one in coded), rows
-        exact, broken = more, []
-        moved = restore_exceptions(moved, exact, patterns[exact])
+
+    def __init__(
+        self,
+        corrections: Sequence[Correction],
+        values: Values,
+        decoded: Values,
+        counts: Integers | None,
+        tolerance: Tolerance,
+        exceptions: Integers,
+    ) -> None:
+        self._originals = values
+        self._coded: list[Coded] = []
+        moved = decoded.copy() if corrections else decoded
+        with np.errstate(all="ignore"):
+            for correction in corrections:
+                self._coded.append(correction.code(values, moved, counts))
+        if corrections:
+            restore_exceptions(moved, exceptions, bit_patterns(values)[exceptions])
+        self.data = tuple(one.data for one in self._coded)
+        self.values = self._moved = moved
+        self.exact: Integers = np.zeros(0, np.int64)
+        if corrections:
+            self.make_exact(np.union1d(self._beyond(decoded, tolerance), self._broken()))
+
+    def make_exact(self, rows: Integers) -> bool:
+        """Store more values exactly, and those whose order they break; whether there are any of these."""
+        rounds = 0
+        patterns = bit_patterns(self._originals)
+        while len(rows := rows[bit_patterns(self.values)[rows] != patterns[rows]]):
+            self.exact = np.union1d(self.exact, rows)
+            if self.values is self._moved:
+                self.values = self._moved.copy()
+            restore_exceptions(self.values, rows, patterns[rows])
+            rows = self._broken()
+            rounds += 1
+        return rounds > 1
+
+    @property
+    def overrides(self) -> Exact:
+        """The exact values: rows, and how their bit patterns differ from those without them."""
+        exact, near = (bit_patterns(of)[self.exact] for of in (self._originals, self._moved))
+        return self.exact, differences(exact, near)
+
+    def _beyond(self, decoded: Values, tolerance: Tolerance) -> Integers:
+        """Rows that corrections move beyond the tolerance, or away from a zero."""
+        patterns = bit_patterns(self._moved)
+        changed = np.flatnonzero(patterns != bit_patterns(decoded))
+        old, new = self._originals[changed], self._moved[changed]
+        with np.errstate(all="ignore"):
+            is_lost_zero = (old == 0) & (bit_patterns(new) != bit_patterns(old))
+            beyond: Integers = changed[breaks(old, new, tolerance) | is_lost_zero]
+        return beyond
+
+    def _broken(self) -> Integers:
+        """Rows that have to be exact besides those that are."""
+        return np.concatenate(
+            [np.zeros(0, np.int64), *(c.broken(self.values) for c in self._coded)]
+        )
+
+
+def overrides_of(corrected: Mapping[str, Corrected]) -> dict[str, Exact]:
+    """The exact values by feature, of those that have any."""
+    return {name: one.overrides for name, one in corrected.items() if len(one.exact)}
 
 
 def restore(
@@ -120,21 +161,21 @@ def restore(
 
     Args:
         corrections: of the feature.
-        coded: from ``code``.
-        decoded: what its integers stand for, shape (jets,).
+        coded: from ``Corrected.data``.
+        decoded: what its integers stand for, shape (jets,); changed in place.
         counts: number of jets per event; None for jets without events.
         exceptions: the values that no quantizer holds; None if there are none.
-        overrides: those that no correction mends; None if there are none.
+        overrides: from ``Corrected.overrides``; None if there are none.
 
     Raises:
         DamagedFileError: the bytes are those of other values.
         InputError: an exact value lies outside the values.
     """
-    values = decoded if exceptions is None else restore_exceptions(decoded, *exceptions)
+    if exceptions is not None:
+        restore_exceptions(decoded, *exceptions)
     with np.errstate(all="ignore"):
         for correction, data in zip(corrections, coded, strict=True):
-            values = correction.moved(values, counts, data)
-    for exact in (exceptions, overrides):
-        if exact is not None and corrections:
-            values = restore_exceptions(values, *exact)
-    return values
+            correction.move(decoded, counts, data)
+    if exceptions is not None and corrections:
+        restore_exceptions(decoded, *exceptions)
+    return decoded if overrides is None else add_differences(decoded, *overrides)

@@ -94,6 +94,8 @@ class DitheredQuantizer(Quantizer):
     @cached_property
     def _exact_integers(self) -> list[int]:
         """The sizes of the integers of the exact magnitudes, ascending."""
+        if not self.exact:
+            return []
         magnitudes = np.array(self.exact, self.dtype)
         nearest = np.clip(self.steps.to_integers(magnitudes), 1, int(BEYOND))
         return [int(integer) + i for i, integer in enumerate(nearest)]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def quantize(
     quantizer: Quantizer, values: Values, tolerance: Tolerance
-) -> tuple[Integers, Integers]:
+) -> tuple[Integers, Integers, Values]:
     """Quantize a column and find its exceptions.
 
     Args:
@@ -32,7 +32,7 @@ def quantize(
         NaN or infinite, zeros whose sign would be lost, and those whose restored value breaks the
         tolerance. The integer of an exception
         is the median of the others, which costs few bits; its ``bit_patterns`` are to be stored
-        for ``restore_exceptions``.
+        for ``restore_exceptions``. And what the integers of the others stand for, shape (n,).
 
     Raises:
         InputError: the values have another dtype than the quantizer.
@@ -42,18 +42,18 @@ def quantize(
         >>> from atlasae import abs_
         >>> from atlasae.quantization.fitting import fit_quantizer
         >>> values = np.array([1.0, 2.0, np.nan])
-        >>> integers, positions = quantize(fit_quantizer(values, abs_(0.1)), values, abs_(0.1))
+        >>> integers, positions, _ = quantize(fit_quantizer(values, abs_(0.1)), values, abs_(0.1))
         >>> positions.tolist()
         [2]
     """
     values = quantizer.check_dtype(values)
     integers = quantizer.to_integers(values)
-    return integers, replace_exceptions(quantizer, values, integers, tolerance)
+    return integers, *replace_exceptions(quantizer, values, integers, tolerance)
 
 
 def replace_exceptions(
     quantizer: Quantizer, values: Values, integers: NDArray[Any], tolerance: Tolerance
-) -> Integers:
+) -> tuple[Integers, Values]:
     """Find the exceptions among quantized values, and replace their integers by the median.
 
     Args:
@@ -63,7 +63,7 @@ def replace_exceptions(
         tolerance: the largest error.
 
     Returns:
-        The positions of the exceptions, ascending.
+        The positions of the exceptions, ascending, and what the integers of all others stand for.
     """
     restored = quantizer.to_values(integers)
     is_exception = np.empty(len(values), bool)
@@ -79,16 +79,16 @@ def replace_exceptions(
                 is_exception[rows] = breaks(values[rows], restored[rows], tolerance)
         number = int(np.count_nonzero(is_exception))
     if not number:
-        return np.zeros(0, np.int64)
+        return np.zeros(0, np.int64), restored
     positions = np.flatnonzero(is_exception).astype(np.int64)
     others = integers[~is_exception]
     middle = len(others) // 2
     integers[positions] = np.partition(others, middle)[middle] if len(others) else 0
-    return positions
+    return positions, restored
 
 
 def restore_exceptions(values: Values, positions: Integers, bits: BitPatterns) -> Values:
-    """A copy of the values with the exceptions put back, bit for bit.
+    """Put exceptions back, bit for bit, and return the values; they are changed in place.
 
     Raises:
         InputError: a position is out of range, or the numbers of positions and bit patterns
@@ -100,13 +100,47 @@ def restore_exceptions(values: Values, positions: Integers, bits: BitPatterns) -
         >>> restore_exceptions(values, np.array([1]), nan).tolist()
         [1.0, nan]
     """
+    _check(values, positions, bits)
+    bit_patterns(values)[positions] = bits
+    return values
+
+
+def differences(exact: BitPatterns, near: BitPatterns) -> BitPatterns:
+    """How bit patterns differ from others near them, as numbers that are small for both signs.
+
+    Example:
+        >>> import numpy as np
+        >>> differences(np.array([7, 8, 9], np.uint32), np.array([8, 8, 8], np.uint32))
+        array([1, 0, 2], dtype=uint32)
+    """
+    size = exact.dtype.itemsize
+    signed = (exact - near).view(f"i{size}")
+    return ((signed << 1) ^ (signed >> 8 * size - 1)).view(f"u{size}")
+
+
+def add_differences(values: Values, positions: Integers, found: BitPatterns) -> Values:
+    """Put back what differs as ``differences`` says, and return the values, changed in place.
+
+    Raises:
+        InputError: as of ``restore_exceptions``.
+
+    Example:
+        >>> import numpy as np
+        >>> values, exact = np.array([1.0, 2.0]), np.array([1.1])
+        >>> found = differences(bit_patterns(exact), bit_patterns(values[:1]))
+        >>> add_differences(values, np.array([0]), found).tolist()
+        [1.1, 2.0]
+    """
+    _check(values, positions, found)
+    signed = found >> 1 ^ -(found & 1)
+    return restore_exceptions(values, positions, bit_patterns(values)[positions] + signed)
+
+
+def _check(values: Values, positions: Integers, bits: BitPatterns) -> None:
     if len(positions) != len(bits):
         raise InputError(f"{len(positions)} exceptions have {len(bits)} bit patterns")
     if len(positions) and not 0 <= positions.min() <= positions.max() < len(values):
         raise InputError(f"an exception lies outside the {len(values)} values")
-    restored = values.copy()
-    bit_patterns(restored)[positions] = bits
-    return restored
 
 
 def breaks(values: Values, restored: Values, tolerance: Tolerance) -> NDArray[np.bool_]:

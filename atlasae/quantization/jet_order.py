@@ -19,8 +19,7 @@ from atlasae.coding.adaptive import Contexts, decode, encode
 from atlasae.coding.varint import decode_varint, encode_varint
 from atlasae.errors import DamagedFileError
 from atlasae.jets.per_event import follows_another
-from atlasae.jets.table import rows_of_events
-from atlasae.quantization.arithmetic import find_near, is_near
+from atlasae.quantization.arithmetic import sort_runs
 from atlasae.quantization.corrections import Coded, Correction
 
 if TYPE_CHECKING:
@@ -46,8 +45,8 @@ class JetOrder(Correction):
         >>> from atlasae.quantization.tolerance import abs_
         >>> order, counts = JetOrder(abs_(0.5)), np.array([3, 1])
         >>> values, decoded = np.array([9.0, 8.9, 8.8, 7.0]), np.array([9.0, 9.1, 9.0, 7.2])
-        >>> moved = order.code(values, decoded, counts).moved
-        >>> np.diff(moved) < 0
+        >>> _ = order.code(values, decoded, counts)
+        >>> np.diff(decoded) < 0
         array([ True,  True,  True])
     """
 
@@ -56,86 +55,74 @@ class JetOrder(Correction):
     def code(self, values: Values, decoded: Values, counts: Integers | None) -> Coded:
         """No bytes for jets without events, which have no order."""
         if counts is None:
-            return Coded(b"", decoded, lambda _: np.zeros(0, np.int64))
+            return Coded(b"", lambda _: np.zeros(0, np.int64))
         follows = follows_another(counts)
         rises = _rises(values, follows)
         steps = np.diff(rises, prepend=0).astype("<u4").tobytes()
         packed = zlib.compress(steps, 9) if len(rises) else b""
         head = encode_varint(len(rises) + 1) + encode_varint(len(packed)) + packed
         follows[rises] = False
-        falling, near = self._sorted(decoded, follows)
+        near = self._sort(decoded, follows)
         is_tie, ties = values[near] == values[near - 1], b""
         if is_tie.any():
-            ties = encode(is_tie.astype(np.uint8), 1, self._contexts(falling, near))
-        moved = self._told_apart(falling, follows, near, ties)
-        return Coded(head + ties, moved, lambda now: _broken(values, now, follows))
+            ties = encode(is_tie.astype(np.uint8), 1, self._contexts(decoded, near))
+        self._tell_apart(decoded, follows, near, ties)
+        return Coded(head + ties, lambda now: _broken(values, now, follows))
 
-    def moved(self, decoded: Values, counts: Integers | None, coded: bytes) -> Values:
-        if counts is None or not coded:
-            return decoded
-        follows, ties = _runs(counts, coded)
-        falling, near = self._sorted(decoded, follows)
-        return self._told_apart(falling, follows, near, ties)
+    def move(self, decoded: Values, counts: Integers | None, coded: bytes) -> None:
+        if counts is not None and coded:
+            follows, ties = _runs(counts, coded)
+            self._tell_apart(decoded, follows, self._sort(decoded, follows), ties)
 
-    def _sorted(self, values: Values, follows: NDArray[np.bool_]) -> tuple[Values, Integers]:
-        """A copy in which each run descends, and the rows whose originals may equal the one before.
+    def _sort(self, values: Values, follows: NDArray[np.bool_]) -> Integers:
+        """Make each run descend, in place; the rows whose originals may equal the one before.
 
         A row that does not follow begins a new run.
         """
-        falling, rows = values.copy(), np.empty(len(values), np.int32)
-        find = find_near if values.dtype == np.float32 else find_near.reference
-        found = find(np.ascontiguousarray(values), follows, *self._window, rows)
-        near = rows[:found].astype(np.int64)
-        rises = near[values[near] > values[near - 1]]
-        if len(rises):
-            starts = np.append(np.flatnonzero(~follows), len(values))
-            runs = np.unique(np.searchsorted(starts, rises, "right")) - 1
-            sizes = np.diff(starts)
-            moved = rows_of_events(sizes, runs)
-            order = np.lexsort((-values[moved], np.repeat(runs, sizes[runs])))
-            falling[moved] = values[moved][order]
-            after = moved[follows[moved]]
-            after = after[is_near(falling[after - 1], falling[after], *self._window)]
-            near = np.union1d(np.setdiff1d(near, moved, assume_unique=True), after)
-        return falling, near
+        rows = np.empty(len(values), np.int32)
+        sort = sort_runs if values.dtype == np.float32 else sort_runs.reference
+        return rows[: sort(values, follows, *self._window, rows)].astype(np.int64)
 
     @property
     def _window(self) -> tuple[float, float, float]:
-        """How far below the one before a value can be whose original is equal; see ``find_near``."""
+        """How far below the one before a value can be whose original is equal; see ``sort_runs``."""
         reach = _WINDOW * self.tolerance.value
         if self.tolerance.kind == "relative":
             return reach / (1 - self.tolerance.value), self.tolerance.floor, 0.0
         return 0.0, 0.0, reach
 
-    def _told_apart(
+    def _tell_apart(
         self, falling: Values, follows: NDArray[np.bool_], near: Integers, ties: bytes
-    ) -> Values:
-        """The values, where each is below the one that it follows, or equal where it is a tie.
+    ) -> None:
+        """Make each value lower than the one that it follows, or equal where it is a tie, in place.
 
         Where more in a row are equal than ``_PASSES``, some stay so.
         """
-        is_tie = np.zeros(len(falling), bool)
+        tied = np.zeros(0, np.int64)
         if ties:
-            is_tie[near] = decode(ties, 1, self._contexts(falling, near)) > 0
+            tied = near[decode(ties, 1, self._contexts(falling, near)) > 0]
         rows = near
         for _ in range(_PASSES):
             before, values = falling[rows - 1], falling[rows]
-            wrong = np.where(is_tie[rows], values != before, values >= before)
+            wrong = values >= before
+            if len(tied):
+                is_tie = np.isin(rows, tied, assume_unique=True)
+                wrong = np.where(is_tie, values != before, wrong)
+                is_tie = is_tie[wrong]
             rows, before = rows[wrong], before[wrong]
             if not len(rows):
                 break
             lower = np.nextafter(before, falling.dtype.type(-np.inf))
-            falling[rows] = np.where(is_tie[rows], before, lower)
+            falling[rows] = np.where(is_tie, before, lower) if len(tied) else lower
             after = rows[rows < len(falling) - 1] + 1
             rows = np.union1d(rows, after[follows[after]])
-        return falling
 
     def _contexts(self, falling: Values, near: Integers) -> Contexts:
         """What the probability of a tie depends on: the distance."""
         with np.errstate(all="ignore"):
             before, exact = falling[near - 1].astype(np.float64), falling[near].astype(np.float64)
             places = np.floor((before - exact) / self.tolerance.bound(before) * (_PLACES / 3))
-        cells = np.clip(np.nan_to_num(places), 0, _PLACES - 1).astype(np.int32)
+        cells = np.fmin(np.fmax(places, 0), _PLACES - 1).astype(np.int32)  # NaN becomes 0
         return Contexts.known(cells[np.newaxis], [_PLACES])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import float32, float64, int32, int64, njit
+from numba import float32, float64, int32, int64, njit, uint64
 
 from atlasae import exact_math
 from atlasae.kernel_compiler import kernel
@@ -22,6 +22,7 @@ from atlasae.quantization.arithmetic import (
     FIRST_FACTOR,
     GOLDEN,
     LARGEST,
+    MARK_BITS,
     SECOND_FACTOR,
     SHIFT_UNIT,
     SMALLEST,
@@ -33,6 +34,8 @@ _BIAS = 1023  # of the exponent bits of a float64
 _GOLDEN, _FIRST_FACTOR, _SECOND_FACTOR = (
     factor - (1 << 32) for factor in (GOLDEN, FIRST_FACTOR, SECOND_FACTOR)
 )
+_UNMARKED, _MARKS = 32 - MARK_BITS, (1 << MARK_BITS) - 1
+_AT_ONCE = 32  # values in which few rare ones are looked for: a loop without branches
 _FROM_BIAS = int64((_BIAS << 52) - exact_math.SQRT_BITS)  # so that exponents count from 1023
 
 
@@ -202,25 +205,80 @@ def sum_of(integers):
     return total
 
 
-@kernel("int64(float32[::1], uint8[::1], int32[::1])")
-def find_marked(values, marks, rows):
+@njit
+def count_below(edges, value, or_at):
+    """How many edges, which ascend, are below a value, or at it."""
+    low, length = 0, len(edges)
+    while length:
+        half = length >> 1
+        edge = edges[low + half]
+        is_below = edge < value or (or_at and edge == value)
+        low += half + 1 if is_below else 0
+        length = length - half - 1 if is_below else half
+    return low
+
+
+@kernel(
+    "int64(float32[::1], uint8[::1], float64[::1], float64[::1], int32[::1], int32[::1],"
+    " int32[::1])"
+)
+def find_in_windows(values, marks, starts, ends, rows, first, number):
     count = int64(0)
     for i in range(len(values)):
-        rows[count] = int32(i)
-        count += marks[int64(bits_of_float32(values[i])) >> 15 & 0x1FFFF]
-    if count < len(rows):
-        rows[count] = 0
+        if marks[int64(bits_of_float32(values[i])) >> _UNMARKED & _MARKS]:
+            value = float64(values[i])
+            begins = count_below(ends, value, False)
+            within = count_below(starts, value, True) - begins
+            if within > 0:
+                rows[count], first[count], number[count] = int32(i), int32(begins), int32(within)
+                count += 1
     return count
 
 
+@njit
+def is_within(before, value, relative, floor, absolute):
+    """Whether a value is not far below the one before it, or NaN."""
+    exact = float64(before)
+    return not exact - float64(value) > relative * max(abs(exact), floor) + absolute
+
+
+@njit
+def has_rise(values, follows, start, end):
+    """Whether some value is above the one that it follows."""
+    rises = int32(0)
+    for i in range(start, end):
+        rises |= int32(follows[i]) & int32(values[i] > values[i - uint64(1)])
+    return rises
+
+
+@njit
+def has_near(values, follows, relative, floor, absolute, start, end):
+    """Whether some value is near the one that it follows."""
+    near = int32(0)
+    for i in range(start, end):
+        within = is_within(values[i - uint64(1)], values[i], relative, floor, absolute)
+        near |= int32(follows[i]) & int32(within)
+    return near
+
+
 @kernel("int64(float32[::1], boolean[::1], float64, float64, float64, int32[::1])")
-def find_near(values, follows, relative, floor, absolute, rows):
+def sort_runs(values, follows, relative, floor, absolute, rows):
+    number = len(values)
+    for start in range(1, number, _AT_ONCE):
+        end = min(start + _AT_ONCE, number)
+        if has_rise(values, follows, uint64(start), uint64(end)):
+            for i in range(start, end):
+                moved, at = values[i], i
+                while at > 0 and follows[at] and values[at - 1] < moved:
+                    values[at] = values[at - 1]
+                    at -= 1
+                values[at] = moved
     count = int64(0)
-    for i in range(1, len(values)):
-        before = float64(values[i - 1])
-        window = relative * max(abs(before), floor) + absolute
-        rows[count] = int32(i)
-        count += int64(follows[i]) & int64(not before - float64(values[i]) > window)
-    if count < len(rows):
-        rows[count] = 0
+    for start in range(1, number, _AT_ONCE):
+        end = min(start + _AT_ONCE, number)
+        if has_near(values, follows, relative, floor, absolute, uint64(start), uint64(end)):
+            for i in range(start, end):
+                if follows[i] and is_within(values[i - 1], values[i], relative, floor, absolute):
+                    rows[count] = int32(i)
+                    count += 1
     return count

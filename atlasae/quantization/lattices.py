@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,22 @@ if TYPE_CHECKING:
     from atlasae.types import Integers, Integers32, Values
 
 HIGH_BITS = 28  # integers that are modelled are below 2^28 in size: differences fit int32
+
+
+class Split(NamedTuple):
+    """Values as integers.
+
+    Attributes:
+        high: the high part, shape (n,).
+        low: the low bits, if there are any, shape (n,).
+        exceptions: positions of the values that the integers do not hold, ascending.
+        values: what the integers of all others stand for, shape (n,).
+    """
+
+    high: Integers32
+    low: Integers | None
+    exceptions: Integers
+    values: Values
 
 
 @dataclass(frozen=True)
@@ -69,31 +85,29 @@ class Lattice:
         assert isinstance(self.quantizer, StepQuantizer)
         return DitheredQuantizer(self.quantizer.dtype, self.quantizer, key, self.exact)
 
-    def split(
-        self, values: Values, tolerance: Tolerance, key: int = 0
-    ) -> tuple[Integers32, Integers | None, Integers]:
+    def split(self, values: Values, tolerance: Tolerance, key: int = 0) -> Split:
         """Quantize values, shape (n,), with the shifts of a key if there is dither.
 
-        Returns:
-            The high part, the low bits if there are any, and the positions of the exceptions:
-            values that the quantizer cannot hold, and integers beyond the range. A quantizer
-            without steps holds a value exactly, or not at all: only errors of steps have no mean,
-            and are corrected where they would pass a cut.
+        Exceptions are the values that the quantizer cannot hold, and integers beyond the range. A
+        quantizer without steps holds a value exactly, or not at all: only errors of steps have no
+        mean, and are corrected where they would pass a cut.
         """
         quantizer = self.quantizer_of(key)
         if not isinstance(quantizer, StepQuantizer | DitheredQuantizer):
             tolerance = LOSSLESS
         if not self.low_bits:
+            values = quantizer.check_dtype(values)
             high = quantizer.to_narrow_integers(values)
-            positions = replace_exceptions(quantizer, values, high, tolerance)
+            positions, restored = replace_exceptions(quantizer, values, high, tolerance)
             if self.origin:
                 high -= np.int32(self.origin)
-            return high, None, self._without_beyond(high, positions)
-        whole, positions = quantize(quantizer, values, tolerance)
+            return Split(high, None, self._without_beyond(high, positions), restored)
+        whole, positions, restored = quantize(quantizer, values, tolerance)
         whole -= self.origin
-        high = whole >> self.low_bits
-        positions = self._without_beyond(high, positions)
-        return high.astype(np.int32), whole & ((1 << self.low_bits) - 1), positions
+        wide = whole >> self.low_bits
+        positions = self._without_beyond(wide, positions)
+        low = whole & ((1 << self.low_bits) - 1)
+        return Split(wide.astype(np.int32), low, positions, restored)
 
     def nearest(self, values: Values, key: int = 0) -> Integers32:
         """High parts of finite values, the nearest ones that there are, with the shifts of a key."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -13,7 +13,8 @@ from atlasae.errors import InputError, MissingNameError, suggestion
 from atlasae.jets.covariances import covariances
 from atlasae.jets.expressions.expression import Expression
 from atlasae.jets.expressions.syntax import LONGEST
-from atlasae.jets.observables import OBSERVABLES, SYNONYMS
+from atlasae.jets.observables import OBSERVABLES, SYNONYMS, find_observable
+from atlasae.jets.table import Table
 from atlasae.quantization.tolerance import LOSSLESS, Tolerance, abs_, rel
 
 if TYPE_CHECKING:
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from atlasae.jets.table import Table
-    from atlasae.types import Features, Floats
+    from atlasae.types import Features, Floats, Integers
 
 #: What ``quantities`` accepts.
 KeepSpec: TypeAlias = "str | Mapping[str, float | Tolerance] | None"
@@ -90,19 +90,80 @@ class Quantity:
             >>> kept.errors(before, after)[0].tolist()
             [0.5, 0.0]
         """
-        old, new = self.expression.evaluate(before), self.expression.evaluate(after)
-        values, decoded = (one.values.astype(np.float64) for one in (old, new))
-        with np.errstate(all="ignore"):
-            differences = np.abs(decoded - values)
-            errors = differences / self.tolerance.bound(values)
-        errors[np.isnan(errors)] = np.inf
-        errors[(values == decoded) | np.isnan(values)] = 0.0
-        return errors, bool(old.of_events)
+        original = self.originals(before)
+        return original.errors(after), original.of_events
 
-    def broken(self, before: Table, after: Table) -> tuple[NDArray[np.bool_], bool]:
-        """The events, or the jets, whose quantity is not kept; and whether they are events."""
-        errors, of_events = self.errors(before, after)
-        return errors > _SLACK, of_events
+    def originals(self, before: Table) -> Originals:
+        """The quantity of the original jets, with which decoded ones are compared.
+
+        Raises:
+            InputError, MissingNameError: the jets have no such quantity.
+        """
+        found = self.expression.evaluate(before)
+        values = found.values.astype(np.float64)
+        features = self.expression.features(list(before.columns))
+        return Originals(self, values, bool(found.of_events), features)
+
+    def doubtful(self, before: Table, after: Table) -> Integers | None:
+        """The events, of all, in which it may not be kept; None if there is no quick way to tell."""
+        observable = find_observable(self.expression.text, before.columns)
+        if observable is None or observable.changed is None or before.counts is None:
+            return None
+        tolerance = self.tolerance
+        if tolerance.kind == "absolute":
+            return observable.changed(before, after, 0.0, 0.0, _SLACK * tolerance.value)
+        return observable.changed(before, after, _SLACK * tolerance.value, tolerance.floor, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Originals:
+    """A quantity of the original jets.
+
+    Attributes:
+        quantity: which.
+        values: of events, or of jets, float64.
+        of_events: whether they are those of events.
+        features: that it depends on.
+    """
+
+    quantity: Quantity
+    values: Floats
+    of_events: bool
+    features: tuple[str, ...]
+
+    def errors(self, after: Table) -> Floats:
+        """Errors in units of the tolerance; see ``Quantity.errors``.
+
+        Args:
+            after: the same jets, decoded.
+        """
+        decoded = self.quantity.expression.evaluate(after).values.astype(np.float64)
+        with np.errstate(all="ignore"):
+            differences = np.abs(decoded - self.values)
+            errors = differences / self.quantity.tolerance.bound(self.values)
+        errors[np.isnan(errors)] = np.inf
+        errors[(self.values == decoded) | np.isnan(self.values)] = 0.0
+        return errors
+
+    def errors_with(self, before: Table, after: Table) -> Floats:
+        """Errors where one feature is the original, of each in turn, shape (features, events or jets).
+
+        Args:
+            before: the original jets.
+            after: the same jets, decoded.
+        """
+        number = len(self.features)
+        trials = {name: np.tile(values, (number, 1)) for name, values in after.columns.items()}
+        for i, name in enumerate(self.features):
+            trials[name][i] = before.columns[name]
+        columns = {name: values.ravel() for name, values in trials.items()}
+        counts = None if after.counts is None else np.tile(after.counts, number)
+        many = replace(self, values=np.tile(self.values, number))
+        return many.errors(Table(columns, counts)).reshape(number, -1)
+
+    def broken(self, after: Table) -> NDArray[np.bool_]:
+        """The events, or the jets, whose quantity is not kept."""
+        return self.errors(after) > _SLACK
 
 
 def quantities(spec: KeepSpec) -> tuple[Quantity, ...]:

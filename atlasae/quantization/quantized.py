@@ -37,7 +37,8 @@ class QuantizedJets:
         counts: number of jets per event; None for jets without events.
         seed: 32 bits, of the shifts; None without dither.
         corrections: by feature, what each of its corrections needs to know.
-        overrides: like exceptions, of the values that no correction mends.
+        overrides: like exceptions, of the values that no correction mends; with the differences of
+            their bit patterns, see ``atlasae.quantization.exceptions.differences``.
     """
 
     integers: Columns
@@ -98,9 +99,25 @@ def encode_exceptions(exceptions: Exceptions) -> bytes:
     for name, (positions, bits) in exceptions.items():
         encoded_name = name.encode()
         pieces.append(_HEAD.pack(len(encoded_name), len(positions)) + encoded_name)
-        pieces.append(np.diff(positions, prepend=0).astype("<u4").tobytes())
-        pieces.append(bits.astype(bits.dtype.newbyteorder("<")).tobytes())
+        pieces.append(_to_planes(np.diff(positions, prepend=0).astype(np.uint32)))
+        pieces.append(_to_planes(bits))
     return zlib.compress(b"".join(pieces), 9)
+
+
+def _to_planes(numbers: BitPatterns) -> bytes:
+    """Unsigned integers as bytes: the lowest byte of each, then the next of each, and so on."""
+    size = numbers.dtype.itemsize
+    return numbers.astype(f"<u{size}").view(np.uint8).reshape(-1, size).T.tobytes()
+
+
+def _from_planes(data: bytes, size: int, count: int) -> BitPatterns:
+    """The inverse of ``_to_planes``.
+
+    Raises:
+        ValueError: there are too few bytes.
+    """
+    planes = np.frombuffer(data, np.uint8, size * count).reshape(size, count)
+    return np.ascontiguousarray(planes.T).view(f"<u{size}").ravel().astype(f"u{size}")
 
 
 def decode_exceptions(data: bytes, lattices: Mapping[str, Lattice], jets: int) -> Exceptions:
@@ -124,9 +141,10 @@ def decode_exceptions(data: bytes, lattices: Mapping[str, Lattice], jets: int) -
         if name not in lattices:
             raise DamagedFileError(f"a block has exceptions of an unknown feature {name!r}")
         size = np.dtype(lattices[name].quantizer.dtype).itemsize
-        positions = np.frombuffer(raw, "<u4", count, at).cumsum(dtype=np.int64)
-        bits = np.frombuffer(raw, f"<u{size}", count, at + 4 * count).astype(f"u{size}")
-        at += (4 + size) * count
+        positions = _from_planes(raw[at : at + 4 * count], 4, count).cumsum(dtype=np.int64)
+        at += 4 * count
+        bits = _from_planes(raw[at : at + size * count], size, count)
+        at += size * count
         ascending = bool((np.diff(positions) > 0).all())
         if name in exceptions or not count or positions[-1] >= jets or not ascending:
             raise DamagedFileError(f"the positions of exceptions of {name!r} are damaged")

@@ -17,7 +17,7 @@ import numpy as np
 
 from atlasae.coding.adaptive import MOST_DEPTH, Contexts, decode, encode
 from atlasae.errors import DamagedFileError
-from atlasae.quantization.arithmetic import find_marked
+from atlasae.quantization.arithmetic import MARK_BITS, find_in_windows
 from atlasae.quantization.corrections import Coded, Correction
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _SLACK = 1 + 2.0**-20  # of windows: no rounding makes one too narrow
 _PLACES = 16  # in a window, which the probabilities depend on
-_MARK_BITS = 17  # of a float32, that tell quickly whether a value may be near an edge
 
 
 def sides_of(values: Values, edges: Values) -> Integers:
@@ -76,8 +75,8 @@ class Sides(Correction):
         >>> from atlasae.quantization.tolerance import abs_
         >>> sides = Sides(np.array([30.0]), abs_(0.5))
         >>> values, decoded = np.array([29.9, 30.0, 44.0]), np.array([30.3, 29.8, 44.2])
-        >>> moved = sides.code(values, decoded, None).moved
-        >>> (moved < 30).tolist(), (moved == 30).tolist(), float(moved[2])
+        >>> _ = sides.code(values, decoded, None)
+        >>> (decoded < 30).tolist(), (decoded == 30).tolist(), float(decoded[2])
         ([True, False, False], [False, True, False], 44.2)
     """
 
@@ -92,38 +91,46 @@ class Sides(Correction):
     ) -> Coded:
         rows, first, number = self._unsure(decoded)
         if not len(rows):
-            return Coded(b"", decoded, lambda _: rows)
+            return Coded(b"", lambda _: rows)
         sides = sides_of(values[rows], self.edges)
+        lowest, highest = self._lowest[sides], self._highest[sides]
         most = np.minimum(2 * number, (1 << MOST_DEPTH) - 1)
         symbols = np.clip(sides - 2 * first, 0, most).astype(np.uint8)
-        data = encode(symbols, self._windows.depth, self._contexts(decoded[rows], first))
-        moved = self._moved(decoded, rows, first, number, data)
-        return Coded(data, moved, lambda now: rows[sides_of(now[rows], self.edges) != sides])
+        contexts = self._contexts(decoded[rows], first)
+        data = encode(symbols, self._windows.depth, contexts)
+        self._move(decoded, rows, first, number, data, contexts)
+        return Coded(data, lambda now: rows[(now[rows] < lowest) | (now[rows] > highest)])
 
-    def moved(self, decoded: Values, counts: Integers | None, coded: bytes) -> Values:  # noqa: ARG002
+    def move(self, decoded: Values, counts: Integers | None, coded: bytes) -> None:  # noqa: ARG002
         rows, first, number = self._unsure(decoded)
-        return self._moved(decoded, rows, first, number, coded) if len(rows) else decoded
+        if len(rows):
+            contexts = self._contexts(decoded[rows], first)
+            self._move(decoded, rows, first, number, coded, contexts)
 
-    def _moved(
-        self, decoded: Values, rows: Integers, first: Integers, number: Integers, coded: bytes
-    ) -> Values:
-        """The values, where those of some rows are moved to their sides; see ``_unsure``."""
+    def _move(
+        self,
+        decoded: Values,
+        rows: Integers,
+        first: Integers,
+        number: Integers,
+        coded: bytes,
+        contexts: Contexts,
+    ) -> None:
+        """Move the values of some rows to their sides, in place; see ``_unsure``."""
         near = decoded[rows]
-        symbols = decode(coded, self._windows.depth, self._contexts(near, first))
+        symbols = decode(coded, self._windows.depth, contexts)
         if np.any(symbols > 2 * number):
             raise DamagedFileError("the sides of cuts are damaged")
         sides = 2 * first + symbols
         lowest, highest = self._lowest[sides], self._highest[sides]
-        moved = decoded.copy()
-        moved[rows] = np.where(near < lowest, lowest, np.where(near > highest, highest, near))
-        return moved
+        decoded[rows] = np.minimum(np.maximum(near, lowest), highest)
 
     @cached_property
     def _windows(self) -> _Windows:
         exact = self.edges.astype(np.float64)
         with np.errstate(over="ignore"):
             reach = self.tolerance.bound(exact) * _SLACK
-            starts = np.minimum.accumulate((exact - reach)[::-1])[::-1]
+            starts = np.minimum.accumulate((exact - reach)[::-1])[::-1].copy()
             ends = np.maximum.accumulate(exact + reach)
         most = 2 * int((np.searchsorted(starts, ends, "right") - np.arange(len(ends))).max())
         return _Windows(starts, ends, min(most.bit_length(), MOST_DEPTH))
@@ -155,14 +162,12 @@ class Sides(Correction):
         Returns:
             The rows, the first edge that each is near to, and the number of these edges.
         """
-        narrow = np.ascontiguousarray(decoded, np.float32)
-        rows = np.empty(len(narrow), np.int32)
-        rows = rows[: find_marked(narrow, self._marks, rows)]
-        near = decoded[rows]
-        first = np.searchsorted(self._windows.ends, near)
-        number = np.searchsorted(self._windows.starts, near, "right") - first
-        is_unsure = number > 0
-        return rows[is_unsure].astype(np.int64), first[is_unsure], number[is_unsure]
+        narrow = rows, first, number = [np.empty(len(decoded), np.int32) for _ in range(3)]
+        find = find_in_windows if decoded.dtype == np.float32 else find_in_windows.reference
+        windows = self._marks, self._windows.starts, self._windows.ends
+        found = slice(find(decoded, *windows, rows, first, number))
+        rows_found, firsts, numbers = (of[found].astype(np.int64) for of in narrow)
+        return rows_found, firsts, numbers
 
     @cached_property
     def _marks(self) -> Classes:
@@ -172,23 +177,23 @@ class Sides(Correction):
                 _ordered(np.asarray(of, np.float32))
                 for of in (self._windows.starts, self._windows.ends)
             )
-        changes = np.zeros((1 << _MARK_BITS) + 1, np.int64)
+        changes = np.zeros((1 << MARK_BITS) + 1, np.int32)
         np.add.at(changes, starts, 1)
         np.add.at(changes, ends + 1, -1)
-        every = np.arange(1 << _MARK_BITS, dtype=np.uint32) << np.uint32(32 - _MARK_BITS)
-        return (np.cumsum(changes) > 0)[_ordered(every.view(np.float32))].astype(np.uint8)
+        negative, positive = np.split(np.cumsum(changes[:-1]) > 0, 2)
+        return np.concatenate([positive, negative[::-1]]).astype(np.uint8)
 
     def _contexts(self, near: Values, first: Integers) -> Contexts:
         """What the probabilities of symbols depend on: the place in the window of the edge."""
         starts, ends = self._windows.starts[first], self._windows.ends[first]
         with np.errstate(all="ignore"):
             places = np.floor((near - starts) / (ends - starts) * _PLACES)
-        places = np.clip(np.nan_to_num(places), 0, _PLACES - 1).astype(np.int32)
+        places = np.fmin(np.fmax(places, 0), _PLACES - 1).astype(np.int32)  # NaN becomes 0
         return Contexts.known(places[np.newaxis], [_PLACES])
 
 
 def _ordered(values: Float32s) -> Integers:
     """The upper bits of values as numbers in the order of the values, from 0 on."""
-    upper = values.view(np.int32).astype(np.int64) >> 32 - _MARK_BITS
-    half = 1 << _MARK_BITS - 1
+    upper = values.view(np.int32).astype(np.int64) >> 32 - MARK_BITS
+    half = 1 << MARK_BITS - 1
     return np.where(upper < 0, -upper - 1, upper + half)

@@ -64,7 +64,7 @@ def bits(values):
 
 def there_and_back(values, tolerance, quantizer=None):
     quantizer = quantizer or fit_quantizer(values, tolerance)
-    integers, positions = quantize(quantizer, values, tolerance)
+    integers, positions, _ = quantize(quantizer, values, tolerance)
     assert integers.dtype == positions.dtype == np.int64
     assert len(integers) == len(values)
     restored = quantizer.to_values(integers)

@@ -12,10 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from atlasae.compiled import kernels
 from atlasae.errors import DamagedFileError
-from atlasae.quantization.arithmetic import find_marked
-from atlasae.quantization.corrections import code, restore
+from atlasae.quantization.corrections import Corrected, restore
+from atlasae.quantization.exceptions import restore_exceptions
 from atlasae.quantization.jet_order import JetOrder, descends
 from atlasae.quantization.sides import Sides, sides_of
 from atlasae.quantization.tolerance import LOSSLESS, abs_, rel
@@ -60,9 +59,15 @@ def decoded_columns(draw, size):
 
 
 def corrected(corrections, values, decoded, counts, tolerance, exceptions):
-    coded, overrides = code(corrections, values, decoded, counts, tolerance, exceptions)
-    exact = [(rows, bits(values)[rows]) if len(rows) else None for rows in (exceptions, overrides)]
-    return restore(corrections, coded, decoded, counts, *exact), overrides
+    patterns = bits(values)[exceptions]
+    exact = restore_exceptions(decoded.copy(), exceptions, patterns)
+    found = Corrected(corrections, values, exact, counts, tolerance, exceptions)
+    overrides = found.overrides if len(found.exact) else None
+    restored = restore(
+        corrections, found.data, decoded.copy(), counts, (exceptions, patterns), overrides
+    )
+    np.testing.assert_array_equal(bits(found.values), bits(restored))
+    return restored, found.exact
 
 
 def on_their_sides(values, found, edges):
@@ -113,8 +118,10 @@ def test_few_bits_and_nothing_exact_keep_the_sides_of_ordinary_values(dtype):
     crossed = sides_of(values, edges) != sides_of(decoded, edges)
     assert crossed.sum() > 30
     sides = Sides(edges, rel(1e-3))
-    (data,), overrides = code([sides], values, decoded, None, rel(1e-3), np.zeros(0, np.int64))
-    found = sides.moved(decoded, None, data)
+    corrections = Corrected([sides], values, decoded, None, rel(1e-3), np.zeros(0, np.int64))
+    (data,), overrides = corrections.data, corrections.exact
+    found = decoded.copy()
+    sides.move(found, None, data)
     np.testing.assert_array_equal(sides_of(found, edges), sides_of(values, edges))
     assert not len(overrides)
     assert 8 * len(data) < 6 * crossed.sum()
@@ -210,17 +217,5 @@ def test_other_bytes_are_refused_or_decode_to_something(data, which):
     decoded = np.array([30.1, 30.0, 29.9, 30.0, 30.0], np.float32)
     correction = [JetOrder(rel(1e-2)), Sides(np.array([30, 31], np.float32), rel(1e-2))][which]
     with suppress(DamagedFileError):
-        assert len(correction.moved(decoded, counts, data)) == 5
-
-
-def test_the_kernel_finds_what_the_reference_finds():
-    rng = np.random.default_rng(6)
-    values = rng.integers(0, 2**32, 5_000, dtype=np.uint32).view(np.float32)
-    marks = (rng.random(1 << 17) < 0.1).astype(np.uint8)
-    found = []
-    for use in (True, False):
-        rows = np.zeros(5_000, np.int32)
-        with kernels(use=use):
-            found.append(rows[: find_marked(values, marks, rows)].tolist())
-    assert found[0] == found[1]
-    assert len(found[0]) > 300
+        correction.move(decoded, counts, data)
+    assert np.isfinite(decoded).all()

@@ -28,8 +28,10 @@ def dithered(values, tolerance):
 
 
 def there_and_back(lattice, values, tolerance, key):
-    high, low, positions = lattice.split(values, tolerance, key)
+    high, low, positions, decoded = lattice.split(values, tolerance, key)
     restored = lattice.join(high, low, key)
+    others = np.delete(np.arange(len(values)), positions)
+    np.testing.assert_array_equal(bits(decoded)[others], bits(restored)[others])
     assert restored.dtype == values.dtype
     return restore_exceptions(restored, positions, bit_patterns(values)[positions]), positions
 

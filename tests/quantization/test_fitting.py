@@ -94,7 +94,7 @@ def test_what_many_values_are_comes_back_as_it_is(value, tolerance):
     scores = np.random.default_rng(0).beta(0.5, 0.5, 1000).astype(np.float32)
     scores[::20] = value
     quantizer = fit_quantizer(scores, tolerance)
-    integers, positions = quantize(quantizer, scores, tolerance)
+    integers, positions, _ = quantize(quantizer, scores, tolerance)
     assert not len(positions)
     restored = quantizer.to_values(integers)
     np.testing.assert_array_equal(restored[::20], scores[::20])

@@ -19,13 +19,15 @@ LIMIT = 1 << HIGH_BITS
 
 
 def there_and_back(lattice, values, tolerance):
-    high, low, positions = lattice.split(values, tolerance)
+    high, low, positions, decoded = lattice.split(values, tolerance)
     assert high.dtype == np.int32
     assert not len(high) or -LIMIT < high.min() <= high.max() < LIMIT
     assert (low is None) == (lattice.low_bits == 0)
     if low is not None:
         assert ((low >= 0) & (low < 1 << lattice.low_bits)).all()
     restored = lattice.join(high, low)
+    others = np.delete(np.arange(len(values)), positions)
+    np.testing.assert_array_equal(bits(decoded)[others], bits(restored)[others])
     assert restored.dtype == values.dtype
     patterns = bit_patterns(values)[positions]
     return restore_exceptions(restored, positions, patterns), positions
@@ -103,7 +105,7 @@ def test_lossless_float64_needs_no_exceptions():
 def test_integers_count_from_an_origin(dtype, origin):
     lattice = Lattice(AbsoluteQuantizer(dtype, 0.002), origin=origin)
     values = (np.arange(-100, 100) * 0.002 + 0.002 * origin).astype(dtype)
-    high, _, _ = lattice.split(values, abs_(1e-3))
+    high, _, _, _ = lattice.split(values, abs_(1e-3))
     assert high.tolist() == list(range(-100, 100))
     keeps(values, there_and_back(lattice, values, abs_(1e-3))[0], abs_(1e-3))
 

@@ -89,7 +89,7 @@ class ResidualCoder:
         train, held_out = split(table, seed)
         with progress_bar("residuals", shown=progress) as bar:
             task = bar.add_task("fitting", total=len(layout.order))
-            quantized = quantize_table(train, layout, tolerances)
+            quantized, _ = quantize_table(train, layout, tolerances)
             density = fit_residual_density(
                 layout,
                 predicted_integers(layout, predict(train), quantized.seed),
@@ -98,7 +98,7 @@ class ResidualCoder:
                 uses=uses * len(table) / len(train),
                 progress=lambda name: bar.update(task, advance=1, description=f"fitting: {name}"),
             )
-        quantized = quantize_table(held_out, layout, tolerances)
+        quantized, _ = quantize_table(held_out, layout, tolerances)
         given = density.given(predict(held_out)).with_dither(quantized.seed)
         total = given.bits(quantized.integers, quantized.counts)
         bits = {name: round(of / len(held_out), 2) for name, of in total.items()}

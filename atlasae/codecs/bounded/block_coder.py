@@ -6,15 +6,19 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from atlasae.codecs.bounded.keeping import keep, with_exact
+from atlasae.codecs.bounded.keeping import keep
 from atlasae.codecs.bounded.payload import LARGEST_BLOCK, PayloadCoder
-from atlasae.codecs.bounded.quantized_table import quantize_table, restore_table, with_corrections
+from atlasae.codecs.bounded.quantized_table import (
+    corrected,
+    quantize_table,
+    restore_table,
+    with_corrections,
+)
 from atlasae.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from atlasae.codecs.bounded.keeping import Rows
     from atlasae.coding.blocks import Block
     from atlasae.density.jet_density import JetDensity
     from atlasae.jets.table import Table
@@ -57,27 +61,24 @@ class BlockCoder:
         """
         if len(table) > LARGEST_BLOCK:
             raise InputError(f"one event has {len(table)} jets, more than a block can hold")
-        quantized, order = self.quantize(table), None
+        layout, order = self.density.layout, None
+        quantized, decoded = quantize_table(table, layout, self.tolerances)
         if self.free:
             order = self._free_order(quantized)
-            quantized, table = quantized.reordered(order), table.events(order)
-
-        def code(exact: Mapping[str, Rows]) -> QuantizedJets:
-            return with_corrections(
-                with_exact(quantized, table, exact),
-                table,
-                self.density.layout.lattices,
-                self.tolerances,
-                self.corrections,
-            )
-
-        coded, cost = keep(self.quantities, table, code, self._restored)
+            quantized = quantized.reordered(order)
+            table, decoded = table.events(order), decoded.events(order)
+        found = corrected(
+            quantized, table, decoded, layout.lattices, self.tolerances, self.corrections
+        )
+        cost = keep(self.quantities, table, found)
+        coded = with_corrections(quantized, found)
         block = self._payloads.block(coded, None if order is None else start + order)
         return replace(block, cost=cost)
 
     def quantize(self, table: Table) -> QuantizedJets:
         """The integers of jets and the values that no quantizer holds, without corrections."""
-        return quantize_table(table, self.density.layout, self.tolerances)
+        quantized, _ = quantize_table(table, self.density.layout, self.tolerances)
+        return quantized
 
     def table(self, block: Block, features: Collection[str] | None) -> Table:
         """The jets of a block.
@@ -89,12 +90,9 @@ class BlockCoder:
         Raises:
             DamagedFileError: the block is damaged, or another codec wrote it.
         """
-        return self._restored(self._payloads.read(block, features))
-
-    def _restored(self, quantized: QuantizedJets) -> Table:
-        return restore_table(
-            quantized, self.density.layout.lattices, self.features, self.corrections
-        )
+        quantized = self._payloads.read(block, features)
+        lattices = self.density.layout.lattices
+        return restore_table(quantized, lattices, self.features, self.corrections)
 
     def _free_order(self, quantized: QuantizedJets) -> Integers:
         """The order in which the events of a block are coded."""

@@ -245,7 +245,7 @@ class BoundedCodec(Codec):
         train, held_out = split(table, self.seed)
         with progress_bar("densities", shown=progress) as bar:
             task = bar.add_task("fitting", total=3 * len(self.features_) + 1)
-            quantized = quantize_table(train, layout, self.tolerances_)
+            quantized, _ = quantize_table(train, layout, self.tolerances_)
             density = fit_jet_density(
                 layout,
                 quantized.integers,
@@ -255,7 +255,7 @@ class BoundedCodec(Codec):
                     task, advance=1, description=f"fitting: {group} jet, {feature}"
                 ),
             )
-        quantized = quantize_table(held_out, layout, self.tolerances_)
+        quantized, _ = quantize_table(held_out, layout, self.tolerances_)
         total = density.bits(quantized.integers, quantized.counts)
         self.bits_ = {name: round(bits / len(held_out), 2) for name, bits in total.items()}
         self._coder = self._coder_of(density)

@@ -2,54 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from atlasae.coding.blocks import Cost
 from atlasae.jets.per_event import reduced
-from atlasae.jets.table import Table, rows_of_events
+from atlasae.jets.table import Table
+from atlasae.quantization.corrections import overrides_of
 from atlasae.quantization.quantized import encode_exceptions
 from atlasae.quantization.quantizer import bit_patterns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from atlasae.quantization.quantities import Quantity
-    from atlasae.quantization.quantized import QuantizedJets
-    from atlasae.types import BitPatterns, Values
+    from atlasae.quantization.corrections import Corrected
+    from atlasae.quantization.quantities import Originals, Quantity
+    from atlasae.types import BitPatterns, Integers, Values
 
     Rows = NDArray[np.bool_]
 
 
-def with_exact(quantized: QuantizedJets, table: Table, exact: Mapping[str, Rows]) -> QuantizedJets:
-    """The same jets with more exceptions.
-
-    Args:
-        quantized: the jets of the table, in its order.
-        table: the originals.
-        exact: which rows are to be exact, by feature.
-    """
-    exceptions = dict(quantized.exceptions)
-    for name, rows in exact.items():
-        known, _ = exceptions.get(name, (np.zeros(0, np.int64), None))
-        if len(positions := np.union1d(np.flatnonzero(rows), known)):
-            exceptions[name] = positions, _patterns(table.columns[name])[positions]
-    in_order = {name: exceptions[name] for name in quantized.integers if name in exceptions}
-    return replace(quantized, exceptions=in_order)
-
-
-def keep(
-    quantities: Sequence[Quantity],
-    table: Table,
-    code: Callable[[Mapping[str, Rows]], QuantizedJets],
-    restore: Callable[[QuantizedJets], Table],
-) -> tuple[QuantizedJets, Cost]:
-    """Code jets so that quantities are kept, with few exact values.
+def keep(quantities: Sequence[Quantity], table: Table, corrected: Mapping[str, Corrected]) -> Cost:
+    """Make few values exact so that quantities are kept.
 
     Where a quantity of an event is not kept, one feature that it depends on becomes exact in this
     event, the one that brings the quantity nearest to the original; of a quantity of jets, in this
@@ -60,63 +37,90 @@ def keep(
     Args:
         quantities: to keep.
         table: the original jets.
-        code: makes integers of them, given which rows are to be exact, by feature.
-        restore: makes jets of these; those of one event do not depend on other events.
+        corrected: what decoding gives of each feature; values are made exact here.
 
     Returns:
-        What ``code`` made, and what it costs.
+        What it costs.
     """
-    first = quantized = code({})
     if not quantities:
-        return first, Cost()
-    names = list(table.columns)
-    exact = {
-        name: np.zeros(len(table), bool)
-        for name in chain(*(quantity.expression.features(names) for quantity in quantities))
-    }
-    decoded = restore(quantized)
-    events = np.flatnonzero(_broken_events(quantities, table, decoded))
+        return Cost()
+    size, number = _size(corrected), 0
+    events = _broken_events(quantities, table, _decoded(table, corrected))
     while len(events):
-        before, after = table.events(events), decoded.events(events)
-        jets = events if table.counts is None else rows_of_events(table.counts, events)
-        for name, rows in _exact_rows(quantities, before, after).items():
-            exact[name][jets[rows]] = True
-        quantized = code(exact)
-        decoded = restore(quantized)
-        events = events[_broken_events(quantities, before, decoded.events(events))]
-    return quantized, _cost(table, exact, first, quantized)
+        number += len(events)
+        before, after = _of_events(table, _decoded(table, corrected), events)
+        jets = table.rows_of(events)
+        more = [
+            corrected[name].make_exact(jets[rows])
+            for name, rows in _exact_rows(quantities, before, after).items()
+        ]
+        if not any(more):  # no quantity that was kept has changed
+            break
+        _, after = _of_events(table, _decoded(table, corrected), events)
+        events = events[_broken_events(quantities, before, after)]
+    return Cost(number, _size(corrected) - size)
+
+
+def _decoded(table: Table, corrected: Mapping[str, Corrected]) -> Table:
+    """What decoding gives of the jets of a table."""
+    return Table({name: corrected[name].values for name in table.columns}, table.counts)
+
+
+def _of_events(before: Table, after: Table, events: Integers) -> tuple[Table, Table]:
+    """Some events of the originals, and of the same jets, decoded."""
+    rows = before.rows_of(events)
+    counts = None if before.counts is None else before.counts[events]
+    return Table(before.rows(rows).columns, counts), Table(after.rows(rows).columns, counts)
+
+
+def _size(corrected: Mapping[str, Corrected]) -> int:
+    """Bytes that exact values take."""
+    return len(encode_exceptions(overrides_of(corrected)))
+
+
+def _broken_events(quantities: Sequence[Quantity], before: Table, after: Table) -> Integers:
+    """The events, or jets without events, in which a quantity is not kept."""
+    found = np.zeros(len(before) if before.counts is None else len(before.counts), bool)
+    for quantity in quantities:
+        if (some := quantity.doubtful(before, after)) is not None:
+            one, other = _of_events(before, after, some)
+            found[some] |= quantity.originals(one).broken(other)
+            continue
+        original = quantity.originals(before)
+        broken = original.broken(after)
+        in_events = original.of_events or before.counts is None
+        found |= broken if in_events else _events_of(broken, before)
+    return np.flatnonzero(found)
 
 
 def _exact_rows(quantities: Sequence[Quantity], before: Table, after: Table) -> dict[str, Rows]:
     """Which rows of some events have to be exact, by feature, so that their quantities are kept."""
     exact = {name: np.zeros(len(before), bool) for name in before.columns}
-    while _broken_events(quantities, before, after).any():
-        for quantity in quantities:
-            for name, rows in _best_features(quantity, before, after):
+    originals = [quantity.originals(before) for quantity in quantities]
+    is_kept = False
+    while not is_kept:
+        is_kept = True
+        for original in originals:
+            broken = original.broken(after)
+            if not broken.any():
+                continue
+            is_kept = False
+            for name, rows in _best_features(original, broken, before, after):
                 exact[name] |= rows
                 mended = np.where(rows, before.columns[name], after.columns[name])
                 after = Table(after.columns | {name: mended}, after.counts)
     return {name: rows for name, rows in exact.items() if rows.any()}
 
 
-def _broken_events(quantities: Sequence[Quantity], before: Table, after: Table) -> Rows:
-    """The events, or jets without events, in which a quantity is not kept."""
-    found = np.zeros(len(before) if before.counts is None else len(before.counts), bool)
-    for quantity in quantities:
-        broken, of_events = quantity.broken(before, after)
-        found |= broken if of_events or before.counts is None else _events_of(broken, before)
-    return found
-
-
-def _best_features(quantity: Quantity, before: Table, after: Table) -> Iterator[tuple[str, Rows]]:
+def _best_features(
+    original: Originals, broken: Rows, before: Table, after: Table
+) -> Iterator[tuple[str, Rows]]:
     """For each event, or jet, whose quantity is not kept: one more feature, and its jets."""
-    broken, of_events = quantity.broken(before, after)
-    features = quantity.expression.features(list(before.columns))
+    of_events, features = original.of_events, original.features
+    of_trials = np.minimum(original.errors_with(before, after), np.finfo(float).max)
     differ, errors = [], []
-    for name in features:
+    for name, error in zip(features, of_trials, strict=True):
         rows = _patterns(before.columns[name]) != _patterns(after.columns[name])
-        trial = Table(after.columns | {name: before.columns[name]}, after.counts)
-        error = np.minimum(quantity.errors(before, trial)[0], np.finfo(float).max)
         differ.append(rows)
         errors.append(np.where(_events_of(rows, before) if of_events else rows, error, np.inf))
     best = np.argmin(errors, axis=0)
@@ -129,15 +133,6 @@ def _best_features(quantity: Quantity, before: Table, after: Table) -> Iterator[
         if before.counts is not None:
             by_others = broken & ~np.logical_or.reduce(differ)
             yield name, differ[i] & _jets_of(_events_of(by_others, before), before)
-
-
-def _cost(
-    table: Table, exact: Mapping[str, Rows], first: QuantizedJets, last: QuantizedJets
-) -> Cost:
-    rows = np.logical_or.reduce(list(exact.values()))
-    number = int((rows if table.counts is None else _events_of(rows, table)).sum())
-    sizes = [len(encode_exceptions(one.exceptions)) for one in (first, last)]
-    return Cost(number, sizes[1] - sizes[0])
 
 
 def _jets_of(events: Rows, table: Table) -> Rows:

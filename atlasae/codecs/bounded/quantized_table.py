@@ -10,7 +10,7 @@ import numpy as np
 from atlasae.density.feature_layout import FeatureLayout, coding_order
 from atlasae.errors import located
 from atlasae.jets.table import Table
-from atlasae.quantization.corrections import code, restore
+from atlasae.quantization.corrections import Corrected, overrides_of, restore
 from atlasae.quantization.dither import key_of, seed_of
 from atlasae.quantization.fitting import fit_quantizer
 from atlasae.quantization.jet_order import JetOrder
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from atlasae.quantization.corrections import Correction
     from atlasae.quantization.tolerance import Tolerance
     from atlasae.types import Values
+
+_NO_EXCEPTIONS = (np.zeros(0, np.int64), None)
 
 
 def fit_lattices(
@@ -55,7 +57,7 @@ def fit_lattices(
 
 def quantize_table(
     table: Table, layout: FeatureLayout, bounds: Mapping[str, Tolerance]
-) -> QuantizedJets:
+) -> tuple[QuantizedJets, Table]:
     """Integers, the low bits of the widest, and the exceptions, without corrections.
 
     Args:
@@ -63,16 +65,19 @@ def quantize_table(
         layout: of the features, with their lattices.
         bounds: the tolerance of each feature.
 
+    Returns:
+        These, and the values that they stand for, without corrections.
+
     Raises:
         InputError: a feature has another dtype than that of its lattice.
     """
-    integers, low, exceptions = {}, {}, {}
+    integers, low, exceptions, decoded = {}, {}, {}, {}
     seed = seed_of(table.columns) if layout.has_dither else None
     for number, (name, lattice) in enumerate(layout.lattices.items()):
         values = table.columns[name]
         with located(f"feature {name!r}"):
-            high, bits, positions = lattice.split(values, bounds[name], key_of(seed, number))
-            patterns = bit_patterns(lattice.quantizer.check_dtype(values))
+            found = lattice.split(values, bounds[name], key_of(seed, number))
+        high, bits, positions, decoded[name] = found
         if name == layout.phi and layout.circle:
             beyond = np.flatnonzero(np.abs(high) > layout.circle // 2)
             positions = np.union1d(positions, beyond)
@@ -81,9 +86,12 @@ def quantize_table(
         if bits is not None:
             low[name] = bits
         if len(positions):
-            exceptions[name] = positions, patterns[positions]
+            patterns = bit_patterns(lattice.quantizer.check_dtype(values))[positions]
+            exceptions[name] = positions, patterns
+            bit_patterns(decoded[name])[positions] = patterns
     counts = None if table.counts is None else table.counts.astype(np.int64)
-    return QuantizedJets(integers, low, exceptions, counts, seed)
+    quantized = QuantizedJets(integers, low, exceptions, counts, seed)
+    return quantized, Table(decoded, counts)
 
 
 def corrections_of(
@@ -112,35 +120,44 @@ def corrections_of(
     return corrections
 
 
-def with_corrections(
+def corrected(
     quantized: QuantizedJets,
     table: Table,
+    decoded: Table,
     lattices: Mapping[str, Lattice],
     bounds: Mapping[str, Tolerance],
     corrections: Mapping[str, Sequence[Correction]],
-) -> QuantizedJets:
-    """The same jets with what their corrections need to know, and the values that these do not mend.
+) -> dict[str, Corrected]:
+    """The corrected values of each feature.
 
     Args:
         quantized: the jets of the table, in its order.
         table: the originals.
+        decoded: what the integers stand for.
         lattices: of all columns, in the order of coding.
         bounds: the tolerance of each column.
         corrections: by feature.
     """
-    coded, overrides = {}, {}
-    for number, (name, lattice) in enumerate(lattices.items()):
-        if name not in corrections:
-            continue
-        values = lattice.quantizer.check_dtype(table.columns[name])
-        decoded = _joined(quantized, name, number, lattice)
-        exceptions, _ = quantized.exceptions.get(name, (np.zeros(0, np.int64), None))
-        coded[name], rows = code(
-            corrections[name], values, decoded, quantized.counts, bounds[name], exceptions
+    return {
+        name: Corrected(
+            corrections.get(name, ()),
+            lattice.quantizer.check_dtype(table.columns[name]),
+            decoded.columns[name],
+            quantized.counts,
+            bounds[name],
+            quantized.exceptions.get(name, _NO_EXCEPTIONS)[0],
         )
-        if len(rows):
-            overrides[name] = rows, bit_patterns(values)[rows]
-    return replace(quantized, corrections=coded, overrides=overrides)
+        for name, lattice in lattices.items()
+    }
+
+
+def with_corrections(quantized: QuantizedJets, found: Mapping[str, Corrected]) -> QuantizedJets:
+    """The same jets with what their corrections need to know, and the values that these do not mend."""
+    return replace(
+        quantized,
+        corrections={name: one.data for name, one in found.items() if one.data},
+        overrides=overrides_of(found),
+    )
 
 
 def _joined(quantized: QuantizedJets, name: str, number: int, lattice: Lattice) -> Values:

@@ -130,8 +130,8 @@ def test_check_compares_them(source, small, step_size):
 
 
 def test_check_finds_those_that_are_not_kept(source, tmp_path, monkeypatch):
-    def forget(quantities, table, code, restore):
-        return code({}), keeping.Cost()
+    def forget(quantities, table, corrected):
+        return keeping.Cost()
 
     monkeypatch.setattr("atlasae.codecs.bounded.block_coder.keep", forget)
     compress(source, tmp_path / "b.root", codec=Codec.bounded(keep="Jet_m_jj: 1e-3"), pack="all")
