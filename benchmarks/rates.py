@@ -80,14 +80,16 @@ def density_of(codec: BoundedCodec, table: Table) -> tuple[int, float, dict[str,
     """Bytes of the jet counts, cross-entropy in bits with the counts, and the integers."""
     coder = codec._fitted  # noqa: SLF001  (not public)
     density, quantized = coder.density, coder.quantize(table)
-    cross_entropy = sum(density.bits(quantized.integers, quantized.counts).values())
+    lengths = density.code_lengths(quantized.integers, quantized.counts)
+    cross_entropy = float(sum(of.sum() for of in lengths.values()))
     count_bytes = 0
     if (counts := quantized.counts) is not None:
         writer = EntropyEncoder()
         density.code_counts(writer, counts, len(counts))
         count_bytes = len(writer.to_bytes())
         numbers = counts.astype(np.int32)
-        cross_entropy += density.jets_per_event.bits(numbers, ColumnInputs([]))
+        of_counts = density.jets_per_event.code_lengths(numbers, ColumnInputs([]))
+        cross_entropy += float(of_counts.sum())
     return count_bytes, cross_entropy, peers.columns_of(codec, table)
 
 

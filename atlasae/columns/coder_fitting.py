@@ -169,7 +169,8 @@ def fit_tabulated(high: Integers32, given: Given, uses: float) -> tuple[Tabulate
     rows = [term_integers(term, given.rows, given.known)[pool.judged] for term in terms]
     inputs = np.stack(rows) if rows else np.zeros((0, len(values)), np.int32)
     density = fit_given_bins(values, bins, inputs, uses)
-    total = density.bits(values, ColumnInputs(rows)) * uses + stored_bits(density)
+    lengths = density.code_lengths(values, ColumnInputs(rows))
+    total = float(lengths.sum()) * uses + stored_bits(density)
     return _asking_only(density, terms), total / uses * len(high) / len(values)
 
 

@@ -46,9 +46,9 @@ class Coin:
         return coder.uniform(1, count, values)
 
     @staticmethod
-    def bits(values: Integers32, inputs: Inputs) -> float:  # noqa: ARG004
-        """One bit for each sign."""
-        return float(len(values))
+    def code_lengths(values: Integers32, inputs: Inputs) -> Floats:  # noqa: ARG004
+        """One bit for each sign, shape (n,)."""
+        return np.ones(len(values))
 
 
 @dataclass(frozen=True)
@@ -92,11 +92,12 @@ class Conditional:
             cut_row(inputs.row(cut.input), cut.start, cut.shift, row)
         return self.tree.find(cells)
 
-    def bits(self, values: Integers32, inputs: Inputs) -> float:
-        """Cross-entropy of integers in bits, summed: what coding them should take."""
+    def code_lengths(self, values: Integers32, inputs: Inputs) -> Floats:
+        """What coding each integer should take, in bits, shape (n,): -log2 of its probability."""
         bins, leaves = self.bins.find(values), self.find_leaves(len(values), inputs)
-        own = -np.log2(self.leaves.tables.shares())[leaves, bins]
-        return float((own + self.bins.kinds.widths[bins]).sum())
+        lengths: Floats = -np.log2(self.leaves.tables.shares())[leaves, bins]
+        lengths += self.bins.kinds.widths[bins]
+        return lengths
 
     def shares(self, inputs: Inputs) -> Floats:
         """Probabilities of the bins for a single column of inputs; they sum to one, exactly."""

@@ -12,7 +12,7 @@ from atlasae.density.bins import Bins
 from atlasae.density.conditional import Coin, Conditional
 from atlasae.density.event_inputs import ColumnInputs
 from atlasae.density.group_coding import code_ranks
-from atlasae.density.jet_ranks import RANK_GROUPS
+from atlasae.density.jet_ranks import RANK_GROUPS, JetRanks
 from atlasae.density.leaf_tables import LeafTables
 from atlasae.density.traversal import RankByRank, traverse
 from atlasae.density.trees import Tree
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from atlasae.density.conditional import Inputs
     from atlasae.density.feature_layout import FeatureLayout
     from atlasae.density.visitor import Visit
-    from atlasae.types import Classes, Columns, Integers, Integers32
+    from atlasae.types import Classes, Columns, Floats, Integers, Integers32
 
 MOST_COUNTS = 200  # up to this number of jets per event, each number has a bin of its own
 _COUNT_BITS = 24  # of the number of jets in an event
@@ -151,13 +151,19 @@ class JetDensity:
                 visitor.code_cells(size, leading[sizes == size], columns)
         return traverse(visitor, self.layout, sizes, columns, jets)
 
-    def bits(self, columns: Columns, counts: Integers | None) -> dict[str, float]:
-        """Cross-entropy of jets by feature, in bits summed over the jets."""
-        visitor = CrossEntropyVisitor(self)
+    def code_lengths(self, columns: Columns, counts: Integers | None) -> dict[str, Floats]:
+        """What coding each jet should take, in bits by feature: -log2 of its probability.
+
+        Args:
+            columns: integers by feature, shape (jets,).
+            counts: number of jets per event; None for jets without events.
+        """
+        visitor = CodeLengthVisitor(self)
         jets = len(next(iter(columns.values())))
-        for _ in traverse(visitor, self.layout, self._events(counts, jets), columns, jets):
+        sizes = self._events(counts, jets)
+        for _ in traverse(visitor, self.layout, sizes, columns, jets):
             pass
-        return visitor.total
+        return visitor.in_file(JetRanks.of(sizes, jets))
 
     def conditional(self, group: str, feature: str) -> Conditional:
         """The distribution of a feature; where a group has none, the table of an earlier group."""
@@ -285,11 +291,11 @@ class FreeOrderVisitor(CodingVisitor):
 
 
 @dataclass
-class CrossEntropyVisitor(RankByRank):
-    """Sums the cross-entropy of each feature, in bits."""
+class CodeLengthVisitor(RankByRank):
+    """Collects the code lengths of each feature, in bits, in the order of the visits."""
 
     density: JetDensity
-    total: dict[str, float] = field(default_factory=dict)
+    lengths: dict[str, list[Floats]] = field(default_factory=dict)
 
     def visit(
         self,
@@ -300,8 +306,20 @@ class CrossEntropyVisitor(RankByRank):
         inputs: Inputs,
     ) -> Integers32:
         assert values is not None
-        bits = self.density.distribution(group, feature).bits(values, inputs)
-        if feature == SIGN:
-            feature = self.density.layout.eta or SIGN
-        self.total[feature] = self.total.get(feature, 0.0) + bits
+        lengths = self.density.distribution(group, feature).code_lengths(values, inputs)
+        self.lengths.setdefault(feature, []).append(lengths)
         return values
+
+    def in_file(self, ranks: JetRanks) -> dict[str, Floats]:
+        """The code lengths by feature in the order of the file, that of a sign with its feature."""
+        layout = self.density.layout
+        ordered = {}
+        for feature in layout.order:
+            lengths = np.concatenate([np.zeros(0), *self.lengths.get(feature, [])])
+            if feature == layout.eta and SIGN in self.lengths:
+                lengths[: ranks.count(0)] += self.lengths[SIGN][0]
+            if feature in layout.momentum and ranks.rows is not None:
+                by_rank, lengths = lengths, np.empty(len(lengths))
+                lengths[ranks.rows] = by_rank
+            ordered[feature] = lengths
+        return ordered

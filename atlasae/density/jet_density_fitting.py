@@ -46,7 +46,7 @@ def fit_jet_density(
         >>> layout = FeatureLayout.of({"n": Lattice(IntegerQuantizer("int32"))})
         >>> columns = {"n": np.arange(1000, dtype=np.int32)}
         >>> density = fit_jet_density(layout, columns, None)
-        >>> round(density.bits(columns, None)["n"] / 1000, 1)
+        >>> float(density.code_lengths(columns, None)["n"].mean().round(1))
         10.0
     """
     recorder = RecordingVisitor()
@@ -71,8 +71,8 @@ def _is_worth_storing(
     uses: float,
 ) -> bool:
     """Whether a density saves more bits, compared with a stored one, than it takes to store."""
-    saved = stored.bits(values, inputs) - learned.bits(values, inputs)
-    return uses * saved > stored_bits(learned)
+    before, after = (of.code_lengths(values, inputs).sum() for of in (stored, learned))
+    return bool(uses * (before - after) > stored_bits(learned))
 
 
 @dataclass

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from atlasae.coding.entropy import EntropyCoder
     from atlasae.density.conditional import Conditional, Inputs
     from atlasae.density.feature_layout import FeatureLayout
-    from atlasae.types import Columns, Integers, Integers32, Values
+    from atlasae.types import Columns, Floats, Integers, Integers32, Values
 
     Visit = Callable[[str, Integers32 | None, Inputs], Integers32]
 
@@ -72,17 +72,21 @@ class ResidualDensity(JetDensity):
 
         return self._traverse(visit, columns)
 
-    def bits(self, columns: Columns, counts: Integers | None) -> dict[str, float]:  # noqa: ARG002
-        total = {}
+    def code_lengths(
+        self,
+        columns: Columns,
+        counts: Integers | None,  # noqa: ARG002
+    ) -> dict[str, Floats]:
+        lengths = {}
 
         def visit(feature: str, residuals: Integers32 | None, inputs: Inputs) -> Integers32:
             assert residuals is not None
-            total[feature] = self.conditionals[OTHERS, feature].bits(residuals, inputs)
+            lengths[feature] = self.conditionals[OTHERS, feature].code_lengths(residuals, inputs)
             return residuals
 
         for _ in self._traverse(visit, columns):
             pass
-        return total
+        return lengths
 
     def _traverse(self, visit: Visit, columns: Columns | None) -> Iterator[tuple[str, Integers32]]:
         predicted = predicted_integers(self.layout, self.prediction, self.seed)
@@ -158,7 +162,8 @@ def fit_residual_density(
         >>> layout = FeatureLayout.of({"n": Lattice(IntegerQuantizer("int32"))})
         >>> columns = {"n": np.arange(4000, dtype=np.int32)}
         >>> density = fit_residual_density(layout, {"n": columns["n"] // 4 * 4}, columns, None)
-        >>> round(density.given({"n": columns["n"] // 4 * 4}).bits(columns, None)["n"] / 4000, 1)
+        >>> given = density.given({"n": columns["n"] // 4 * 4})
+        >>> float(given.code_lengths(columns, None)["n"].mean().round(1))
         2.0
     """
     conditionals: dict[tuple[str, str], Conditional] = {}

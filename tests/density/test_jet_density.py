@@ -109,7 +109,8 @@ def test_jets_of_every_kind_come_back(case, kind):
 def test_a_reader_gives_what_was_written_whatever_was_fitted(case, fitted):
     columns = integers(JETS)
     check(model(fitted), columns, CASES[case])
-    assert np.isfinite(sum(model(fitted).bits(columns, CASES[case]).values()))
+    lengths = model(fitted).code_lengths(columns, CASES[case]).values()
+    assert all(of.shape == (JETS,) and np.isfinite(of).all() for of in lengths)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -152,8 +153,21 @@ def test_a_fitted_density_codes_with_its_cross_entropy():
     density = fit_jet_density(layout(), columns, counts)
     encoder = EntropyEncoder()
     dict(density.code(encoder, counts, columns, 20_000))
-    ideal = sum(density.bits(columns, counts).values())
+    ideal = sum(lengths.sum() for lengths in density.code_lengths(columns, counts).values())
     assert ideal <= 8 * len(encoder.to_bytes()) <= 1.001 * ideal + 300
+
+
+def test_the_code_length_of_a_jet_stands_in_its_row():
+    counts = np.array([2, 1, 3, 0, 2] * 500)
+    columns = integers(4000)
+    density = fit_jet_density(layout(), columns, counts)
+    row = 1005  # the last jet of an event, so that no other is coded given it
+    moved = {name: values.copy() for name, values in columns.items()}
+    moved["eta"][row] += 1 << 20
+    before, after = (density.code_lengths(of, counts) for of in (columns, moved))
+    assert after["eta"][row] > before["eta"][row] + 10
+    changed = {name: np.flatnonzero(after[name] != before[name]).tolist() for name in columns}
+    assert changed == {name: [row] if name == "eta" else [] for name in columns}
 
 
 @settings(max_examples=30)

@@ -100,8 +100,8 @@ class ResidualCoder:
             )
         quantized, _ = quantize_table(held_out, layout, tolerances)
         given = density.given(predict(held_out)).with_dither(quantized.seed)
-        total = given.bits(quantized.integers, quantized.counts)
-        bits = {name: round(of / len(held_out), 2) for name, of in total.items()}
+        lengths = given.code_lengths(quantized.integers, quantized.counts)
+        bits = {name: round(float(of.mean()), 2) for name, of in lengths.items()}
         return cls(density, tuple(table.columns), tolerances, pt if keeps_order else None, bits)
 
     def block(self, table: Table, start: int, prediction: Prediction) -> Block:
