@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -115,6 +116,7 @@ def _rate(codec: atlasae.Codec) -> str:
 def _fit(codec: atlasae.Codec, jets: Any, source: str) -> None:
     with located(source):
         table = codec.select_features(jets)
+        codec.sources = (Path(source).name,)
         where = printable(source)
         _logger.info("fitting %s to %s jets of %s", codec.call, f"{len(table):,}", where)
         codec.fit(table, progress=options.shows_progress())

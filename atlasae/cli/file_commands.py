@@ -36,7 +36,7 @@ _PACK_HELP = (
 @click.option(
     "--codec",
     type=click.Path(),
-    help="File of atlasae fit or train, or a compressed file: its codecs are used, none is trained.",
+    help="File of atlasae fit or train, a compressed file, or pretrained:dijets: no codec is trained.",
 )
 @click.option("--tolerance", help=f"{options.TOLERANCE_HELP}  [default: 1e-3]")
 @options.choice("--order", ORDERS, "preserved", "free: the order of the entries may change.")
@@ -249,7 +249,8 @@ def decode(
     """
     from atlasae.jets.table import save_matrix
     from atlasae.root.container.container import open_as
-    from atlasae.root.fitting.file_codecs import FileCodecs, load_codecs
+    from atlasae.root.fitting.codec_files import load_codecs
+    from atlasae.root.fitting.file_codecs import FileCodecs
 
     read = [source] if codec is None else [source, codec]
     if codec is None:

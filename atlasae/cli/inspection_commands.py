@@ -12,7 +12,9 @@ import click
 
 import atlasae
 from atlasae.cli import many_files, options
+from atlasae.codecs.pretrained import PREFIX
 from atlasae.errors import AtlasaeError, InputError
+from atlasae.source_files import CODEC, file_kind
 from atlasae.text import printable
 
 if TYPE_CHECKING:
@@ -62,8 +64,9 @@ def check(paths: many_files.Paths, step_size: str, **more: Any) -> None:
 
 
 @options.command(
-    "Show what a compressed file holds.",
+    "Show what a compressed file holds, or the model card of a codec.",
     "atlasae info small.root --card",
+    "atlasae info codec.safetensors",
     "atlasae info small.root --json",
     "atlasae info small/",
 )
@@ -87,6 +90,9 @@ def info(
 ) -> None:
     """Show what the compressed FILES hold, and the size of each part.
 
+    Of a file of codecs, which fit and train write, or of pretrained:dijets, it shows the model
+    cards: what each codec was fitted to, and how well it does where.
+
     FILES are names, patterns, or directories. Of several files there is a row for each; a file
     that cannot be read is named at the end, and the exit code is 1.
     """
@@ -94,7 +100,13 @@ def info(
 
     if card and (branches or columns):
         raise InputError("--card is shown alone: leave out --branches and --columns")
-    found = list(find_files(many_files.listed(files, lists)))
+    given = list(many_files.listed(files, lists))
+    if len(given) == 1 and (given[0].startswith(PREFIX) or file_kind(given[0]) is CODEC):
+        if branches or columns or card:
+            raise InputError("--branches, --columns and --card describe compressed files")
+        _codecs(given[0], as_json=as_json)
+        return
+    found = list(find_files(given))
     if card and len(found) == 1:
         _card(found[0], as_json=as_json)
         return
@@ -114,6 +126,19 @@ def _card(source: str, *, as_json: bool) -> None:
         click.echo(json.dumps(card.to_json(), indent=2))
     else:
         print_card(card)
+
+
+def _codecs(source: str, *, as_json: bool) -> None:
+    from atlasae.cli.model_card_output import described, print_codec
+    from atlasae.root.fitting.codec_files import codecs_by_name
+
+    codecs = codecs_by_name(source)
+    if as_json:
+        values = {name: described(codec) for name, codec in codecs.items()}
+        click.echo(json.dumps({"path": source, "codecs": values}, indent=2))
+        return
+    for name, codec in codecs.items():
+        print_codec(f"{source}: {name}" if name else source, codec)
 
 
 def _info_of_many(files: Sequence[str], *, as_json: bool) -> None:

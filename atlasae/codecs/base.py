@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
 import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
-from atlasae.atomic_write import atomic_write
+import numpy as np
+
+from atlasae.codecs.model_card import ModelCard
+from atlasae.codecs.pretrained import pretrained_path
 from atlasae.codecs.registry import codec_class
-from atlasae.codecs.serialization import fingerprint, pack, pack_plain, unpack
+from atlasae.codecs.serialization import fingerprint, unpack
+from atlasae.codecs.stored import MODEL_CARD, StoredCodec
 from atlasae.coding.blocks import FINGERPRINT_BYTES
 from atlasae.errors import (
     DamagedFileError,
     InputError,
     MissingNameError,
-    NotFittedError,
     VersionError,
     located,
     require_bytes,
@@ -33,17 +35,16 @@ if TYPE_CHECKING:
 
     from atlasae.codecs.history import History
     from atlasae.codecs.registry import RegisteredCodec
-    from atlasae.codecs.serialization import Tensors
     from atlasae.coding.blocks import Block
     from atlasae.quantization.quantities import Quantity
     from atlasae.quantization.tolerance import Tolerance
-    from atlasae.types import Features, PathLike
+    from atlasae.types import Features, Floats, PathLike
 
 Storage: TypeAlias = Literal["blocks", "latents"]
 _DAMAGE = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, AssertionError)
 
 
-class Codec(ABC):
+class Codec(StoredCodec):
     """Compresses jets: ``fit`` learns from jets, ``encode`` and ``decode`` do the work.
 
     Hyperparameters are arguments of the constructor and attributes of the same name; what ``fit``
@@ -62,9 +63,13 @@ class Codec(ABC):
         cuts_: edges of which each value stays on its side, ascending, of each feature that has any.
         order_kept_: the feature whose order in events is kept; None if there is none.
         quantities_: quantities of events or of single jets that are kept.
+        bits_: bits per jet by feature on held-out training jets; empty if they are not measured.
         history_: losses of the training by epoch; None if there are none.
         collection: name of the collection that it is for, which ``save`` keeps; ``compress`` uses it
             for no other. Empty if it is not known.
+        sources: names of the files whose jets it is fitted to, for the model card.
+        model_card_: what it was fitted to, and how well it does where, which ``save`` keeps and
+            compressed files do not; None if it is not known.
 
     Example:
         >>> import atlasae
@@ -76,19 +81,15 @@ class Codec(ABC):
         True
     """
 
-    codec_id: ClassVar[str]
     bounded: ClassVar[RegisteredCodec]
     autoencoder: ClassVar[RegisteredCodec]
     features: tuple[str, ...] | None
-    features_: tuple[str, ...]
     tolerances_: Mapping[str, Tolerance] = MappingProxyType({})
     cuts_: Mapping[str, tuple[float, ...]] = MappingProxyType({})
     order_kept_: str | None = None
     quantities_: Sequence[Quantity] = ()
+    bits_: Mapping[str, float] = MappingProxyType({})
     history_: History | None = None
-    collection: str = ""
-    __signature__: ClassVar[inspect.Signature]
-    _fingerprint: bytes | None = None  # once computed; ``fit`` sets it to None again
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
         if cls is Codec:
@@ -98,14 +99,8 @@ class Codec(ABC):
             )
         return super().__new__(cls)
 
-    def __init__(self) -> None:  # noqa: B027  (else __new__ would take any arguments)
+    def __init__(self) -> None:
         """A codec without hyperparameters."""
-
-    def __init_subclass__(cls) -> None:
-        """Show the signature of ``__init__``, which has the hyperparameters, not of ``__new__``."""
-        signature = inspect.signature(cls.__init__)
-        _, *parameters = signature.parameters.values()
-        cls.__signature__ = signature.replace(parameters=parameters)
 
     @abstractmethod
     def fit(self, jets: Any, *, uses: float = 10.0, progress: bool = False) -> Self:
@@ -126,18 +121,40 @@ class Codec(ABC):
     def decode(self, encoded: Any) -> ak.Array:
         """Decode to awkward records with the fields and dtypes given to ``fit``."""
 
-    @property
-    @abstractmethod
-    def is_fitted(self) -> bool:
-        """Whether the codec has been fitted or loaded."""
+    def surprise(self, jets: Any) -> Floats:
+        """How unlike the training jets each jet is, in bits: the sum of ``surprise_by_feature``.
 
-    @abstractmethod
-    def _state(self) -> tuple[dict[str, Any], Tensors]:
-        """What was learned: JSON-ready values, and named arrays."""
+        Args:
+            jets: with at least the fitted features, flat or grouped by event.
 
-    @abstractmethod
-    def _restore(self, state: dict[str, Any], tensors: Tensors) -> None:
-        """The inverse of ``_state``, from untrusted values."""
+        Returns:
+            Shape (n,), float64; grouped jets come event by event.
+
+        Example:
+            >>> import atlasae
+            >>> jets = atlasae.read_jets(atlasae.sample())
+            >>> codec = atlasae.Codec.bounded(tolerance=1e-3).fit(jets[:15_000])
+            >>> good, shifted = jets[15_000:], jets[15_000:]
+            >>> shifted["pt"] = 1.2 * shifted.pt
+            >>> bool(codec.surprise(shifted).mean() > codec.surprise(good).mean() + 0.1)
+            True
+        """
+        bits: Floats = np.sum(list(self.surprise_by_feature(jets).values()), axis=0)
+        return bits
+
+    def surprise_by_feature(self, jets: Any) -> dict[str, Floats]:
+        """The part of each feature in the surprise of jets, in bits, each of shape (n,).
+
+        The mean over many jets, compared with that over good ones, tells whether something changed;
+        ``docs/how-to/data-quality.md`` has an example.
+
+        Raises:
+            NotFittedError: the codec is not fitted.
+            MissingNameError: a feature is missing.
+            InputError: a feature has values that the codec does not take.
+            NotImplementedError: this kind of codec does not measure it.
+        """
+        raise NotImplementedError(f"{self.call} does not measure surprise")
 
     @property
     def storage(self) -> Storage | None:
@@ -212,9 +229,7 @@ class Codec(ABC):
         """This codec, or an unfitted one with the same settings that keeps the order."""
         return self
 
-    def require_features(  # noqa: B027  (most name none)
-        self, coded: Features, every: Features, branches: Collection[str]
-    ) -> None:
+    def require_features(self, coded: Features, every: Features, branches: Collection[str]) -> None:
         """Check that what the settings say of features can be done.
 
         Args:
@@ -227,7 +242,7 @@ class Codec(ABC):
             InputError: they promise something of features that no codec takes together.
         """
 
-    def require_dtypes(self, dtypes: Mapping[str, str]) -> None:  # noqa: B027  (most take any)
+    def require_dtypes(self, dtypes: Mapping[str, str]) -> None:
         """Check that a fitted codec can encode columns of these dtypes, by feature.
 
         Raises:
@@ -274,69 +289,6 @@ class Codec(ABC):
                 " the others"
             )
 
-    def get_config(self) -> dict[str, Any]:
-        """The hyperparameters, JSON-ready; ``from_config`` makes an equal codec of them."""
-        names = inspect.signature(type(self)).parameters
-        values = {name: getattr(self, name) for name in names}
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """An unfitted codec with these hyperparameters."""
-        return cls(**config)
-
-    @property
-    def call(self) -> str:
-        """The call that makes this codec, without the hyperparameters that have their default."""
-        shown = [
-            f"{name}={getattr(self, name)!r}"
-            for name, parameter in inspect.signature(type(self)).parameters.items()
-            if getattr(self, name) != parameter.default
-        ]
-        return f"Codec.{self.codec_id}({', '.join(shown)})"
-
-    def __repr__(self) -> str:
-        fitted = f"fitted to {', '.join(self.features_)}" if self.is_fitted else "not fitted"
-        return f"<{self.call}, {fitted}>"
-
-    def require_fitted(self) -> None:
-        """Raise NotFittedError if the codec is not fitted."""
-        if not self.is_fitted:
-            raise NotFittedError(f"{self.call} is not fitted: call fit(jets), or Codec.load(file)")
-
-    def to_bytes(self) -> bytes:
-        """The fitted codec in its stored form: safetensors with a JSON header, compressed.
-
-        Raises:
-            NotFittedError: the codec is not fitted.
-        """
-        self.require_fitted()
-        state, tensors = self._state()
-        return pack(self._header(state), tensors)
-
-    @property
-    def fingerprint(self) -> bytes:
-        """A few bytes that identify the fitted codec, saved and loaded or not: streams carry them.
-
-        Raises:
-            NotFittedError: the codec is not fitted.
-        """
-        self.require_fitted()
-        if self._fingerprint is None:
-            state, tensors = self._state()
-            self._fingerprint = fingerprint(self._header(state), tensors)[:FINGERPRINT_BYTES]
-        return self._fingerprint
-
-    def decoder_bytes(self) -> bytes:
-        """What a compressed file stores of the codec: enough to decode."""
-        return self.to_bytes()
-
-    def _header(self, state: dict[str, Any]) -> dict[str, Any]:
-        """What is stored beside the arrays: the hyperparameters that were set, and the state."""
-        parameters = inspect.signature(type(self)).parameters
-        config = {k: v for k, v in self.get_config().items() if v != parameters[k].default}
-        return {"codec": self.codec_id, "config": config, "state": state}
-
     @staticmethod
     def from_bytes(data: bytes) -> Codec:
         """The inverse of ``to_bytes``, for any codec; the bytes need not be trusted.
@@ -352,30 +304,17 @@ class Codec(ABC):
         if "trees" in header:
             raise InputError("these are the codecs of whole files: FileCodecs.load reads them")
         try:
-            collection = str(header.pop("collection", ""))
+            collection, card = str(header.pop("collection", "")), header.pop(MODEL_CARD, None)
             codec: Codec = codec_class(header["codec"]).from_config(header["config"])
             codec._restore(header["state"], tensors)
             codec._fingerprint = fingerprint(header, tensors)[:FINGERPRINT_BYTES]
             codec.collection = collection
+            codec.model_card_ = ModelCard.from_json(card) if card else None
         except (MissingNameError, VersionError):
             raise
         except (*_DAMAGE, RecursionError) as error:
             raise DamagedFileError(f"the stored codec is damaged: {error!r}") from error
         return codec
-
-    def save(self, path: PathLike, *, force: bool = True) -> None:
-        """Write the fitted codec to a file that ``Codec.load`` reads: plain safetensors.
-
-        Raises:
-            NotFittedError: the codec is not fitted.
-            TargetExistsError: the file exists and ``force`` is false.
-        """
-        self.require_fitted()
-        state, tensors = self._state()
-        made_for = {"collection": self.collection} if self.collection else {}
-        data = pack_plain(self._header(state) | made_for, tensors)
-        with atomic_write(path, force=force) as unfinished:
-            unfinished.write_bytes(data)
 
     @staticmethod
     def load(path: PathLike) -> Codec:
@@ -393,3 +332,28 @@ class Codec(ABC):
         data = read_whole_file(path, "codec file")
         with located(os.fspath(path)):
             return Codec.from_bytes(data)
+
+    @staticmethod
+    def pretrained(name: str, kind: str = "bounded") -> Codec:
+        """A fitted codec that is part of the package, with its model card.
+
+        On jets unlike those that it was fitted to a bounded codec keeps its tolerance, and takes more
+        bits; the errors of an autoencoder grow.
+
+        Args:
+            name: of the kind of jets: ``dijets``, hard QCD dijets at 13 TeV from Pythia 8, anti-kt
+                with R = 0.4 and pt > 20 GeV, float32, in GeV.
+            kind: ``bounded``, with a tolerance of 1e-3, or ``autoencoder``, with three latents.
+
+        Raises:
+            MissingNameError: there is none of this name and kind; the message names those there are.
+
+        Example:
+            >>> import atlasae
+            >>> import awkward as ak
+            >>> codec = atlasae.Codec.pretrained("dijets")
+            >>> jets = atlasae.read_jets(atlasae.sample(), entry_stop=1000)
+            >>> len(codec.encode(jets)) < 6 * int(ak.count(jets.pt))  # of 16 bytes each
+            True
+        """
+        return Codec.load(pretrained_path(name, kind))

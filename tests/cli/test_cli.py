@@ -31,6 +31,22 @@ def codec_file(codec, tmp_path_factory):
     return path
 
 
+def test_info_shows_the_model_cards_of_codecs(run, events_file, tmp_path):
+    one, all_ = tmp_path / "one.safetensors", tmp_path / "all.safetensors"
+    run("fit", events_file, one, "--collection", "Jet")
+    run("fit", events_file, all_)
+    for path in (one, all_):
+        shown = run("info", path).output
+        assert "Jet: Codec.bounded(tolerance=0.001)" in shown
+        assert "from events.root" in shown
+        (described,) = json.loads(run("info", path, "--json").stdout)["codecs"].values()
+        card = described["model_card"]
+        assert card["measure"] == "bits per jet"
+        assert card["jets"] == 1000
+        assert described["tolerances"]["pt"] == "rel(0.001)"
+    assert "describe compressed files" in run("info", one, "--card", code=2).stderr
+
+
 def test_compress_info_decompress_compare(run, events_file, codec_file, tmp_path, few_figures):
     small, back = tmp_path / "small.root", tmp_path / "back.root"
     shown = run(

@@ -16,7 +16,7 @@ import pytest
 from safetensors.numpy import load, save
 
 from atlasae import Codec
-from atlasae.codecs import serialization
+from atlasae.codecs import model_card, serialization
 from atlasae.codecs.registry import codec_class
 from atlasae.codecs.serialization import DEFLATE_DICTIONARY, DIGEST_BYTES, MAGIC
 from atlasae.errors import (
@@ -28,6 +28,7 @@ from atlasae.errors import (
     TargetExistsError,
     VersionError,
 )
+from atlasae.jets.table import to_table
 from tests.helpers import make_jets
 
 CODECS = {
@@ -101,6 +102,61 @@ def test_a_saved_codec_has_the_same_bytes_each_time(trained, tmp_path):
     for number in range(8):
         trained.save(tmp_path / str(number))
     assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+
+
+def test_surprise_has_a_number_for_each_jet_in_the_order_of_the_events(trained, events):
+    by_feature, bits = trained.surprise_by_feature(events), trained.surprise(events)
+    assert set(by_feature) == set(trained.features_)
+    assert bits.shape == (ak.count(events.pt),)
+    np.testing.assert_allclose(bits, sum(by_feature.values()))
+    reversed_events = trained.surprise(events[::-1])
+    sizes = np.asarray(ak.num(events))
+    sums = [
+        ak.sum(ak.unflatten(b, n), axis=1)
+        for b, n in ((bits, sizes), (reversed_events, sizes[::-1]))
+    ]
+    # a dither of each row moves values by less than a step
+    np.testing.assert_allclose(sums[0], sums[1][::-1], atol=12 * sizes.max())
+
+
+def test_surprise_is_measured_again_after_loading(trained, jets, tmp_path):
+    trained.save(tmp_path / "codec")
+    np.testing.assert_array_equal(
+        Codec.load(tmp_path / "codec").surprise(jets), trained.surprise(jets)
+    )
+
+
+def test_the_model_card_travels_with_a_saved_codec_alone(trained, jets, tmp_path):
+    trained.save(tmp_path / "codec")
+    card = Codec.load(tmp_path / "codec").model_card_
+    assert card == trained.model_card_
+    assert card.jets == len(jets["pt"])
+    assert card.ranges["pt"][2] == pytest.approx(jets["pt"].max(), rel=1e-3)
+    assert {one.of for one in card.quality} == {"", "pt", "abs(eta)"}
+    for of in ("pt", "abs(eta)"):
+        assert sum(one.jets for one in card.quality if one.of == of) == card.tested
+    for name, worst in card.worst.items():
+        assert worst.values[name] >= card.quality[0].values[name] > 0
+    assert Codec.from_bytes(trained.to_bytes()).model_card_ is None
+
+
+def test_packages_that_are_not_installed_are_not_named():
+    measure = model_card.Measure("bits", np.mean, ("numpy", "no such package"))
+    jets = to_table(make_jets(20))
+    card = model_card.ModelCard.of(jets, jets, jets, measure, jets.columns, ["a.root"])
+    assert card.made_with == {"numpy": np.__version__}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"jets": "many"}, {"quality": [{"of": "pt"}]}, {"ranges": {"pt": [1]}}, {"largest": {}}],
+)
+def test_a_damaged_model_card_is_refused(trained, tmp_path, change):
+    trained.save(tmp_path / "codec")
+    header, tensors = serialization.unpack((tmp_path / "codec").read_bytes())
+    header["model card"] |= change
+    with pytest.raises(DamagedFileError):
+        Codec.from_bytes(serialization.pack_plain(header, tensors))
 
 
 def test_the_stored_decoder_decodes_the_same(trained, jets):

@@ -14,8 +14,11 @@ from atlasae.codecs.autoencoder.integer_network import (
     IntegerNetwork,
 )
 from atlasae.codecs.base import Codec
+from atlasae.codecs.model_card import ERRORS, ModelCard
 from atlasae.directories import make_directory
 from atlasae.errors import InputError, require_choice
+from atlasae.jets import metrics
+from atlasae.jets.table import Table
 
 if TYPE_CHECKING:
     from hls4ml.model.graph import ModelGraph
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
     from atlasae.codecs.autoencoder.start import Start
     from atlasae.codecs.autoencoder.training import Trainer
     from atlasae.codecs.history import History
-    from atlasae.jets.table import Table
     from atlasae.types import PathLike
 
 Part = Literal["encoder", "decoder", "both"]
@@ -177,6 +179,7 @@ class DeployableCodec(Codec):
             )
         decoder, history = self.model_.decoder, self.history_
         formats = Formats.of(encoder, self.model_.scaled(table), bits)
+        train = held_out = table
         if epochs:
             from atlasae.codecs.autoencoder.rounded_training import RoundedNetwork
             from atlasae.codecs.autoencoder.training import split_jets
@@ -194,6 +197,7 @@ class DeployableCodec(Codec):
         made = copy.copy(self)
         integers = IntegerNetwork.of(encoder, formats)
         made._take(self.model_.with_networks(integers, decoder), history)  # noqa: SLF001
+        made._measure(table, train, held_out)  # noqa: SLF001
         made._fit_coders(table, progress=progress)  # noqa: SLF001
         return made
 
@@ -252,6 +256,21 @@ class DeployableCodec(Codec):
         """Take a model, and forget what followed from another."""
         self._model, self.history_, self.features_ = model, history, model.features
         self._fingerprint = None
+
+    def _measure(self, table: Table, train: Table, held_out: Table) -> None:
+        """Measure the errors of the model, and make its card.
+
+        Args:
+            table: all jets.
+            train: those that it was trained on.
+            held_out: those to measure it on; ``train`` if there are none.
+        """
+        tested = held_out if len(held_out) else train
+        latents = self.encode_latents(tested)
+        self._model = self.model_.measured(tested, latents.matrix())
+        errors = metrics.residuals(tested, Table(self.model_.decode(latents.matrix())))
+        numbers = {name: result.by_jet for name, result in errors.items()}
+        self.model_card_ = ModelCard.of(table, train, tested, ERRORS, numbers, self.sources)
 
     @abstractmethod
     def _start(self, train: Table) -> Start:

@@ -12,6 +12,7 @@ from atlasae.codecs.autoencoder.integer_network import IntegerNetwork
 from atlasae.codecs.autoencoder.network import DenseNetwork
 from atlasae.codecs.autoencoder.scaling import Scaling, cast_feature, require_same_unit
 from atlasae.errors import InputError, NotFittedError
+from atlasae.jets.metrics import CENTRAL_68, half_width, wrap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from atlasae.codecs.serialization import Tensors
     from atlasae.jets.table import Table
     from atlasae.types import Float32s, Floats, Values
+
+_WIDTHS = "encoder.widths"  # what tells how unlike others jets are needs the encoder
+_LEAST_WIDTH = 1e-12  # of errors; a constant feature has none
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +38,8 @@ class Model:
         scaling: of the features.
         encoder: scaled features to latents; None if the model can only decode.
         decoder: latents to scaled features.
+        widths: half widths of the central 68 % of the errors of scaled features, on held-out jets;
+            empty before they are measured.
     """
 
     features: tuple[str, ...]
@@ -43,6 +49,7 @@ class Model:
     scaling: Scaling
     encoder: DenseNetwork | IntegerNetwork | None
     decoder: DenseNetwork
+    widths: tuple[float, ...] = ()
 
     def require_encoder(self) -> DenseNetwork | IntegerNetwork:
         """The network from scaled features to latents.
@@ -113,6 +120,29 @@ class Model:
             for i, (name, dtype) in enumerate(zip(self.features, self.dtypes, strict=True))
         }
 
+    def errors(self, table: Table, latents: Values) -> Floats:
+        """The errors of decoded jets, in scaled features, angles the short way, shape (n, k).
+
+        Args:
+            table: the originals.
+            latents: what they were encoded to, shape (n, latent).
+        """
+        errors = self.scaling.scaled(self.decoder(latents)) - self.scaled(table)
+        for angle in self.scaling.angles:
+            errors[:, angle] = wrap(errors[:, angle])
+        return errors
+
+    def measured(self, table: Table, latents: Values) -> Self:
+        """The same with the widths of its errors, for held-out jets; arguments as for ``errors``."""
+        errors = self.errors(table, latents)
+        widths = [max(half_width(column, CENTRAL_68), _LEAST_WIDTH) for column in errors.T]
+        return replace(self, widths=tuple(float(f"{width:.4g}") for width in widths))
+
+    def surprise(self, table: Table, latents: Values) -> dict[str, Floats]:
+        """log2(1 + (error / width)^2) of each jet by feature; arguments as for ``errors``."""
+        bits = np.log2(1 + (self.errors(table, latents) / self.widths) ** 2)
+        return dict(zip(self.features, bits.T, strict=True))
+
     def with_networks(self, encoder: DenseNetwork | IntegerNetwork, decoder: DenseNetwork) -> Self:
         """The same with other networks."""
         return replace(self, encoder=encoder, decoder=decoder)
@@ -130,6 +160,8 @@ class Model:
     def tensors(self) -> Tensors:
         """The arrays of the networks."""
         encoder = {} if self.encoder is None else self.encoder.tensors("encoder")
+        if self.encoder is not None:
+            encoder[_WIDTHS] = np.array(self.widths)
         return {**self.decoder.tensors("decoder"), **encoder}
 
     @classmethod
@@ -154,8 +186,11 @@ class Model:
         dtypes = tuple(state["dtypes"])
         if any(np.dtype(dtype).kind not in "fiub" for dtype in dtypes):
             raise InputError("a feature does not hold numbers")
-        features, unit, typical_pt = state["features"], state["unit"], state["typical_pt"]
-        model = cls(tuple(features), dtypes, unit, typical_pt, scaling, encoder, decoder)
+        features, widths = tuple(state["features"]), tuple(tensors.get(_WIDTHS, ()))
+        if encoder and (len(widths) != len(features) or not all(width > 0 for width in widths)):
+            raise InputError("the widths of the errors do not fit the features")
+        unit, typical_pt = state["unit"], state["typical_pt"]
+        model = cls(features, dtypes, unit, typical_pt, scaling, encoder, decoder, widths)
         model.decode(np.zeros((1, latent), np.float32))  # raises if the parts do not fit
         return model
 

@@ -152,14 +152,22 @@ class Scaling:
         """Number of columns that come back."""
         return len(self.axes) + len(self.angles)
 
-    def inverse(self, y: NDArray[np.float32]) -> NDArray[np.float64]:
-        """What a network gives, shape (n, outputs), to features (n, k), float64.
+    def scaled(self, y: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What a network gives, shape (n, outputs), to scaled features (n, k), float64.
 
         The same numbers give the same bits on every machine.
         """
         scaled = y[:, : len(self.axes)].astype(np.float64)
         for sine, angle in enumerate(self.angles, len(self.axes)):
             scaled[:, angle] = exact_math.arctan2(y[:, sine], y[:, angle])
+        return scaled
+
+    def inverse(self, y: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What a network gives, shape (n, outputs), to features (n, k), float64.
+
+        The same numbers give the same bits on every machine.
+        """
+        scaled = self.scaled(y)
         return np.stack([axis.inverse(scaled[:, i]) for i, axis in enumerate(self.axes)], axis=1)
 
     def to_json(self) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from atlasae.codecs.bounded.quantized_table import (
     with_corrections,
 )
 from atlasae.errors import InputError
+from atlasae.quantization.quantized import encode_exceptions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from atlasae.quantization.quantities import Quantity
     from atlasae.quantization.quantized import QuantizedJets
     from atlasae.quantization.tolerance import Tolerance
-    from atlasae.types import Integers
+    from atlasae.types import Floats, Integers
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +80,29 @@ class BlockCoder:
         """The integers of jets and the values that no quantizer holds, without corrections."""
         quantized, _ = quantize_table(table, self.density.layout, self.tolerances)
         return quantized
+
+    def code_lengths(self, table: Table) -> dict[str, Floats]:
+        """What coding each jet takes, in bits by feature, in the order of coding.
+
+        That of its integers, of their low bits and of its values that no quantizer holds. What is
+        coded of all jets of a block together is left out: the number of jets per event, and what
+        corrections and quantities that are kept take. So is what a free order saves.
+
+        Args:
+            table: the jets.
+
+        Raises:
+            InputError: a feature has another dtype.
+        """
+        quantized = self.quantize(table)
+        density = self.density.with_dither(quantized.seed)
+        lengths = density.code_lengths(quantized.integers, quantized.counts)
+        for name, lattice in self.density.layout.lattices.items():
+            lengths[name] += lattice.low_bits
+        for name, (positions, bits) in quantized.exceptions.items():
+            stored = len(encode_exceptions({name: (positions, bits)}))
+            lengths[name][positions] += 8 * stored / len(positions)
+        return lengths
 
     def table(self, block: Block, features: Collection[str] | None) -> Table:
         """The jets of a block.

@@ -11,10 +11,12 @@ import numpy as np
 from atlasae.codecs.base import Codec, Storage
 from atlasae.codecs.block_stream import decode_each, encode_each
 from atlasae.codecs.bounded.block_coder import BlockCoder
-from atlasae.codecs.bounded.quantized_table import corrections_of, fit_lattices, quantize_table
+from atlasae.codecs.bounded.density_fitting import fit_density
+from atlasae.codecs.bounded.quantized_table import corrections_of, fit_lattices
 from atlasae.codecs.bounded.stored_density import read_density, require_coder, write_density
 from atlasae.codecs.bounded.training_split import split
 from atlasae.codecs.common_hyperparameters import check_common_hyperparameters
+from atlasae.codecs.model_card import BITS, ModelCard
 from atlasae.coding.blocks import Block, join_blocks, split_blocks
 from atlasae.coding.entropy import CODER
 from atlasae.density.feature_layout import FeatureLayout, coding_order
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     from atlasae.quantization.quantities import KeepSpec
     from atlasae.quantization.quantizer import Quantizer
     from atlasae.quantization.tolerance import ToleranceSpec
-    from atlasae.types import Features
+    from atlasae.types import Features, Floats
 
 ORDERS = ("preserved", "free")
 
@@ -93,7 +95,7 @@ class BoundedCodec(Codec):
         tolerances_: the tolerance of each feature.
         cuts_: the edges of each feature that has any, ascending, as numbers of its dtype.
         order_kept_: the feature whose order in events is kept, pt; None if there is none.
-        bits_: cross-entropy on held-out jets, bits per jet by feature.
+        bits_: mean of ``surprise_by_feature`` on held-out jets: bits per jet by feature.
 
     Raises:
         InputError: the tolerance is none of these, or a number in it is negative or not finite;
@@ -229,9 +231,6 @@ class BoundedCodec(Codec):
             InputError: there are fewer than two jets, or a column does not hold numbers.
             MissingNameError: a requested feature is not among those of the jets.
         """
-        from atlasae.density.jet_density_fitting import fit_jet_density
-        from atlasae.progress import progress_bar
-
         table = self.select_features(jets)
         self._fingerprint = None
         self.features_ = tuple(table.columns)
@@ -243,22 +242,12 @@ class BoundedCodec(Codec):
         if self.keep_order and layout.pt and descends(table.columns[layout.pt], table.counts):
             self.order_kept_ = layout.pt
         train, held_out = split(table, self.seed)
-        with progress_bar("densities", shown=progress) as bar:
-            task = bar.add_task("fitting", total=3 * len(self.features_) + 1)
-            quantized, _ = quantize_table(train, layout, self.tolerances_)
-            density = fit_jet_density(
-                layout,
-                quantized.integers,
-                quantized.counts,
-                uses=uses * len(table) / len(train),
-                progress=lambda group, feature: bar.update(
-                    task, advance=1, description=f"fitting: {group} jet, {feature}"
-                ),
-            )
-        quantized, _ = quantize_table(held_out, layout, self.tolerances_)
-        total = density.bits(quantized.integers, quantized.counts)
-        self.bits_ = {name: round(bits / len(held_out), 2) for name, bits in total.items()}
+        uses *= len(table) / len(train)
+        density = fit_density(train, layout, self.tolerances_, uses=uses, progress=progress)
         self._coder = self._coder_of(density)
+        lengths = self._coder.code_lengths(held_out)
+        self.bits_ = {name: round(float(bits.mean()), 2) for name, bits in lengths.items()}
+        self.model_card_ = ModelCard.of(table, train, held_out, BITS, lengths, self.sources)
         return self
 
     def _resolve(self) -> None:
@@ -313,6 +302,15 @@ class BoundedCodec(Codec):
         """
         blocks = split_blocks(encoded, self.fingerprint)
         return to_records(self.decode_blocks(blocks, threads=threads))
+
+    def surprise_by_feature(self, jets: Any) -> dict[str, Floats]:
+        """The code length of each jet by feature, in bits: -log2 of its probability.
+
+        Their sum is what ``encode`` takes, but for the number of jets per event, checksums, and what
+        cuts and kept quantities cost. The first jets of an event say something of its later ones,
+        so jets without their events are compared with others without.
+        """
+        return self._fitted.code_lengths(self.select_fitted(jets))
 
     def encode_blocks(self, jets: Any, threads: int | None = None) -> Iterator[Block]:
         """The blocks of ``encode``; each is decoded and compared before it is given."""

@@ -76,7 +76,8 @@ def compress(
             ``Codec.bounded()``, with tolerance 1e-3; give ``Codec.bounded(tolerance="lossless")``
             to keep every bit. Or what was fitted before, so that nothing is trained: ``FileCodecs``
             or the path of saved ones or of a compressed file, where each collection takes the codec
-            that was made for it; or a fitted codec or the path of a saved one. That one, an
+            that was made for it; or a fitted codec, the path of a saved one, or
+            ``pretrained:dijets`` (``Codec.pretrained``). That one, an
             autoencoder, or one with ``features`` is used for one collection: its own if that is
             known, else the selected one, else ``Jet``, else the first.
         select: which trees, collections and branches to compress; by default all collections

@@ -13,7 +13,8 @@ from atlasae.codecs import Codec
 from atlasae.codecs.bounded.codec import BoundedCodec
 from atlasae.codecs.registry import codec_class
 from atlasae.errors import InputError, require_choice
-from atlasae.root.fitting.file_codecs import FileCodecs, load_codecs
+from atlasae.root.fitting.codec_files import load_codecs
+from atlasae.root.fitting.file_codecs import FileCodecs
 from atlasae.root.io.cpp import BY_UPROOT, require_library
 from atlasae.root.io.tree import check_step_size
 from atlasae.root.planning.plan import PACKS, TARGETS, Selection

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from atlasae.types import PathLike
 
 FOLDERS = "ATLASAE_CODECS"  # the variable that names folders with files of codecs
-ORIGIN = "origin"  # in the header: says where codecs are from, and is no part of them
+# in the header: where codecs are from, and their cards, which are no part of them
+ORIGIN = "origin"
+MODEL_CARDS = "model cards"
 _MAGIC = b"ath\x01"  # then a digest of what follows, as JSON; no codec or model begins so
 _DIGEST_BYTES = 16
 _NAME_DIGITS = 16
@@ -124,6 +126,7 @@ def read_shared(path: PathLike) -> StoredShared:
         DamagedFileError: it is damaged.
     """
     header, tensors = unpack(read_whole_file(path, "file of codecs"))
-    header.pop(ORIGIN, None)
+    for said in (ORIGIN, MODEL_CARDS):
+        header.pop(said, None)
     rows = [values.tobytes() for values in tensors.values()]
     return StoredShared(fingerprint(header, tensors).hex(), [row for row in rows if row])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atlasae.columns.candidates import linked_collections
@@ -151,6 +152,7 @@ def fit_collection(
         codec.select_features(jets)  # raises before it is said that the work starts
         where = printable(f"{plan.source.path}: {collection.name}")
         _logger.info("fitting %s to %s jets of %s", codec.call, f"{len(to_table(jets)):,}", where)
+        codec.sources = tuple(Path(plan.source.file_path).name for plan in plans)
         codec.fit(jets, uses=uses, progress=progress)
     # columns are packed without loss, so they can stand in for a codec that bounds the error, but
     # not for its latents

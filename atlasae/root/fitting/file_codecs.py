@@ -14,6 +14,7 @@ import numpy as np
 from atlasae.atomic_write import atomic_write
 from atlasae.codecs import Codec
 from atlasae.codecs.bounded.codec import BoundedCodec
+from atlasae.codecs.model_card import ModelCard
 from atlasae.codecs.serialization import fingerprint, pack_plain, unpack
 from atlasae.columns.renumbering import renumbered
 from atlasae.columns.serialization import read_block_model, write_block_model
@@ -21,7 +22,7 @@ from atlasae.errors import DamagedFileError, InputError, MissingNameError, locat
 from atlasae.lossless.slots import dtypes_of, slots_of
 from atlasae.root.container.container import read_container
 from atlasae.root.container.restored_tree import open_trees
-from atlasae.root.container.shared_codecs import ORIGIN
+from atlasae.root.container.shared_codecs import MODEL_CARDS, ORIGIN
 from atlasae.root.fitting.codec_fitting import collections_to_code, fit_collection, require_features
 from atlasae.root.fitting.column_fitting import fit_columns
 from atlasae.root.io.file import open_root
@@ -221,6 +222,12 @@ class FileCodecs:
         header, tensors = self._stored()
         if self.origin:
             header[ORIGIN] = dict(self.origin)
+        header[MODEL_CARDS] = [
+            [path, name, codec.model_card_.to_json()]
+            for path, tree in self.trees.items()
+            for name, codec in tree.collections.items()
+            if codec.model_card_
+        ]
         with atomic_write(path, force=force) as unfinished:
             unfinished.write_bytes(pack_plain(header, tensors))
 
@@ -266,6 +273,8 @@ class FileCodecs:
                     tree.block_model()  # raises if it is not of these columns
                 trees[str(stored["path"])] = tree
             origin = dict(header.get(ORIGIN, {}))
+            for path, name, card in header.get(MODEL_CARDS, []):
+                trees[path].collections[name].model_card_ = ModelCard.from_json(card)
         except (LookupError, TypeError, ValueError, AttributeError, InputError) as error:
             raise DamagedFileError(f"these are no codecs of whole files ({error!r})") from error
         return cls(trees, origin)
@@ -278,19 +287,6 @@ def require_learnable(template: Codec) -> None:
             f"{template.call} is not learned from many files: fit it to one (atlasae fit or train),"
             " and give the file of the codec with --codec (codec=...)"
         )
-
-
-def load_codecs(path: PathLike) -> Codec | FileCodecs:
-    """What ``compress`` can use in a file: the codec of one collection, or codecs of whole files.
-
-    Raises what ``Codec.load`` and ``FileCodecs.load`` raise.
-    """
-    if file_kind(path) is ROOT:
-        return FileCodecs.load(path)
-    data = read_whole_file(path, "codec file")
-    with located(os.fspath(path)):
-        is_of_files = "trees" in unpack(data)[0]
-    return FileCodecs.load(path) if is_of_files else Codec.load(path)
 
 
 def _summary(tree: LearnedTree) -> str:

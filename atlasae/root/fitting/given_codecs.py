@@ -200,5 +200,13 @@ def _costs(plan: TreePlan, coded: CodedCollection) -> list[str]:
     took, would = (len(c.encode(other)) * scale + len(c.decoder_bytes()) for c in (codec, fitted))
     if took <= would * (1 + _MORE):
         return []
-    more = f"{took / would - 1:.0%} more than one fitted to this file"
-    return [f"the codec given for {collection.name!r} takes {more}"]
+    note = (
+        f"the codec given for {collection.name!r} takes {took / would - 1:.0%} more than one fitted"
+        " to this file"
+    )
+    if codec.bits_:
+        bits, fitted_bits = codec.surprise(other).mean(), sum(codec.bits_.values())
+        note += (
+            f": these jets take {bits:.1f} bits each; those it was fitted to took {fitted_bits:.1f}"
+        )
+    return [note]

@@ -314,6 +314,22 @@ def test_integers_at_the_ends_of_their_type_come_back_inside():
     assert ak.min(codec.decode(np.full((5, 1), 1e6, np.float32)).a) >= 0
 
 
+def test_an_error_as_large_as_68_percent_of_them_is_one_bit(codec):
+    """The bits count from the widths of held-out jets, and grow with the logarithm of an error."""
+    fresh = make_jets(2000, seed=7)
+    bits = codec.surprise_by_feature(fresh)
+    errors = np.abs(metrics.wrap(codec.decode(codec.encode(fresh)).phi - fresh["phi"]))
+    at_one_bit = np.interp(1.0, np.sort(bits["phi"]), np.sort(errors))
+    np.testing.assert_allclose(bits["phi"], np.log2(1 + (errors / at_one_bit) ** 2), atol=0.02)
+    for name, of in bits.items():
+        assert np.mean(of < 1) == pytest.approx(0.68, abs=0.12), name
+
+
+def test_a_stored_decoder_has_no_surprise(codec, jets):
+    with pytest.raises(NotFittedError, match="decoder only"):
+        Codec.from_bytes(codec.decoder_bytes()).surprise(jets)
+
+
 @pytest.mark.slow
 def test_the_quality_bar(shared_data):
     """At most 0.055 standard deviations on the jets kept apart, within some minutes."""

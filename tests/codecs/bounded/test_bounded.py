@@ -248,11 +248,29 @@ def test_real_bytes_are_those_of_the_cross_entropy(learned, flat):
     quantised = learned._coder.quantize(to_table(jets).select(learned.features_))
     n = len(quantised.integers["pt"])
     assert n > 19_000
-    ideal = sum(learned._coder.density.bits(quantised.integers, quantised.counts).values())
+    ideal = learned.surprise(jets).sum()
     if not flat:
         counts = quantised.counts.astype(np.int32)
-        ideal += learned._coder.density.jets_per_event.bits(counts, ColumnInputs([]))
+        ideal += learned._coder.density.jets_per_event.code_lengths(counts, ColumnInputs([])).sum()
     assert ideal * 0.999 <= 8 * len(learned.encode(jets)) <= ideal * 1.005
+
+
+def test_a_jet_unlike_the_others_is_surprising(learned):
+    jets = to_table(make_events(2000, seed=5)).select(learned.features_)
+    before, row = learned.surprise(jets), int(jets.counts[0]) - 1  # the last of its event
+    jets.columns["m"][row] *= 30
+    more = learned.surprise(jets) - before
+    assert more[row] > 20
+    assert np.abs(np.delete(more, row)).max() < 12  # a dither that depends on all values
+
+
+def test_values_that_no_quantizer_holds_count_what_they_take(learned):
+    jets = to_table(make_events(50, seed=5)).select(learned.features_)
+    before, taken = learned.surprise(jets), len(learned.encode(jets))
+    jets.columns["m"][3] = np.nan
+    more = learned.surprise(jets) - before
+    assert more[3] == pytest.approx(8 * (len(learned.encode(jets)) - taken), abs=40)
+    assert more[3] > 8 * 8
 
 
 def pcodec_bytes(codec, table):
