@@ -7,7 +7,7 @@ DOCS_READY := .venv/.docs-ready
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest --mpl -n $(WORKERS) --dist worksteal
 
-.PHONY: demo env test test-all lint docs lean bench figures image clean
+.PHONY: demo env test test-all lint docs lean bench pretrained figures image clean
 
 demo: env  ## compress and restore the shipped sample, and write a report of it
 	$(BIN)/atlasae demo --rates benchmarks/results/rates.json
@@ -58,8 +58,13 @@ bench: env  ## hwcounter needs a C compiler; without it the cycles are marked as
 	$(BIN)/python -m benchmarks.quantities $(EVENTS)
 	$(BIN)/python -m benchmarks.anchors $(EVENTS) $(addprefix --lc ,$(LC))
 	$(BIN)/python -m benchmarks.reading $(EVENTS)
+	$(BIN)/python -m benchmarks.data_quality $(EVENTS)
 	$(BIN)/python -m benchmarks.whole_files $(FILES)
 	$(BIN)/python -m benchmarks.bars
+
+pretrained: env  ## make the codecs that are part of the package anew
+	$(PIP) -e '.[generate]'
+	$(BIN)/python -m benchmarks.pretrained
 
 figures: env  ## draw the image baselines of the tests anew
 	$(BIN)/python -m pytest --mpl-generate-path=tests/plots/baseline tests/plots/test_plots.py

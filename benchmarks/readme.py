@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import anchors_table, autoencoder_bound_table, cases, figure
+from benchmarks import anchors_table, autoencoder_bound_table, cases, data_quality, figure
 from benchmarks.output import RESULTS
 from benchmarks.speed import ATLASAE
 
@@ -360,14 +360,16 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "anchors": ("anchors", anchors_table.kept),
     "anchor sizes": ("anchors", anchors_table.sizes_and_speeds),
     "variants": ("variants", variants),
+    "data quality": ("data_quality", data_quality.table),
     "autoencoder bound": ("autoencoder_bound", autoencoder_bound_table.table),
     "cycles": ("cycles", cycles),
 }
 _TITLES = ("tolerance alone", "with dither, order and cuts")
 DOCUMENTS = {
     "README.md": ("whole files", "rates"),
-    "docs/benchmarks.md": tuple(TABLES),
+    "docs/benchmarks.md": tuple(name for name in TABLES if name != "data quality"),
     "docs/how-to/campaign.md": ("scale",),
+    "docs/how-to/data-quality.md": ("data quality",),
 }
 
 

@@ -112,6 +112,17 @@ def test_a_selection_and_a_histogram_do_not_change(run, tmp_path, monkeypatch):
     assert target.stat().st_size > 10_000
 
 
+def test_effects_are_found_and_good_windows_are_not(run, tmp_path):
+    target = tmp_path / "quality.png"
+    shown = run("data_quality.py", "-o", target)
+    alarms = re.findall(r"alarm in (\d+) of 10 windows, most in (\w+), (\w+)", shown)
+    assert [number for number, *_ in alarms] == ["0", "10", "10", "10"]
+    assert [where for _, *where in alarms[1:]] == [
+        ["phi", "missing"], ["pt", "new"], ["pt", "missing"],
+    ]  # fmt: skip
+    assert target.stat().st_size > 10_000
+
+
 @pytest.fixture
 def notebook():
     """The quickstart notebook, with less data than it has for its readers."""
