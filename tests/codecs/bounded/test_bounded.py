@@ -261,7 +261,7 @@ def test_a_jet_unlike_the_others_is_surprising(learned):
     jets.columns["m"][row] *= 30
     more = learned.surprise(jets) - before
     assert more[row] > 20
-    assert np.mean(np.abs(np.delete(more, row)) > 0) < 0.01
+    assert abs(np.delete(more, row).mean()) < 0.05  # other values of a dither, for all
 
 
 def test_values_that_no_quantizer_holds_count_what_they_take(learned):
