@@ -15,6 +15,8 @@ from atlasae.errors import InputError, NotFittedError
 from atlasae.jets.metrics import CENTRAL_68, half_width, wrap
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
     from typing_extensions import Self
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 _WIDTHS = "encoder.widths"  # what tells how unlike others jets are needs the encoder
 _LEAST_WIDTH = 1e-12  # of errors; a constant feature has none
+_ROWS = 8192  # scaled at a time, so that what is computed on the way stays in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +77,11 @@ class Model:
             InputError: a value is NaN or infinite, or the energies are in another unit.
         """
         require_same_unit(table, self.typical_pt, self.unit)
-        return self.scaling.forward(table.matrix())
+        x = table.matrix()
+        scaled = np.empty((len(self.features), len(x)), np.float32).T
+        for rows in _chunks(len(x)):
+            scaled[rows] = self.scaling.forward(x[rows])
+        return scaled
 
     def encode(self, table: Table) -> Float32s:
         """Jets to latents, shape (n, latent); arguments and errors as for ``scaled``.
@@ -104,7 +111,11 @@ class Model:
 
     def decode(self, latents: Values) -> dict[str, Values]:
         """Latents, shape (n, latent), to columns of jets."""
-        return self._columns(self.scaling.inverse(self.decoder(latents)))
+        parts = [
+            self._columns(self.scaling.inverse(self.decoder(latents[rows])))
+            for rows in _chunks(len(latents))
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in self.features}
 
     def predict(self, latents: Values) -> dict[str, Values]:
         """The same to about 1e-6, as finite values that are the same bits on every machine."""
@@ -204,3 +215,8 @@ def _finite(values: Values, dtype: str) -> Values:
     """Values with 0 for NaN, and no larger than a dtype can hold."""
     largest = float(np.finfo(dtype).max)
     return np.clip(_without(np.isnan(values), values), -largest, largest)
+
+
+def _chunks(rows: int) -> Iterator[slice]:
+    """Slices that make up all rows; one if there are none."""
+    return (slice(start, start + _ROWS) for start in range(0, max(rows, 1), _ROWS))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from atlasae.types import Float32s
 
 
-CHUNK = 1024  # rows at a time, so that the outputs of the layers stay in the cache
+CHUNK = 512  # rows at a time, so that the outputs of the layers stay in the cache
 
 
 def _tanh(h: Float32s) -> None:
@@ -42,12 +43,13 @@ def _sigmoid(h: Float32s) -> None:
 
 
 def _softmax(h: Float32s) -> None:
-    h -= h.max(axis=1, keepdims=True)
+    h -= h.max(axis=0)
     np.exp(h, out=h)
-    h /= h.sum(axis=1, keepdims=True)
+    h /= h.sum(axis=0)
 
 
-#: Activation name to the function that applies it in place, and its class in torch.nn.
+#: Activation name to the function that applies it in place, to units (shape (units, ...)), and its
+#: class in torch.nn.
 ACTIVATIONS: dict[str, tuple[Callable[[Float32s], None], str, dict[str, Any]]] = {
     "tanh": (_tanh, "Tanh", {}),
     "relu": (_relu, "ReLU", {}),
@@ -131,23 +133,37 @@ class DenseNetwork:
 
     def __call__(self, x: NDArray[Any]) -> Float32s:
         """Run the network on rows, shape (n, inputs) to (n, outputs), float32."""
-        out = np.empty((len(x), self.outputs), np.float32)
+        out = np.empty((self.outputs, len(x)), np.float32)
+        sizes = [layer.shape[1] for layer in self._layers]
+        memory = np.ones((sum(sizes), min(CHUNK, len(x))), np.float32)
+        ends = accumulate(sizes)
+        inputs = [memory[end - size : end] for end, size in zip(ends, sizes, strict=True)]
         for start in range(0, len(x), CHUNK):
-            rows = slice(start, start + CHUNK)
-            self._run(np.asarray(x[rows], np.float32), out[rows])
-        return out
+            rows = x[start : start + CHUNK]
+            self._run(rows, [h[:, : len(rows)] for h in inputs], out[:, start : start + CHUNK])
+        return out.T
 
-    def _run(self, h: Float32s, out: Float32s) -> None:
+    def _run(self, rows: NDArray[Any], inputs: list[Float32s], out: Float32s) -> None:
+        """Run rows through arrays for the inputs of the layers, whose last row is one."""
         activate = ACTIVATIONS[self.activation][0]
+        following = [h[:-1] for h in inputs]
+        following[0][:] = rows.T
         if self.activate_input:
-            h = h.copy()
-            activate(h)
-        last = len(self.weights) - 1
-        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            h = np.matmul(h, weight, out=out if i == last else None)
-            h += bias
-            if i < last:
-                activate(h)
+            activate(following[0])
+        for layer, h, after in zip(self._layers, inputs, following[1:], strict=False):
+            np.matmul(layer, h, out=after)
+            activate(after)
+        np.matmul(self._layers[-1], inputs[-1], out=out)
+
+    @cached_property
+    def _layers(self) -> list[Float32s]:
+        """Matrices from inputs and a one to outputs, shape (outputs, inputs + 1).
+
+        With the bias as a weight of that one, and units in rows, a layer is one product and its
+        activation one pass over contiguous values.
+        """
+        layers = zip(self.weights, self.biases, strict=True)
+        return [np.ascontiguousarray(np.vstack([weight, bias]).T) for weight, bias in layers]
 
     def tensors(self, name: str) -> dict[str, Float32s]:
         """The weights by name, for a file: ``name.0.weight``, ``name.0.bias`` and so on."""

@@ -29,6 +29,7 @@ _MOST_POWER = 1023.0  # of two, that is a float64
 _LN10 = float(np.log(10.0))
 _OTHER_UNIT = 300.0  # ratio of typical pt that tells another unit: MeV against GeV is 1000
 _ENOUGH_FOR_MEDIAN = 10  # jets
+_SAMPLED = 1000  # jets whose median is compared, at least, if there are as many
 
 
 def require_same_unit(table: Table, trained_pt: float, unit: str) -> None:
@@ -39,7 +40,8 @@ def require_same_unit(table: Table, trained_pt: float, unit: str) -> None:
         trained_pt: median pt of the training jets; 0 if they have none.
         unit: of ``trained_pt``.
     """
-    pt = typical_pt(table)
+    some = np.arange(0, len(table), max(len(table) // _SAMPLED, 1))
+    pt = typical_pt(table.rows(some))
     if len(table) < _ENOUGH_FOR_MEDIAN or not pt or not trained_pt:
         return
     if not 1 / _OTHER_UNIT < pt / trained_pt < _OTHER_UNIT:
