@@ -12,7 +12,8 @@ import numpy as np
 
 from atlasae import cycles
 from atlasae.codecs.autoencoder.codec import AutoencoderCodec
-from atlasae.codecs.autoencoder.network import DenseNetwork
+from atlasae.codecs.autoencoder.hyperparameters import NETWORKS
+from atlasae.codecs.autoencoder.network import CHUNK, DenseNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +37,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "sigmoid": {"activation": "sigmoid"},
     "softmax": {"activation": "softmax"},
     "tanh, L2": {"activation": "tanh", "regularisation": "l2"},
+    "tanh, original": {"activation": "tanh", "network": "original"},
+    "tanh, larger": {"activation": "tanh", "network": "larger"},
 }
 _MIN_JETS = 2000  # per repeat, so that small batches are timed over many calls
 _WARM_UP = 2  # untimed calls at first: caches, lazy imports, the allocator
@@ -76,7 +79,8 @@ class Task:
 
     Attributes:
         name: of the variant.
-        path: ``network`` (scaled float32 features to latents) or ``codec`` (jets to latents).
+        path: ``network`` (scaled float32 features to latents), ``codec`` (jets to latents), or
+            ``multiplications`` (those of the network alone, below which no float32 network is).
         direction: ``encode``, ``decode`` or ``round trip``.
         multiply_adds: of the network, per jet.
         prepare: gives, for a number of jets, a call without arguments that handles them.
@@ -139,6 +143,7 @@ def tasks(largest: int) -> list[Task]:
     jets = _jets(generator, largest)
     return [
         *(task for name, options in VARIANTS.items() for task in _variant(name, options, jets)),
+        *(_multiplications(name, hidden) for name, hidden in NETWORKS.items()),
         *_lund(generator.normal(size=(largest, LUND_SIZES[0])).astype(np.float32)),
     ]
 
@@ -167,7 +172,8 @@ def _jets(generator: np.random.Generator, count: int) -> dict[str, Float32s]:
 def _variant(name: str, options: dict[str, Any], jets: dict[str, Float32s]) -> list[Task]:
     codec = AutoencoderCodec(**options, epochs=1)
     codec.fit(_jets(np.random.default_rng(2), 2000), device="cpu")
-    sizes = (len(jets), *codec.hidden, codec.latent, *reversed(codec.hidden), len(jets))
+    hidden = codec.hidden_widths
+    sizes = (len(jets), *hidden, codec.latent, *reversed(hidden), len(jets))
     network = DenseNetwork.initial(sizes, codec.activation, np.random.default_rng(0))
     features = np.random.default_rng(1).normal(size=(len(jets["pt"]), 4)).astype(np.float32)
 
@@ -184,6 +190,29 @@ def _variant(name: str, options: dict[str, Any], jets: dict[str, Float32s]) -> l
         Task(name, "codec", "encode", encoder, encode),
         Task(name, "codec", "decode", decoder, decode),
     ]
+
+
+def _multiplications(name: str, hidden: Sequence[int]) -> Task:
+    """The products of the layers of a decoder in the size that it runs them, and nothing else."""
+    generator = np.random.default_rng(0)
+    network = DenseNetwork.initial((3, *reversed(hidden), 5), "tanh", generator)
+
+    def prepare(count: int) -> Callable[[], object]:
+        width = min(count, CHUNK)
+        layers = []
+        for weight in network.weights:
+            inputs = generator.normal(size=(weight.shape[0], width)).astype(np.float32)
+            layers.append((np.ascontiguousarray(weight.T), inputs, weight.T @ inputs))
+
+        def multiply() -> None:
+            for _ in range(0, count, CHUNK):
+                for weight, inputs, out in layers:
+                    np.matmul(weight, inputs, out=out)
+
+        return multiply
+
+    multiply_adds = sum(weight.size for weight in network.weights)
+    return Task(f"{name} network", "multiplications", "decode", multiply_adds, prepare)
 
 
 def _lund(features: Float32s) -> list[Task]:

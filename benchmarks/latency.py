@@ -47,7 +47,9 @@ def _encoders() -> dict[str, Callable[[Float32s], Any]]:
     training = _jets(_TRAINING)
     names = ("m", "pt", "phi", "eta")
     columns = {name: training[:, i] for i, name in enumerate(names)}
-    codec = Codec.autoencoder(encoder="learned", epochs=1).fit(columns, device="cpu")
+    codec = Codec.autoencoder(encoder="learned", network="original", epochs=1).fit(
+        columns, device="cpu"
+    )
     integers = codec.quantised(columns, epochs=0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "encoder.onnx"

@@ -187,7 +187,9 @@ def cycles(result: dict[str, Any]) -> str:
 
 
 def _shown(row: dict[str, Any]) -> bool:
-    return row["path"] == "codec" or (row["direction"] == "round trip" and "27" in row["name"])
+    return row["path"] in ("codec", "multiplications") or (
+        row["direction"] == "round trip" and "27" in row["name"]
+    )
 
 
 def rates(result: dict[str, Any]) -> str:

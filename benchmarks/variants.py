@@ -22,8 +22,6 @@ from benchmarks.output import write_json
 
 EPOCHS = 230  # 10,000 steps on the 27,945 jets of the study
 OTHERS: dict[str, dict[str, Any]] = {
-    "tanh, larger": {"hidden": (200, 200, 100)},
-    "tanh, smaller": {"hidden": (100, 100, 50)},
     "tanh, learned encoder": {"encoder": "learned"},
 }
 

@@ -54,7 +54,7 @@ def events(jets, counts):
 @pytest.fixture(scope="session")
 def codec(jets):
     """A small trained codec."""
-    return Codec.autoencoder(hidden=(16, 8), epochs=4, batch_size=64).fit(jets)
+    return Codec.autoencoder(network=(16, 8), epochs=4, batch_size=64).fit(jets)
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +67,7 @@ def compressed_file(tmp_path_factory, events_file):
     import atlasae
 
     path = tmp_path_factory.mktemp("compressed") / "small.root"
-    trained = Codec.autoencoder(hidden=(16, 8), epochs=4, batch_size=64).fit(
+    trained = Codec.autoencoder(network=(16, 8), epochs=4, batch_size=64).fit(
         atlasae.read_jets(events_file)
     )
     compress(events_file, path, codec=trained)

@@ -176,7 +176,7 @@ class Targets:
             few = sample[:40] if isinstance(sample, ak.Array) else jets
             self.coded.append((codec, list(codec.encode_blocks(few))))
         finite = make_jets(100)
-        autoencoder = Codec.autoencoder(hidden=(8,), epochs=1).fit(finite)
+        autoencoder = Codec.autoencoder(network=(8,), epochs=1).fit(finite)
         self.codecs = [
             (codec, codec.encode(jets)) for codec in (autoencoder,) for jets in (finite,)
         ]

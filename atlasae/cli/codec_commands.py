@@ -136,7 +136,12 @@ def _choice(name: str, default: str, text: str) -> options.Decorator:
 @options.one_collection
 @click.option("--latent", default=3, show_default=True, help="Numbers stored per jet.")
 @_choice("activation", "tanh", "Activation between the layers.")
-@click.option("--hidden", default="200,100,50", show_default=True, help="Widths of the layers.")
+@click.option(
+    "--network",
+    default="small",
+    show_default=True,
+    help="Hidden layers: small, original or larger, or widths such as 200,100,50.",
+)
 @_choice("regularisation", "weight_decay", "Decoupled weight decay, or L2 in the loss.")
 @click.option(
     "--weight-decay", default=1e-6, show_default=True, help="Strength of the regularisation."
@@ -166,7 +171,7 @@ def train(
     target: str,
     tree: str | None,
     collection: str | None,
-    hidden: str,
+    network: str,
     force: bool,
     **hyperparameters: Any,
 ) -> None:
@@ -177,7 +182,7 @@ def train(
     study latents, or for a fixed size per jet. With --tolerance every value is within it; the
     codec that fit makes keeps the same promise in fewer bytes.
     """
-    codec = atlasae.AutoencoderCodec(hidden=options.parse_widths(hidden), **hyperparameters)
+    codec = atlasae.AutoencoderCodec(network=options.parse_network(network), **hyperparameters)
     codec.collection = collection or ""
     options.require_jets(source)
     check_target(target, force=force, sources=[source])

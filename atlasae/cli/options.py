@@ -222,12 +222,16 @@ def parse_step_size(text: str) -> str | int:
     return int(text) if text.isdigit() else text
 
 
-def parse_widths(text: str) -> tuple[int, ...]:
-    """The widths of layers from a list with commas."""
+def parse_network(text: str) -> str | tuple[int, ...]:
+    """The name of a network, or the widths of its layers from a list with commas."""
+    if not text[:1].isdigit():
+        return text
     try:
         return tuple(int(width) for width in text.split(","))
     except ValueError:
-        raise InputError(f"--hidden {text!r} is not a list of widths such as 200,100,50") from None
+        raise InputError(
+            f"--network {text!r} is neither a name nor a list of widths such as 200,100,50"
+        ) from None
 
 
 def require_jets(path: str) -> None:

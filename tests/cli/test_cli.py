@@ -98,12 +98,12 @@ def test_info_of_branches(run, compressed_file):
 def test_train_and_decode(run, events_file, tmp_path):
     codec, array = tmp_path / "c.safetensors", tmp_path / "reduced_features.npy"
     shown = run(
-        "train", events_file, codec, "--epochs", 2, "--hidden", "16,8", "--activation", "relu",
+        "train", events_file, codec, "--epochs", 2, "--network", "16,8", "--activation", "relu",
         "--latent", 2, "--scaling", "log",
     ).output  # fmt: skip
     assert "activation='relu'" in shown
     trained = Codec.load(codec)
-    assert (trained.latent, trained.scaling, trained.hidden) == (2, "log", (16, 8))
+    assert (trained.latent, trained.scaling, trained.network) == (2, "log", (16, 8))
     run("decode", events_file, "--codec", codec, "--npy", array)
     assert np.load(array).shape == (1000, 4)
 
@@ -186,7 +186,7 @@ def test_jet_pickles_are_taken(run, tmp_path):
     source = tmp_path / "jets.pkl"
     pandas.DataFrame(make_jets(200)).to_pickle(source)
     codec, array = tmp_path / "c", tmp_path / "a.npy"
-    run("train", source, codec, "--epochs", 1, "--hidden", "8")
+    run("train", source, codec, "--epochs", 1, "--network", "8")
     run("decode", source, "--codec", codec, "--npy", array)
     assert np.load(array).shape == (200, 4)
 
@@ -240,7 +240,8 @@ def test_errors_are_one_line_and_exit_code_2(run, events_file, codec_file, tmp_p
         ("compare", events_file, events_file, "--weight", "Jet_pt"): "is not one number per event",
         ("compare", events_file, events_file, "--weight", "evnt"): "did you mean 'event'",
         ("train", events_file, target, "--activation", "tan"): "'tan' is not one of 'tanh'",
-        ("train", events_file, target, "--hidden", "a,b"): "not a list of widths",
+        ("train", events_file, target, "--network", "8,b"): "nor a list of widths",
+        ("train", events_file, target, "--network", "orignal"): "did you mean 'original'",
         ("train", "none.pkl", target): "none.pkl",
     }
     for arguments, message in bad.items():

@@ -116,7 +116,7 @@ def test_what_no_terminal_shows_is_not_broken_into_lines(run, compressed_file, t
     source.write_bytes(compressed_file.read_bytes())
     lines = run("info", source).stdout.splitlines()
     assert lines[0] == f"{source}, from events.root"
-    assert any("Codec.autoencoder(hidden=(16, 8), epochs=4, batch_size=64)" in x for x in lines)
+    assert any("Codec.autoencoder(network=(16, 8), epochs=4, batch_size=64)" in x for x in lines)
     assert any("Events: Jet_isTight" in line for line in lines)
 
 

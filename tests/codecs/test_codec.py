@@ -32,11 +32,11 @@ from atlasae.jets.table import to_table
 from tests.helpers import make_jets
 
 CODECS = {
-    "autoencoder": partial(Codec.autoencoder, hidden=(16, 8), epochs=2),
-    "latents": partial(Codec.autoencoder, hidden=(16, 8), epochs=2, latent_tolerance=1e-3),
-    "residuals": partial(Codec.autoencoder, hidden=(16, 8), epochs=2, tolerance=1e-3),
+    "autoencoder": partial(Codec.autoencoder, network=(16, 8), epochs=2),
+    "latents": partial(Codec.autoencoder, network=(16, 8), epochs=2, latent_tolerance=1e-3),
+    "residuals": partial(Codec.autoencoder, network=(16, 8), epochs=2, tolerance=1e-3),
     "latents and residuals": partial(
-        Codec.autoencoder, hidden=(16, 8), epochs=2, tolerance=1e-3, latent_tolerance=1e-2
+        Codec.autoencoder, network=(16, 8), epochs=2, tolerance=1e-3, latent_tolerance=1e-2
     ),
     "bounded": partial(Codec.bounded, tolerance=1e-3),
     "dithered": partial(Codec.bounded, tolerance=1e-3, dither=True),

@@ -41,7 +41,7 @@ from tests.quantization.guarantee import bits
 
 GOLDEN = Path(__file__).parent / "golden"
 small_network = partial(
-    Codec.autoencoder, tolerance=1e-3, hidden=(16, 8), epochs=2, batch_size=64, encoder="learned"
+    Codec.autoencoder, tolerance=1e-3, network=(16, 8), epochs=2, batch_size=64, encoder="learned"
 )
 CODECS = {
     "bounded": partial(Codec.bounded, tolerance=1e-3),
@@ -81,7 +81,7 @@ def test_the_guarantee_holds_with_questions(learned, jets):
 def network_of(dtype):
     """An autoencoder of columns of every kind."""
     columns = with_others(make_jets(400, seed=3), dtype)
-    return Codec.autoencoder(features=list(columns), hidden=(8,), epochs=1).fit(columns), columns
+    return Codec.autoencoder(features=list(columns), network=(8,), epochs=1).fit(columns), columns
 
 
 @cache

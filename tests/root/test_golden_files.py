@@ -22,8 +22,8 @@ KINDS = {
     "blocks": {"codec": Codec.bounded(tolerance=1e-3)},
     "packed": {"codec": Codec.bounded(tolerance="lossless"), "pack": "all"},
     "ntuple": {"codec": Codec.bounded(tolerance="nanoaod"), "to": "rntuple"},
-    "latents": {"codec": Codec.autoencoder(hidden=(8,))},
-    "residuals": {"codec": Codec.autoencoder(hidden=(8,), tolerance=1e-3)},
+    "latents": {"codec": Codec.autoencoder(network=(8,))},
+    "residuals": {"codec": Codec.autoencoder(network=(8,), tolerance=1e-3)},
 }
 
 

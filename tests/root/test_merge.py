@@ -38,7 +38,7 @@ def parts(tmp_path_factory, codec):
             "bounded": Codec.bounded().fit(jets),
             "dithered": Codec.bounded(dither=True).fit(jets),
             "autoencoder": codec,
-            "residuals": Codec.autoencoder(hidden=(8,), epochs=1, tolerance=1e-3).fit(jets),
+            "residuals": Codec.autoencoder(network=(8,), epochs=1, tolerance=1e-3).fit(jets),
         }
         for way, options in OPTIONS.items():
             given = options | ({"codec": codecs[options["codec"]]} if "codec" in options else {})

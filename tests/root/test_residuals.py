@@ -23,7 +23,7 @@ TOLERANCE = 1e-3
 @pytest.fixture(scope="module", params=["float32", "float16"])
 def trained(request, events_file):
     codec = Codec.autoencoder(
-        hidden=(16, 8), epochs=2, tolerance=TOLERANCE, latent_dtype=request.param
+        network=(16, 8), epochs=2, tolerance=TOLERANCE, latent_dtype=request.param
     )
     return codec.fit(atlasae.read_jets(events_file))
 
@@ -85,7 +85,7 @@ def test_the_size_is_that_of_latents_and_blocks(small):
 
 def test_rounded_latents_are_in_the_blocks(events_file, tmp_path):
     jets = atlasae.read_jets(events_file)
-    options = {"hidden": (16, 8), "epochs": 2, "tolerance": TOLERANCE}
+    options = {"network": (16, 8), "epochs": 2, "tolerance": TOLERANCE}
     codec = Codec.autoencoder(latent_tolerance=1e-2, **options).fit(jets)
     compress(events_file, tmp_path / "small.root", codec=codec)
     with uproot.open(tmp_path / "small.root") as file:

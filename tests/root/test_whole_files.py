@@ -140,7 +140,7 @@ def test_a_tree_without_a_name_is_not_any_tree(nano, tmp_path):
 
 
 def test_an_autoencoder_goes_to_the_jets(nano, tmp_path):
-    codec = Codec.autoencoder(hidden=(8,), epochs=1).fit(ak.flatten(atlasae.read_jets(nano)))
+    codec = Codec.autoencoder(network=(8,), epochs=1).fit(ak.flatten(atlasae.read_jets(nano)))
     contents = compress(nano, tmp_path / "a.root", codec=codec)
     assert list(parts(contents)) == ["Jet"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from atlasae.codecs.autoencoder.hyperparameters import check_hyperparameters
+from atlasae.codecs.autoencoder.hyperparameters import NETWORKS, check_hyperparameters
 from atlasae.codecs.autoencoder.latent_codec import LatentCodec
 from atlasae.codecs.autoencoder.model import Model
 from atlasae.codecs.autoencoder.start import Start, default_epochs
@@ -35,16 +35,19 @@ class AutoencoderCodec(LatentCodec):
     Args:
         latent: numbers stored per jet; fewer than the features.
         activation: ``tanh``, ``relu``, ``leaky_relu``, ``sigmoid`` or ``softmax``.
-        hidden: widths of the hidden layers of the encoder.
+        network: the hidden layers of the encoder: ``small`` (80-80-50), ``original`` (200-100-50,
+            of the original study) or ``larger`` (200-200-100), or a list of widths.
         regularisation: ``weight_decay`` (decoupled from the gradient) or ``l2`` (in the loss).
         weight_decay: its strength.
         encoder: ``learned``; ``wound``, a small one constructed so that one latent holds phi and
             the feature of least spread, usually the mass, and the decoder alone is learned
             (``atlasae.codecs.autoencoder.winding``); or ``auto``, wound if it can be.
         scaling: ``physics``, ``standard``, ``log`` or ``lund`` (``Scaling.fit`` has the formulas).
-        loss: ``rmse`` or ``mse``, of the scaled features.
+        loss: of the scaled features: ``rmse``, ``mse``, or ``huber``, which makes most errors smaller
+            and the largest larger.
         weights: of the errors of features in the loss, by name; 1 for features not named.
-        latent_dtype: ``float32`` or ``float16``.
+        latent_dtype: ``float32``, ``float16`` or ``bfloat16`` (float32 whose lower 16 bits are zero;
+            too coarse for a wound encoder).
         latent_tolerance: the largest error of a latent. With it the latents are coded by a bounded
             codec, and ``encode`` gives bytes; by default they are stored as they are.
         tolerance: the largest error of each feature, given as for ``BoundedCodec``. With it what
@@ -86,7 +89,7 @@ class AutoencoderCodec(LatentCodec):
         self,
         latent: int = 3,
         activation: str = "tanh",
-        hidden: Sequence[int] = (200, 100, 50),
+        network: str | Sequence[int] = "small",
         regularisation: str = "weight_decay",
         weight_decay: float = 1e-6,
         encoder: str = "auto",
@@ -110,7 +113,7 @@ class AutoencoderCodec(LatentCodec):
         check_hyperparameters(locals())
         self.latent = latent
         self.activation = activation
-        self.hidden = tuple(hidden)
+        self.network = network if isinstance(network, str) else tuple(network)
         self.regularisation = regularisation
         self.weight_decay = weight_decay
         self.encoder = encoder
@@ -129,6 +132,11 @@ class AutoencoderCodec(LatentCodec):
         self.optimiser = optimiser
         self.jitter = jitter
         self.batch_size = batch_size
+
+    @property
+    def hidden_widths(self) -> tuple[int, ...]:
+        """Widths of the hidden layers of the encoder; the decoder has them in reverse order."""
+        return NETWORKS[self.network] if isinstance(self.network, str) else self.network
 
     def fit(
         self,
@@ -228,7 +236,8 @@ class AutoencoderCodec(LatentCodec):
             weights=self.weights or {},
             encoder=self.encoder,
             latent=self.latent,
-            hidden=self.hidden,
+            latent_dtype=self.latent_dtype,
+            hidden=self.hidden_widths,
             activation=self.activation,
             seed=self.seed,
         )

@@ -40,7 +40,7 @@ class DeployableCodec(Codec):
     """A codec of two networks and a scaling, which other programs can run.
 
     Attributes:
-        latent_dtype: ``float32`` or ``float16``.
+        latent_dtype: a key of ``atlasae.codecs.autoencoder.latent_dtypes.LATENT_DTYPES``.
         seed: of the training.
     """
 
@@ -159,7 +159,7 @@ class DeployableCodec(Codec):
         Example:
             >>> import atlasae
             >>> jets = atlasae.read_jets(atlasae.sample(), entry_stop=500)
-            >>> codec = atlasae.Codec.autoencoder(encoder="learned", hidden=(16, 8), epochs=2)
+            >>> codec = atlasae.Codec.autoencoder(encoder="learned", network=(16, 8), epochs=2)
             >>> codec = codec.fit(jets)
             >>> small = codec.quantised(jets, bits=8, epochs=2)
             >>> str(small.encode(jets).z0.type)

@@ -7,19 +7,26 @@ from typing import Any
 
 import numpy as np
 
+from atlasae.codecs.autoencoder.latent_dtypes import LATENT_DTYPES
 from atlasae.codecs.autoencoder.network import ACTIVATIONS
 from atlasae.codecs.autoencoder.scaling import SCALINGS
 from atlasae.errors import InputError, require_choice
 from atlasae.quantization.tolerance import abs_, check_spec, tolerances
 
 UNITS = ("GeV", "MeV")
+#: Widths of the hidden layers of an encoder, by name; the decoder has them in reverse order.
+NETWORKS: dict[str, tuple[int, ...]] = {
+    "small": (80, 80, 50),
+    "original": (200, 100, 50),
+    "larger": (200, 200, 100),
+}
 CHOICES: dict[str, tuple[str, ...]] = {
     "activation": tuple(ACTIVATIONS),
     "regularisation": ("weight_decay", "l2"),
     "encoder": ("auto", "wound", "learned"),
     "scaling": SCALINGS,
-    "loss": ("rmse", "mse"),
-    "latent_dtype": ("float32", "float16"),
+    "loss": ("rmse", "mse", "huber"),
+    "latent_dtype": tuple(LATENT_DTYPES),
     "schedule": ("one_cycle", "constant"),
     "optimiser": ("soap", "adamw"),
 }
@@ -38,11 +45,16 @@ def check_hyperparameters(values: Mapping[str, Any]) -> None:
         check_spec(values["tolerance"])
     elif values["tolerance"] is not None:
         tolerances(values["tolerance"], tuple(values["features"]))
-    latent, hidden = values["latent"], values["hidden"]
+    latent, network = values["latent"], values["network"]
     if not _is_width(latent):
         raise InputError(f"latent={latent!r} must be an integer from 1 to {_WIDEST:,}")
-    if not isinstance(hidden, Sequence) or not all(map(_is_width, hidden)):
-        raise InputError(f"hidden={hidden!r} must be a list of integers from 1 to {_WIDEST:,}")
+    if isinstance(network, str):
+        require_choice("network", network, NETWORKS)
+    elif not isinstance(network, Sequence) or not all(map(_is_width, network)):
+        raise InputError(
+            f"network={network!r} must be one of {', '.join(NETWORKS)}, or a list of integers from"
+            f" 1 to {_WIDEST:,}"
+        )
     weights = values["weights"]
     if weights is not None and not (
         isinstance(weights, Mapping) and all(_is_number(w) and w > 0 for w in weights.values())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from atlasae.codecs.autoencoder.latent_dtypes import LATENT_DTYPES
 from atlasae.codecs.autoencoder.residual_coder import ResidualCoder
 from atlasae.codecs.serialization import fingerprint
 from atlasae.coding.blocks import FINGERPRINT_BYTES, Block
@@ -68,7 +69,7 @@ class StoredLatents:
 
     @property
     def _little(self) -> np.dtype[np.floating]:
-        return np.dtype(self.dtype).newbyteorder("<")
+        return np.dtype(LATENT_DTYPES[self.dtype]).newbyteorder("<")
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ import numpy as np
 
 from atlasae.codecs.autoencoder.deployment import DeployableCodec
 from atlasae.codecs.autoencoder.latent_blocks import LatentBlocks, StoredLatents
+from atlasae.codecs.autoencoder.latent_dtypes import rounded_latents
 from atlasae.codecs.autoencoder.model import Model
 from atlasae.codecs.autoencoder.residual_coder import ResidualCoder
 from atlasae.codecs.base import Codec, Storage
@@ -73,8 +74,8 @@ class LatentCodec(DeployableCodec):
 
         Returns:
             For flat jets an array of shape (n, latent); for jets grouped by event awkward records
-            with the fields z0, z1, ..., grouped alike. Both of ``latent_dtype``. With a
-            ``tolerance`` or a ``latent_tolerance``, bytes.
+            with the fields z0, z1, ..., grouped alike. Both of ``latent_dtype``, or float32 for
+            ``bfloat16``. With a ``tolerance`` or a ``latent_tolerance``, bytes.
 
         Raises:
             NotFittedError: the codec is not fitted, or came from a file that stores decoders.
@@ -169,7 +170,7 @@ class LatentCodec(DeployableCodec):
             >>> import atlasae
             >>> import awkward as ak
             >>> jets = atlasae.read_jets(atlasae.sample(), entry_stop=500)
-            >>> codec = atlasae.Codec.autoencoder(hidden=(16, 8), epochs=2).fit(jets)
+            >>> codec = atlasae.Codec.autoencoder(network=(16, 8), epochs=2).fit(jets)
             >>> within = codec.stored_as(jets, tolerance=1e-3)
             >>> decoded = within.decode(within.encode(jets))
             >>> bool(ak.all(abs(decoded.eta - jets.eta) <= 1e-3))
@@ -246,7 +247,7 @@ class LatentCodec(DeployableCodec):
 
     def _encode(self, table: Table) -> Table:
         if self.tolerance is None:
-            latents = self.model_.encode(table).astype(self.latent_dtype)
+            latents = rounded_latents(self.model_.encode(table), self.latent_dtype)
         else:
             latents = self.model_.encode_any(table, self.latent_dtype)
         return Table(dict(zip(self.latent_names, latents.T, strict=True)), table.counts)

@@ -9,6 +9,7 @@ import numpy as np
 
 from atlasae.codecs.autoencoder.exact_network import run_exactly
 from atlasae.codecs.autoencoder.integer_network import IntegerNetwork
+from atlasae.codecs.autoencoder.latent_dtypes import LATENT_DTYPES, rounded_latents
 from atlasae.codecs.autoencoder.network import DenseNetwork
 from atlasae.codecs.autoencoder.scaling import Scaling, cast_feature, require_same_unit
 from atlasae.errors import InputError, NotFittedError
@@ -107,7 +108,8 @@ class Model:
             values = [_without(~np.isfinite(v), v) for v in table.columns.values()]
             x = np.stack([np.asarray(v, np.float64) for v in values], axis=1)
             scaled = _finite(self.scaling.forward(x), "float32")
-            return _finite(self.require_encoder()(scaled), dtype).astype(dtype)
+            latents = _finite(self.require_encoder()(scaled), LATENT_DTYPES[dtype])
+            return _finite(rounded_latents(latents, dtype), LATENT_DTYPES[dtype])
 
     def decode(self, latents: Values) -> dict[str, Values]:
         """Latents, shape (n, latent), to columns of jets."""

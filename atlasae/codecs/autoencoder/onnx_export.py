@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from atlasae.codecs.autoencoder.latent_dtypes import LATENT_DTYPES
 from atlasae.jets.names import role
 from atlasae.optional import needs_extra
 
@@ -46,7 +47,7 @@ class OnnxExport:
         scaling: of the features.
         encoder: scaled features to latents; None where there is none to write.
         decoder: latents to scaled features.
-        latent_dtype: ``float32`` or ``float16``.
+        latent_dtype: a key of ``LATENT_DTYPES``.
     """
 
     features: Sequence[str]
@@ -60,18 +61,18 @@ class OnnxExport:
         """The model of ``encoder``, ``decoder`` or ``both``, serialised.
 
         The input ``features`` and the output ``decoded`` are float32 of shape (n, k), the latents
-        of ``latent_dtype``, shape (n, latent).
+        of ``latent_dtype`` (of float32 for ``bfloat16``), shape (n, latent).
         """
         graph = _Graph()
         name = "features"
         if part == "decoder":
-            name = graph.put_in("latents", self.latent_dtype, self.decoder.inputs)
+            name = graph.put_in("latents", LATENT_DTYPES[self.latent_dtype], self.decoder.inputs)
         else:
             assert self.encoder is not None
             name = graph.put_in(name, "float32", len(self.features))
             name = self._encoded(graph, name)
         if part == "encoder":
-            graph.put_out(name, "latents", self.latent_dtype, self.decoder.inputs)
+            graph.put_out(name, "latents", LATENT_DTYPES[self.latent_dtype], self.decoder.inputs)
         else:
             name = self._decoded(graph, name)
             graph.put_out(name, "decoded", "float32", len(self.features))
@@ -83,10 +84,12 @@ class OnnxExport:
         axes = zip(self.scaling.axes, columns, strict=True)
         scaled = graph.concat([_forward(graph, axis, column) for axis, column in axes])
         latents = _run(graph, self.encoder, scaled)
+        if self.latent_dtype == "bfloat16":
+            return graph.cast(graph.cast(latents, "bfloat16"), "float32")
         return latents if self.latent_dtype == "float32" else graph.cast(latents, self.latent_dtype)
 
     def _decoded(self, graph: _Graph, latents: str) -> str:
-        if self.latent_dtype != "float32":
+        if self.latent_dtype == "float16":
             latents = graph.cast(latents, "float32")
         columns = graph.split(_run(graph, self.decoder, latents), self.scaling.outputs)
         scaled, sines = columns[: len(self.features)], columns[len(self.features) :]
@@ -158,6 +161,8 @@ class _Graph:
 
 
 def _element(dtype: str) -> int:
+    if dtype == "bfloat16":
+        return int(onnx.TensorProto.BFLOAT16)
     return int(helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
 

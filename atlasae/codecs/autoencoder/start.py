@@ -53,6 +53,7 @@ class Start:
         weights: Mapping[str, float],
         encoder: str,
         latent: int,
+        latent_dtype: str,
         hidden: Sequence[int],
         activation: str,
         seed: int,
@@ -73,7 +74,7 @@ class Start:
         sizes = (len(names), *hidden, latent, *reversed(hidden), fitted.outputs)
         network = DenseNetwork.initial(sizes, activation, np.random.default_rng(seed))
         depth = len(hidden) + 1
-        why_not = obstacle(fitted.angles, len(names), latent, hidden, activation)
+        why_not = obstacle(fitted.angles, len(names), latent, latent_dtype, hidden, activation)
         if encoder == "wound" and why_not:
             raise InputError(f"the encoder cannot be wound: {why_not}; use encoder='learned'")
         if encoder == "learned" or why_not:

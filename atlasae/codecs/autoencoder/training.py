@@ -1,4 +1,4 @@
-"""Training of networks to reproduce their input; the one module that imports fastai."""
+"""Training of networks to reproduce their input."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from itertools import cycle, islice
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from atlasae.codecs.history import History, LearningRates
+from atlasae.codecs.autoencoder.learner import BestEpoch, LeanLearner, ProgressBar
+from atlasae.codecs.history import LearningRates
 from atlasae.errors import InputError
 from atlasae.jets.table import Table, to_table
 from atlasae.optional import needs_extra
-from atlasae.progress import progress_bar
 
 with needs_extra("autoencoder", "training an autoencoder"):
     import torch
-    from fastai.basics import DataLoaders, Learner, OptimWrapper
-    from fastai.callback.core import Callback, CancelFitException
+    from fastai.basics import DataLoaders, OptimWrapper
     from fastai.callback.schedule import SuggestionMethod  # also gives Learner its fit_one_cycle
     from pytorch_optimizer import SOAP
     from scipy.spatial import KDTree
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from atlasae.codecs.autoencoder.network import DenseNetwork
+    from atlasae.codecs.history import History
     from atlasae.types import Floats
 
 _logger = logging.getLogger(__name__)
@@ -41,8 +42,9 @@ _OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "soap": partial(SOAP, betas=(0.95, 0.95)),
     "adamw": partial(torch.optim.AdamW, betas=(0.9, 0.99)),
 }
+_HUBER = 0.02  # error of a scaled feature from which the loss grows linearly
 _NEIGHBOR = 4  # the distance to this neighbor sets the width of the jitter
-_PATIENCE = 10  # epochs that a training at a constant rate may pass without a better one
+_WARM_UP, _TIMED_STEPS = 2, 10  # steps whose time tells that of a training
 
 
 def split_jets(table: Table, valid: Any, seed: int) -> tuple[Table, Table]:
@@ -75,7 +77,9 @@ class Trainer:
     """Settings of a training, and the training itself.
 
     Attributes:
-        loss: ``rmse``, the root of the mean squared error of a batch, or ``mse``.
+        loss: ``rmse``, the root of the mean squared error of a batch; ``mse``; or ``huber``, squared
+            for errors well below 0.02 and linear well above (Huber, Ann. Math. Statist. 35, 1964, in
+            the smooth form of Charbonnier et al., IEEE Trans. Image Process. 6, 1997).
         regularisation: ``weight_decay`` (decoupled, Loshchilov and Hutter, arXiv:1711.05101) or
             ``l2`` (the sum of squared weights and biases is added to the loss).
         weight_decay: its strength.
@@ -133,9 +137,11 @@ class Trainer:
         Returns:
             The trained network and the losses by epoch.
         """
-        best = _BestEpoch(stops=schedule == "constant")
+        best = BestEpoch(stops=schedule == "constant")
         with self._learner(network, train, valid) as (learner, module):
-            callbacks = [best, _ProgressBar(shown=self.progress)]
+            seconds = epochs * len(learner.dls.train) * self._seconds_per_step(learner, module)
+            _logger.info("%d epochs take about %.0f s", epochs, seconds)
+            callbacks = [best, ProgressBar(shown=self.progress)]
             if schedule == "one_cycle":
                 momentum = learner.opt_func.keywords["opt"].keywords["betas"][0]
                 learner.fit_one_cycle(
@@ -167,7 +173,7 @@ class Trainer:
     @contextmanager
     def _learner(
         self, network: DenseNetwork, train: NDArray[np.float32], valid: NDArray[np.float32]
-    ) -> Iterator[tuple[Learner, torch.nn.Sequential]]:
+    ) -> Iterator[tuple[LeanLearner, torch.nn.Sequential]]:
         device = _device(self.device)
         with _seeded(self.seed), one_thread(), tempfile.TemporaryDirectory() as scratch:
             module = network.to_torch().to(device)
@@ -181,7 +187,7 @@ class Trainer:
                 device=device,
             )
             decay = self.weight_decay if self.regularisation == "weight_decay" else 0.0
-            learner = Learner(
+            learner = LeanLearner(
                 loaders,
                 module,
                 loss_func=self._loss(module, device),
@@ -190,6 +196,22 @@ class Trainer:
             )
             with learner.no_bar(), learner.no_logging():
                 yield learner, module
+
+    def _seconds_per_step(self, learner: LeanLearner, module: torch.nn.Sequential) -> float:
+        """Measured with a learning rate of zero, which changes nothing."""
+        trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        optimiser = _OPTIMISERS[self.optimiser](trained, lr=0.0, weight_decay=0.0)
+        with torch.random.fork_rng():
+            batches = [*islice(cycle(learner.dls.train), _WARM_UP + _TIMED_STEPS)]
+        for step, (batch, wanted) in enumerate(batches):
+            if step == _WARM_UP:
+                start = time.monotonic()
+            loss = learner.loss_func(module(batch), wanted)
+            loss.backward()
+            optimiser.step()
+            optimiser.zero_grad()
+            loss.item()  # waits for the device
+        return (time.monotonic() - start) / _TIMED_STEPS
 
     def _jitter(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Standard deviation of the jitter of each row along each axis, shape (n, 1)."""
@@ -208,12 +230,15 @@ class Trainer:
         weight = torch.from_numpy(weights).to(device)
 
         def loss(predicted: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-            value = ((predicted - wanted) * weight).square().mean()
+            squares = ((predicted - wanted) * weight).square()
+            if self.loss == "huber":
+                squares = 2 * _HUBER**2 * ((1 + squares / _HUBER**2).sqrt() - 1)
+            value = squares.mean()
             if self.loss == "rmse":
                 value = (value + 1e-12).sqrt()  # the root's slope is infinite at zero
             if penalty and module.training:
-                squares = [parameter.square().sum() for parameter in trained]
-                value = value + penalty * torch.stack(squares).sum()
+                sums = [parameter.square().sum() for parameter in trained]
+                value = value + penalty * torch.stack(sums).sum()
             return value
 
         return loss
@@ -303,73 +328,3 @@ class _Batches:
 
     def to(self, device: torch.device) -> None:
         self.x, self.device = self.x.to(device), device
-
-
-class _BestEpoch(Callback):  # type: ignore[misc]
-    """Records the losses, keeps the weights of the best epoch, and ends a training in vain."""
-
-    order = 60  # after the Recorder
-
-    def __init__(self, *, stops: bool) -> None:
-        self.stops = stops
-        self.history = History()
-        self.state: dict[str, torch.Tensor] = {}
-
-    def before_epoch(self) -> None:
-        self.sum, self.rows = 0.0, 0
-
-    def after_batch(self) -> None:
-        if self.training:
-            rows = len(self.learn.xb[0])
-            self.sum += float(self.learn.loss.detach()) * rows
-            self.rows += rows
-
-    def after_epoch(self) -> None:
-        self.history.train.append(self.sum / self.rows)
-        self.history.learning_rate.append(float(self.learn.opt.hypers[-1]["lr"]))
-        if len(self.learn.dls.valid):
-            self.history.valid.append(float(self.learn.recorder.values[-1][-1]))
-        if self.history.best_epoch == len(self.history) - 1:
-            module = cast("torch.nn.Module", self.learn.model)
-            self.state = {k: v.detach().clone() for k, v in module.state_dict().items()}
-        self._stop_in_vain()
-
-    def _stop_in_vain(self) -> None:
-        history, epochs = self.history, self.learn.n_epoch
-        last = len(history) - 1
-        if not np.isfinite([history.train[-1], *history.valid[-1:]]).all():
-            raise CancelFitException
-        if self.stops and last - history.best_epoch >= max(_PATIENCE, epochs // 10):
-            _logger.info(
-                "stopped after %d of %d epochs: the loss on held-out jets was lowest after %d",
-                last + 1,
-                epochs,
-                history.best_epoch + 1,
-            )
-            raise CancelFitException
-
-
-class _ProgressBar(Callback):  # type: ignore[misc]
-    """Shows the epochs, the loss and the time left on the terminal; logs the time that all take."""
-
-    order = 70
-
-    def __init__(self, *, shown: bool) -> None:
-        self.bar = progress_bar("epochs", shown=shown)
-
-    def before_fit(self) -> None:
-        self.bar.start()
-        self.task = self.bar.add_task("training", total=self.learn.n_epoch)
-        self.start = time.monotonic()
-
-    def after_epoch(self) -> None:
-        loss = self.learn.recorder.smooth_loss.value
-        self.bar.update(self.task, advance=1, description=f"training, loss {loss:.4f}")
-        epoch = self.learn.epoch + 1
-        if epoch == 1:
-            seconds = self.learn.n_epoch * (time.monotonic() - self.start)
-            _logger.info("%d epochs take about %.0f s", self.learn.n_epoch, seconds)
-        _logger.debug("epoch %d of %d: loss %.4f", epoch, self.learn.n_epoch, loss)
-
-    def after_fit(self) -> None:
-        self.bar.stop()

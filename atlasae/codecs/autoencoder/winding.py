@@ -32,25 +32,36 @@ _SATURATING = ("tanh", "sigmoid")  # activations that have steps
 _TURNS = 0.64  # per unit of the decoder's first layer; more than 0.8 are not resolved
 _UNITS = 0.8  # share of these units that start as steps along the wound latent
 _FEWEST_TURNS = 8
+_REACH = 1.03  # of the wound latent: phi = -pi to pi on the outermost lines is a little beyond 1
 _STEEPNESS = 1e7  # so that float32 has next to no numbers on the slope of a step
 _SIGNAL = 0.02  # size at which features pass through an activation
-_LATENT = 0.3  # standard deviation of the other latents
+_LATENT = (
+    0.08  # standard deviation of the other latents; the activation bends the tails of wide ones
+)
+_SPREAD = 0.3  # standard deviation of what the first units of the decoder see of them
 _BINS = 256
 _OUTLIERS = 5e-4  # share of the jets below the first turn, and above the last
 
 
 def obstacle(
-    angles: Sequence[int], features: int, latent: int, hidden: Sequence[int], activation: str
+    angles: Sequence[int],
+    features: int,
+    latent: int,
+    latent_dtype: str,
+    hidden: Sequence[int],
+    activation: str,
 ) -> str | None:
     """Why an encoder cannot be wound, in words; None if it can."""
     if not angles:
         return "no feature is scaled as an angle (scaling='physics' does so with phi)"
     if latent != features - 1:
         return f"latent={latent} is not the number of features less one, {features - 1}"
+    if latent_dtype == "bfloat16":
+        return "latent_dtype='bfloat16' has too few digits for a wound latent"
     if activation not in _SATURATING:
         return f"activation={activation!r} has no steps, as {' and '.join(_SATURATING)} have"
     if len(hidden) < 2 or _turns(hidden) < _FEWEST_TURNS:
-        return f"hidden={tuple(hidden)} is too small to decode it"
+        return f"network={tuple(hidden)} is too small to decode it"
     return None
 
 
@@ -95,7 +106,7 @@ def wound_encoder(
 
 
 def start_decoder(decoder: DenseNetwork) -> DenseNetwork:
-    """The decoder with most units of its first layer as steps along the wound latent.
+    """The decoder with most units of its first layer as steps along the wound latent, evenly spaced.
 
     Args:
         decoder: with random weights.
@@ -103,10 +114,10 @@ def start_decoder(decoder: DenseNetwork) -> DenseNetwork:
     _, zero, _, slope = _shape(decoder.activation)
     weight, bias = decoder.weights[0].copy(), decoder.biases[0].copy()
     units = int(_UNITS * len(bias))
-    first, last = _apply(decoder.activation, [-1, 1])
-    places = np.linspace(float(first), float(last), units)
-    steepness = 1.5 / ((places[1] - places[0]) * slope**0.5)
+    places = _apply(decoder.activation, np.linspace(-_REACH, _REACH, units))
+    steepness = (1.5 / (np.gradient(places) * slope**0.5)).astype(np.float32)
     weight[0, :units] = steepness
+    weight[1:] *= _SPREAD / _LATENT
     weight[1:, :units] *= 0.3
     bias[:units] = -steepness * places - zero * weight[1:, :units].sum(axis=0)
     return replace(
@@ -118,7 +129,7 @@ def _turns(hidden: Sequence[int]) -> int:
     return int(_TURNS * hidden[-1])
 
 
-def _apply(activation: str, values: Sequence[float]) -> Floats:
+def _apply(activation: str, values: Sequence[float] | Floats) -> Floats:
     h = np.array([values], np.float32)
     ACTIVATIONS[activation][0](h)
     return np.asarray(h[0], np.float64)

@@ -6,6 +6,7 @@ import pytest
 
 import atlasae
 from atlasae import Codec
+from atlasae.codecs.autoencoder.latent_dtypes import rounded_latents
 from atlasae.codecs.autoencoder.network import DenseNetwork
 from atlasae.errors import DamagedFileError, InputError, MissingNameError, NotFittedError
 from atlasae.jets import metrics
@@ -13,7 +14,7 @@ from atlasae.jets.table import to_records
 from tests.codecs.autoencoder.test_scaling import outputs
 from tests.helpers import make_jets
 
-SMALL = {"hidden": (16, 8)}
+SMALL = {"network": (16, 8)}
 
 
 def test_flat_jets_become_an_array_and_events_records(codec, jets, events):
@@ -43,6 +44,17 @@ def test_half_latents_are_half_as_wide_and_nearly_as_good(jets):
     wide = Codec.autoencoder(epochs=20, **SMALL).fit(jets)
     errors = [metrics.standard_rmse(jets, c.decode(c.encode(jets)), jets) for c in (codec, wide)]
     assert errors[0] == pytest.approx(errors[1], rel=0.02)
+
+
+def test_bfloat16_latents_are_float32_rounded_to_the_nearest_even(jets):
+    codec = Codec.autoencoder(latent_dtype="bfloat16", epochs=2, **SMALL).fit(jets)
+    latents = codec.encode(jets)
+    assert latents.dtype == np.float32
+    assert not (latents.view(np.uint32) & 0xFFFF).any()
+    wide = codec.model_.encode(codec.select_fitted(jets))
+    assert (np.abs(latents - wide) <= 2**-8 * np.abs(wide)).all()
+    ties = np.array([1 + 2**-8, 1 + 3 * 2**-8, -1 - 2**-8], np.float32)
+    assert rounded_latents(ties, "bfloat16").tolist() == [1, 1 + 2**-6, -1]
 
 
 @pytest.mark.parametrize(
@@ -115,8 +127,9 @@ def test_a_training_at_a_constant_rate_stops_in_vain_and_says_why(jets, caplog):
     history = codec.history_
     assert len(history) == history.best_epoch + 11 < 60
     assert f"stopped after {len(history)} of 60 epochs" in caplog.text
-    assert f"was lowest after {history.best_epoch + 1}" in caplog.text
-    assert "60 epochs take about" in caplog.text
+    assert "the last 10 did not lower the loss on held-out jets" in caplog.text
+    assert f"kept epoch {history.best_epoch + 1} of {len(history)}" in caplog.text
+    assert "60 epochs take about" in caplog.messages[0]
 
 
 def test_weights_of_errors_decide_which_feature_comes_back_best(jets):
@@ -225,18 +238,19 @@ def test_a_stored_decoder_says_that_it_cannot_encode(codec, jets):
     [
         ({"activation": "tahn"}, "did you mean 'tanh'"),
         ({"scaling": "logs"}, "did you mean 'log'"),
-        ({"loss": "mae"}, "must be one of rmse, mse"),
+        ({"loss": "mae"}, "must be one of rmse, mse, huber"),
         ({"regularisation": "l1"}, "must be one of weight_decay, l2"),
         ({"latent_dtype": "float64"}, "did you mean"),
         ({"latent": 0}, "must be an integer from 1 to"),
         ({"latent": 2.5}, "must be an integer from 1 to"),
-        ({"hidden": 100}, "must be a list of integers from 1 to"),
+        ({"network": 100}, "must be one of small, original, larger, or a list of integers from"),
+        ({"network": "orignal"}, "did you mean 'original'"),
         ({"weight_decay": -1}, "must be a number that is not negative"),
         ({"seed": -1}, "not an integer from 0"),
         ({"features": "pt"}, "list of names"),
         ({"features": ("pt", "pt", "eta")}, "list of names without repetition"),
         ({"unit": "TeV"}, "must be one of GeV, MeV"),
-        ({"hidden": (0,)}, "must be a list of integers from 1 to"),
+        ({"network": (0,)}, "or a list of integers from 1 to"),
         ({"schedule": "cosine"}, "schedule='cosine' must be one of one_cycle, constant"),
         ({"optimiser": "sgd"}, "optimiser='sgd' must be one of soap, adamw"),
         ({"epochs": True}, "must be a positive integer"),
@@ -310,7 +324,7 @@ def test_the_default_number_of_epochs_makes_ten_thousand_steps():
 
 def test_integers_at_the_ends_of_their_type_come_back_inside():
     table = {"a": np.array([0, 2**63 - 1] * 50), "b": np.arange(100.0)}
-    codec = Codec.autoencoder(latent=1, hidden=(8,), epochs=1, jitter=0.0).fit(table)
+    codec = Codec.autoencoder(latent=1, network=(8,), epochs=1, jitter=0.0).fit(table)
     assert ak.min(codec.decode(np.full((5, 1), 1e6, np.float32)).a) >= 0
 
 
@@ -350,7 +364,7 @@ def test_the_quality_bar(shared_data):
 
 @pytest.fixture(scope="module")
 def within(jets):
-    return Codec.autoencoder(hidden=(16, 8), epochs=2, tolerance=1e-3).fit(jets)
+    return Codec.autoencoder(network=(16, 8), epochs=2, tolerance=1e-3).fit(jets)
 
 
 def largest_error(codec, jets, name="eta"):
@@ -381,7 +395,7 @@ def test_the_same_networks_are_stored_otherwise(within, jets):
 
 
 def test_a_quantised_encoder_keeps_the_bound(jets):
-    codec = Codec.autoencoder(hidden=(16, 8), epochs=2, encoder="learned", tolerance=1e-3)
+    codec = Codec.autoencoder(network=(16, 8), epochs=2, encoder="learned", tolerance=1e-3)
     made = codec.fit(jets).quantised(jets, epochs=0)
     assert largest_error(made, jets) <= 1e-3
     assert largest_error(Codec.from_bytes(made.to_bytes()), jets) <= 1e-3
@@ -391,14 +405,14 @@ def test_a_bounded_codec_is_fitted_to_the_jets_that_are_finite(jets):
     odd = {name: values.copy() for name, values in jets.items()}
     odd["pt"][:40] = np.nan
     odd["m"][20:60] = np.inf
-    codec = Codec.autoencoder(hidden=(16, 8), epochs=2, tolerance=1e-3).fit(odd)
+    codec = Codec.autoencoder(network=(16, 8), epochs=2, tolerance=1e-3).fit(odd)
     back = codec.decode(codec.encode(odd))
     np.testing.assert_array_equal(ak.to_numpy(back.pt[:40]), odd["pt"][:40])
     np.testing.assert_array_equal(ak.to_numpy(back.m[20:60]), odd["m"][20:60])
     assert largest_error(codec, odd) <= 1e-3
     odd["eta"][:] = np.nan
     with pytest.raises(InputError, match="at least two, not 0"):
-        Codec.autoencoder(hidden=(16, 8), epochs=2, tolerance=1e-3).fit(odd)
+        Codec.autoencoder(network=(16, 8), epochs=2, tolerance=1e-3).fit(odd)
 
 
 @pytest.mark.parametrize("tolerance", ["nonsense", -1, {"pt": -1}, {"mass": 1e-3}])
@@ -408,6 +422,6 @@ def test_a_wrong_tolerance_is_refused_at_once(tolerance):
 
 
 def test_residuals_of_another_codec_are_refused(within, jets):
-    other = Codec.autoencoder(hidden=(16, 8), epochs=2, tolerance=1e-3, seed=1).fit(jets)
+    other = Codec.autoencoder(network=(16, 8), epochs=2, tolerance=1e-3, seed=1).fit(jets)
     with pytest.raises(DamagedFileError, match="decode it with the codec that encoded it"):
         other.decode(within.encode(jets))

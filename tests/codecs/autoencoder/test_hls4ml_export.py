@@ -23,7 +23,7 @@ def hls4ml():
 
 def quantised(jets, activation, bits):
     codec = Codec.autoencoder(
-        encoder="learned", hidden=(8, 6), activation=activation, epochs=1
+        encoder="learned", network=(8, 6), activation=activation, epochs=1
     ).fit(jets)
     return codec.quantised(jets, bits, epochs=0)
 

@@ -25,7 +25,7 @@ def x():
 
 
 def learned(**options):
-    return Codec.autoencoder(encoder="learned", scaling="standard", hidden=(16, 8), **options)
+    return Codec.autoencoder(encoder="learned", scaling="standard", network=(16, 8), **options)
 
 
 @pytest.fixture(scope="module")

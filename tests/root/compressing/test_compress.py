@@ -80,7 +80,7 @@ def test_the_jets_are_those_the_codec_decodes(restored_file, compressed_file, ev
 
 
 def test_small_chunks_give_the_same_file(events_file, compressed_file, tmp_path):
-    codec = Codec.autoencoder(hidden=(16, 8), epochs=4, batch_size=64).fit(
+    codec = Codec.autoencoder(network=(16, 8), epochs=4, batch_size=64).fit(
         atlasae.read_jets(events_file)
     )
     small, back = tmp_path / "small.root", tmp_path / "back.root"
@@ -105,7 +105,7 @@ def test_flat_trees_and_other_features(tmp_path):
     source = tmp_path / "flat.root"
     with uproot.recreate(source) as file:
         file.mktree("jets", {n: v.dtype for n, v in jets.items()}).extend(jets)
-    codec = Codec.autoencoder(latent=2, hidden=(8,), epochs=2, features=("pt", "eta", "area"))
+    codec = Codec.autoencoder(latent=2, network=(8,), epochs=2, features=("pt", "eta", "area"))
     compress(source, tmp_path / "small.root", codec=codec.fit(jets))
     with uproot.open(tmp_path / "small.root") as file:
         assert file["jets"].keys() == ["m", "z0", "z1", "phi"]
@@ -130,7 +130,7 @@ def test_half_latents_take_less_room(events_file, tmp_path):
     jets = atlasae.read_jets(events_file)
     sizes = {}
     for dtype in ("float32", "float16"):
-        codec = Codec.autoencoder(hidden=(16, 8), latent_dtype=dtype, epochs=2).fit(jets)
+        codec = Codec.autoencoder(network=(16, 8), latent_dtype=dtype, epochs=2).fit(jets)
         target = tmp_path / f"{dtype}.root"
         contents = compress(events_file, target, codec=codec)
         sizes[dtype] = contents.parts[0].after
@@ -145,7 +145,7 @@ def test_files_merged_tree_by_tree_decode_to_both(events_file, tmp_path):
     part_writers = []
     for i, source in enumerate((events_file, other)):
         part_writers.append(tmp_path / f"part{i}.root")
-        codec = Codec.autoencoder(hidden=(8,), seed=i, epochs=1).fit(atlasae.read_jets(source))
+        codec = Codec.autoencoder(network=(8,), seed=i, epochs=1).fit(atlasae.read_jets(source))
         compress(source, part_writers[-1], codec=codec)
     merge(part_writers, tmp_path / "merged.root")
     merged = atlasae.read_jets(tmp_path / "merged.root")
@@ -241,7 +241,7 @@ def test_a_tree_asked_for_by_name_is_the_one_that_is_compared(tmp_path):
             data = {f"Jet_{n}": ak.unflatten(values, counts) for n, values in own.items()}
             types = dict.fromkeys(data, "var * float32")
             file.mktree(tree, types, counter_name=lambda _: "nJet").extend(data)
-    codec = Codec.autoencoder(hidden=(16, 8), epochs=30, batch_size=32).fit(other)
+    codec = Codec.autoencoder(network=(16, 8), epochs=30, batch_size=32).fit(other)
     compress(source, small, codec=codec, select=Selection(tree="Shifted"))
     found = read_comparison(source, [small]).files[0].residuals
     wanted = atlasae.jets.metrics.residuals(
@@ -285,7 +285,7 @@ def test_a_codec_file_is_taken_by_its_path(events_file, codec, tmp_path):
 def test_a_delphes_file_goes_there_and_back(shared_data, tmp_path):
     source = shared_data / "root" / "uproot-issue513.root"
     jets = atlasae.read_jets(source)
-    codec = Codec.autoencoder(hidden=(8,), epochs=1).fit(jets)
+    codec = Codec.autoencoder(network=(8,), epochs=1).fit(jets)
     contents = compress(source, tmp_path / "b.root", codec=codec, drop_unwritable=True)
     assert "cannot be read" in contents.left_out["Delphes:Particle.fBits"]
     atlasae.decompress(tmp_path / "b.root", tmp_path / "c.root")
@@ -483,7 +483,7 @@ def test_jets_the_codec_cannot_take(tmp_path, codec):
     with pytest.raises(InputError, match="are they in another unit"):
         compress(source, folder / "b.root", codec=codec)
     write_events(source, make_jets(0), np.zeros(20, int))
-    others = Codec.autoencoder(hidden=(8,), latent=1, epochs=1, features=("pt", "nope"))
+    others = Codec.autoencoder(network=(8,), latent=1, epochs=1, features=("pt", "nope"))
     others.fit({"pt": jets["eta"], "nope": jets["phi"]})
     write_events(source, make_jets(40), np.full(20, 2))
     with pytest.raises(MissingNameError, match="no feature 'nope' in collection 'Jet'"):

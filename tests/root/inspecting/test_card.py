@@ -305,7 +305,7 @@ def test_reordered_entries_are_measured_in_their_order(folder, tmp_path):
 
 
 def test_nothing_is_measured_of_latents(folder, tmp_path):
-    codec = Codec.autoencoder(latent=2, hidden=(8,), epochs=1)
+    codec = Codec.autoencoder(latent=2, network=(8,), epochs=1)
     counts = np.full(40, 2)
     source = write_events(tmp_path / "a.root", make_jets(80), counts)
     codec.fit(atlasae.read_jets(source))

@@ -46,7 +46,7 @@ def test_names_are_different_and_do_not_depend_on_the_order():
         {"codec": Codec.bounded()},
         {"pack": "all"},
         {"pack": "all", "select": Selection(keep_branches="a.b,a b")},
-        {"codec": Codec.autoencoder(hidden=(8,), epochs=1, batch_size=64)},
+        {"codec": Codec.autoencoder(network=(8,), epochs=1, batch_size=64)},
     ],
     ids=["kept", "packed", "both", "latents"],
 )
