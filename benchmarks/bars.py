@@ -1,13 +1,13 @@
 """``python -m benchmarks.bars``: what atlasae has to reach, beside what was measured.
 
-The results of ``benchmarks.rates``, ``benchmarks.reading``, ``benchmarks.scale`` and
-``benchmarks.whole_files`` are read.
+The results of the other programs of ``benchmarks`` are read.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import cases
@@ -70,6 +70,22 @@ def _speed(name: str, case: str, direction: str, other: str, must: float, aim: f
 
 def _cycles(direction: str) -> Callable[[dict[str, Any]], float]:
     return lambda result: float(_row(result, cases.DIJETS)["speed"]["cycles"][direction])
+
+
+def _codec_cycles(direction: str) -> Callable[[dict[str, Any]], float]:
+    """Of the default autoencoder in the largest batches."""
+
+    def found(result: dict[str, Any]) -> float:
+        wanted = ("tanh", "codec", direction)
+        rows = [r for r in result["rows"] if (r["name"], r["path"], r["direction"]) == wanted]
+        return float(max(rows, key=lambda row: row["batch"])["cycles"])
+
+    return found
+
+
+def _rmse(name: str) -> Callable[[dict[str, Any]], float]:
+    """Of an autoencoder, the mean over seeds."""
+    return lambda result: fmean(run["rmse"] for run in _row(result, name)["runs"])
 
 
 def _threads(direction: str) -> Callable[[dict[str, Any]], float]:
@@ -186,6 +202,10 @@ BARS = (
     Bar("seconds to compile the kernels", "reading", lambda result: result["compile_seconds"], 5),
     Bar("stored codec, bytes", "rates", _largest_codec, 12_000),
     Bar("codec and 1,000 to 10,000 jets, times pcodec's size", "rates", _of_pcodec, 1),
+    Bar("cycles per jet, autoencoder encodes", "cycles", _codec_cycles("encode"), 1400, 1000),
+    Bar("cycles per jet, autoencoder decodes", "cycles", _codec_cycles("decode"), 1400, 1000),
+    Bar("RMSE of autoencoders, default network", "variants", _rmse("tanh"), 0.055, 0.03),
+    Bar("RMSE of autoencoders, larger network", "variants", _rmse("tanh, larger"), 0.045, 0.02),
     Bar("compress 100 million jets, times 10 million's time", "scale", _growth, 10.7),
     Bar("compress 100 million jets, MB of memory", "scale", _peak, 600),
     Bar("two jobs, times one's throughput", "campaign", _two_jobs, 1.8, at_least=True),

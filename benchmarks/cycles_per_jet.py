@@ -48,8 +48,8 @@ _WARM_UP = 2  # untimed calls at first: caches, lazy imports, the allocator
 class Row:
     """One measurement: cycles and nanoseconds per jet, with quartiles over the repeats.
 
-    ``processor_share`` is the share of the time that this thread was on a processor. The
-    time-stamp counter runs on while other processes use it, so if the share is well below one,
+    Those that pass while this thread is not on a processor do not count. ``processor_share`` is the
+    share of the time that it was on one. Well below one, other processes used the caches as well, and
     the cycles are too many.
     """
 
@@ -108,9 +108,9 @@ class Task:
             with cycles.Timer() as timer:
                 for _ in range(calls):
                     call()
-            on_processor = time.thread_time() - start
-            elapsed.append((timer.cycles, 1e9 * timer.seconds))
-            shares.append(min(1.0, on_processor / timer.seconds))
+            share = min(1.0, (time.thread_time() - start) / timer.seconds)
+            elapsed.append((share * timer.cycles, share * 1e9 * timer.seconds))
+            shares.append(share)
         lower, middle, upper = np.percentile(elapsed, (25, 50, 75), axis=0) / (calls * batch)
         counter = cycles.counter()
         return Row(

@@ -157,6 +157,40 @@ def variants(result: dict[str, Any]) -> str:
     return "\n".join([*lines, "", f"{result['epochs']} epochs each; seeds: {seeds}."])
 
 
+def original(result: dict[str, Any]) -> str:
+    """Errors of the original's network in the original's setting."""
+    run, widths = result["run"], result["run"]["half_widths"]
+    cells = [f"{widths[name]:.2%}" for name in ("m", "pt")]
+    cells += [f"{widths[name]:.4f}" for name in ("phi", "eta")]
+    return "\n".join(
+        [
+            "| epochs | RMSE | of m | of pt | of phi [rad] | of eta | seconds to train |",
+            "|---|---|---|---|---|---|---|",
+            _cells(f"{result['epochs']:,}", f"{run['rmse']:.4f}", *cells, f"{run['seconds']:,.0f}"),
+        ]
+    )
+
+
+def precision(result: dict[str, Any]) -> str:
+    """Errors of autoencoders that store or compute fewer bits."""
+    lines = [
+        "| encoder | weights and activations | latents | RMSE | of pt | of phi [rad] |",
+        "|---|---|---|---|---|---|",
+        *(
+            _cells(
+                row["encoder"],
+                f"integers of {row['bits']} bits" if row["bits"] else "float32",
+                row["latent_dtype"] if row["bits"] is None else "integers of 16 bits",
+                f"{row['rmse']:.4f}",
+                f"{row['half_widths']['pt']:.2%}",
+                f"{row['half_widths']['phi']:.4f}",
+            )
+            for row in result["rows"]
+        ),
+    ]
+    return "\n".join([*lines, "", f"{result['epochs']} epochs, and 10 more as integers."])
+
+
 def _over_seeds(values: list[float], *, percent: bool = False) -> str:
     """Mean, and the standard deviation where there are several."""
     unit, factor, digits = ("%", 100, 2) if percent else ("", 1, 4)
@@ -364,6 +398,8 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "variants": ("variants", variants),
     "data quality": ("data_quality", data_quality.table),
     "autoencoder bound": ("autoencoder_bound", autoencoder_bound_table.table),
+    "original": ("original", original),
+    "precision": ("precision", precision),
     "cycles": ("cycles", cycles),
 }
 _TITLES = ("tolerance alone", "with dither, order and cuts")

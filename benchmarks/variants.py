@@ -26,25 +26,35 @@ OTHERS: dict[str, dict[str, Any]] = {
 }
 
 
-def measure(jets: Any, options: dict[str, Any]) -> dict[str, Any]:
-    """Train one variant and measure the errors of decoded test jets."""
+def split(jets: Any) -> tuple[Any, Any]:
+    """The jets to train on, and those to measure."""
     order = np.random.default_rng(0).permutation(len(jets))
     cut = int(0.8 * len(jets))
-    train, test = jets[order[:cut]], jets[order[cut:]]
+    return jets[order[:cut]], jets[order[cut:]]
+
+
+def errors(original: Any, decoded: Any, train: Any) -> dict[str, Any]:
+    """Errors of decoded jets; the RMSE in units of the standard deviations of ``train``."""
+    found = residuals(original, decoded)
+    return {
+        "rmse": standard_rmse(original, decoded, train),
+        "half_widths": {name: result.half_width for name, result in found.items()},
+        "largest": {name: result.maximum for name, result in found.items()},
+    }
+
+
+def measure(jets: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Train one variant and measure the errors of decoded test jets."""
+    train, test = split(jets)
     codec = AutoencoderCodec(**options)
     start = time.monotonic()
     codec.fit(train, valid=0.0, progress=True)
     seconds = time.monotonic() - start
-    decoded = codec.decode(codec.encode(test))
-    found = residuals(test, decoded)
     return {
         "codec": repr(codec),
         "seconds": round(seconds, 1),
-        "rmse": standard_rmse(test, decoded, train),
         "rmse_train": standard_rmse(train, codec.decode(codec.encode(train)), train),
-        "half_widths": {name: result.half_width for name, result in found.items()},
-        "largest": {name: result.maximum for name, result in found.items()},
-    }
+    } | errors(test, codec.decode(codec.encode(test)), train)
 
 
 @click.command()

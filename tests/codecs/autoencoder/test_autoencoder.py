@@ -104,16 +104,23 @@ def test_a_seed_gives_the_same_weights_and_leaves_the_global_generators_alone(je
     assert not np.array_equal(first, third)
 
 
-def test_the_best_epoch_is_kept(jets):
+@pytest.mark.parametrize(
+    ("loss", "of_squares"),
+    [
+        ("rmse", lambda squares: squares.mean() ** 0.5),
+        ("mse", lambda squares: squares.mean()),
+        ("huber", lambda squares: (2 * 0.02 * ((0.02**2 + squares) ** 0.5 - 0.02)).mean()),
+    ],
+)
+def test_the_best_epoch_is_kept(loss, of_squares, jets):
     valid = make_jets(300, seed=9)
-    codec = Codec.autoencoder(epochs=12, lr=0.02, schedule="constant", **SMALL).fit(
-        jets, valid=valid
-    )
+    options = {"epochs": 12, "lr": 0.02, "schedule": "constant", "loss": loss}
+    codec = Codec.autoencoder(**options, **SMALL).fit(jets, valid=valid)
     history = codec.history_
     assert len(history) == len(history.valid) == len(history.learning_rate) == 12
     scaled = codec.scaling_.forward(np.stack([valid[n] for n in codec.features_], 1).astype(float))
     decoded = codec.model_.decoder(codec.model_.encoder(scaled))
-    error = np.sqrt(((decoded - outputs(scaled, codec.scaling_)) ** 2).mean())
+    error = of_squares((decoded - outputs(scaled, codec.scaling_)) ** 2)
     assert error == pytest.approx(min(history.valid), rel=1e-3)
     assert history.valid[history.best_epoch] == min(history.valid)
 

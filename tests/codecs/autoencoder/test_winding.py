@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from atlasae import Codec
-from atlasae.codecs.autoencoder.winding import _edges, wound_encoder
+from atlasae.codecs.autoencoder.network import DenseNetwork
+from atlasae.codecs.autoencoder.winding import _edges, start_decoder, wound_encoder
 from atlasae.errors import InputError
 from atlasae.jets import metrics
 from tests.helpers import make_jets
@@ -62,6 +63,19 @@ def test_the_latent_is_continuous_where_phi_ends(encoder):
     left[:, PHI], right[:, PHI] = -np.pi, np.pi
     gap = np.abs(encoder(left)[:, 0] - encoder(right)[:, 0])
     assert np.quantile(gap, 0.99) < 0.02 * 2 / TURNS  # the outermost turns alone have ends
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
+def test_the_decoder_starts_with_steps_that_are_even_along_the_wound_latent(activation):
+    sizes = (3, 25, 32, 32, 5)
+    start = start_decoder(
+        DenseNetwork.initial(sizes, activation, np.random.default_rng(0), activate_input=True)
+    )
+    z = np.zeros((4001, 3), np.float32)
+    z[:, 0] = np.linspace(-1.2, 1.2, len(z))
+    first = DenseNetwork(start.weights[:1], start.biases[:1], activation, True)
+    middles = z[np.abs(first(z)[:, :20]).argmin(axis=0), 0]  # where the units cross zero
+    np.testing.assert_allclose(np.diff(middles), 2.06 / 19, rtol=0.02)
 
 
 def test_weights_choose_the_feature_that_is_wound():
