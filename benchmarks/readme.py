@@ -140,8 +140,8 @@ def _bytes_agree(result: dict[str, Any]) -> str:
 def variants(result: dict[str, Any]) -> str:
     """RMSE and central residuals of the variants, and the RMSE of the original study."""
     lines = [
-        "| variant | RMSE | of m | of pt | of phi [rad] | of eta | seconds to train |",
-        "|---|---|---|---|---|---|---|",
+        "| variant | RMSE | of m | of pt | of phi [rad] | of eta | largest of phi | seconds to train |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in result["rows"]:
         runs = row["runs"]
@@ -150,9 +150,11 @@ def variants(result: dict[str, Any]) -> str:
             for name in ("m", "pt", "phi", "eta")
         ]
         rmse = _over_seeds([run["rmse"] for run in runs])
+        largest = fmean([run["largest"]["phi"] for run in runs])
         seconds = fmean([run["seconds"] for run in runs])
-        lines.append(f"| {row['name']} | {rmse} | {' | '.join(widths)} | {seconds:.0f} |")
-    lines.append(f"| the original study | {ORIGINAL_RMSE} | | | | | |")
+        cells = (row["name"], rmse, *widths, f"{largest:.2f}", f"{seconds:.0f}")
+        lines.append(_cells(*cells))
+    lines.append(f"| the original study | {ORIGINAL_RMSE} | | | | | | |")
     seeds = len(result["rows"][0]["runs"])
     return "\n".join([*lines, "", f"{result['epochs']} epochs each; seeds: {seeds}."])
 

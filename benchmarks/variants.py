@@ -22,6 +22,7 @@ from benchmarks.output import write_json
 
 EPOCHS = 230  # 10,000 steps on the 27,945 jets of the study
 OTHERS: dict[str, dict[str, Any]] = {
+    "tanh, huber loss": {"loss": "huber"},
     "tanh, learned encoder": {"encoder": "learned"},
 }
 

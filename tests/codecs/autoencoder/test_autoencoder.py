@@ -8,6 +8,7 @@ import atlasae
 from atlasae import Codec
 from atlasae.codecs.autoencoder.latent_dtypes import rounded_latents
 from atlasae.codecs.autoencoder.network import DenseNetwork
+from atlasae.codecs.autoencoder.training import Trainer
 from atlasae.errors import DamagedFileError, InputError, MissingNameError, NotFittedError
 from atlasae.jets import metrics
 from atlasae.jets.table import to_records
@@ -137,6 +138,16 @@ def test_a_training_at_a_constant_rate_stops_in_vain_and_says_why(jets, caplog):
     assert "the last 10 did not lower the loss on held-out jets" in caplog.text
     assert f"kept epoch {history.best_epoch + 1} of {len(history)}" in caplog.text
     assert "60 epochs take about" in caplog.messages[0]
+
+
+@pytest.mark.parametrize("options", [{}, {"regularisation": "l2", "encoder": "learned"}])
+def test_the_steps_that_are_timed_before_a_training_do_not_change_it(options, jets, monkeypatch):
+    codec = Codec.autoencoder(epochs=2, **options, **SMALL)
+    decoders = [codec.fit(jets).model_.decoder]
+    monkeypatch.setattr(Trainer, "_seconds_per_step", lambda *_: 0.0)
+    decoders.append(codec.fit(jets).model_.decoder)
+    for timed, untimed in zip(*(one.weights for one in decoders), strict=True):
+        np.testing.assert_array_equal(timed, untimed)
 
 
 def test_weights_of_errors_decide_which_feature_comes_back_best(jets):
