@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import anchors_table, autoencoder_bound_table, cases, data_quality, figure
+from benchmarks import (
+    anchors_table,
+    autoencoder_bound_table,
+    autoencoder_tables,
+    cases,
+    data_quality,
+    figure,
+)
 from benchmarks.output import RESULTS
 from benchmarks.speed import ATLASAE
 
@@ -16,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parents[1]
-ORIGINAL_RMSE = 0.85  # reported by the original study for its tanh network
 
 
 def whole_files(result: dict[str, Any]) -> str:
@@ -135,71 +140,6 @@ def campaign(result: dict[str, Any]) -> str:
 def _bytes_agree(result: dict[str, Any]) -> str:
     found = {result["resumed"]["digest"], *(run["digest"] for run in result["runs"])}
     return "all ways write the same bytes" if len(found) == 1 else "the bytes DIFFER"
-
-
-def variants(result: dict[str, Any]) -> str:
-    """RMSE and central residuals of the variants, and the RMSE of the original study."""
-    lines = [
-        "| variant | RMSE | of m | of pt | of phi [rad] | of eta | largest of phi | seconds to train |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for row in result["rows"]:
-        runs = row["runs"]
-        widths = [
-            _over_seeds([run["half_widths"][name] for run in runs], percent=name in ("m", "pt"))
-            for name in ("m", "pt", "phi", "eta")
-        ]
-        rmse = _over_seeds([run["rmse"] for run in runs])
-        largest = fmean([run["largest"]["phi"] for run in runs])
-        seconds = fmean([run["seconds"] for run in runs])
-        cells = (row["name"], rmse, *widths, f"{largest:.2f}", f"{seconds:.0f}")
-        lines.append(_cells(*cells))
-    lines.append(f"| the original study | {ORIGINAL_RMSE} | | | | | | |")
-    seeds = len(result["rows"][0]["runs"])
-    return "\n".join([*lines, "", f"{result['epochs']} epochs each; seeds: {seeds}."])
-
-
-def original(result: dict[str, Any]) -> str:
-    """Errors of the original's network in the original's setting."""
-    run, widths = result["run"], result["run"]["half_widths"]
-    cells = [f"{widths[name]:.2%}" for name in ("m", "pt")]
-    cells += [f"{widths[name]:.4f}" for name in ("phi", "eta")]
-    return "\n".join(
-        [
-            "| epochs | RMSE | of m | of pt | of phi [rad] | of eta | seconds to train |",
-            "|---|---|---|---|---|---|---|",
-            _cells(f"{result['epochs']:,}", f"{run['rmse']:.4f}", *cells, f"{run['seconds']:,.0f}"),
-        ]
-    )
-
-
-def precision(result: dict[str, Any]) -> str:
-    """Errors of autoencoders that store or compute fewer bits."""
-    lines = [
-        "| encoder | weights and activations | latents | RMSE | of pt | of phi [rad] |",
-        "|---|---|---|---|---|---|",
-        *(
-            _cells(
-                row["encoder"],
-                f"integers of {row['bits']} bits" if row["bits"] else "float32",
-                row["latent_dtype"] if row["bits"] is None else "integers of 16 bits",
-                f"{row['rmse']:.4f}",
-                f"{row['half_widths']['pt']:.2%}",
-                f"{row['half_widths']['phi']:.4f}",
-            )
-            for row in result["rows"]
-        ),
-    ]
-    return "\n".join([*lines, "", f"{result['epochs']} epochs, and 10 more as integers."])
-
-
-def _over_seeds(values: list[float], *, percent: bool = False) -> str:
-    """Mean, and the standard deviation where there are several."""
-    unit, factor, digits = ("%", 100, 2) if percent else ("", 1, 4)
-    text = f"{factor * fmean(values):.{digits}f}{unit}"
-    if len(values) > 1:
-        text += f" ± {factor * stdev(values):.{digits}f}{unit}"
-    return text
 
 
 def cycles(result: dict[str, Any]) -> str:
@@ -397,11 +337,11 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "quantities": ("quantities", quantities),
     "anchors": ("anchors", anchors_table.kept),
     "anchor sizes": ("anchors", anchors_table.sizes_and_speeds),
-    "variants": ("variants", variants),
     "data quality": ("data_quality", data_quality.table),
+    "variants": ("variants", autoencoder_tables.variants),
     "autoencoder bound": ("autoencoder_bound", autoencoder_bound_table.table),
-    "original": ("original", original),
-    "precision": ("precision", precision),
+    "original": ("original", autoencoder_tables.original),
+    "precision": ("precision", autoencoder_tables.precision),
     "cycles": ("cycles", cycles),
 }
 _TITLES = ("tolerance alone", "with dither, order and cuts")
