@@ -22,7 +22,7 @@ GENERATED = Path("build/pretrained")
 GENERATOR = "examples/generate_dijets.py"
 SEEDS = (20_261_126, 20_261_127)  # one process each
 TOLERANCE = 1e-3
-EPOCHS = 40
+EPOCHS = 200
 
 
 @click.command()
