@@ -30,6 +30,39 @@ def variants(result: dict[str, Any]) -> str:
     return "\n".join([*lines, "", f"{result['epochs']} epochs each; seeds: {seeds}."])
 
 
+def in_short(result: dict[str, Any]) -> str:
+    """RMSE, and the central residuals of pt and phi, of the variants."""
+    lines = ["| variant | RMSE | of pt | of phi [rad] |", "|---|---|---|---|"]
+    for row in result["rows"]:
+        runs = row["runs"]
+        pt = _over_seeds([run["half_widths"]["pt"] for run in runs], percent=True)
+        phi = _over_seeds([run["half_widths"]["phi"] for run in runs])
+        lines.append(_cells(row["name"], _over_seeds([run["rmse"] for run in runs]), pt, phi))
+    lines.append(f"| the original study | {ORIGINAL_RMSE} | | |")
+    return "\n".join(lines)
+
+
+def events(result: dict[str, Any]) -> str:
+    """Errors of the default codec on jets in events, and of their dijet masses."""
+    runs = result["runs"]
+    half_widths = [
+        _over_seeds([run["half_widths"][name] for run in runs], percent=name in ("mass", "pt"))
+        for name in ("mass", "pt", "phi", "eta")
+    ]
+    largest = _over_seeds([run["largest"]["phi"] for run in runs])
+    smearing = _over_seeds([max(run["m_jj"]) for run in runs])
+    seconds = f"{fmean([run['seconds'] for run in runs]):.0f}"
+    return "\n".join(
+        [
+            "| of m | of pt | of phi [rad] | of eta | largest of phi | m_jj | seconds to train |",
+            "|---|---|---|---|---|---|---|",
+            _cells(*half_widths, largest, smearing, seconds),
+            "",
+            f"{result['events']:,} events; seeds: {len(runs)}.",
+        ]
+    )
+
+
 def original(result: dict[str, Any]) -> str:
     """Errors of the original's network in the original's setting."""
     run, widths = result["run"], result["run"]["half_widths"]

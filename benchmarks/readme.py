@@ -339,6 +339,8 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "anchor sizes": ("anchors", anchors_table.sizes_and_speeds),
     "data quality": ("data_quality", data_quality.table),
     "variants": ("variants", autoencoder_tables.variants),
+    "autoencoders": ("variants", autoencoder_tables.in_short),
+    "autoencoder events": ("autoencoder_events", autoencoder_tables.events),
     "autoencoder bound": ("autoencoder_bound", autoencoder_bound_table.table),
     "original": ("original", autoencoder_tables.original),
     "precision": ("precision", autoencoder_tables.precision),
@@ -346,8 +348,10 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
 }
 _TITLES = ("tolerance alone", "with dither, order and cuts")
 DOCUMENTS = {
-    "README.md": ("whole files", "rates"),
-    "docs/benchmarks.md": tuple(name for name in TABLES if name != "data quality"),
+    "README.md": ("whole files", "rates", "autoencoders"),
+    "docs/benchmarks.md": tuple(
+        name for name in TABLES if name not in ("autoencoders", "data quality")
+    ),
     "docs/how-to/campaign.md": ("scale",),
     "docs/how-to/data-quality.md": ("data quality",),
 }
