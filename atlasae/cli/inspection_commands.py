@@ -103,7 +103,10 @@ def info(
     given = list(many_files.listed(files, lists))
     if len(given) == 1 and (given[0].startswith(PREFIX) or file_kind(given[0]) is CODEC):
         if branches or columns or card:
-            raise InputError("--branches, --columns and --card describe compressed files")
+            raise InputError(
+                "--branches, --columns and --card describe compressed files;"
+                f" {given[0]} holds codecs, whose model cards are shown without them"
+            )
         _codecs(given[0], as_json=as_json)
         return
     found = list(find_files(given))

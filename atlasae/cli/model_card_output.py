@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from atlasae.cli.output import Console
+from atlasae.codecs.model_card import ERRORS
 from atlasae.text import printable
 
 if TYPE_CHECKING:
@@ -79,6 +80,10 @@ def _print_data(console: Console, codec: Codec, card: ModelCard) -> None:
         kept = f", tolerance {bound!r}" if bound else ""
         text = f"{name}: from {least:.4g} to {largest:.4g}, median {median:.4g}{kept}"
         console.print(printable(text), soft_wrap=True)
+    if codec.tolerances_ and card.measure == ERRORS.name:
+        console.print(
+            "the errors are those of latents alone: residuals bring them within the tolerance"
+        )
     if scaling := codec.get_config().get("scaling"):
         console.print(printable(f"scaling: {scaling}"), soft_wrap=True)
     versions = ", ".join(f"{name} {number}" for name, number in card.made_with.items())
