@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from atlasae.codecs.autoencoder.hyperparameters import NETWORKS, check_hyperparameters
+from atlasae.codecs.autoencoder.integer_network import (
+    FEWEST_BITS,
+    MOST_BITS,
+    Formats,
+    IntegerNetwork,
+)
 from atlasae.codecs.autoencoder.latent_codec import LatentCodec
 from atlasae.codecs.autoencoder.model import Model
 from atlasae.codecs.autoencoder.start import Start, default_epochs
+from atlasae.codecs.autoencoder.winding import is_wound
 from atlasae.codecs.common_hyperparameters import check_common_hyperparameters
 from atlasae.errors import InputError
 from atlasae.jets.table import Table, typical_pt
@@ -167,9 +175,7 @@ class AutoencoderCodec(LatentCodec):
         from atlasae.codecs.autoencoder.training import split_jets
 
         table = self.select_features(jets)
-        finite = table if self.tolerance is None else table.finite()
-        finite.matrix()  # names values that are not finite among all jets, before the split
-        train, held_out = split_jets(finite, valid, self.seed)
+        train, held_out = split_jets(self._trainable(table), valid, self.seed)
         start = self._start(train)
         trained, history = self._trainer(start, device, progress=progress).fit(
             start.network,
@@ -196,6 +202,85 @@ class AutoencoderCodec(LatentCodec):
         self._measure(table, train, held_out)
         self._fit_coders(table, uses=uses, progress=progress)
         return self
+
+    def quantised(
+        self,
+        jets: Any,
+        bits: int = 8,
+        *,
+        epochs: int = 10,
+        lr: float = 1e-3,
+        valid: Any = 0.1,
+        device: str = "auto",
+        progress: bool = False,
+    ) -> Self:
+        """A copy of the codec whose encoder computes with integers, as a trigger's logic does.
+
+        Its latents are the same bits on every machine, given the scaled features. Ranges are set
+        by the jets; then encoder and decoder are trained further with the rounding in view. The
+        copy is used and stored as any codec. See
+        ``atlasae.codecs.autoencoder.integer_network`` for the arithmetic.
+
+        Args:
+            jets: like those that the codec was fitted to.
+            bits: of weights and activations, from 4 to 16. Inputs and latents have 16.
+            epochs: passes over the jets; 0 to round without training, which needs no torch.
+            lr: learning rate of the training, at its peak.
+            valid: held-out jets to choose the best epoch by: a fraction of ``jets``, or jets.
+            device: ``auto``, ``cpu``, ``cuda`` or another name that torch knows.
+            progress: show a progress bar on the error stream.
+
+        Raises:
+            NotFittedError: the codec is not fitted, or its encoder is not here.
+            InputError: ``bits`` or ``epochs`` is out of range, the encoder computes with integers
+                already, or is wound, the activation is ``softmax``, or the jets cannot be encoded.
+            MissingPackageError: the extra ``atlasae[autoencoder]`` is not installed.
+
+        Example:
+            >>> import atlasae
+            >>> jets = atlasae.read_jets(atlasae.sample(), entry_stop=500)
+            >>> codec = atlasae.Codec.autoencoder(encoder="learned", network=(16, 8), epochs=2)
+            >>> codec = codec.fit(jets)
+            >>> small = codec.quantised(jets, bits=8, epochs=2)
+            >>> str(small.encode(jets).z0.type)
+            '500 * var * float32'
+        """
+        encoder = self._require_floats("quantised")
+        if not FEWEST_BITS <= bits <= MOST_BITS:
+            raise InputError(f"bits={bits!r} must be from {FEWEST_BITS} to {MOST_BITS}")
+        if epochs < 0:
+            raise InputError(f"epochs={epochs!r} must be 0 or more")
+        table = self.select_fitted(jets)
+        finite = self._trainable(table)
+        if is_wound(encoder):
+            raise InputError(
+                "a wound encoder has steps that few bits cannot hold; quantise a codec with"
+                " encoder='learned'"
+            )
+        decoder, history = self.model_.decoder, self.history_
+        formats = Formats.of(encoder, self.model_.scaled(finite), bits)
+        train = held_out = finite
+        if epochs:
+            from atlasae.codecs.autoencoder.rounded_training import RoundedNetwork
+            from atlasae.codecs.autoencoder.training import split_jets
+
+            train, held_out = split_jets(finite, valid, self.seed)
+            trainer = self._trainer(self._start(finite), device, progress=progress)
+            trained, history = trainer.fit(
+                RoundedNetwork.joined(encoder, decoder, formats),
+                self.model_.scaled(train),
+                self.model_.scaled(held_out),
+                epochs=epochs,
+                lr=lr,
+                schedule="one_cycle",
+            )
+            encoder, decoder = trained.split(len(encoder.weights))
+        made = copy.copy(self)
+        integers = IntegerNetwork.of(encoder, formats)
+        made._take(self.model_.with_networks(integers, decoder), history)  # noqa: SLF001
+        made._measure(table, train, held_out)  # noqa: SLF001
+        made._fit_coders(table, progress=progress)  # noqa: SLF001
+        return made
 
     def surprise_by_feature(self, jets: Any) -> dict[str, Floats]:
         """The errors of reconstruction of each jet by feature, in bits: log2(1 + (r / w)^2).

@@ -11,14 +11,18 @@ from atlasae.codecs.autoencoder.deployment import DeployableCodec
 from atlasae.codecs.autoencoder.latent_blocks import LatentBlocks, StoredLatents
 from atlasae.codecs.autoencoder.latent_dtypes import rounded_latents
 from atlasae.codecs.autoencoder.model import Model
+from atlasae.codecs.autoencoder.network import DenseNetwork
 from atlasae.codecs.autoencoder.residual_coder import ResidualCoder
+from atlasae.codecs.autoencoder.winding import TOO_COARSE, is_wound
 from atlasae.codecs.base import Codec, Storage
 from atlasae.codecs.block_stream import decode_each, encode_each
 from atlasae.codecs.bounded.codec import BoundedCodec
 from atlasae.codecs.history import History
+from atlasae.codecs.model_card import ERRORS, ModelCard
 from atlasae.codecs.serialization import pack
 from atlasae.coding.blocks import join_blocks, split_blocks
 from atlasae.errors import InputError
+from atlasae.jets import metrics
 from atlasae.jets.table import Table, save_matrix, to_records, to_table
 from atlasae.quantization.tolerance import abs_, spec_from_json, spec_to_json, tolerances
 
@@ -44,12 +48,14 @@ class LatentCodec(DeployableCodec):
         activation: of the networks.
         latent_tolerance: the largest error of a latent; None to store them as they are.
         tolerance: the largest error of each feature; None if it has no bound.
+        seed: of the training, and of the samples that the coders are fitted to.
     """
 
     latent: int
     activation: str
     latent_tolerance: float | None
     tolerance: ToleranceSpec | None
+    seed: int
     _latent_codec: BoundedCodec | None = None
     _blocks: LatentBlocks | None = None
 
@@ -180,10 +186,22 @@ class LatentCodec(DeployableCodec):
             raise InputError(
                 f"{', '.join(sorted(others))}: what is stored is a matter of {', '.join(_STORING)}"
             )
-        self.model_.require_encoder()
+        encoder = self.model_.require_encoder()
         made = self.from_config(self.get_config() | settings)
+        if (
+            made.latent_dtype == "bfloat16"
+            and isinstance(encoder, DenseNetwork)
+            and is_wound(encoder)
+        ):
+            raise InputError(TOO_COARSE)
         made._take(self.model_, self.history_)  # noqa: SLF001
-        made._fit_coders(made.select_fitted(jets), uses=uses, progress=False)  # noqa: SLF001
+        made.collection, made.sources = self.collection, self.sources
+        made.model_card_ = self.model_card_
+        table = made.select_fitted(jets)
+        if made.latent_dtype != self.latent_dtype:
+            finite = made._trainable(table)  # noqa: SLF001
+            made._measure(table, finite, finite)  # noqa: SLF001
+        made._fit_coders(table, uses=uses, progress=False)  # noqa: SLF001
         return made
 
     def save_reduced_features(self, jets: Any, path: PathLike = "reduced_features.npy") -> None:
@@ -210,6 +228,31 @@ class LatentCodec(DeployableCodec):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         return cls(**config | {"tolerance": spec_from_json(config.get("tolerance"))})
+
+    def _trainable(self, table: Table) -> Table:
+        """The jets that networks can be trained on: those whose values all are finite.
+
+        Raises:
+            InputError: some are not, and no tolerance bounds their errors.
+        """
+        finite = table if self.tolerance is None else table.finite()
+        finite.matrix()  # names values that are not finite
+        return finite
+
+    def _measure(self, table: Table, train: Table, held_out: Table) -> None:
+        """Measure the errors of the model, and make its card.
+
+        Args:
+            table: all jets.
+            train: those that it was trained on.
+            held_out: those to measure it on; ``train`` if there are none.
+        """
+        tested = held_out if len(held_out) else train
+        latents = self.encode_latents(tested)
+        self._model = self.model_.measured(tested, latents.matrix())
+        errors = metrics.residuals(tested, Table(self.model_.decode(latents.matrix())))
+        numbers = {name: result.by_jet for name, result in errors.items()}
+        self.model_card_ = ModelCard.of(table, train, tested, ERRORS, numbers, self.sources)
 
     def _fit_coders(self, table: Table, *, uses: float = 10.0, progress: bool) -> None:
         if self.latent_tolerance is not None:

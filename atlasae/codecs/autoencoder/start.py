@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from atlasae.jets.table import Table
     from atlasae.types import Floats
+
+_logger = logging.getLogger(__name__)
 
 _STEPS = 10_000  # of the optimiser, if no number of epochs is given
 
@@ -77,6 +80,8 @@ class Start:
         why_not = obstacle(fitted.angles, len(names), latent, latent_dtype, hidden, activation)
         if encoder == "wound" and why_not:
             raise InputError(f"the encoder cannot be wound: {why_not}; use encoder='learned'")
+        if encoder == "auto" and why_not:
+            _logger.info("the encoder cannot be wound, so it is learned: %s", why_not)
         if encoder == "learned" or why_not:
             return cls(unit, fitted, by_feature, network, depth, learned=True)
         scaled = fitted.forward(x).astype(np.float64)

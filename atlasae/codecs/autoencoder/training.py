@@ -140,7 +140,7 @@ class Trainer:
         best = BestEpoch(stops=schedule == "constant")
         with self._learner(network, train, valid) as (learner, module):
             seconds = epochs * len(learner.dls.train) * self._seconds_per_step(learner, module)
-            _logger.info("%d epochs take about %.0f s", epochs, seconds)
+            _logger.info("the training takes about %.0f s", seconds)
             callbacks = [best, ProgressBar(shown=self.progress)]
             if schedule == "one_cycle":
                 momentum = learner.opt_func.keywords["opt"].keywords["betas"][0]

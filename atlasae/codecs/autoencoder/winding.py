@@ -28,10 +28,12 @@ if TYPE_CHECKING:
 
     from atlasae.types import Floats
 
+TOO_COARSE = "latent_dtype='bfloat16' has too few digits for a wound latent"
 _SATURATING = ("tanh", "sigmoid")  # activations that have steps
 _TURNS = 0.64  # per unit of the decoder's first layer; more than 0.8 are not resolved
 _UNITS = 0.8  # share of these units that start as steps along the wound latent
 _FEWEST_TURNS = 8
+_LEAST_STEP = 1e5  # weight that makes a step; a wound encoder has larger ones, a learned one none
 _REACH = 1.03  # of the wound latent: phi = -pi to pi on the outermost lines is a little beyond 1
 _STEEPNESS = 1e7  # so that float32 has next to no numbers on the slope of a step
 _SIGNAL = 0.02  # size at which features pass through an activation
@@ -57,7 +59,7 @@ def obstacle(
     if latent != features - 1:
         return f"latent={latent} is not the number of features less one, {features - 1}"
     if latent_dtype == "bfloat16":
-        return "latent_dtype='bfloat16' has too few digits for a wound latent"
+        return TOO_COARSE
     if activation not in _SATURATING:
         return f"activation={activation!r} has no steps, as {' and '.join(_SATURATING)} have"
     if len(hidden) < 2 or _turns(hidden) < _FEWEST_TURNS:
@@ -103,6 +105,11 @@ def wound_encoder(
         (inner_bias.astype(np.float32), outer_bias.astype(np.float32)),
         activation,
     )
+
+
+def is_wound(encoder: DenseNetwork) -> bool:
+    """Whether ``wound_encoder`` made an encoder."""
+    return bool(np.abs(encoder.weights[0]).max() > _LEAST_STEP)
 
 
 def start_decoder(decoder: DenseNetwork) -> DenseNetwork:

@@ -137,7 +137,9 @@ def test_a_training_at_a_constant_rate_stops_in_vain_and_says_why(jets, caplog):
     assert f"stopped after {len(history)} of 60 epochs" in caplog.text
     assert "the last 10 did not lower the loss on held-out jets" in caplog.text
     assert f"kept epoch {history.best_epoch + 1} of {len(history)}" in caplog.text
-    assert "60 epochs take about" in caplog.messages[0]
+    cannot, takes = caplog.messages[:2]
+    assert "so it is learned: network=(16, 8) is too small" in cannot
+    assert "the training takes about" in takes
 
 
 @pytest.mark.parametrize("options", [{}, {"regularisation": "l2", "encoder": "learned"}])
@@ -412,9 +414,30 @@ def test_the_same_networks_are_stored_otherwise(within, jets):
         Codec.from_bytes(within.decoder_bytes()).stored_as(jets, tolerance=1e-2)
 
 
-def test_a_quantised_encoder_keeps_the_bound(jets):
+def test_what_is_stored_otherwise_keeps_its_model_card(jets):
+    codec = Codec.autoencoder(network=(16, 8), epochs=2)
+    codec.collection, codec.sources = "Jet", ("events.root",)
+    card = codec.fit(jets).model_card_
+    made = codec.stored_as(jets, tolerance=1e-2)
+    assert made.collection == "Jet"
+    assert made.model_card_ == card is not None
+    coarse = codec.stored_as(jets, latent_dtype="bfloat16").model_card_
+    assert coarse.sources == card.sources
+    assert coarse.quality[0].values["pt"] != card.quality[0].values["pt"]
+
+
+def test_a_wound_latent_is_not_stored_as_bfloat16(jets):
+    codec = Codec.autoencoder(encoder="wound", network=(16, 16), epochs=1).fit(jets)
+    with pytest.raises(InputError, match=r"bfloat16.*too few digits"):
+        codec.stored_as(jets, latent_dtype="bfloat16")
+
+
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_a_quantised_encoder_keeps_the_bound(epochs, jets):
+    jets = {name: values.copy() for name, values in jets.items()}
+    jets["pt"][:10] = np.nan
     codec = Codec.autoencoder(network=(16, 8), epochs=2, encoder="learned", tolerance=1e-3)
-    made = codec.fit(jets).quantised(jets, epochs=0)
+    made = codec.fit(jets).quantised(jets, epochs=epochs)
     assert largest_error(made, jets) <= 1e-3
     assert largest_error(Codec.from_bytes(made.to_bytes()), jets) <= 1e-3
 
