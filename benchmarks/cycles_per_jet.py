@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass
 from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -246,7 +245,3 @@ def _network(name: str, network: DenseNetwork, features: Float32s) -> list[Task]
 
 def _round_trip(encoder: DenseNetwork, decoder: DenseNetwork, features: Float32s) -> Float32s:
     return decoder(encoder(features))
-
-
-def _multiply_adds(sizes: Sequence[int]) -> int:
-    return sum(inputs * outputs for inputs, outputs in pairwise(sizes))

@@ -190,9 +190,10 @@ def train(
     _fit(codec, jets, source)
     codec.save(target, force=force)
     assert codec.history_ is not None
-    options.print_line(
-        f"{target}: {codec.call}, loss {codec.history_.kept_loss:.4f} on held-out jets"
-    )
+    found = f"loss {codec.history_.kept_loss:.4f}"
+    if residuals := codec.residual_bits_:
+        found += f" and {sum(residuals.values()):.2f} bits of residuals per jet"
+    options.print_line(f"{target}: {codec.call}, {found} on held-out jets")
 
 
 @options.command(

@@ -47,6 +47,16 @@ def test_info_shows_the_model_cards_of_codecs(run, events_file, tmp_path):
     assert "describe compressed files" in run("info", one, "--card", code=2).stderr
 
 
+def test_a_trained_codec_with_a_tolerance_says_what_its_errors_are(run, events_file, tmp_path):
+    codec = tmp_path / "bounded.safetensors"
+    options = ("--epochs", 1, "--network", "16,8", "--tolerance", "1e-2")
+    trained = run("train", events_file, codec, *options).stdout
+    assert re.search(r"loss [\d.]+ and [\d.]+ bits of residuals per jet on held-out jets", trained)
+    shown = run("info", codec).stdout
+    assert "tolerance rel(0.01)" in shown
+    assert "the errors are those of latents alone" in shown
+
+
 def test_compress_info_decompress_compare(run, events_file, codec_file, tmp_path, few_figures):
     small, back = tmp_path / "small.root", tmp_path / "back.root"
     shown = run(

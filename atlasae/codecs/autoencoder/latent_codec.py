@@ -68,6 +68,11 @@ class LatentCodec(DeployableCodec):
         return self.tolerance is not None and self.storage == "latents"
 
     @property
+    def residual_bits_(self) -> Mapping[str, float]:
+        """Bits that residuals take per jet by feature, on held-out jets; empty without a tolerance."""
+        return {} if self._blocks is None else self._blocks.residuals.bits
+
+    @property
     def latent_names(self) -> tuple[str, ...]:
         """The fields of latents grouped by event, which become branches: z0, z1 and so on."""
         return tuple(f"z{i}" for i in range(self.latent))
