@@ -121,8 +121,8 @@ class LatentReader(_DecodedJets):
         return to_table({name: arrays[branch] for name, branch in names})
 
     def tasks(self, start: int, stop: int, names: Sequence[str]) -> Iterator[Callable[[], Arrays]]:
-        table = self.codec.decode_latents(self.latents(start, stop))  # torch has its own threads
-        yield partial(self.branches, table, names)
+        latents = self.latents(start, stop)
+        yield lambda: self.branches(self.codec.decode_latents(latents), names)
 
 
 class _BlockReader(PartReader[Piece]):
