@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from atlasae import exact_math
-from atlasae.codecs.autoencoder.network import CHUNK
+from atlasae.codecs.autoencoder.network import CHUNK, LEAK
 from atlasae.compiled import accelerated
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from atlasae.types import Float32s
 
 LANES = 64  # rows that a kernel treats at a time
-_LEAK = np.float32(0.01)
 _LOWEST_POWER = -126.0  # of two, that is a normal float32
 
 
@@ -109,7 +108,7 @@ def _relu(h: Float32s) -> None:
 
 
 def _leaky_relu(h: Float32s) -> None:
-    h *= np.where(h > 0, np.float32(1), _LEAK)
+    h *= np.where(h > 0, np.float32(1), np.float32(LEAK))
 
 
 def _sigmoid(h: Float32s) -> None:

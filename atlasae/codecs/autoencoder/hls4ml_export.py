@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from atlasae.codecs.autoencoder.integer_network import BIAS_BITS
+from atlasae.codecs.autoencoder.network import LEAK
 from atlasae.optional import needs_extra
 
 with needs_extra("hls4ml", "writing projects for FPGAs"):
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from atlasae.codecs.autoencoder.integer_network import Format, IntegerNetwork
 
 NAME = "encoder"  # of the function in C++
-_LEAKY_SLOPE = {"class_name": "LeakyReLU", "activ_param": float(np.float32(0.01))}
+_LEAKY_SLOPE = {"class_name": "LeakyReLU", "activ_param": float(np.float32(LEAK))}
 _WIDE_BITS = 64  # of sums, which must not overflow; synthesis removes bits that are not used
 
 

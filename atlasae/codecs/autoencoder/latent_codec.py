@@ -217,7 +217,7 @@ class LatentCodec(DeployableCodec):
         save_matrix(self.decode(self.encode(to_table(jets).flat())), path, force=True)
 
     def decoder_bytes(self) -> bytes:
-        """The codec without its encoder, half the size: what compressed files store."""
+        """The codec without its encoder: what compressed files store."""
         self.require_fitted()
         state, tensors = self._state()
         decoder = {k: v for k, v in tensors.items() if not k.startswith("encoder.")}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from atlasae.types import Float32s
 
 
+LEAK = 0.01  # slope of leaky_relu below zero
 CHUNK = 512  # rows at a time, so that the outputs of the layers stay in the cache
 
 
@@ -32,7 +33,7 @@ def _relu(h: Float32s) -> None:
 
 
 def _leaky_relu(h: Float32s) -> None:
-    np.maximum(h, h * np.float32(0.01), out=h)
+    np.maximum(h, h * np.float32(LEAK), out=h)
 
 
 def _sigmoid(h: Float32s) -> None:
@@ -53,7 +54,7 @@ def _softmax(h: Float32s) -> None:
 ACTIVATIONS: dict[str, tuple[Callable[[Float32s], None], str, dict[str, Any]]] = {
     "tanh": (_tanh, "Tanh", {}),
     "relu": (_relu, "ReLU", {}),
-    "leaky_relu": (_leaky_relu, "LeakyReLU", {}),
+    "leaky_relu": (_leaky_relu, "LeakyReLU", {"negative_slope": LEAK}),
     "sigmoid": (_sigmoid, "Sigmoid", {}),
     "softmax": (_softmax, "Softmax", {"dim": 1}),
 }

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from atlasae.codecs.autoencoder.latent_dtypes import LATENT_DTYPES
+from atlasae.codecs.autoencoder.network import LEAK
 from atlasae.jets.names import role
 from atlasae.optional import needs_extra
 
@@ -31,7 +32,7 @@ _TINY = 1e-30  # in place of a divisor of zero
 _ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "tanh": ("Tanh", {}),
     "relu": ("Relu", {}),
-    "leaky_relu": ("LeakyRelu", {"alpha": 0.01}),
+    "leaky_relu": ("LeakyRelu", {"alpha": LEAK}),
     "sigmoid": ("Sigmoid", {}),
     "softmax": ("Softmax", {"axis": 1}),
 }
