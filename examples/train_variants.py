@@ -1,4 +1,4 @@
-"""Train autoencoders of the original study: python examples/train_variants.py tanh softmax."""
+"""Train the original study's variants: python examples/train_variants.py tanh softmax."""
 
 from __future__ import annotations
 
