@@ -127,7 +127,7 @@ def test_effects_are_found_and_good_windows_are_not(run, tmp_path):
 def notebook():
     """The quickstart notebook, with less data than it has for its readers."""
     notebook = nbformat.read(EXAMPLES / "quickstart.ipynb", as_version=4)
-    for full, short in (("entry_stop=3000", "entry_stop=300"), ("epochs=10", "epochs=2")):
+    for full, short in (("entry_stop=3000", "entry_stop=300"), ("epochs=100", "epochs=2")):
         cell = next(cell for cell in notebook.cells if full in cell["source"])
         cell["source"] = cell["source"].replace(full, short)
     return notebook
