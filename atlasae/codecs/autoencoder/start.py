@@ -79,7 +79,9 @@ class Start:
         depth = len(hidden) + 1
         why_not = obstacle(fitted.angles, len(names), latent, latent_dtype, hidden, activation)
         if encoder == "wound" and why_not:
-            raise InputError(f"the encoder cannot be wound: {why_not}; use encoder='learned'")
+            raise InputError(
+                f"the encoder cannot be wound: {why_not}; use --encoder learned (encoder='learned')"
+            )
         if encoder == "auto" and why_not:
             _logger.info("the encoder cannot be wound, so it is learned: %s", why_not)
         if encoder == "learned" or why_not:
