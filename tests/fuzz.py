@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import io
 import json
 import resource
 import signal
@@ -22,14 +23,17 @@ import time
 import traceback
 import warnings
 from collections import Counter
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import awkward as ak
 import numpy as np
 
 from atlasae import Codec
+from atlasae.cli.model_card_output import described, print_codec
 from atlasae.codecs import serialization
 from atlasae.codecs.bounded import payload
+from atlasae.codecs.stored import MODEL_CARD
 from atlasae.coding.blocks import Block, join_blocks
 from atlasae.columns.serialization import MAGIC, read_block_model, write_block_model
 from atlasae.errors import DamagedFileError, InputError, MissingNameError, VersionError
@@ -177,13 +181,16 @@ class Targets:
             self.coded.append((codec, list(codec.encode_blocks(few))))
         finite = make_jets(100)
         autoencoder = Codec.autoencoder(network=(8,), epochs=1).fit(finite)
-        self.codecs = [
-            (codec, codec.encode(jets)) for codec in (autoencoder,) for jets in (finite,)
+        within = autoencoder.stored_as(events, tolerance=1e-3, latent_dtype="float16")
+        rounded = autoencoder.stored_as(events, tolerance=1e-3, latent_tolerance=1e-2)
+        self.coded += [
+            (codec, list(codec.encode_blocks(events[:40]))) for codec in (within, rounded)
         ]
+        self.codecs = [(autoencoder, autoencoder.encode(finite))]
         self.codecs += [(c, join_blocks(coded, c.fingerprint)) for c, coded in self.coded]
         source = write_events(folder / "source.root", make_jets(int(counts.sum())), counts)
-        self.files = [folder / "packed.root", folder / "latents.root"]
-        for path, given in zip(self.files, (self.coded[1][0], autoencoder), strict=True):
+        self.files = [folder / f"{name}.root" for name in ("packed", "latents", "residuals")]
+        for path, given in zip(self.files, (self.coded[1][0], autoencoder, within), strict=True):
             compress(source, path, codec=given, pack="all")
         rng = np.random.default_rng(2)
         self.columns = {
@@ -259,12 +266,17 @@ class Targets:
         """Stored codecs, header and tensors, with the digest they need."""
         codec, encoded = self.codecs[rng.integers(len(self.codecs))]
         header, tensors = serialization.unpack(codec.to_bytes())
+        if codec.model_card_ is not None:
+            header[MODEL_CARD] = codec.model_card_.to_json()
         if rng.random() < 0.6:
             header = mutated_json(header, rng)
         if rng.random() < 0.6:
             tensors = mutated_tensors(tensors, rng)
         decoder = Codec.from_bytes(serialization.pack_plain(header, tensors))
         repr(decoder)
+        with redirect_stdout(io.StringIO()):
+            print_codec("a codec", decoder)
+        json.dumps(described(decoder))
         decoder.decode(encoded)
 
     def codec_bytes(self, rng):
@@ -276,8 +288,9 @@ class Targets:
         """The densities of a bounded codec."""
         codec, coded = self.coded[rng.integers(len(self.coded))]
         header, tensors = serialization.unpack(codec.to_bytes())
-        model = mutated_bytes(tensors["model"].tobytes(), rng)
-        tensors = {"model": np.frombuffer(model, np.uint8)}
+        name = "model" if "model" in tensors else "residuals"
+        model = mutated_bytes(tensors[name].tobytes(), rng)
+        tensors |= {name: np.frombuffer(model, np.uint8)}
         other = Codec.from_bytes(serialization.pack_plain(header, tensors))
         other.decode_blocks(iter(coded))
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from typing_extensions import Self
 
 
 @dataclass
@@ -37,6 +42,14 @@ class History:
 
     def to_json(self) -> dict[str, Any]:
         return {name: [float(f"{v:.5g}") for v in values] for name, values in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """The inverse of ``to_json``, from untrusted values; raises of those that do not fit."""
+        history = cls(**{name: list(map(float, values)) for name, values in stored.items()})
+        if len(history.valid) not in (0, len(history)):
+            raise ValueError("a history has other numbers of training and validation losses")
+        return history
 
 
 @dataclass(frozen=True)

@@ -244,6 +244,29 @@ def test_a_codec_with_another_header_is_refused(trained, change, message):
         Codec.from_bytes(with_header(trained.to_bytes(), change))
 
 
+BAD_STATES = [
+    ("bits", ["x", 1, 1, 1]),
+    ("order kept", "area"),
+    ("typical_pt", "x"),
+    ("history", {"train": ["x"]}),
+    ("history", {"train": 5}),
+    ("history", {"train": [1, 2], "valid": [1]}),
+    ("residuals", {"bits": {"pt": "x"}}),
+    ("residuals", {"bits": None}),
+    ("residuals", {"order kept": "area"}),
+]
+
+
+def test_a_state_of_other_kinds_is_refused(trained):
+    data = trained.to_bytes()
+    state = header_of(data)["state"]
+    for key, value in BAD_STATES:
+        if key in state:
+            bad = state[key] | value if isinstance(value, dict) else value
+            with pytest.raises(DamagedFileError):
+                Codec.from_bytes(with_header(data, {"state": state | {key: bad}}))
+
+
 @pytest.mark.parametrize("form", ["compact", "plain"])
 def test_nested_json_is_damage(trained, form):
     header = '{"codec":' + "[" * 100_000

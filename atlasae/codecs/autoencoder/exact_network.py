@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from atlasae import exact_math
-from atlasae.codecs.autoencoder.network import CHUNK, LEAK
+from atlasae.codecs.autoencoder.network import LEAK
 from atlasae.compiled import accelerated
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ def run_exactly(network: DenseNetwork, x: NDArray[np.floating]) -> Float32s:
     """
     out = np.empty((len(x), network.outputs), np.float32)
     with np.errstate(all="ignore"):
-        for start in range(0, len(x), CHUNK):
-            rows = slice(start, start + CHUNK)
+        for start in range(0, len(x), network.rows_at_once):
+            rows = slice(start, start + network.rows_at_once)
             out[rows] = _rows(_run(network, _lanes(x[rows])), len(out[rows]))
     return out
 

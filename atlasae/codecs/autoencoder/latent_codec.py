@@ -327,7 +327,7 @@ class LatentCodec(DeployableCodec):
 
     def _restore(self, state: dict[str, Any], tensors: Tensors) -> None:
         model = Model.of(state, tensors, self.activation, self.latent)
-        self._take(model, History(**state["history"]))
+        self._take(model, History.from_json(state["history"]))
         if "latents" in tensors:
             latent_codec = Codec.from_bytes(tensors["latents"].tobytes())
             self._latent_codec = cast("BoundedCodec", latent_codec)

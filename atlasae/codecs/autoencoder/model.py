@@ -202,7 +202,7 @@ class Model:
         features, widths = tuple(state["features"]), tuple(tensors.get(_WIDTHS, ()))
         if encoder and (len(widths) != len(features) or not all(width > 0 for width in widths)):
             raise InputError("the widths of the errors do not fit the features")
-        unit, typical_pt = state["unit"], state["typical_pt"]
+        unit, typical_pt = str(state["unit"]), float(state["typical_pt"])
         model = cls(features, dtypes, unit, typical_pt, scaling, encoder, decoder, widths)
         model.decode(np.zeros((1, latent), np.float32))  # raises if the parts do not fit
         return model

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from atlasae.errors import require_choice
+from atlasae.errors import InputError, require_choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 LEAK = 0.01  # slope of leaky_relu below zero
 CHUNK = 512  # rows at a time, so that the outputs of the layers stay in the cache
+_MOST_OUTPUTS = 1 << 24  # of all layers at a time: a stored network can have layers of any width
 
 
 def _tanh(h: Float32s) -> None:
@@ -114,6 +115,12 @@ class DenseNetwork:
     def outputs(self) -> int:
         return int(self.weights[-1].shape[1])
 
+    @property
+    def rows_at_once(self) -> int:
+        """How many rows are run at a time: fewer than ``CHUNK`` through the widest layers."""
+        outputs = self.inputs + sum(len(bias) for bias in self.biases)
+        return max(min(CHUNK, _MOST_OUTPUTS // outputs), 1)
+
     def split(self, depth: int) -> tuple[DenseNetwork, DenseNetwork]:
         """The first ``depth`` layers, and the rest with the activation before its first layer."""
         return (
@@ -136,12 +143,13 @@ class DenseNetwork:
         """Run the network on rows, shape (n, inputs) to (n, outputs), float32."""
         out = np.empty((self.outputs, len(x)), np.float32)
         sizes = [layer.shape[1] for layer in self._layers]
-        memory = np.ones((sum(sizes), min(CHUNK, len(x))), np.float32)
+        chunk = self.rows_at_once
+        memory = np.ones((sum(sizes), min(chunk, len(x))), np.float32)
         ends = accumulate(sizes)
         inputs = [memory[end - size : end] for end, size in zip(ends, sizes, strict=True)]
-        for start in range(0, len(x), CHUNK):
-            rows = x[start : start + CHUNK]
-            self._run(rows, [h[:, : len(rows)] for h in inputs], out[:, start : start + CHUNK])
+        for start in range(0, len(x), chunk):
+            rows = x[start : start + chunk]
+            self._run(rows, [h[:, : len(rows)] for h in inputs], out[:, start : start + chunk])
         return out.T
 
     def _run(self, rows: NDArray[Any], inputs: list[Float32s], out: Float32s) -> None:
@@ -179,16 +187,24 @@ class DenseNetwork:
     def from_tensors(
         cls, tensors: dict[str, Float32s], name: str, activation: str, activate_input: bool = False
     ) -> DenseNetwork | None:
-        """The inverse of ``tensors``; None if there is no network of this name."""
+        """The inverse of ``tensors``, from untrusted arrays; None if there is no such network.
+
+        Raises:
+            InputError: the arrays are not those of a network.
+        """
         depth = sum(key.startswith(f"{name}.") and key.endswith(".weight") for key in tensors)
         if not depth:
             return None
-        return cls(
-            tuple(tensors[f"{name}.{i}.weight"] for i in range(depth)),
-            tuple(tensors[f"{name}.{i}.bias"] for i in range(depth)),
-            activation,
-            activate_input,
-        )
+        weights = tuple(tensors[f"{name}.{i}.weight"] for i in range(depth))
+        biases = tuple(tensors[f"{name}.{i}.bias"] for i in range(depth))
+        if any(array.dtype != np.float32 for array in (*weights, *biases)):
+            raise InputError("the weights of a network are not float32")
+        if any(weight.ndim != 2 for weight in weights) or (
+            [weight.shape[1:] for weight in weights] != [bias.shape for bias in biases]
+            or any(one.shape[1] != other.shape[0] for one, other in pairwise(weights))
+        ):
+            raise InputError("the layers of a network do not fit each other")
+        return cls(weights, biases, activation, activate_input)
 
     def to_torch(self) -> nn.Sequential:
         """A torch module with copies of these weights, to train."""

@@ -10,7 +10,12 @@ import numpy as np
 
 from atlasae.codecs.bounded.block_coder import BlockCoder
 from atlasae.codecs.bounded.quantized_table import corrections_of, fit_lattices, quantize_table
-from atlasae.codecs.bounded.stored_density import read_density, require_coder, write_density
+from atlasae.codecs.bounded.stored_density import (
+    kept_order,
+    read_density,
+    require_coder,
+    write_density,
+)
 from atlasae.codecs.bounded.training_split import split
 from atlasae.coding.entropy import CODER
 from atlasae.density.feature_layout import FeatureLayout
@@ -178,4 +183,6 @@ class ResidualCoder:
         require_coder(state["coder"])
         data = tensors[_TENSOR].tobytes()
         density = read_density(data, dtypes, ResidualDensity, dither=True)
-        return cls(density, tuple(dtypes), tolerances, state["order kept"], state["bits"])
+        bits = {str(name): float(number) for name, number in state["bits"].items()}
+        order = kept_order(state["order kept"], dtypes)
+        return cls(density, tuple(dtypes), tolerances, order, bits)

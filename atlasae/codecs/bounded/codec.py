@@ -13,7 +13,12 @@ from atlasae.codecs.block_stream import decode_each, encode_each
 from atlasae.codecs.bounded.block_coder import BlockCoder
 from atlasae.codecs.bounded.density_fitting import fit_density
 from atlasae.codecs.bounded.quantized_table import corrections_of, fit_lattices
-from atlasae.codecs.bounded.stored_density import read_density, require_coder, write_density
+from atlasae.codecs.bounded.stored_density import (
+    kept_order,
+    read_density,
+    require_coder,
+    write_density,
+)
 from atlasae.codecs.bounded.training_split import split
 from atlasae.codecs.common_hyperparameters import check_common_hyperparameters
 from atlasae.codecs.model_card import BITS, ModelCard
@@ -360,10 +365,10 @@ class BoundedCodec(Codec):
         require_coder(state["coder"])
         self.features_ = tuple(state["features"])
         self.dtypes_ = tuple(state["dtypes"])
-        self.order_kept_ = state["order kept"]
+        self.order_kept_ = kept_order(state["order kept"], self.features_)
         self._resolve()
         names = coding_order(self.features_)
-        self.bits_ = dict(zip(names, state["bits"], strict=True))
+        self.bits_ = dict(zip(names, map(float, state["bits"]), strict=True))
         dtypes = dict(zip(self.features_, self.dtypes_, strict=True))
         data = tensors["model"].tobytes()
         density = read_density(data, dtypes, JetDensity, dither=self.dithers)

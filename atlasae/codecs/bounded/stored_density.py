@@ -9,11 +9,11 @@ from atlasae.coding.number_stack import NumberReader, NumberWriter, join_stacks,
 from atlasae.density.feature_layout import FeatureLayout, coding_order
 from atlasae.density.jet_density import JetDensity
 from atlasae.density.serialization import read_jet_density, write_jet_density
-from atlasae.errors import VersionError
+from atlasae.errors import InputError, VersionError
 from atlasae.quantization.serialization import read_lattices, write_lattices
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 D = TypeVar("D", bound=JetDensity)
 
@@ -25,6 +25,13 @@ def require_coder(stored: str) -> None:
             f"the codec was coded with {stored!r}, this atlasae has {CODER!r}: decode"
             " with the version of atlasae that wrote it"
         )
+
+
+def kept_order(stored: str | None, features: Collection[str]) -> str | None:
+    """The feature whose order is kept, from an untrusted value; raises InputError if it is none."""
+    if stored is not None and stored not in features:
+        raise InputError(f"the order of {stored!r} is kept, which is no feature")
+    return stored
 
 
 def write_density(density: JetDensity) -> bytes:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from atlasae.codecs.autoencoder.exact_network import run_exactly
 from atlasae.codecs.autoencoder.network import ACTIVATIONS, CHUNK, DenseNetwork
 from atlasae.errors import InputError
 
@@ -69,3 +72,34 @@ def test_the_signal_does_not_vanish_before_training(activation, x):
 def test_an_unknown_activation_is_refused():
     with pytest.raises(InputError, match="did you mean 'tanh'"):
         DenseNetwork.initial((2, 2), "tahn", np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"net.0.weight": np.zeros((4, 8))}, "not float32"),
+        ({"net.0.bias": np.zeros(8, np.int8)}, "not float32"),
+        ({"net.0.bias": np.zeros((1, 8), np.float32)}, "do not fit each other"),
+        ({"net.0.weight": np.zeros((2, 2, 8), np.float32)}, "do not fit each other"),
+        ({"net.1.weight": np.zeros((7, 3), np.float32)}, "do not fit each other"),
+    ],
+)
+def test_arrays_that_are_no_network_are_refused(change, message):
+    made = DenseNetwork.initial((4, 8, 3), "tanh", np.random.default_rng(0))
+    with pytest.raises(InputError, match=message):
+        DenseNetwork.from_tensors(made.tensors("net") | change, "net", "tanh")
+
+
+@pytest.mark.parametrize("run", [DenseNetwork.__call__, run_exactly])
+def test_wide_layers_take_no_memory_out_of_proportion(run):
+    width = 200_000
+    sizes = (2, width, 1)
+    network = DenseNetwork.initial(sizes, "relu", np.random.default_rng(0))
+    x = np.ones((CHUNK, 2), np.float32)
+    run(network, x[:1])
+    tracemalloc.start()
+    out = run(network, x)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * CHUNK * width / 2
+    np.testing.assert_allclose(out, np.full_like(out, out[0, 0]), rtol=1e-3)
