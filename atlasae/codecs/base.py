@@ -44,6 +44,12 @@ Storage: TypeAlias = Literal["blocks", "latents"]
 _DAMAGE = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, AssertionError)
 
 
+def require_enough(table: Table) -> None:
+    """Raise InputError if there are too few jets to learn from."""
+    if len(table) < 2:
+        raise InputError(f"too few jets: a fit needs at least two, not {len(table)}")
+
+
 class Codec(StoredCodec):
     """Compresses jets: ``fit`` learns from jets, ``encode`` and ``decode`` do the work.
 
@@ -263,8 +269,7 @@ class Codec(StoredCodec):
         names = list(table.columns)
         chosen = self.features or four_vector(names) or names
         self._refuse_others(names, chosen)
-        if len(table) < 2:
-            raise InputError(f"too few jets: a fit needs at least two, not {len(table)}")
+        require_enough(table)
         return table.select(chosen)
 
     def select_fitted(self, jets: Any) -> Table:

@@ -121,12 +121,17 @@ class Quantizer(ABC):
 
     def require_dtype(self, dtype: str) -> None:
         """Raise InputError unless this is the name of the quantizer's dtype."""
-        if dtype != self.dtype:
-            raise InputError(
-                f"the values are {dtype}, the codec was fitted to {self.dtype}: convert them with"
-                f" .astype({self.dtype!r}), or fit a codec to {dtype} values, as atlasae fit does to"
-                " those of a file"
-            )
+        require_dtype(dtype, self.dtype)
+
+
+def require_dtype(found: str, fitted: str) -> None:
+    """Raise InputError unless values have the dtype that a codec was fitted to."""
+    if found != fitted:
+        raise InputError(
+            f"the values are {found}, the codec was fitted to {fitted}: convert them with"
+            f" .astype({fitted!r}), or fit a codec to {found} values, as atlasae fit does to"
+            " those of a file"
+        )
 
 
 def _narrow(integers: Integers) -> Integers32:

@@ -254,6 +254,8 @@ BAD_STATES = [
     ("residuals", {"bits": {"pt": "x"}}),
     ("residuals", {"bits": None}),
     ("residuals", {"order kept": "area"}),
+    ("latents", {"features": ["z0", "z1", "z3"]}),
+    ("latents", {"features": 5}),
 ]
 
 

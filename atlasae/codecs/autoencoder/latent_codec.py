@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,16 +14,17 @@ from atlasae.codecs.autoencoder.model import Model
 from atlasae.codecs.autoencoder.network import DenseNetwork
 from atlasae.codecs.autoencoder.residual_coder import ResidualCoder
 from atlasae.codecs.autoencoder.winding import TOO_COARSE, is_wound
-from atlasae.codecs.base import Codec, Storage
+from atlasae.codecs.base import Storage, require_enough
 from atlasae.codecs.block_stream import decode_each, encode_each
 from atlasae.codecs.bounded.codec import BoundedCodec
 from atlasae.codecs.history import History
 from atlasae.codecs.model_card import ERRORS, ModelCard
 from atlasae.codecs.serialization import pack
 from atlasae.coding.blocks import join_blocks, split_blocks
-from atlasae.errors import InputError
+from atlasae.errors import InputError, located
 from atlasae.jets import metrics
 from atlasae.jets.table import Table, save_matrix, to_records, to_table
+from atlasae.quantization.quantizer import require_dtype
 from atlasae.quantization.tolerance import abs_, spec_from_json, spec_to_json, tolerances
 
 if TYPE_CHECKING:
@@ -175,7 +176,8 @@ class LatentCodec(DeployableCodec):
 
         Raises:
             NotFittedError: the codec is not fitted, or came from a file that stores decoders.
-            InputError: there is no such setting, or it cannot have this value.
+            InputError: there is no such setting, or it cannot have this value; there are fewer than
+                two jets; or, with a ``tolerance``, a feature has another dtype than at fit.
 
         Example:
             >>> import atlasae
@@ -203,6 +205,11 @@ class LatentCodec(DeployableCodec):
         made.collection, made.sources = self.collection, self.sources
         made.model_card_ = self.model_card_
         table = made.select_fitted(jets)
+        require_enough(table)
+        if made.tolerance is not None:
+            for (name, column), dtype in zip(table.columns.items(), self.dtypes_, strict=True):
+                with located(f"feature {name!r}"):
+                    require_dtype(column.dtype.name, dtype)
         if made.latent_dtype != self.latent_dtype:
             finite = made._trainable(table)  # noqa: SLF001
             made._measure(table, finite, finite)  # noqa: SLF001
@@ -261,9 +268,8 @@ class LatentCodec(DeployableCodec):
 
     def _fit_coders(self, table: Table, *, uses: float = 10.0, progress: bool) -> None:
         if self.latent_tolerance is not None:
-            latent_codec = BoundedCodec(tolerance=abs_(self.latent_tolerance), seed=self.seed)
             latents = self._encode(table)
-            self._latent_codec = latent_codec.fit(latents, uses=uses, progress=progress)
+            self._latent_codec = self._new_latent_codec().fit(latents, uses=uses, progress=progress)
         if self.tolerance is not None:
             self._take_blocks(
                 LatentBlocks.fit(
@@ -276,6 +282,10 @@ class LatentCodec(DeployableCodec):
                     progress=progress,
                 )
             )
+
+    def _new_latent_codec(self) -> BoundedCodec:
+        assert self.latent_tolerance is not None
+        return BoundedCodec(tolerance=abs_(self.latent_tolerance), seed=self.seed)
 
     def _take_blocks(self, blocks: LatentBlocks) -> None:
         self._blocks = blocks
@@ -319,7 +329,8 @@ class LatentCodec(DeployableCodec):
         state = self.model_.state() | {"history": self.history_.to_json()}
         tensors = self.model_.tensors()
         if self._latent_codec is not None:
-            tensors["latents"] = np.frombuffer(self._latent_codec.to_bytes(), np.uint8)
+            state["latents"], learned = self._latent_codec._state()  # noqa: SLF001
+            tensors["latents"] = learned["model"]
         if self._blocks is not None:
             state["residuals"] = self._blocks.residuals.state()
             tensors |= self._blocks.residuals.tensors()
@@ -328,9 +339,11 @@ class LatentCodec(DeployableCodec):
     def _restore(self, state: dict[str, Any], tensors: Tensors) -> None:
         model = Model.of(state, tensors, self.activation, self.latent)
         self._take(model, History.from_json(state["history"]))
-        if "latents" in tensors:
-            latent_codec = Codec.from_bytes(tensors["latents"].tobytes())
-            self._latent_codec = cast("BoundedCodec", latent_codec)
+        if self.latent_tolerance is not None:
+            self._latent_codec = self._new_latent_codec()
+            self._latent_codec._restore(state["latents"], {"model": tensors["latents"]})  # noqa: SLF001
+            if self._latent_codec.features_ != self.latent_names:
+                raise InputError("the codec of the latents has other features")
         if self.tolerance is not None:
             dtypes = dict(zip(model.features, model.dtypes, strict=True))
             bounds = tolerances(self.tolerance, model.features)

@@ -410,6 +410,11 @@ def test_the_same_networks_are_stored_otherwise(within, jets):
     assert plain.encode(jets).shape == (1000, 3)
     with pytest.raises(InputError, match="latent: what is stored is a matter of tolerance"):
         within.stored_as(jets, latent=2)
+    with pytest.raises(InputError, match="at least two, not 0"):
+        within.stored_as({name: values[:0] for name, values in jets.items()}, tolerance=1e-2)
+    wide = {name: values.astype("f8") for name, values in jets.items()}
+    with pytest.raises(InputError, match=r"'m': the values are float64, .* fitted to float32"):
+        within.stored_as(wide, tolerance=1e-2)
     with pytest.raises(NotFittedError, match="the decoder only"):
         Codec.from_bytes(within.decoder_bytes()).stored_as(jets, tolerance=1e-2)
 
