@@ -298,7 +298,7 @@ def spec_to_json(spec: ToleranceSpec) -> Any:
             name: value.to_json() if isinstance(value, Tolerance) else spec_to_json(value)
             for name, value in spec.items()
         }
-    return spec
+    return spec if isinstance(spec, str) else float(spec)  # of numpy, for example
 
 
 def spec_from_json(value: Any) -> Any:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import tracemalloc
 import zlib
 from contextlib import suppress
 from dataclasses import replace
+from fractions import Fraction
 from functools import cache, partial
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from atlasae.coding.varint import encode_varint
 from atlasae.compiled import kernels
 from atlasae.errors import DamagedFileError, InputError, VersionError
 from atlasae.jets.table import to_table
+from atlasae.quantization.tolerance import tolerances
 from tests.codecs.samples import (
     SPECS,
     collections,
@@ -119,6 +122,13 @@ def test_a_block_is_checked_before_it_is_given(learned, monkeypatch):
     monkeypatch.setattr("atlasae.coding.entropy.encode_symbols", others)
     with pytest.raises(AssertionError, match="please report"):
         learned.encode(make_events(20))
+
+
+@pytest.mark.parametrize("number", [np.float32(0.01), {"pt": np.float32(0.01)}, Fraction(1, 100)])
+def test_numbers_of_any_library_are_stored(make, number):
+    codec = make(tolerance=number)
+    again = type(codec).from_config(json.loads(json.dumps(codec.get_config())))
+    assert tolerances(again.tolerance, ["pt"]) == tolerances(codec.tolerance, ["pt"])
 
 
 def test_one_jet_none_and_all_the_same(learned):

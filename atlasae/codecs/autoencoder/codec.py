@@ -129,7 +129,7 @@ class AutoencoderCodec(LatentCodec):
         self.loss = loss
         self.weights = None if weights is None else dict(weights)
         self.latent_dtype = latent_dtype
-        self.latent_tolerance = latent_tolerance
+        self.latent_tolerance = None if latent_tolerance is None else float(latent_tolerance)
         self.tolerance = tolerance
         self.features = None if features is None else tuple(features)
         self.unit = unit

@@ -50,7 +50,11 @@ def check_hyperparameters(values: Mapping[str, Any]) -> None:
         raise InputError(f"latent={latent!r} must be an integer from 1 to {_WIDEST:,}")
     if isinstance(network, str):
         require_choice("network", network, NETWORKS)
-    elif not isinstance(network, Sequence) or not all(map(_is_width, network)):
+    elif (
+        not isinstance(network, Sequence)
+        or isinstance(network, bytes)
+        or not all(map(_is_width, network))
+    ):
         raise InputError(
             f"network={network!r} must be one of {', '.join(NETWORKS)}, or a list of integers from"
             f" 1 to {_WIDEST:,}"

@@ -265,6 +265,7 @@ def test_a_stored_decoder_says_that_it_cannot_encode(codec, jets):
         ({"latent": 2.5}, "must be an integer from 1 to"),
         ({"network": 100}, "must be one of small, original, larger, or a list of integers from"),
         ({"network": "orignal"}, "did you mean 'original'"),
+        ({"network": b"small"}, "must be one of small, original, larger, or a list of integers"),
         ({"weight_decay": -1}, "must be a number that is not negative"),
         ({"seed": -1}, "not an integer from 0"),
         ({"features": "pt"}, "list of names"),
