@@ -58,7 +58,7 @@ def compile_kernels() -> Program:
     signatures: dict[str, Signature] = {}
     whole, before = llvm.parse_assembly(_NO_OWNER), config.OPT
     try:
-        config.OPT = type(config.OPT)(0)  # what matters is optimised once, in _portable
+        config.OPT = type(config.OPT)(0)  # what matters is optimized once, in _portable
         for module in _modules():
             for function in vars(module).values():
                 if hasattr(function, "signature"):

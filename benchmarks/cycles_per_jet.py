@@ -35,7 +35,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "relu": {"activation": "relu"},
     "sigmoid": {"activation": "sigmoid"},
     "softmax": {"activation": "softmax"},
-    "tanh, L2": {"activation": "tanh", "regularisation": "l2"},
+    "tanh, L2": {"activation": "tanh", "regularization": "l2"},
     "tanh, original": {"activation": "tanh", "network": "original"},
     "tanh, larger": {"activation": "tanh", "network": "larger"},
 }

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _LEAST = {"GenJet": 10.0, "Jet": 15.0}  # pt in GeV
 _CENTRAL = 2.4  # |eta| to which the tracker reaches
-_FLAVOURS = np.array([21, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 0])
+_FLAVORS = np.array([21, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 0])
 _SHARES = (0.45, 0.09, 0.05, 0.12, 0.05, 0.03, 0.03, 0.04, 0.04, 0.045, 0.045, 0.01)
 # thresholds of a discriminator for the bits loose, medium and tight, by bins of pt and of |eta|
 _PILEUP_CUTS = np.array([[-0.95, -0.70, 0.18], [-0.75, -0.50, -0.20]])
@@ -30,7 +30,7 @@ def at_generator(rng: np.random.Generator, number: int) -> Rows:
     pt = np.where(rank < 2, scale * rng.lognormal(0, 0.12, size), soft).clip(_LEAST["GenJet"])
     axis = rng.uniform(-np.pi, np.pi, number)[event] + rank * np.pi + rng.normal(0, 0.25, size)
     boost = rng.normal(0, 1.1, number)[event]
-    flavour = rng.choice(_FLAVOURS, size, p=_SHARES)
+    flavour = rng.choice(_FLAVORS, size, p=_SHARES)
     heavy = np.abs(flavour) * ((np.abs(flavour) == 4) | (np.abs(flavour) == 5))
     columns = {
         "pt": pt.astype(np.float32),

@@ -50,7 +50,7 @@ def _encoders() -> dict[str, Callable[[Float32s], Any]]:
     codec = Codec.autoencoder(encoder="learned", network="original", epochs=1).fit(
         columns, device="cpu"
     )
-    integers = codec.quantised(columns, epochs=0)
+    integers = codec.quantized(columns, epochs=0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "encoder.onnx"
         codec.export_onnx(path)

@@ -24,7 +24,7 @@ SETTING: dict[str, Any] = {
     "encoder": "learned",
     "scaling": "standard",
     "loss": "mse",
-    "optimiser": "adamw",
+    "optimizer": "adamw",
     "weight_decay": 1e-6,
     "lr": 1e-4,
     "schedule": "constant",

@@ -34,7 +34,7 @@ def rows(jets: Any, epochs: int) -> Iterator[dict[str, Any]]:
             decoded = codec.decode(rounded_latents(latents, dtype))
             yield _row(encoder, dtype, None, errors(test, decoded, train))
     for bits in BITS:
-        integers = codec.quantised(train, bits, valid=0.0)
+        integers = codec.quantized(train, bits, valid=0.0)
         decoded = integers.decode(integers.encode(test))
         yield _row("learned", "float32", bits, errors(test, decoded, train))
 

@@ -59,7 +59,7 @@ def generate(events: int, seed: int) -> dict[str, ak.Array | np.ndarray]:
     for setting in (*SETTINGS, f"Random:seed = {seed}"):
         pythia.readString(setting)
     if not pythia.init():
-        raise SystemExit("Pythia did not initialise with these settings")
+        raise SystemExit("Pythia did not initialize with these settings")
     definition = fastjet.JetDefinition(fastjet.antikt_algorithm, RADIUS)
     jets: list[list[list[float]]] = []
     weights: list[float] = []

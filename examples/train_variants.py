@@ -20,7 +20,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "relu": {"activation": "relu"},
     "sigmoid": {"activation": "sigmoid"},
     "softmax": {"activation": "softmax"},
-    "l2": {"regularisation": "l2"},
+    "l2": {"regularization": "l2"},
 }
 
 

@@ -25,7 +25,7 @@ from tests.helpers import REPOSITORY
 DOCS = REPOSITORY / "docs"
 PAGES = [*map(REPOSITORY.joinpath, ("README.md", "CONTRIBUTING.md")), *sorted(DOCS.rglob("*.md"))]
 EVENTS = 300
-STEPS = 20  # of the optimiser, where a page leaves their number to atlasae
+STEPS = 20  # of the optimizer, where a page leaves their number to atlasae
 FIGURES = 2  # of a comparison page
 _BLOCK = re.compile(
     r"^(?P<indent> *)```(?P<language>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<code>.*?)^\1```$",

@@ -142,9 +142,9 @@ def _choice(name: str, default: str, text: str) -> options.Decorator:
     show_default=True,
     help="Hidden layers: small, original or larger, or widths such as 200,100,50.",
 )
-@_choice("regularisation", "weight_decay", "Decoupled weight decay, or L2 in the loss.")
+@_choice("regularization", "weight_decay", "Decoupled weight decay, or L2 in the loss.")
 @click.option(
-    "--weight-decay", default=1e-6, show_default=True, help="Strength of the regularisation."
+    "--weight-decay", default=1e-6, show_default=True, help="Strength of the regularization."
 )
 @_choice("encoder", "auto", "Learned, or constructed (wound) where that can be.")
 @_choice("scaling", "physics", "Scaling of the features.")
@@ -157,7 +157,7 @@ def _choice(name: str, default: str, text: str) -> options.Decorator:
 @click.option("--epochs", type=int, help="Passes over the jets.  [default: 10,000 steps]")
 @click.option("--lr", default=5e-3, show_default=True, help="Learning rate.")
 @_choice("schedule", "one_cycle", "Schedule of the learning rate.")
-@_choice("optimiser", "soap", "Optimizer.")
+@_choice("optimizer", "soap", "Optimizer.")
 @click.option(
     "--jitter",
     default=0.5,

@@ -19,7 +19,7 @@ from atlasae.report.figure import save
 from atlasae.report.figures import figures_of
 from atlasae.report.page import DrawnFigure, page
 from atlasae.report.reading import read_comparison
-from atlasae.report.summary import summarise
+from atlasae.report.summary import summarize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -127,7 +127,7 @@ def compare(
     command = _command([original, *compressed, "-o", output], options)
     with atomic_directory(target, sources=read) as folder:
         drawn = _draw(comparison, published, make_directory(folder / "figures"), style, progress)
-        summary = {**summarise(comparison, command), "figures": _figure_list(drawn, folder)}
+        summary = {**summarize(comparison, command), "figures": _figure_list(drawn, folder)}
         captions = [f"{i.paths[0].stem}\n: {_markdown(i.figure.caption)}\n" for i in drawn]
         for name, text in (
             ("summary.json", json.dumps(summary, indent=1) + "\n"),

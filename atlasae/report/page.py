@@ -39,7 +39,7 @@ def page(summary: dict[str, Any], drawn: Iterable[DrawnFigure]) -> str:
     """The HTML of the page.
 
     Args:
-        summary: from ``atlasae.report.summary.summarise``.
+        summary: from ``atlasae.report.summary.summarize``.
         drawn: the figures, which become part of the page.
     """
     template = Template((files("atlasae.report") / "page.html").read_text(encoding="utf-8"))

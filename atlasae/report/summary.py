@@ -37,7 +37,7 @@ REMARK = (
 _PACKAGES = ("atlasae", "awkward", "matplotlib", "mplhep", "numpy", "scipy", "uproot", "vector")
 
 
-def summarise(comparison: Comparison, command: str) -> dict[str, Any]:
+def summarize(comparison: Comparison, command: str) -> dict[str, Any]:
     """All numbers of the report, ready for JSON; numbers that are not finite are None.
 
     Args:

@@ -13,7 +13,7 @@ else:
     import tomli as tomllib  # which pytest and mypy bring there
 
 
-def normalised(name):
+def normalized(name):
     """A package's name as PEP 503 compares it."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
@@ -21,7 +21,7 @@ def normalised(name):
 def requirements(lines):
     """Versions that requirements allow, by name, extras left out."""
     parsed = [re.fullmatch(r"([\w.-]+)(?:\[[\w,-]+\])?\s*(.*)", line) for line in lines]
-    return {normalised(match[1]): match[2] for match in parsed}
+    return {normalized(match[1]): match[2] for match in parsed}
 
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -30,7 +30,7 @@ PYTHONS = [
     if (match := re.fullmatch(r"Programming Language :: Python :: (3\.\d+)", text))
 ]  # fmt: skip
 CONSTRAINTS = {
-    normalised(name): version
+    normalized(name): version
     for name, version in re.findall(
         r"^([\w.-]+)==(\S+)$",
         (REPOSITORY / "constraints.txt").read_text(encoding="utf-8"),

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 import atlasae
-from tests.packaging.project import PROJECT, PYTHONS, REPOSITORY, normalised, requirements
+from tests.packaging.project import PROJECT, PYTHONS, REPOSITORY, normalized, requirements
 
 PATH = REPOSITORY / "packaging" / "conda" / "recipe.yaml"
 
@@ -26,7 +26,7 @@ def test_the_version_is_this_one(recipe):
 def test_the_requirements_are_those_of_the_core(recipe):
     packages = dict(line.partition(" ")[::2] for line in recipe["requirements"]["run"])
     assert packages.pop("python") == PROJECT["requires-python"] == f">={PYTHONS[0]}"
-    assert {normalised(name): versions for name, versions in packages.items()} == requirements(
+    assert {normalized(name): versions for name, versions in packages.items()} == requirements(
         PROJECT["dependencies"]
     )
 

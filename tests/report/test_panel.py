@@ -21,7 +21,7 @@ from atlasae.report.figures import figures_of
 from atlasae.report.page import _SYMBOLS
 from atlasae.report.promises import panel, verdict
 from atlasae.report.reading import read_comparison
-from atlasae.report.summary import summarise
+from atlasae.report.summary import summarize
 from tests.helpers import compress, make_jets
 
 COUNTS = np.tile([3, 0, 2, 1], 250)
@@ -141,7 +141,7 @@ def test_a_broken_tolerance_is_seen(comparison):
     assert "1 of 1,500 jets beyond, the largest error" in line.found
     lines = panel(*other)
     assert verdict(lines) == "1 of 4 promises is broken."
-    row = summarise(other[0], "")["files"][0]
+    row = summarize(other[0], "")["files"][0]
     assert row["verdict"] == "1 of 4 promises is broken."
     assert row["features"]["pt"]["beyond_tolerance"] == 1
 
@@ -222,7 +222,7 @@ def test_an_autoencoder_promises_nothing(events_file, compressed_file):
 def test_bins_are_those_given(source, files, ordered):
     comparison = read_comparison(source, files[:1], bins="Jet_pt: 25, 40; abs(eta)<1")
     assert comparison.bins == {"pt": (25, 40), "eta": (-1, 1)}
-    rows = summarise(comparison, "")["files"][0]["migrations"]
+    rows = summarize(comparison, "")["files"][0]["migrations"]
     decoded = comparison.files[0].jets.columns["pt"]
     places = [np.digitize(values, [25, 40]) for values in (ordered["pt"], decoded)]
     expected = [
@@ -243,7 +243,7 @@ def test_weights_are_those_of_the_events(source, files, ordered):
     comparison = read_comparison(source, files[:1], weight="genWeight")
     of_jets = np.repeat(weights, COUNTS)
     np.testing.assert_array_equal(comparison.jet_weights, of_jets)
-    summary = summarise(comparison, "")
+    summary = summarize(comparison, "")
     assert summary["weighted"]
     row = summary["files"][0]["features"]["pt"]
     errors = comparison.files[0].jets.columns["pt"].astype(float) / ordered["pt"].astype(float) - 1

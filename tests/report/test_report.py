@@ -21,7 +21,7 @@ from atlasae.report import compare
 from atlasae.report.figure import SECTIONS
 from atlasae.report.figures import figures_of
 from atlasae.report.reading import read_comparison
-from atlasae.report.summary import summarise
+from atlasae.report.summary import summarize
 from tests.helpers import compress, make_jets, write_events
 
 
@@ -39,7 +39,7 @@ def comparison(events_file, bounded_file, compressed_file):
 
 @pytest.fixture(scope="module")
 def summary(comparison):
-    return summarise(comparison, "atlasae compare")
+    return summarize(comparison, "atlasae compare")
 
 
 def arrays(path):
@@ -206,7 +206,7 @@ def test_a_restored_file_compares_as_the_compressed_one(events_file, bounded_fil
     back = tmp_path / "back.root"
     atlasae.decompress(bounded_file, back)
     comparison = read_comparison(events_file, [bounded_file, back])
-    small, restored = summarise(comparison, "")["files"]
+    small, restored = summarize(comparison, "")["files"]
     for name, row in small["features"].items():
         assert restored["features"][name]["sigma"] == row["sigma"]
         assert restored["features"][name]["tolerance"] is None
@@ -216,7 +216,7 @@ def test_a_restored_file_compares_as_the_compressed_one(events_file, bounded_fil
 def test_moved_entries_are_restored_by_their_event_numbers(events_file, tmp_path):
     free = tmp_path / "free.root"
     compress(events_file, free, codec=Codec.bounded(tolerance=1e-3, order="free"))
-    rows = summarise(read_comparison(events_file, [free]), "")["files"][0]["features"]
+    rows = summarize(read_comparison(events_file, [free]), "")["files"][0]["features"]
     assert all(row["beyond_tolerance"] == 0 for row in rows.values())
 
 
@@ -273,7 +273,7 @@ def test_jets_that_are_not_finite_are_compared(tmp_path):
     compress(source, small, codec=Codec.bounded(tolerance=1e-3))
     compress(source, exact, codec=Codec.bounded(tolerance="lossless"))
     comparison = read_comparison(source, [small, exact])
-    summary = summarise(comparison, "")
+    summary = summarize(comparison, "")
     json.dumps(summary, allow_nan=False)
     special = [line for line in summary["files"][0]["panel"] if line["what"] == "NaN, infinities"]
     assert [line["found"] for line in special] == ["all 3 are as before"]
@@ -294,7 +294,7 @@ def test_flat_jets_have_no_observables(tmp_path, jets):
     compress(source, small)
     comparison = read_comparison(source, [small])
     assert comparison.observables == {}
-    assert summarise(comparison, "")["original"]["events"] is None
+    assert summarize(comparison, "")["original"]["events"] is None
 
 
 def test_other_events_are_refused(events_file, bounded_file, jets, counts, tmp_path):

@@ -45,7 +45,7 @@ class AutoencoderCodec(LatentCodec):
         activation: ``tanh``, ``relu``, ``leaky_relu``, ``sigmoid`` or ``softmax``.
         network: the hidden layers of the encoder: ``small`` (80-80-50), ``original`` (200-100-50,
             of the original study) or ``larger`` (200-200-100), or a list of widths.
-        regularisation: ``weight_decay`` (decoupled from the gradient) or ``l2`` (in the loss).
+        regularization: ``weight_decay`` (decoupled from the gradient) or ``l2`` (in the loss).
         weight_decay: its strength.
         encoder: ``learned``; ``wound``, a small one constructed so that one latent holds phi and
             the feature of least spread, usually the mass, and the decoder alone is learned
@@ -69,7 +69,7 @@ class AutoencoderCodec(LatentCodec):
         epochs: passes over the jets; by default as many as make 10,000 steps.
         lr: learning rate, for ``one_cycle`` its peak; ``lr_find`` suggests one.
         schedule: ``one_cycle`` or ``constant``.
-        optimiser: ``soap`` or ``adamw``.
+        optimizer: ``soap`` or ``adamw``.
         jitter: how far the jets move each epoch, in distances to their fourth neighbor.
         batch_size: jets per step.
 
@@ -98,7 +98,7 @@ class AutoencoderCodec(LatentCodec):
         latent: int = 3,
         activation: str = "tanh",
         network: str | Sequence[int] = "small",
-        regularisation: str = "weight_decay",
+        regularization: str = "weight_decay",
         weight_decay: float = 1e-6,
         encoder: str = "auto",
         scaling: str = "physics",
@@ -113,7 +113,7 @@ class AutoencoderCodec(LatentCodec):
         epochs: int | None = None,
         lr: float = 5e-3,
         schedule: str = "one_cycle",
-        optimiser: str = "soap",
+        optimizer: str = "soap",
         jitter: float = 0.5,
         batch_size: int = 512,
     ) -> None:
@@ -122,7 +122,7 @@ class AutoencoderCodec(LatentCodec):
         self.latent = latent
         self.activation = activation
         self.network = network if isinstance(network, str) else tuple(network)
-        self.regularisation = regularisation
+        self.regularization = regularization
         self.weight_decay = weight_decay
         self.encoder = encoder
         self.scaling = scaling
@@ -137,7 +137,7 @@ class AutoencoderCodec(LatentCodec):
         self.epochs = epochs
         self.lr = lr
         self.schedule = schedule
-        self.optimiser = optimiser
+        self.optimizer = optimizer
         self.jitter = jitter
         self.batch_size = batch_size
 
@@ -203,7 +203,7 @@ class AutoencoderCodec(LatentCodec):
         self._fit_coders(table, uses=uses, progress=progress)
         return self
 
-    def quantised(
+    def quantized(
         self,
         jets: Any,
         bits: int = 8,
@@ -241,11 +241,11 @@ class AutoencoderCodec(LatentCodec):
             >>> jets = atlasae.read_jets(atlasae.sample(), entry_stop=500)
             >>> codec = atlasae.Codec.autoencoder(encoder="learned", network=(16, 8), epochs=2)
             >>> codec = codec.fit(jets)
-            >>> small = codec.quantised(jets, bits=8, epochs=2)
+            >>> small = codec.quantized(jets, bits=8, epochs=2)
             >>> str(small.encode(jets).z0.type)
             '500 * var * float32'
         """
-        encoder = self._require_floats("quantised")
+        encoder = self._require_floats("quantized")
         if not FEWEST_BITS <= bits <= MOST_BITS:
             raise InputError(f"bits={bits!r} must be from {FEWEST_BITS} to {MOST_BITS}")
         if epochs < 0:
@@ -254,7 +254,7 @@ class AutoencoderCodec(LatentCodec):
         finite = self._trainable(table)
         if is_wound(encoder):
             raise InputError(
-                "a wound encoder has steps that few bits cannot hold; quantise a codec with"
+                "a wound encoder has steps that few bits cannot hold; quantize a codec with"
                 " encoder='learned'"
             )
         decoder, history = self.model_.decoder, self.history_
@@ -332,9 +332,9 @@ class AutoencoderCodec(LatentCodec):
 
         return Trainer(
             loss=self.loss,
-            regularisation=self.regularisation,
+            regularization=self.regularization,
             weight_decay=self.weight_decay,
-            optimiser=self.optimiser,
+            optimizer=self.optimizer,
             jitter=self.jitter,
             batch_size=self.batch_size,
             seed=self.seed,

@@ -116,7 +116,7 @@ class DeployableCodec(Codec):
         reuse_factor: int = 1,
         **settings: Any,
     ) -> ModelGraph:
-        """Write a quantised encoder as a project of hls4ml: C++ for the logic of an FPGA.
+        """Write a quantized encoder as a project of hls4ml: C++ for the logic of an FPGA.
 
         The project computes the latents from scaled features, with the same bits as this codec.
         Needs ``atlasae[hls4ml]``; that its C++ runs here, a compiler.
@@ -148,7 +148,7 @@ class DeployableCodec(Codec):
         encoder = self.model_.require_encoder()
         if not isinstance(encoder, IntegerNetwork):
             raise InputError(
-                "an encoder of floats is no logic of an FPGA: call quantised(jets), and export that"
+                "an encoder of floats is no logic of an FPGA: call quantized(jets), and export that"
             )
         require_choice("backend", backend, ("Vitis", "Vivado"))
         from atlasae.codecs.autoencoder.hls4ml_export import hls4ml_model

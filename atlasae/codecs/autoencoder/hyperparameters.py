@@ -22,13 +22,13 @@ NETWORKS: dict[str, tuple[int, ...]] = {
 }
 CHOICES: dict[str, tuple[str, ...]] = {
     "activation": tuple(ACTIVATIONS),
-    "regularisation": ("weight_decay", "l2"),
+    "regularization": ("weight_decay", "l2"),
     "encoder": ("auto", "wound", "learned"),
     "scaling": SCALINGS,
     "loss": ("rmse", "mse", "huber"),
     "latent_dtype": tuple(LATENT_DTYPES),
     "schedule": ("one_cycle", "constant"),
-    "optimiser": ("soap", "adamw"),
+    "optimizer": ("soap", "adamw"),
 }
 _WIDEST = 100_000  # units of a layer
 

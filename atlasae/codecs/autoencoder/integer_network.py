@@ -97,7 +97,7 @@ class Formats:
         if network.activation == "softmax":
             raise InputError(
                 "activation='softmax' has no table of one number; tanh, relu, leaky_relu and"
-                " sigmoid can be quantised"
+                " sigmoid can be quantized"
             )
         sums, activated, last = [], [], len(network.weights) - 1
         inputs, h = Format.holding(_DATA_BITS, _MARGIN * _size(x)), x

@@ -59,7 +59,7 @@ class OnnxExport:
     latent_dtype: str
 
     def model(self, part: str) -> bytes:
-        """The model of ``encoder``, ``decoder`` or ``both``, serialised.
+        """The model of ``encoder``, ``decoder`` or ``both``, serialized.
 
         The input ``features`` and the output ``decoded`` are float32 of shape (n, k), the latents
         of ``latent_dtype`` (of float32 for ``bfloat16``), shape (n, latent).
@@ -77,7 +77,7 @@ class OnnxExport:
         else:
             name = self._decoded(graph, name)
             graph.put_out(name, "decoded", "float32", len(self.features))
-        return graph.serialised(part, {"features": ",".join(self.features)})
+        return graph.serialized(part, {"features": ",".join(self.features)})
 
     def _encoded(self, graph: _Graph, x: str) -> str:
         assert self.encoder is not None
@@ -148,7 +148,7 @@ class _Graph:
         self.nodes.append(helper.make_node("Identity", [x], [name]))
         self.outputs.append(helper.make_tensor_value_info(name, _element(dtype), ["n", width]))
 
-    def serialised(self, name: str, properties: dict[str, str]) -> bytes:
+    def serialized(self, name: str, properties: dict[str, str]) -> bytes:
         graph = helper.make_graph(self.nodes, name, self.inputs, self.outputs, self.constants)
         model = helper.make_model(
             graph,

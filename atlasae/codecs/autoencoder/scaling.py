@@ -94,7 +94,7 @@ class Axis:
             y = np.sign(y) * (exact_math.exp2(powers) - 1) * self.unit
         return y
 
-    def standardised(self, x: Floats) -> Axis:
+    def standardized(self, x: Floats) -> Axis:
         """The same transform, centered and scaled by mean and standard deviation of ``x``."""
         transformed = self._transformed(x)
         spread = float(transformed.std())
@@ -195,8 +195,8 @@ def _axis(kind: str, name: str, x: NDArray[np.float64], unit: str) -> Axis:
         return Axis("angle" if what == "phi" else "linear", 0.0, 1.0)
     if kind in ("physics", "log") and is_energy(name):
         size = float(np.median(np.abs(x)))
-        axis = Axis("symlog", 0.0, 1.0, 0.01 * size if size > _SMALLEST else 1.0).standardised(x)
+        axis = Axis("symlog", 0.0, 1.0, 0.01 * size if size > _SMALLEST else 1.0).standardized(x)
         if kind == "physics":
             axis = replace(axis, scale=2.0 if what == "m" else 1.0)
         return axis
-    return Axis("linear", 0.0, 1.0).standardised(x)
+    return Axis("linear", 0.0, 1.0).standardized(x)

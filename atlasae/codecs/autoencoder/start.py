@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-_STEPS = 10_000  # of the optimiser, if no number of epochs is given
+_STEPS = 10_000  # of the optimizer, if no number of epochs is given
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-_OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+_OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "soap": partial(SOAP, betas=(0.95, 0.95)),
     "adamw": partial(torch.optim.AdamW, betas=(0.9, 0.99)),
 }
@@ -80,10 +80,10 @@ class Trainer:
         loss: ``rmse``, the root of the mean squared error of a batch; ``mse``; or ``huber``, squared
             for errors well below 0.02 and linear well above (Huber, Ann. Math. Statist. 35, 1964, in
             the smooth form of Charbonnier et al., IEEE Trans. Image Process. 6, 1997).
-        regularisation: ``weight_decay`` (decoupled, Loshchilov and Hutter, arXiv:1711.05101) or
+        regularization: ``weight_decay`` (decoupled, Loshchilov and Hutter, arXiv:1711.05101) or
             ``l2`` (the sum of squared weights and biases is added to the loss).
         weight_decay: its strength.
-        optimiser: ``soap`` (Vyas et al., arXiv:2409.11321; Adam in the eigenbasis of Shampoo's
+        optimizer: ``soap`` (Vyas et al., arXiv:2409.11321; Adam in the eigenbasis of Shampoo's
             preconditioner, which reaches a lower loss in the same time) or ``adamw``.
         jitter: width of the Gaussian by which each jet moves in each epoch, in distances to its
             fourth neighbor: a smoothed bootstrap (Silverman and Young, Biometrika 74, 1987), which
@@ -99,9 +99,9 @@ class Trainer:
     """
 
     loss: str
-    regularisation: str
+    regularization: str
     weight_decay: float
-    optimiser: str
+    optimizer: str
     jitter: float
     batch_size: int
     seed: int
@@ -186,12 +186,12 @@ class Trainer:
                 batches(valid, 8 * self.batch_size),
                 device=device,
             )
-            decay = self.weight_decay if self.regularisation == "weight_decay" else 0.0
+            decay = self.weight_decay if self.regularization == "weight_decay" else 0.0
             learner = LeanLearner(
                 loaders,
                 module,
                 loss_func=self._loss(module, device),
-                opt_func=partial(OptimWrapper, opt=_OPTIMISERS[self.optimiser], weight_decay=decay),
+                opt_func=partial(OptimWrapper, opt=_OPTIMIZERS[self.optimizer], weight_decay=decay),
                 path=scratch,
             )
             with learner.no_bar(), learner.no_logging():
@@ -200,7 +200,7 @@ class Trainer:
     def _seconds_per_step(self, learner: LeanLearner, module: torch.nn.Sequential) -> float:
         """Measured with a learning rate of zero, which changes nothing."""
         trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
-        optimiser = _OPTIMISERS[self.optimiser](trained, lr=0.0, weight_decay=0.0)
+        optimizer = _OPTIMIZERS[self.optimizer](trained, lr=0.0, weight_decay=0.0)
         with torch.random.fork_rng():
             batches = [*islice(cycle(learner.dls.train), _WARM_UP + _TIMED_STEPS)]
         for step, (batch, wanted) in enumerate(batches):
@@ -208,8 +208,8 @@ class Trainer:
                 start = time.monotonic()
             loss = learner.loss_func(module(batch), wanted)
             loss.backward()
-            optimiser.step()
-            optimiser.zero_grad()
+            optimizer.step()
+            optimizer.zero_grad()
             loss.item()  # waits for the device
         return (time.monotonic() - start) / _TIMED_STEPS
 
@@ -224,7 +224,7 @@ class Trainer:
     def _loss(
         self, module: torch.nn.Module, device: torch.device
     ) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-        penalty = self.weight_decay if self.regularisation == "l2" else 0.0
+        penalty = self.weight_decay if self.regularization == "l2" else 0.0
         trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
         weights = np.append(self.weights, self.weights[list(self.angles)]).astype(np.float32)
         weight = torch.from_numpy(weights).to(device)

@@ -71,19 +71,19 @@ def test_training_brings_jets_back_better_than_their_mean(activation, epochs, je
     assert codec.history_.valid[-1] < codec.history_.valid[0]
 
 
-def test_both_regularisations_shrink_the_weights_in_their_own_way(jets):
+def test_both_regularizations_shrink_the_weights_in_their_own_way(jets):
     def size(**options):
         codec = Codec.autoencoder(epochs=20, lr=0.01, **SMALL, **options).fit(jets)
         return sum(float((w**2).sum()) for w in codec.model_.encoder.weights)
 
     free = size(weight_decay=0.0)
-    decayed, penalised = (
-        size(regularisation=kind, weight_decay=strength)
+    decayed, penalized = (
+        size(regularization=kind, weight_decay=strength)
         for kind, strength in (("weight_decay", 30.0), ("l2", 0.1))
     )
     assert decayed < 0.9 * free
-    assert penalised < 0.9 * free
-    assert decayed != penalised
+    assert penalized < 0.9 * free
+    assert decayed != penalized
 
 
 def test_a_seed_gives_the_same_weights_and_leaves_the_global_generators_alone(jets):
@@ -142,7 +142,7 @@ def test_a_training_at_a_constant_rate_stops_in_vain_and_says_why(jets, caplog):
     assert "the training takes about" in takes
 
 
-@pytest.mark.parametrize("options", [{}, {"regularisation": "l2", "encoder": "learned"}])
+@pytest.mark.parametrize("options", [{}, {"regularization": "l2", "encoder": "learned"}])
 def test_the_steps_that_are_timed_before_a_training_do_not_change_it(options, jets, monkeypatch):
     codec = Codec.autoencoder(epochs=2, **options, **SMALL)
     decoders = [codec.fit(jets).model_.decoder]
@@ -259,7 +259,7 @@ def test_a_stored_decoder_says_that_it_cannot_encode(codec, jets):
         ({"activation": "tahn"}, "did you mean 'tanh'"),
         ({"scaling": "logs"}, "did you mean 'log'"),
         ({"loss": "mae"}, "must be one of rmse, mse, huber"),
-        ({"regularisation": "l1"}, "must be one of weight_decay, l2"),
+        ({"regularization": "l1"}, "must be one of weight_decay, l2"),
         ({"latent_dtype": "float64"}, "did you mean"),
         ({"latent": 0}, "must be an integer from 1 to"),
         ({"latent": 2.5}, "must be an integer from 1 to"),
@@ -273,7 +273,7 @@ def test_a_stored_decoder_says_that_it_cannot_encode(codec, jets):
         ({"unit": "TeV"}, "must be one of GeV, MeV"),
         ({"network": (0,)}, "or a list of integers from 1 to"),
         ({"schedule": "cosine"}, "schedule='cosine' must be one of one_cycle, constant"),
-        ({"optimiser": "sgd"}, "optimiser='sgd' must be one of soap, adamw"),
+        ({"optimizer": "sgd"}, "optimizer='sgd' must be one of soap, adamw"),
         ({"epochs": True}, "must be a positive integer"),
         ({"epochs": 0}, "must be a positive integer"),
         ({"epochs": -3}, "must be a positive integer"),
@@ -439,11 +439,11 @@ def test_a_wound_latent_is_not_stored_as_bfloat16(jets):
 
 
 @pytest.mark.parametrize("epochs", [0, 1])
-def test_a_quantised_encoder_keeps_the_bound(epochs, jets):
+def test_a_quantized_encoder_keeps_the_bound(epochs, jets):
     jets = {name: values.copy() for name, values in jets.items()}
     jets["pt"][:10] = np.nan
     codec = Codec.autoencoder(network=(16, 8), epochs=2, encoder="learned", tolerance=1e-3)
-    made = codec.fit(jets).quantised(jets, epochs=epochs)
+    made = codec.fit(jets).quantized(jets, epochs=epochs)
     assert largest_error(made, jets) <= 1e-3
     assert largest_error(Codec.from_bytes(made.to_bytes()), jets) <= 1e-3
 

@@ -21,11 +21,11 @@ def hls4ml():
     )
 
 
-def quantised(jets, activation, bits):
+def quantized(jets, activation, bits):
     codec = Codec.autoencoder(
         encoder="learned", network=(8, 6), activation=activation, epochs=1
     ).fit(jets)
-    return codec.quantised(jets, bits, epochs=0)
+    return codec.quantized(jets, bits, epochs=0)
 
 
 @pytest.mark.slow
@@ -33,7 +33,7 @@ def quantised(jets, activation, bits):
 @pytest.mark.parametrize("bits", [8, 12])
 @pytest.mark.parametrize("activation", QUANTISABLE)
 def test_its_cpp_gives_the_same_bits_on_1000_jets(activation, bits, jets, hls4ml, tmp_path):
-    codec = quantised(jets, activation, bits)
+    codec = quantized(jets, activation, bits)
     model = codec.export_hls4ml(tmp_path, reuse_factor=1 if bits == 8 else 2)
     model.compile()
     x = codec.scaling_.forward(to_table(jets).select(codec.features_).matrix())
@@ -43,7 +43,7 @@ def test_its_cpp_gives_the_same_bits_on_1000_jets(activation, bits, jets, hls4ml
 
 
 def test_the_project_is_written_with_the_types_of_the_integers(jets, hls4ml, tmp_path):
-    codec = quantised(jets, "tanh", 6)
+    codec = quantized(jets, "tanh", 6)
     codec.export_hls4ml(tmp_path / "firmware", clock_period=4)
     project = tmp_path / "firmware"
     assert (project / "firmware" / "encoder.cpp").is_file()
@@ -54,9 +54,9 @@ def test_the_project_is_written_with_the_types_of_the_integers(jets, hls4ml, tmp
 
 
 def test_what_cannot_be_exported_says_so(codec, jets, hls4ml, tmp_path):
-    with pytest.raises(InputError, match=r"an encoder of floats .* call quantised\(jets\)"):
+    with pytest.raises(InputError, match=r"an encoder of floats .* call quantized\(jets\)"):
         codec.export_hls4ml(tmp_path / "firmware")
-    small = codec.quantised(jets, epochs=0)
+    small = codec.quantized(jets, epochs=0)
     with pytest.raises(InputError, match="backend='Quartus' must be one of Vitis, Vivado"):
         small.export_hls4ml(tmp_path / "firmware", backend="Quartus")
     with pytest.raises(NotFittedError, match="stores the decoder only"):
@@ -72,5 +72,5 @@ def test_without_hls4ml_the_extra_is_named(codec, jets, tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "atlasae.codecs.autoencoder.hls4ml_export", raising=False)
     monkeypatch.delitem(sys.modules, "hls4ml.backends", raising=False)
     with pytest.raises(ImportError, match=r"pip install 'atlasae\[hls4ml\]'"):
-        codec.quantised(jets, epochs=0).export_hls4ml(tmp_path / "firmware")
+        codec.quantized(jets, epochs=0).export_hls4ml(tmp_path / "firmware")
     assert not (tmp_path / "firmware").exists()

@@ -104,12 +104,12 @@ def test_training_with_the_rounding_in_view_brings_most_back(trained, jets):
     def quality(codec):
         return metrics.standard_rmse(jets, codec.decode(codec.encode(jets)), jets)
 
-    rounded = trained.quantised(jets, bits=5, epochs=0)
-    fitted = trained.quantised(jets, bits=5, epochs=30, lr=5e-3)
+    rounded = trained.quantized(jets, bits=5, epochs=0)
+    fitted = trained.quantized(jets, bits=5, epochs=30, lr=5e-3)
     floats = quality(trained)
     assert quality(rounded) > 1.05 * floats
     assert quality(fitted) < 0.5 * (floats + quality(rounded))
-    assert quality(trained.quantised(jets, bits=12, epochs=0)) < 1.02 * floats
+    assert quality(trained.quantized(jets, bits=12, epochs=0)) < 1.02 * floats
 
 
 def test_torch_rounds_as_the_integers_do(network, x):
@@ -130,13 +130,13 @@ def test_torch_rounds_as_the_integers_do(network, x):
 
 def test_the_original_stays_as_it_was(trained, jets):
     before = trained.to_bytes()
-    made = trained.quantised(jets, epochs=1)
+    made = trained.quantized(jets, epochs=1)
     assert trained.to_bytes() == before
     assert made.fingerprint != trained.fingerprint
 
 
 def test_it_is_stored_and_loaded_as_any_codec(trained, jets, tmp_path):
-    made = trained.quantised(jets, epochs=0)
+    made = trained.quantized(jets, epochs=0)
     made.save(tmp_path / "small.safetensors")
     loaded = Codec.load(tmp_path / "small.safetensors")
     assert loaded.fingerprint == made.fingerprint
@@ -144,12 +144,12 @@ def test_it_is_stored_and_loaded_as_any_codec(trained, jets, tmp_path):
     assert len(made.to_bytes()) < len(trained.to_bytes())
     decoder = Codec.from_bytes(made.decoder_bytes())
     with pytest.raises(NotFittedError, match="stores the decoder only"):
-        decoder.quantised(jets)
+        decoder.quantized(jets)
 
 
 def test_latents_of_integers_are_coded_within_their_tolerance(jets):
     codec = learned(epochs=2, latent_tolerance=1e-2).fit(jets)
-    made = codec.quantised(jets, epochs=0)
+    made = codec.quantized(jets, epochs=0)
     direct = made.decode_latents(made.encode_latents(jets)).columns["pt"]
     coded = np.asarray(made.decode(made.encode(jets)).pt)
     np.testing.assert_allclose(coded, direct, rtol=0.2)
@@ -165,22 +165,22 @@ def test_latents_of_integers_are_coded_within_their_tolerance(jets):
 )
 def test_options_are_checked(options, message, trained, jets):
     with pytest.raises(InputError, match=message):
-        trained.quantised(jets, **options)
+        trained.quantized(jets, **options)
 
 
-def test_what_cannot_be_quantised_says_so(trained, jets, tmp_path):
-    made = trained.quantised(jets, epochs=0)
-    with pytest.raises(InputError, match="integers cannot be quantised"):
-        made.quantised(jets)
+def test_what_cannot_be_quantized_says_so(trained, jets, tmp_path):
+    made = trained.quantized(jets, epochs=0)
+    with pytest.raises(InputError, match="integers cannot be quantized"):
+        made.quantized(jets)
     with pytest.raises(InputError, match="softmax"):
-        learned(activation="softmax", epochs=1).fit(jets).quantised(jets)
+        learned(activation="softmax", epochs=1).fit(jets).quantized(jets)
     with pytest.raises(InputError, match=r"wound encoder .* encoder='learned'"):
-        Codec.autoencoder(encoder="wound", epochs=1).fit(jets).quantised(jets)
+        Codec.autoencoder(encoder="wound", epochs=1).fit(jets).quantized(jets)
 
 
 @pytest.mark.parametrize("damage", ["bits", "fraction", "number", "kind", "shape"])
 def test_damaged_integers_are_refused(damage, trained, jets):
-    made = trained.quantised(jets, epochs=0)
+    made = trained.quantized(jets, epochs=0)
     state, tensors = made._state()
     tensors = {name: array.copy() for name, array in tensors.items()}
     if damage == "bits":

@@ -36,7 +36,7 @@ def test_torch_gives_the_weights_back(network, x):
     np.testing.assert_array_equal(again(x), network(x))
 
 
-def test_rows_do_not_depend_on_their_neighbours_and_the_input_stays(network, x):
+def test_rows_do_not_depend_on_their_neighbors_and_the_input_stays(network, x):
     before = x.copy()
     whole = network(x)
     np.testing.assert_allclose(

@@ -141,7 +141,7 @@ def test_a_decoder_alone_exports_the_decoder_alone(codec, tmp_path):
 
 
 def test_an_encoder_of_integers_is_refused_and_its_decoder_is_not(codec, jets, tmp_path):
-    small = codec.quantised(jets, epochs=0)
+    small = codec.quantized(jets, epochs=0)
     small.export_onnx(tmp_path / "decoder.onnx", "decoder")
     with pytest.raises(InputError, match="encoder of integers cannot be exported to ONNX"):
         small.export_onnx(tmp_path / "encoder.onnx")

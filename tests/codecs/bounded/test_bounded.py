@@ -245,12 +245,12 @@ def test_another_dtype_is_refused():
 def test_real_bytes_are_those_of_the_cross_entropy(learned, flat):
     jets = make_events(9000, seed=4)
     jets = ak.flatten(jets) if flat else jets
-    quantised = learned._coder.quantize(to_table(jets).select(learned.features_))
-    n = len(quantised.integers["pt"])
+    quantized = learned._coder.quantize(to_table(jets).select(learned.features_))
+    n = len(quantized.integers["pt"])
     assert n > 19_000
     ideal = learned.surprise(jets).sum()
     if not flat:
-        counts = quantised.counts.astype(np.int32)
+        counts = quantized.counts.astype(np.int32)
         ideal += learned._coder.density.jets_per_event.code_lengths(counts, ColumnInputs([])).sum()
     assert ideal * 0.999 <= 8 * len(learned.encode(jets)) <= ideal * 1.005
 
