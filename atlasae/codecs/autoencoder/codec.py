@@ -290,8 +290,9 @@ class AutoencoderCodec(LatentCodec):
         width, above that of no error: an error of w takes one bit, one ten times as large 6.7,
         so that no single jet decides a mean.
         """
-        latents = self.encode_latents(jets)
-        return self.model_.surprise(self.select_fitted(jets), latents.matrix())
+        self.model_.require_encoder()  # before the jets are looked at
+        table = self.select_fitted(jets)
+        return self.model_.surprise(table, self.encode_latents(table).matrix())
 
     def lr_find(self, jets: Any, *, device: str = "auto") -> LearningRates:
         """Suggest a learning rate, by fastai's finder on an untrained network.

@@ -199,8 +199,7 @@ class Trainer:
 
     def _seconds_per_step(self, learner: LeanLearner, module: torch.nn.Sequential) -> float:
         """Measured with a learning rate of zero, which changes nothing."""
-        trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
-        optimizer = _OPTIMIZERS[self.optimizer](trained, lr=0.0, weight_decay=0.0)
+        optimizer = _OPTIMIZERS[self.optimizer](_trained(module), lr=0.0, weight_decay=0.0)
         with torch.random.fork_rng():
             batches = [*islice(cycle(learner.dls.train), _WARM_UP + _TIMED_STEPS)]
         for step, (batch, wanted) in enumerate(batches):
@@ -225,7 +224,7 @@ class Trainer:
         self, module: torch.nn.Module, device: torch.device
     ) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
         penalty = self.weight_decay if self.regularization == "l2" else 0.0
-        trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        trained = _trained(module)
         weights = np.append(self.weights, self.weights[list(self.angles)]).astype(np.float32)
         weight = torch.from_numpy(weights).to(device)
 
@@ -242,6 +241,11 @@ class Trainer:
             return value
 
         return loss
+
+
+def _trained(module: torch.nn.Module) -> list[torch.nn.Parameter]:
+    """The parameters of layers that are not frozen."""
+    return [parameter for parameter in module.parameters() if parameter.requires_grad]
 
 
 def _device(name: str) -> torch.device:
