@@ -46,9 +46,10 @@ def run_exactly(network: DenseNetwork, x: NDArray[np.floating]) -> Float32s:
         True
     """
     out = np.empty((len(x), network.outputs), np.float32)
+    step = max(network.rows_at_once // LANES, 1) * LANES  # a block that is not full takes as much
     with np.errstate(all="ignore"):
-        for start in range(0, len(x), network.rows_at_once):
-            rows = slice(start, start + network.rows_at_once)
+        for start in range(0, len(x), step):
+            rows = slice(start, start + step)
             out[rows] = _rows(_run(network, _lanes(x[rows])), len(out[rows]))
     return out
 
